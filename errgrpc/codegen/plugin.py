@@ -1,0 +1,76 @@
+"""protoc-gen-errgrpc: bytes in, bytes out. protoc and buf start it as `--errgrpc_out=DIR` or `local: protoc-gen-errgrpc`."""
+
+import sys
+from collections.abc import Iterator, Sequence
+
+from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest, CodeGeneratorResponse
+from google.protobuf.descriptor_pb2 import Edition
+from google.protobuf.message import DecodeError
+
+from errgrpc.codegen import render, rules, schema
+
+__all__ = ["generate", "main", "run"]
+
+_NAME = "protoc-gen-errgrpc"
+
+
+def generate(request: CodeGeneratorRequest) -> CodeGeneratorResponse:
+    """The Python module of each requested file that has annotated enums, or `error` with all that is refused, one a line."""
+    catalogs = {file.name: schema.read(file) for file in request.proto_file}
+    wanted = {name: catalogs[name] for name in request.file_to_generate if catalogs.get(name)}
+    imported = [catalog for name, found in catalogs.items() if name not in wanted for catalog in found]
+    refusals = [
+        *_unknown_options(request.parameter),
+        *_same_outputs(list(wanted)),
+        *rules.refusals([catalog for found in wanted.values() for catalog in found], imported),
+    ]
+    response = CodeGeneratorResponse(
+        supported_features=CodeGeneratorResponse.FEATURE_PROTO3_OPTIONAL | CodeGeneratorResponse.FEATURE_SUPPORTS_EDITIONS,
+        minimum_edition=Edition.EDITION_PROTO2,
+        maximum_edition=Edition.EDITION_2024,
+    )
+    if refusals:
+        response.error = "\n".join(map(str, refusals))
+        return response
+    for name, found in wanted.items():
+        response.file.add(name=_output(name), content=render.render(name, found))
+    return response
+
+
+def _unknown_options(parameter: str) -> Iterator[rules.Refusal]:
+    for option in filter(None, (option.strip() for option in parameter.split(","))):
+        yield rules.Refusal(_NAME, 0, option, "is an unknown option; this plugin takes none")
+
+
+def _same_outputs(names: Sequence[str]) -> Iterator[rules.Refusal]:
+    outputs = dict[str, str]()
+    for name in names:
+        if (first := outputs.setdefault(_output(name), name)) != name:
+            yield rules.Refusal(name, 0, _output(name), f"is also the module of {first}; rename one of the two files")
+
+
+def _output(name: str) -> str:
+    """Beside protoc's own `_pb2.py`, named by the same rule: `my-shop/a.b.proto` -> `my_shop/a/b_errgrpc.py`."""
+    return name.removesuffix(".proto").replace("-", "_").replace(".", "/") + "_errgrpc.py"
+
+
+def run(request: bytes) -> bytes:
+    """The serialized answer to a serialized request. Raises ValueError if the bytes are no CodeGeneratorRequest."""
+    try:
+        return generate(CodeGeneratorRequest.FromString(request)).SerializeToString(deterministic=True)
+    except DecodeError as error:
+        raise ValueError(f"standard input is no CodeGeneratorRequest of protoc or buf ({error})") from error
+
+
+def main() -> None:
+    """The console script: from standard input to standard output; exits with 1 and a line on standard error if it cannot."""
+    if sys.argv[1:] or sys.stdin.isatty():
+        sys.exit(f"{_NAME} is a plugin of protoc and buf and takes no arguments: protoc --errgrpc_out=DIR FILE.proto")
+    try:
+        sys.stdout.buffer.write(run(sys.stdin.buffer.read()))
+    except ValueError as error:
+        sys.exit(f"{_NAME}: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""What is wrong with the catalogues of a request, all of it at once. Valid is what `errgrpc.codes` takes: the same predicates."""
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from errgrpc.codegen.schema import STATUSES, Catalog, Code
+from errgrpc.codes import DOMAIN, MAX_REASON, REASON
+from errgrpc.locales import is_language_tag
+
+__all__ = ["Refusal", "refusals"]
+
+_FAILURES = ", ".join(status.name for number, status in sorted(STATUSES.items()) if number)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Something that is not accepted, where it stands and what would be; line 0 is unknown."""
+
+    file: str
+    line: int
+    name: str
+    wrong: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in f"{place}: {self.name}: {self.wrong}")
+
+
+def refusals(catalogs: Sequence[Catalog], imported: Sequence[Catalog] = ()) -> list[Refusal]:
+    """All that is wrong with `catalogs`, alone and together with the `imported` ones, sorted by file and line."""
+    found = list(_clashes(catalogs, imported))
+    for catalog in catalogs:
+        found += (Refusal(catalog.file, catalog.line, catalog.name, wrong) for wrong in _wrong_catalog(catalog))
+        numbers, reasons = dict[int, str](), dict[str, str]()
+        for value in catalog.values:
+            wrongs = list(_wrong_code(value) if value.annotated else _wrong_bare(catalog, value))
+            if (first := numbers.setdefault(value.number, value.name)) != value.name:
+                wrongs.append(f"has the number {value.number} of {first}; give it a number of its own")
+            if value.annotated and (first := reasons.setdefault(value.reason, value.name)) != value.name:
+                wrongs.append(f"has the reason {value.reason} of {first}; give it a name of its own")
+            found += (Refusal(catalog.file, value.line, value.name, wrong) for wrong in wrongs)
+    return sorted(found, key=lambda refusal: (refusal.file, refusal.line))
+
+
+def _clashes(catalogs: Sequence[Catalog], imported: Sequence[Catalog]) -> Iterator[Refusal]:
+    """Where an enum takes what another has: the class of its file, the reason of its domain."""
+    classes = dict[tuple[str, str], str]()
+    for catalog in catalogs:
+        if (first := classes.setdefault((catalog.file, catalog.class_name), catalog.name)) != catalog.name:
+            wrong = f"makes the Python class {catalog.class_name}, as {first} does; rename one of the two"
+            yield Refusal(catalog.file, catalog.line, catalog.name, wrong)
+    owners = {(catalog.domain, code.reason): catalog for catalog in imported for code in catalog.codes}
+    for catalog in catalogs:
+        for code in catalog.codes:
+            owner = owners.setdefault((catalog.domain, code.reason), catalog)
+            if owner is not catalog and catalog.domain:
+                wrong = f"has the domain {catalog.domain!r} and the reason {code.reason}, as in {owner.full_name} of {owner.file}"
+                yield Refusal(catalog.file, code.line, code.name, f"{wrong}; give the enum a domain of its own, or the value another name")
+
+
+def _wrong_catalog(catalog: Catalog) -> Iterator[str]:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", catalog.class_name):
+        yield "is no name of a Python class; give letters, digits and underscores"
+    if not catalog.annotated:
+        yield f'has codes ({catalog.codes[0].name}) but is no catalogue; add `option (errgrpc.v1.catalog) = {{domain: "..."}};`'
+        return
+    if not catalog.domain:
+        yield 'has no domain; give who answers for the codes, such as "shop.example.com"'
+    elif not DOMAIN.fullmatch(catalog.domain):
+        yield f"has the domain {catalog.domain!r}; give 1 to 255 printable ASCII characters without spaces"
+    if catalog.default_locale and not is_language_tag(catalog.default_locale):
+        yield f"has the default_locale {catalog.default_locale!r}; give a BCP 47 language tag such as zh-CN"
+    if not catalog.codes:
+        yield "is a catalogue without codes; annotate its values with (errgrpc.v1.code), or remove (errgrpc.v1.catalog)"
+        return
+    if catalog.fallback:
+        yield from _wrong_reason(catalog, "the fallback", catalog.fallback)
+    seen = set[int]()
+    for number, reason in catalog.infer:
+        status = STATUSES[number].name if number in STATUSES else str(number)
+        if not number:
+            yield f"infers {reason!r} from OK or from no grpc_status; give one of {_FAILURES}"
+        elif number not in STATUSES:
+            yield f"infers {reason!r} from the unknown grpc_status {number}; give one of {_FAILURES}"
+        if number and number in seen:
+            yield f"infers twice from {status}; give one reason for each status"
+        seen.add(number)
+        yield from _wrong_reason(catalog, f"the inference from {status}", reason)
+
+
+def _wrong_reason(catalog: Catalog, role: str, reason: str) -> Iterator[str]:
+    errors = [code.reason for code in catalog.codes if code.grpc_status]
+    if reason not in errors:
+        wrong = "is OK" if any(code.reason == reason for code in catalog.codes) else "names no code"
+        nearest = difflib.get_close_matches(reason, errors, 1, 0)
+        yield f"has {role} {reason!r}, which {wrong}; give the reason of an error{f', such as {nearest[0]}' if nearest else ''}"
+
+
+def _wrong_bare(catalog: Catalog, value: Code) -> Iterator[str]:
+    if catalog.annotated and (value.number != 0 or not value.name.endswith("_UNSPECIFIED")):
+        yield "is no code; annotate it with (errgrpc.v1.code), which only a zero named *_UNSPECIFIED may lack"
+
+
+def _wrong_code(code: Code) -> Iterator[str]:
+    if not REASON.fullmatch(code.reason) or len(code.reason) > MAX_REASON:
+        prefix = code.name.removesuffix(code.reason)
+        what = f"what follows {prefix}" if prefix else "the name"
+        yield f"has the reason {code.reason!r}; make {what} match {REASON.pattern} with at most {MAX_REASON} characters (AIP-193)"
+    or_ok = " or, as its number is 0, OK" if code.number == 0 else ""
+    if code.grpc_status is None:
+        yield f"has no grpc_status; give one of {_FAILURES}{or_ok}"
+    elif code.grpc_status not in STATUSES:
+        yield f"has the unknown grpc_status {code.grpc_status}; give one of {_FAILURES}{or_ok}"
+    elif code.grpc_status == 0 and code.number != 0:
+        yield f"has the grpc_status OK, which only the number 0 may have; give one of {_FAILURES}"
+    if code.http_status is not None and not 100 <= code.http_status <= 599:
+        yield f"has the http_status {code.http_status}; give 100 to 599, or leave it out"
+    seen = set[tuple[str, tuple[tuple[str, str], ...]]]()
+    for hint in code.hints:
+        condition = f" when {dict(hint.when)}" if hint.when else ""
+        if not is_language_tag(hint.locale):
+            yield f"has a hint for the locale {hint.locale!r}{condition}; give a BCP 47 language tag such as zh-CN"
+        elif (key := (hint.locale.lower(), hint.when)) in seen:
+            yield f"has two hints for the locale {hint.locale}{condition}; give one for each locale and condition"
+        else:
+            seen.add(key)
+        if not hint.text:
+            yield f"has a hint without text for the locale {hint.locale!r}{condition}; give the text, or leave the hint out"

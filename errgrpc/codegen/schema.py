@@ -1,0 +1,181 @@
+"""What annotated enums declare, as values. Reading judges nothing and never fails: `rules` says what is wrong."""
+
+import keyword
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.descriptor_pb2 import (
+    DescriptorProto,
+    EnumDescriptorProto,
+    EnumValueDescriptorProto,
+    FileDescriptorProto,
+    SourceCodeInfo,
+)
+from grpc import StatusCode
+
+from errgrpc.v1 import annotations_pb2
+
+__all__ = ["STATUSES", "Catalog", "Code", "Hint", "read"]
+
+# google.rpc.Code by number; the enum is open, so a descriptor may hold others.
+STATUSES: Mapping[int, StatusCode] = {status.value[0]: status for status in StatusCode}
+_CATALOG: Any = annotations_pb2.catalog  # Any: protoc's stubs and types-protobuf disagree on what an extension is
+_CODE: Any = annotations_pb2.code
+_Path = tuple[int, ...]
+_Places = Mapping[_Path, SourceCodeInfo.Location]
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """One text for the end user; `when` is sorted by key."""
+
+    locale: str
+    text: str
+    when: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One value of an enum as declared: an error code if it is `annotated`."""
+
+    name: str
+    reason: str
+    number: int
+    line: int
+    description: str
+    annotated: bool
+    grpc_status: int | None
+    http_status: int | None
+    message: str
+    hints: tuple[Hint, ...]
+
+    @property
+    def variants(self) -> list[tuple[dict[str, str], dict[str, str]]]:
+        """The hints under a condition, grouped by it, in an order that leaves the first of equally long conditions first."""
+        groups: list[tuple[dict[str, str], dict[str, str]]] = []
+        for hint in self.hints:
+            if not (when := dict(hint.when)):
+                continue
+            group = None
+            for other, hints in groups:
+                if other == when:
+                    group = hints
+                elif group is not None and len(other) == len(when) and hint.locale.lower() in map(str.lower, hints):
+                    group = None  # in the earlier group this text would come before one that was declared first
+            if group is None:
+                groups.append((when, group := {}))
+            group[hint.locale] = hint.text
+        return groups
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """One enum as declared: a catalogue if it is `annotated`. `name` lacks the package and has the messages around it."""
+
+    file: str
+    package: str
+    name: str
+    line: int
+    description: str
+    annotated: bool
+    domain: str
+    default_locale: str
+    fallback: str
+    infer: tuple[tuple[int, str], ...]
+    values: tuple[Code, ...]
+
+    @property
+    def full_name(self) -> str:
+        """The name of the enum with its package."""
+        return f"{self.package}.{self.name}" if self.package else self.name
+
+    @property
+    def class_name(self) -> str:
+        """The name of the Python class: `OuterInner` for `Inner` in the message `Outer`, `None_` for `None`."""
+        name = self.name.replace(".", "")
+        return name + "_" if keyword.iskeyword(name) or name.startswith("__") else name
+
+    @property
+    def codes(self) -> list[Code]:
+        """The values that are error codes."""
+        return [value for value in self.values if value.annotated]
+
+
+def read(file: FileDescriptorProto) -> list[Catalog]:
+    """The annotated enums of a file, and those with annotated values: first the top level's, then message by message."""
+    places = {tuple(place.path): place for place in file.source_code_info.location}
+    found = (_catalog(file, path, name, enum, places) for path, name, enum in _enums(file, (), ""))
+    return [catalog for catalog in found if catalog.annotated or catalog.codes]
+
+
+def _enums(holder: FileDescriptorProto | DescriptorProto, path: _Path, outer: str) -> Iterator[tuple[_Path, str, EnumDescriptorProto]]:
+    if isinstance(holder, FileDescriptorProto):
+        enum_field, message_field, messages = 5, 4, holder.message_type  # field numbers of descriptor.proto
+    else:
+        enum_field, message_field, messages = 4, 3, holder.nested_type
+    for index, enum in enumerate(holder.enum_type):
+        yield (*path, enum_field, index), outer + _utf8(enum.name), enum
+    for index, message in enumerate(messages):
+        yield from _enums(message, (*path, message_field, index), f"{outer}{_utf8(message.name)}.")
+
+
+def _catalog(file: FileDescriptorProto, path: _Path, name: str, enum: EnumDescriptorProto, places: _Places) -> Catalog:
+    catalog = enum.options.Extensions[_CATALOG]
+    prefix = _upper_snake(_utf8(enum.name)) + "_"
+    line, description = _place(places, path)
+    return Catalog(
+        file=_utf8(file.name),
+        package=_utf8(file.package),
+        name=name,
+        line=line,
+        description=description,
+        annotated=enum.options.HasExtension(_CATALOG),
+        domain=catalog.domain,
+        default_locale=catalog.default_locale,
+        fallback=catalog.fallback,
+        infer=tuple((row.grpc_status, row.reason) for row in catalog.infer),
+        values=tuple(_value(value, prefix, _place(places, (*path, 2, index))) for index, value in enumerate(enum.value)),
+    )
+
+
+def _value(value: EnumValueDescriptorProto, prefix: str, place: tuple[int, str]) -> Code:
+    code = value.options.Extensions[_CODE]
+    name = _utf8(value.name)
+    return Code(
+        name=name,
+        reason=name.removeprefix(prefix),
+        number=value.number,
+        line=place[0],
+        description=place[1],
+        annotated=value.options.HasExtension(_CODE),
+        grpc_status=code.grpc_status if code.HasField("grpc_status") else None,
+        http_status=code.http_status if code.HasField("http_status") else None,
+        message=code.message,
+        hints=tuple(Hint(hint.locale, hint.text, tuple(sorted(hint.when.items()))) for hint in code.hints),
+    )
+
+
+def _utf8(text: str | bytes) -> str:
+    """A text of descriptor.proto: protobuf hands it out as bytes when it is no UTF-8."""
+    return text if isinstance(text, str) else text.decode(errors="replace")
+
+
+def _upper_snake(name: str) -> str:
+    """`HTTPCode` -> `HTTP_CODE`: as buf's ENUM_VALUE_PREFIX has it."""
+    return re.sub(r"_+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[^_])(?=[A-Z][a-z])", "_", name)).strip("_").upper()
+
+
+def _place(places: _Places, path: _Path) -> tuple[int, str]:
+    """The line of a declaration and the comments before and after it."""
+    if (place := places.get(path)) is None:
+        return 0, ""
+    comments = (_comment(_utf8(place.leading_comments)), _comment(_utf8(place.trailing_comments)))
+    return (place.span[0] + 1 if place.span else 0), "\n\n".join(filter(None, comments))
+
+
+def _comment(text: str) -> str:
+    lines = (line.rstrip() for line in re.sub(r"\A\*+", "", text).expandtabs().split("\n"))  # a `/**` leaves its second star
+    return textwrap.dedent("\n".join(line for line in lines if not line.lstrip().startswith("buf:lint:ignore"))).strip()
