@@ -129,9 +129,11 @@ class ErrorCode(Enum):
         for role, reason in (("fallback", fallback), *((f"infer[{status}]", reason) for status, reason in infer.items())):
             if reason is not None and (reason not in members or members[reason].grpc_status is StatusCode.OK):
                 wrong.append(f"{role} names {reason!r}: give the reason of an error of {cls.__name__}")
-        for status in infer:
-            if not isinstance(status, StatusCode) or status is StatusCode.OK:
-                wrong.append(f"infer has the key {status!r}, not a grpc.StatusCode of a failure")
+        wrong += (
+            f"infer has the key {status!r}, not a grpc.StatusCode of a failure"
+            for status in infer
+            if not isinstance(status, StatusCode) or status is StatusCode.OK
+        )
         if wrong:
             raise ValueError(f"{cls.__name__}: " + "; ".join(wrong))
         cls.domain = domain
@@ -179,11 +181,11 @@ class ErrorCode(Enum):
         variants = [variant for variant in self._spec.variants if variant.when.items() <= metadata.items()]
         if not variants:
             return self._spec.hints
-        chosen = dict(self._spec.hints)
-        # The most entries win, of equals the first: so that one is laid over the others last.
-        for variant in sorted(reversed(variants), key=lambda variant: len(variant.when)):
-            chosen.update(variant.hints)
-        return chosen
+        chosen: dict[str, str] = {}
+        for variant in sorted(variants, key=lambda variant: -len(variant.when)):  # the most entries win, of equals the first
+            for locale, text in variant.hints.items():
+                chosen.setdefault(locale, text)
+        return {**self._spec.hints, **chosen}
 
     def hint(self, locale: str | None = None, metadata: Mapping[str, str] | None = None) -> str | None:
         """The hint for `locale`, a language tag or a whole `accept-language` value, in an error with `metadata`.

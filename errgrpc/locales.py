@@ -1,10 +1,15 @@
 """Which of a code's hints a reader wants: `accept-language` to locale (RFC 9110 section 12.5.4, RFC 4647 section 3.4)."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 
-__all__ = ["choose", "is_language_tag"]
+__all__ = ["choose", "is_accept_language", "is_language_tag", "requested"]
+
+ACCEPT_LANGUAGE = "accept-language"
+GATEWAY_ACCEPT_LANGUAGE = "grpcgateway-accept-language"  # as grpc-gateway forwards the browser's header
+Metadata = Iterable[tuple[str, str | bytes]]
+
 
 # RFC 5646 section 2.1, without the grandfathered tags: language, extlang, script, region, variants, extensions, private use.
 _LANGUAGE_TAG = re.compile(
@@ -24,6 +29,20 @@ _LONGEST_MEMO = 128  # characters; real headers are shorter, so that a hostile p
 def is_language_tag(tag: object) -> bool:
     """Whether `tag` is a well-formed BCP 47 language tag such as `zh-CN` (not `zh_CN`)."""
     return isinstance(tag, str) and _LANGUAGE_TAG.fullmatch(tag) is not None
+
+
+def is_accept_language(value: object) -> bool:
+    """Whether `value` is a language tag or a whole `accept-language` header without a flaw."""
+    return isinstance(value, str) and all(_RANGE.fullmatch(element) for element in value.split(","))
+
+
+def requested(metadata: Metadata | None) -> str | None:
+    """The header by which a request asks for a language, or None if there is none that has a readable range."""
+    for key in (ACCEPT_LANGUAGE, GATEWAY_ACCEPT_LANGUAGE):
+        header = ",".join(value for name, value in metadata or () if name == key and isinstance(value, str))
+        if header and next(_parse(header), None):
+            return header
+    return None
 
 
 def choose(accept_language: str | None, locales: Collection[str], default: str) -> str | None:

@@ -16,11 +16,11 @@ _NAME = "protoc-gen-errgrpc"
 
 def generate(request: CodeGeneratorRequest) -> CodeGeneratorResponse:
     """The Python module of each requested file that has annotated enums, or `error` with all that is refused, one a line."""
-    catalogs = {file.name: schema.read(file) for file in request.proto_file}
-    wanted = {name: catalogs[name] for name in request.file_to_generate if catalogs.get(name)}
+    catalogs = {schema.utf8(file.name): schema.read(file) for file in request.proto_file}
+    wanted = {name: catalogs[name] for name in map(schema.utf8, request.file_to_generate) if catalogs.get(name)}
     imported = [catalog for name, found in catalogs.items() if name not in wanted for catalog in found]
     refusals = [
-        *_unknown_options(request.parameter),
+        *_unknown_options(schema.utf8(request.parameter)),
         *_same_outputs(list(wanted)),
         *rules.refusals([catalog for found in wanted.values() for catalog in found], imported),
     ]

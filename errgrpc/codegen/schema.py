@@ -18,7 +18,7 @@ from grpc import StatusCode
 
 from errgrpc.v1 import annotations_pb2
 
-__all__ = ["STATUSES", "Catalog", "Code", "Hint", "read"]
+__all__ = ["STATUSES", "Catalog", "Code", "Hint", "read", "utf8"]
 
 # google.rpc.Code by number; the enum is open, so a descriptor may hold others.
 STATUSES: Mapping[int, StatusCode] = {status.value[0]: status for status in StatusCode}
@@ -117,18 +117,18 @@ def _enums(holder: FileDescriptorProto | DescriptorProto, path: _Path, outer: st
     else:
         enum_field, message_field, messages = 4, 3, holder.nested_type
     for index, enum in enumerate(holder.enum_type):
-        yield (*path, enum_field, index), outer + _utf8(enum.name), enum
+        yield (*path, enum_field, index), outer + utf8(enum.name), enum
     for index, message in enumerate(messages):
-        yield from _enums(message, (*path, message_field, index), f"{outer}{_utf8(message.name)}.")
+        yield from _enums(message, (*path, message_field, index), f"{outer}{utf8(message.name)}.")
 
 
 def _catalog(file: FileDescriptorProto, path: _Path, name: str, enum: EnumDescriptorProto, places: _Places) -> Catalog:
     catalog = enum.options.Extensions[_CATALOG]
-    prefix = _upper_snake(_utf8(enum.name)) + "_"
+    prefix = _upper_snake(utf8(enum.name)) + "_"
     line, description = _place(places, path)
     return Catalog(
-        file=_utf8(file.name),
-        package=_utf8(file.package),
+        file=utf8(file.name),
+        package=utf8(file.package),
         name=name,
         line=line,
         description=description,
@@ -143,7 +143,7 @@ def _catalog(file: FileDescriptorProto, path: _Path, name: str, enum: EnumDescri
 
 def _value(value: EnumValueDescriptorProto, prefix: str, place: tuple[int, str]) -> Code:
     code = value.options.Extensions[_CODE]
-    name = _utf8(value.name)
+    name = utf8(value.name)
     return Code(
         name=name,
         reason=name.removeprefix(prefix),
@@ -158,7 +158,7 @@ def _value(value: EnumValueDescriptorProto, prefix: str, place: tuple[int, str])
     )
 
 
-def _utf8(text: str | bytes) -> str:
+def utf8(text: str | bytes) -> str:
     """A text of descriptor.proto: protobuf hands it out as bytes when it is no UTF-8."""
     return text if isinstance(text, str) else text.decode(errors="replace")
 
@@ -172,7 +172,7 @@ def _place(places: _Places, path: _Path) -> tuple[int, str]:
     """The line of a declaration and the comments before and after it."""
     if (place := places.get(path)) is None:
         return 0, ""
-    comments = (_comment(_utf8(place.leading_comments)), _comment(_utf8(place.trailing_comments)))
+    comments = (_comment(utf8(place.leading_comments)), _comment(utf8(place.trailing_comments)))
     return (place.span[0] + 1 if place.span else 0), "\n\n".join(filter(None, comments))
 
 

@@ -1,0 +1,6 @@
+"""errgrpc for grpc.aio: the same interceptors for asyncio."""
+
+from errgrpc.aio.client import client_interceptors
+from errgrpc.aio.server import ServerInterceptor
+
+__all__ = ["ServerInterceptor", "client_interceptors"]

@@ -1,0 +1,181 @@
+"""How grpc's asyncio client raises a typed error: every call comes back as one that translates what it raises."""
+
+from collections.abc import AsyncIterator, Callable, Generator
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from errgrpc.codes import ErrorCode
+from errgrpc.errors import RemoteError
+from errgrpc.reading import Reading
+
+__all__ = ["client_interceptors"]
+
+
+def client_interceptors(*catalogues: type[ErrorCode], locale: str | None = None) -> list[grpc.aio.ClientInterceptor]:
+    """Raise failed calls as RemoteError: `grpc.aio.insecure_channel(target, interceptors=client_interceptors(ResCode))`.
+
+    One interceptor for each kind of method, as asyncio grpc files each under the first kind that it is an instance of.
+    The arguments, and what they raise, are those of `errgrpc.ClientInterceptor`.
+    """
+    reading = Reading(catalogues, locale)
+    return [kind(reading) for kind in (_UnaryUnary, _UnaryStream, _StreamUnary, _StreamStream)]
+
+
+class _Interceptor:
+    _kind: type["_TypedCall"]
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    async def _intercept(self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request: Any) -> Any:
+        # Only the call is awaited for, never its outcome: that would deadlock a caller who has yet to write.
+        metadata = client_call_details.metadata
+        languages, added = self._reading.languages(metadata)
+        if added:
+            entries: Any = (*(metadata or ()), *added)
+            if isinstance(metadata, grpc.aio.Metadata):  # what the next interceptor expects
+                entries = grpc.aio.Metadata(*entries)
+            details = client_call_details
+            client_call_details = grpc.aio.ClientCallDetails(
+                details.method, details.timeout, entries, details.credentials, details.wait_for_ready
+            )
+        try:
+            call = await continuation(client_call_details, request)
+        except grpc.RpcError as error:  # an interceptor inside ours has awaited the call
+            raise self._reading.read(error, languages) from None
+        return self._kind(call, self._reading, languages)
+
+
+class _TypedCall(grpc.aio.Call):
+    """A call whose errors are typed where they are raised, and otherwise the call itself."""
+
+    def __init__(self, call: Any, reading: Reading, languages: str | None) -> None:
+        self._call = call
+        self._reading = reading
+        self._languages = languages
+        self._error: RemoteError | None = None
+
+    def _typed(self, error: grpc.RpcError) -> RemoteError:
+        if self._error is None:
+            self._error = self._reading.read(error, self._languages)
+        return self._error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._call, name)  # debug_error_string, and grpc's private _done_writing_flag for done_writing
+
+    async def wait_for_connection(self) -> None:
+        try:
+            await self._call.wait_for_connection()
+        except grpc.RpcError as error:
+            raise self._typed(error) from None
+
+    def add_done_callback(self, callback: Callable[[Any], None]) -> None:
+        self._call.add_done_callback(lambda _: callback(self))
+
+    # The abstract methods of grpc's classes, for which __getattr__ is not asked.
+
+    async def initial_metadata(self) -> Any:
+        return await self._call.initial_metadata()
+
+    async def trailing_metadata(self) -> Any:
+        return await self._call.trailing_metadata()
+
+    async def code(self) -> Any:
+        return await self._call.code()
+
+    async def details(self) -> Any:
+        return await self._call.details()
+
+    def cancel(self) -> Any:
+        return self._call.cancel()
+
+    def cancelled(self) -> Any:
+        return self._call.cancelled()
+
+    def done(self) -> Any:
+        return self._call.done()
+
+    def time_remaining(self) -> Any:
+        return self._call.time_remaining()
+
+
+class _UnaryResponse(_TypedCall):
+    def __await__(self) -> Generator[Any, None, Any]:
+        try:
+            return (yield from self._call.__await__())
+        except grpc.RpcError as error:
+            raise self._typed(error) from None
+
+
+class _StreamResponse(_TypedCall):
+    _responses: AsyncIterator[Any] | None = None
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        if self._responses is None:  # as with grpc's own, a second loop goes on where the first stopped
+            self._responses = self._iterate()
+        return self._responses
+
+    async def _iterate(self) -> AsyncIterator[Any]:
+        try:
+            async for response in self._call:
+                yield response
+        except grpc.RpcError as error:
+            raise self._typed(error) from None
+
+    async def read(self) -> Any:
+        try:
+            return await self._call.read()
+        except grpc.RpcError as error:
+            raise self._typed(error) from None
+
+
+class _StreamRequest(_TypedCall):
+    async def write(self, request: Any) -> None:
+        try:
+            await self._call.write(request)
+        except grpc.RpcError as error:
+            raise self._typed(error) from None
+
+    async def done_writing(self) -> None:
+        try:
+            await self._call.done_writing()
+        except grpc.RpcError as error:
+            raise self._typed(error) from None
+
+
+class UnaryUnaryCall(_UnaryResponse, grpc.aio.UnaryUnaryCall[Any, Any]):
+    pass
+
+
+class UnaryStreamCall(_StreamResponse, grpc.aio.UnaryStreamCall[Any, Any]):
+    pass
+
+
+class StreamUnaryCall(_StreamRequest, _UnaryResponse, grpc.aio.StreamUnaryCall[Any, Any]):
+    pass
+
+
+class StreamStreamCall(_StreamRequest, _StreamResponse, grpc.aio.StreamStreamCall[Any, Any]):
+    pass
+
+
+class _UnaryUnary(_Interceptor, grpc.aio.UnaryUnaryClientInterceptor):
+    _kind = UnaryUnaryCall
+    intercept_unary_unary: Any = _Interceptor._intercept
+
+
+class _UnaryStream(_Interceptor, grpc.aio.UnaryStreamClientInterceptor):
+    _kind = UnaryStreamCall
+    intercept_unary_stream: Any = _Interceptor._intercept
+
+
+class _StreamUnary(_Interceptor, grpc.aio.StreamUnaryClientInterceptor):
+    _kind = StreamUnaryCall
+    intercept_stream_unary: Any = _Interceptor._intercept
+
+
+class _StreamStream(_Interceptor, grpc.aio.StreamStreamClientInterceptor):
+    _kind = StreamStreamCall
+    intercept_stream_stream: Any = _Interceptor._intercept

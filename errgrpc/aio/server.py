@@ -1,0 +1,191 @@
+"""How grpc's asyncio server delivers an answer: `await context.abort`, and for sync handlers a status that is set."""
+
+import asyncio
+import functools
+import inspect
+import threading
+from collections.abc import AsyncIterator, Callable
+from typing import Any, NoReturn
+
+import grpc
+import grpc.aio
+
+from errgrpc.aio.context import Aborted, AsyncContext, SyncContext
+from errgrpc.answering import Answer, Answering, OnError, Rpc, Translate, status_of
+from errgrpc.budget import DEFAULT_MAX_TRAILER_BYTES
+from errgrpc.codes import ErrorCode
+from errgrpc.server import Behavior, Guards, Responses
+
+__all__ = ["ServerInterceptor"]
+
+
+class ServerInterceptor(grpc.aio.ServerInterceptor):
+    """Answers what handlers raise: `grpc.aio.server(interceptors=[errgrpc.aio.ServerInterceptor(ResCode)])`.
+
+    For coroutines, async generators, reader/writer coroutines and sync handlers. The arguments, and what they raise, are
+    those of `errgrpc.ServerInterceptor`.
+    """
+
+    def __init__(
+        self,
+        catalogue: type[ErrorCode],
+        *,
+        translate: Translate | None = None,
+        on_error: OnError | None = None,
+        max_trailer_bytes: int = DEFAULT_MAX_TRAILER_BYTES,
+    ) -> None:
+        answering = Answering(catalogue, translate=translate, on_error=on_error, max_trailer_bytes=max_trailer_bytes)
+        self._guards = Guards(functools.partial(_guard, answering))
+        self._answering = answering
+
+    async def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
+        """The handler of an RPC, guarded. What an interceptor inside ours raises is answered like a handler's error."""
+        method, task = handler_call_details.method, asyncio.current_task()
+        try:
+            handler = await continuation(handler_call_details)
+        except BaseException as error:
+            if _is_own_end(error, task):
+                raise
+            return grpc.stream_stream_rpc_method_handler(_failing(self._answering, method, error))
+        return self._guards.get(method, handler)
+
+
+def _guard(answering: Answering, method: str, handler: Any, behavior: Behavior) -> Behavior:
+    """The guard of the behavior's own kind: grpc and other interceptors tell the kinds apart by the function."""
+    if _is(inspect.isasyncgenfunction, behavior):
+        guarded = _guarded_generator(answering, method, behavior)
+    elif _is(inspect.iscoroutinefunction, behavior):
+        guarded = _guarded_coroutine(answering, method, behavior)
+    elif handler.response_streaming:
+        guarded = _guarded_sync_stream(answering, method, behavior)
+    else:
+        guarded = _guarded_sync(answering, method, behavior)
+    return functools.update_wrapper(guarded, behavior)
+
+
+def _is(kind: Callable[[Any], bool], behavior: Behavior) -> bool:
+    """Whether a function, a partial of one, or an object with `__call__` is of a kind."""
+    return kind(behavior) or (not inspect.isroutine(behavior) and kind(type(behavior).__call__))
+
+
+def _guarded_coroutine(answering: Answering, method: str, behavior: Behavior) -> Behavior:
+    async def guarded(request: Any, context: Any) -> Any:
+        guard, task = AsyncContext(context), asyncio.current_task()
+        try:
+            return await behavior(request, guard)
+        except BaseException as error:
+            if _is_own_end(error, task):
+                raise
+            await _abort(answering, method, guard, error)
+
+    return guarded
+
+
+def _guarded_generator(answering: Answering, method: str, behavior: Behavior) -> Behavior:
+    async def guarded(request: Any, context: Any) -> AsyncIterator[Any]:
+        guard, task = AsyncContext(context), asyncio.current_task()
+        responses = None
+        while True:
+            try:
+                if responses is None:
+                    responses = behavior(request, guard)
+                response = await anext(responses)
+            except StopAsyncIteration:
+                return
+            except BaseException as error:
+                if _is_own_end(error, task):
+                    raise
+                await _abort(answering, method, guard, error)
+            # Outside the try: the GeneratorExit that closes this generator is no error of the handler's.
+            yield response
+
+    return guarded
+
+
+def _guarded_sync(answering: Answering, method: str, behavior: Behavior) -> Behavior:
+    def guarded(request: Any, context: Any) -> Any:
+        guard = SyncContext(context)
+        try:
+            response = behavior(request, guard)
+        except BaseException as error:  # noqa: BLE001  StopIteration too: grpc sends no status for it
+            _set(answering, method, guard, error)
+            return None
+        guard.finish()
+        return response
+
+    return guarded
+
+
+def _guarded_sync_stream(answering: Answering, method: str, behavior: Behavior) -> Behavior:
+    def guarded(request: Any, context: Any) -> Any:
+        guard = SyncContext(context)
+        return Responses(behavior, (request, guard), functools.partial(_set, answering, method, guard), guard.finish)
+
+    return guarded
+
+
+def _failing(answering: Answering, method: str, error: BaseException) -> Behavior:
+    # A stream_stream handler answers methods of all four kinds; an async generator, as other interceptors iterate over it.
+    async def fail(_: Any, context: Any) -> AsyncIterator[Any]:
+        await _abort(answering, method, AsyncContext(context), error)
+        yield
+
+    return fail
+
+
+def _is_own_end(error: BaseException, task: asyncio.Task[Any] | None) -> bool:
+    """Whether the RPC's own task is being cancelled, or its coroutine closed: there is nobody to answer, nor a way to."""
+    if issubclass(type(error), asyncio.CancelledError):
+        return task is not None and task.cancelling() > 0
+    if issubclass(type(error), GeneratorExit):
+        try:
+            return asyncio.current_task() is not task
+        except RuntimeError:  # the loop has stopped
+            return True
+    return False
+
+
+def _answer(answering: Answering, method: str, context: AsyncContext | SyncContext, error: BaseException) -> Answer:
+    rpc = Rpc(
+        method,
+        context.invocation_metadata() or (),
+        context.trailing_metadata(),
+        status_of(context.code()),
+        context.details(),
+        aborted=type(error) is Aborted,
+        gone=_is_failed_rpc(error),
+    )
+    return answering.answer(error, rpc)
+
+
+async def _abort(answering: Answering, method: str, context: AsyncContext, error: BaseException) -> NoReturn:
+    try:
+        if context.sent is not None:
+            raise context.sent  # the status is on its way, and grpc wants its own exception back
+        await context.send(_answer(answering, method, context, error))
+    finally:
+        _raise_fatal(error)
+
+
+def _set(answering: Answering, method: str, context: SyncContext, error: BaseException) -> None:
+    context.apply(_answer(answering, method, context, error))
+
+
+def _is_failed_rpc(error: BaseException) -> bool:
+    """Whether it is one of grpc's private exceptions for a batch that failed or a server that stopped."""
+    kind = type(error)
+    public = (grpc.aio.UsageError, grpc.aio.InternalError, grpc.aio.AbortError)
+    return issubclass(kind, grpc.aio.BaseError) and kind is not grpc.aio.BaseError and not issubclass(kind, public)
+
+
+def _raise_fatal(error: BaseException) -> None:
+    """In the main thread KeyboardInterrupt and SystemExit end the process, once the client is answered.
+
+    Elsewhere they would kill the loop, and with it all other RPCs.
+    """
+    if threading.current_thread() is threading.main_thread():
+        if issubclass(type(error), BaseExceptionGroup):
+            for member in error.exceptions:  # type: ignore[attr-defined]
+                _raise_fatal(member)
+        elif issubclass(type(error), KeyboardInterrupt | SystemExit):
+            raise error

@@ -1,0 +1,233 @@
+"""What a server answers to whatever was raised. The rules, in their order:
+
+1. what the handler aborted with stands;
+2. a ServiceError is answered with its code, of whatever catalogue;
+3. an exception that `translate` names becomes a ServiceError;
+4. a status that the handler had set before it raised stands;
+5. everything else, an error received from another service included, is answered by the catalogue's fallback and a
+   request id. Its text stays here; one log record has the traceback under the same id.
+
+Of an exception group the first member counts that 2 or 3 apply to: a TaskGroup lists them as they failed, so that is the
+one that stopped the others.
+"""
+
+import logging
+import re
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeGuard
+
+from google.rpc import status_pb2
+from grpc import StatusCode
+
+from errgrpc import locales, wire
+from errgrpc.arguments import clean, is_request_id, shown
+from errgrpc.budget import DEFAULT_MAX_TRAILER_BYTES, Trailer
+from errgrpc.catalog import fallback_of
+from errgrpc.codes import ErrorCode
+from errgrpc.errors import RemoteError, ServiceError
+
+__all__ = ["Answer", "Answering", "OnError", "Rpc", "Translate", "encode", "sendable", "status_of"]
+
+_LOGGER = logging.getLogger("errgrpc")
+_REQUEST_ID = "x-request-id"
+_MIN_TRAILER_BYTES = 1_024  # ErrorInfo alone can take about 700
+_KEY = re.compile(r"[0-9a-z_.-]+")  # gRPC over HTTP2: Header-Name
+_TEXT = re.compile(r"[ -~]*")  # gRPC over HTTP2: ASCII-Value
+
+Translate = Mapping[type[BaseException], ErrorCode | Callable[[Any], ServiceError]]
+
+
+class OnError(Protocol):
+    """What hears of an error that nobody foresaw, in place of the log record."""
+
+    def __call__(self, error: BaseException, /, *, method: str, code: ErrorCode, request_id: str) -> object: ...
+
+
+@dataclass(slots=True)
+class Rpc:
+    """What the stack knows of an RPC whose handler has raised."""
+
+    method: str
+    metadata: locales.Metadata
+    """What the client sent."""
+    trailers: Iterable[Trailer]
+    """The trailing metadata that the handler set."""
+    status: StatusCode | None
+    """The failure that the handler set or aborted with."""
+    details: str
+    aborted: bool
+    """Whether what was raised is grpc's own signal that the handler aborted."""
+    gone: bool = False
+    """Whether the RPC itself failed, as it does when the client has gone: then nobody hears the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes on the wire, in values that grpc can send."""
+
+    status: StatusCode
+    message: str
+    trailers: tuple[Trailer, ...]
+
+
+class Answering:
+    """The decisions of one server interceptor, without I/O. Raises TypeError and ValueError for wrong arguments."""
+
+    def __init__(
+        self,
+        catalogue: type[ErrorCode],
+        *,
+        translate: Translate | None = None,
+        on_error: OnError | None = None,
+        max_trailer_bytes: int = DEFAULT_MAX_TRAILER_BYTES,
+    ) -> None:
+        self._fallback = fallback_of(catalogue)
+        self._translate = dict(translate or {})
+        for kind, target in self._translate.items():
+            _check_translation(kind, target)
+        if on_error is not None and not callable(on_error):
+            raise TypeError(f"on_error is {on_error!r}, not a function (error, *, method, code, request_id)")
+        self._on_error = on_error
+        if type(max_trailer_bytes) is not int or max_trailer_bytes < _MIN_TRAILER_BYTES:
+            raise ValueError(f"max_trailer_bytes is {max_trailer_bytes!r}, not an int of at least {_MIN_TRAILER_BYTES}")
+        self._max_trailer_bytes = max_trailer_bytes
+
+    def answer(self, error: BaseException, rpc: Rpc) -> Answer:
+        """What the client is answered, and the log record that goes with it."""
+        if rpc.aborted:
+            return self._standing(rpc)
+        try:
+            foreseen = self._foreseen(error, rpc)
+        except Exception as failure:  # noqa: BLE001  the translator raised: neither its text nor the error's may go out
+            error, foreseen = failure, None
+        else:
+            if foreseen is None and rpc.status is not None:
+                _LOGGER.info("%r failed with the status that it had set, %s", rpc.method, rpc.status, exc_info=_info(error))
+                return self._standing(rpc)
+        request_id = None
+        if foreseen is None:
+            request_id = _request_id(error, rpc.metadata)
+            foreseen = ServiceError(self._fallback)
+            self._record(error, rpc, request_id)
+        trailers = [(key, value) for key, value in sendable(rpc.trailers) if key != wire.DETAILS_KEY]
+        parts = foreseen._parts(locales.requested(rpc.metadata), request_id, trailers)
+        raw, shed = wire.encode(parts, self._max_trailer_bytes)
+        if shed:
+            limit = self._max_trailer_bytes
+            _LOGGER.warning("%r answers %s cut to %d bytes of trailers: %s", rpc.method, foreseen.error_code, limit, ", ".join(shed))
+        return Answer(foreseen.error_code.grpc_status, parts.message, (*parts.trailers, (wire.DETAILS_KEY, raw)))
+
+    def _standing(self, rpc: Rpc) -> Answer:
+        return Answer(rpc.status or StatusCode.UNKNOWN, clean(rpc.details), tuple(sendable(rpc.trailers)))
+
+    def _foreseen(self, error: BaseException, rpc: Rpc) -> ServiceError | None:
+        """The ServiceError that `error` is, holds or translates to."""
+        leaves = list(_leaves(error))
+        found = next(filter(_is_coded, leaves), None) or next(filter(None, map(self._translated, (*leaves, error))), None)
+        if found is not None and len(leaves) > 1 and not all(_is_coded(leaf) for leaf in leaves):
+            _LOGGER.error("%r answers %s, raised in a group with others", rpc.method, found.error_code, exc_info=_info(error))
+        return found
+
+    def _translated(self, error: BaseException) -> ServiceError | None:
+        for kind in type(error).__mro__ if self._translate else ():
+            if (target := self._translate.get(kind)) is not None:
+                made = ServiceError(target) if isinstance(target, ErrorCode) else target(error)
+                if not _is_coded(made):
+                    raise TypeError(f"translate[{kind.__name__}] gave a {type(made).__name__}, not a ServiceError")
+                return made
+        return None
+
+    def _record(self, error: BaseException, rpc: Rpc, request_id: str) -> None:
+        if rpc.gone:
+            _LOGGER.info("%r could not be answered, request id %s", rpc.method, request_id, exc_info=_info(error))
+            return
+        if self._on_error is not None:
+            try:
+                self._on_error(error, method=rpc.method, code=self._fallback, request_id=request_id)
+            except BaseException:
+                # Whatever it raises: the client still waits for its answer.
+                _LOGGER.exception("on_error failed for %r, request id %s", rpc.method, request_id)
+            return
+        extra = {"grpc_method": rpc.method, "error_code": self._fallback.reason, "request_id": request_id}
+        text = "%r answers %s, request id %s"
+        _LOGGER.error(text, rpc.method, self._fallback, request_id, exc_info=_info(error), extra=extra)
+
+
+def encode(error: ServiceError, /, accept_language: str | None = None) -> status_pb2.Status:
+    """The google.rpc.Status of an error, whole, with the hint in a language of this `accept-language` value.
+
+    For who has no interceptor: put its bytes into `grpc-status-details-bin`. Raises TypeError for what is no ServiceError.
+    """
+    if not isinstance(error, ServiceError):
+        raise TypeError(f"{shown(error)} is no errgrpc.ServiceError")
+    return wire.to_status(error._parts(accept_language))
+
+
+def _check_translation(kind: object, target: object) -> None:
+    if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+        raise TypeError(f"translate has the key {kind!r}: give exception classes")
+    if isinstance(target, ErrorCode):
+        ServiceError(target)  # SUCCESS is a ValueError here rather than in production
+    elif not callable(target):
+        raise TypeError(f"translate[{kind.__name__}] is {target!r}: give an error code or a function from the exception to a ServiceError")
+
+
+def _is_coded(error: object) -> TypeGuard[ServiceError]:
+    # `isinstance` would run a hostile `__class__`; a subclass may have forgotten to call our `__init__`.
+    return issubclass(type(error), ServiceError) and hasattr(error, "_details")
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """The exceptions of a group in their order, or the exception itself."""
+    if issubclass(type(error), BaseExceptionGroup):
+        for member in error.exceptions:  # type: ignore[attr-defined]
+            yield from _leaves(member)
+    else:
+        yield error
+
+
+def _request_id(error: BaseException, metadata: locales.Metadata) -> str:
+    """The request's own id, else that of the received error behind this one, else a fresh one."""
+    for text in (value for key, value in metadata if key == _REQUEST_ID):
+        if is_request_id(text):
+            return text
+    for cause in _causes(error):
+        if issubclass(type(cause), RemoteError) and is_request_id(cause.request_id):
+            return cause.request_id
+    return uuid.uuid4().hex
+
+
+def _causes(error: BaseException) -> Iterator[Any]:
+    """The error and what led to it, each once."""
+    todo, seen = [error], set[int]()
+    while todo:
+        current = todo.pop()
+        if id(current) not in seen:
+            seen.add(id(current))
+            yield current
+            todo += filter(None, (*reversed(getattr(current, "exceptions", ())), current.__context__, current.__cause__))
+
+
+def sendable(trailers: Iterable[Trailer] | None) -> Iterator[Trailer]:
+    """The entries that gRPC can send: one bad entry of a handler would cost the whole answer."""
+    for entry in trailers or ():
+        try:
+            key, value = entry
+            text = value.decode("latin-1") if isinstance(value, bytes) else value
+            if _KEY.fullmatch(key) and (isinstance(value, bytes) if key.endswith("-bin") else _TEXT.fullmatch(text)):
+                yield key, value
+                continue
+        except (TypeError, ValueError):
+            pass
+        _LOGGER.warning("trailing metadata that gRPC cannot send is left out: %.200r", entry)
+
+
+def status_of(code: object) -> StatusCode | None:
+    """The failure that a handler set; None for OK, nothing, or what grpc would not understand."""
+    return code if isinstance(code, StatusCode) and code is not StatusCode.OK else None
+
+
+def _info(error: BaseException) -> tuple[type[BaseException], BaseException, Any]:
+    return type(error), error, error.__traceback__

@@ -1,0 +1,388 @@
+"""The two errors, and the class that `except` catches.
+
+    Exception
+      ServiceError              raised here, in a handler; goes on the wire as itself
+      grpc.RpcError
+        grpc.aio.AioRpcError
+          RemoteError           received from another service, whichever stack the call was made with
+            remote(ResCode)                     ... with a code of that catalogue, known to us or not
+              remote(ResCode.ROOM_NOT_EXIST)    ... with that code
+
+Unrelated on purpose: what another service said never passes for ours (`ServiceError.from_remote` is a decision).
+"""
+
+import copyreg
+import warnings
+from abc import ABCMeta
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Self
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2 as rpc
+from grpc import StatusCode
+from grpc.aio import AioRpcError
+
+from errgrpc import arguments, locales, wire
+from errgrpc.arguments import shown
+from errgrpc.budget import M, Parts, Trailer, holds
+from errgrpc.catalog import parse_number
+from errgrpc.codes import ErrorCode
+
+__all__ = ["MisuseWarning", "RemoteError", "ServiceError", "remote"]
+
+
+class MisuseWarning(UserWarning):
+    """Something beside the code of a ServiceError was wrong and has been left out; the code still goes on the wire."""
+
+
+class ServiceError(Exception):
+    """An error of this service: raise it in a handler, and the server interceptor answers with its code.
+
+    `message` (English, for developers) replaces the code's own; `hint`, a text in the catalogue's default locale or a
+    mapping of locale to text, replaces all hints of the code; `details` are protobuf messages, each type once;
+    `retry_delay`, in seconds or a timedelta, becomes a RetryInfo. `metadata` and further keyword arguments become
+    `ErrorInfo.metadata`: True and False as `true` and `false`, an enum member as its name, None is left out.
+
+    Raises TypeError for what is no error code and ValueError for one that is no error (SUCCESS). Anything else that is
+    wrong (a key that breaks AIP-193, a detail that is no message) is left out with a MisuseWarning that names it.
+    """
+
+    def __init__(
+        self,
+        error_code: ErrorCode,
+        /,
+        message: str | None = None,
+        *,
+        metadata: Mapping[str, object] | None = None,
+        hint: str | Mapping[str, str] | None = None,
+        details: Iterable[Message] = (),
+        retry_delay: float | timedelta | None = None,
+        **more_metadata: object,
+    ) -> None:
+        super().__init__(error_code)
+        if not issubclass(type(error_code), ErrorCode):
+            raise TypeError(f"{error_code!r} is no error code: give a member of a catalogue such as errgrpc.ResCode.NOT_FOUND")
+        if error_code.grpc_status is StatusCode.OK:
+            raise ValueError(f"{error_code} is no error: return normally, or give a code whose status is a failure")
+        self._fill(error_code, message, metadata, more_metadata, hint, details, retry_delay, _warn)
+
+    def _fill(
+        self,
+        code: ErrorCode,
+        message: object,
+        metadata: object,
+        more_metadata: Mapping[str, object],
+        hint: Any,
+        details: object,
+        retry_delay: object,
+        report: arguments.Report,
+    ) -> None:
+        self._error_code = code
+        self._message = arguments.message(message, code, report)
+        self._metadata = arguments.metadata(metadata, more_metadata, report) if metadata or more_metadata else {}
+        self._hint: str | Mapping[str, str] | None = hint
+        self._hints = arguments.hints(hint, code, report)
+        self._retry_delay = arguments.seconds(retry_delay, report)
+        self._details = () if not details else arguments.details(details, with_retry=self._retry_delay is None, report=report)
+
+    @classmethod
+    def from_remote(cls, error: "RemoteError", /) -> Self:
+        """The received error as one of ours, to pass it on by name: `raise ServiceError.from_remote(error) from error`.
+
+        Code, message, metadata, hint and details are taken over, and a request id of at most 128 printable ASCII characters.
+        Raises ValueError when the code was inferred or is unknown here, for that is not ours to claim, and TypeError for
+        what is no RemoteError.
+        """
+        if not issubclass(type(error), RemoteError):
+            raise TypeError(f"{shown(error)} is no RemoteError: errgrpc.from_error makes one of another grpc.RpcError")
+        code, received = error.error_code, error._received
+        if code is None or error.inferred:
+            raise ValueError(f"cannot pass on {error}: its code is {'inferred' if code else 'unknown'}; raise a code of your own")
+        dropped = (*arguments.OWNED_DETAILS, arguments.REQUEST_INFO)
+        details = [detail for detail in received.details if arguments.type_name(detail) not in dropped]
+        if arguments.is_request_id(received.request_id):
+            details.append(rpc.RequestInfo(request_id=received.request_id))
+        # A text that is the table's own is answered in the next caller's language, any other as it came.
+        hint = received.localized
+        if hint is not None and code.hints_for(received.metadata).get(hint[0]) == hint[1]:
+            hint = None
+        passed = cls.__new__(cls, code)  # not through __init__: a subclass may have one of its own
+        passed._fill(code, error.details(), received.metadata, {}, hint and dict([hint]), details, None, _ignore)
+        return passed
+
+    @property
+    def error_code(self) -> ErrorCode:
+        """The code that is answered."""
+        return self._error_code
+
+    @property
+    def message(self) -> str:
+        """What went wrong, in English, for developers: `grpc-message`."""
+        return self._message
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What goes into `ErrorInfo.metadata` beside the number."""
+        return MappingProxyType(self._metadata)
+
+    @property
+    def hint(self) -> str | Mapping[str, str] | None:
+        """The hint that replaces the code's own, as it was given, or None."""
+        return self._hint
+
+    @property
+    def status_details(self) -> tuple[Message, ...]:
+        """The details that go on the wire beside ErrorInfo, LocalizedMessage and the RetryInfo of `retry_delay`."""
+        return tuple(detail for detail, _ in self._details)
+
+    @property
+    def retry_delay(self) -> float | None:
+        """How long the caller should wait before it tries again, in seconds, or None."""
+        return self._retry_delay
+
+    def _parts(self, accept_language: str | None, request_id: str | None = None, trailers: Iterable[Trailer] = ()) -> Parts:
+        """What goes on the wire for a reader of these languages, beside these trailing metadata of the handler."""
+        code, details = self._error_code, [packed for _, packed in self._details]
+        hints = code.hints_for(self._metadata) if self._hints is None else self._hints
+        locale = locales.choose(accept_language, hints, code.default_locale)
+        retry = request = None
+        if details and holds(details[-1], rpc.RequestInfo):
+            request = details.pop()
+        if details and holds(details[-1], rpc.RetryInfo):
+            retry = details.pop()
+        if self._retry_delay is not None:
+            retry = wire.pack(rpc.RetryInfo(retry_delay=timedelta(seconds=self._retry_delay)))
+        if request_id is not None:
+            request = wire.pack(rpc.RequestInfo(request_id=request_id))
+        localized = None if locale is None else (locale, hints[locale])
+        return Parts(code, self._message, dict(self._metadata), localized, details, retry, request, list(trailers))
+
+    def __str__(self) -> str:
+        code = self._error_code
+        return f"{code.reason} ({code.number}): {self._message!r}" + (f" {self._metadata}" if self._metadata else "")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Not through __init__: a subclass may have one of its own.
+        return _revive, (type(self), *self.args), self.__dict__
+
+
+def _revive(cls: type[BaseException], *args: object) -> BaseException:
+    return cls.__new__(cls, *args)
+
+
+class _RemoteType(ABCMeta):
+    """The class of RemoteError and of each remote(...), so that `pickle` asks us how to find the latter again."""
+
+
+if TYPE_CHECKING:
+    _FailedCall = object
+else:
+
+    class _FailedCall(grpc.Call, grpc.Future):
+        """The call that failed, for grpc's sync interceptor chain: it hands the error of an inner interceptor to an outer
+        one as if it were the call. Not for use, hence not in the types."""
+
+        def cancel(self):
+            return False
+
+        def cancelled(self):
+            return False
+
+        def is_active(self):
+            return False
+
+        def time_remaining(self):
+            return None
+
+        def running(self):
+            return False
+
+        def done(self):
+            return True
+
+        def add_callback(self, callback):  # noqa: ARG002
+            return False
+
+        def result(self, timeout=None):  # noqa: ARG002
+            raise self
+
+        def exception(self, timeout=None):  # noqa: ARG002
+            return self
+
+        def traceback(self, timeout=None):  # noqa: ARG002
+            return self.__traceback__
+
+        def add_done_callback(self, fn):
+            fn(self)
+
+
+class RemoteError(AioRpcError, _FailedCall, metaclass=_RemoteType):
+    """An error received from another service. Made by the client interceptors, `from_error` and `decode`.
+
+    What grpc knows of it stays: `code()`, `details()` (the English text), `initial_metadata()`, `trailing_metadata()`,
+    `debug_error_string()`. Nothing read from a peer raises: what is absent or garbage is None or empty.
+    """
+
+    _target: ErrorCode | type[ErrorCode] | None = None
+    """What the class stands for: the argument of `remote()`."""
+
+    def __init__(
+        self,
+        code: StatusCode,
+        details: str | None,
+        *,
+        received: wire.Received,
+        error_code: ErrorCode | None,
+        inferred: bool,
+        accept_language: str | None,
+        initial_metadata: Any = None,
+        trailing_metadata: Any = None,
+        debug_error_string: str | None = None,
+    ) -> None:
+        super().__init__(code, initial_metadata, trailing_metadata, details, debug_error_string)
+        self._received = received
+        self._error_code = error_code
+        self._inferred = inferred
+        self._accept_language = accept_language
+
+    @property
+    def error_code(self) -> ErrorCode | None:
+        """The code; None when no catalogue that was given declares it. A guess when `inferred` is True."""
+        return self._error_code
+
+    @property
+    def inferred(self) -> bool:
+        """Whether the peer sent no ErrorInfo and `error_code` was guessed from the status."""
+        return self._inferred
+
+    @property
+    def number(self) -> int | None:
+        """The code's number, known to us or not."""
+        return parse_number(self._received.number) if self._error_code is None else self._error_code.number
+
+    @property
+    def reason(self) -> str | None:
+        """`ErrorInfo.reason` as the peer sent it, or None."""
+        return None if self._received.info is None else self._received.info.reason
+
+    @property
+    def domain(self) -> str | None:
+        """`ErrorInfo.domain` as the peer sent it, or None."""
+        return None if self._received.info is None else self._received.info.domain
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """`ErrorInfo.metadata` without the number."""
+        return MappingProxyType(self._received.metadata)
+
+    @property
+    def hint(self) -> str | None:
+        """What to tell the end user: the text that the server sent, else the table's in the language asked for, else None."""
+        localized = self._localized()
+        return None if localized is None else localized[1]
+
+    @property
+    def locale(self) -> str | None:
+        """The language tag of `hint`, or None."""
+        localized = self._localized()
+        return None if localized is None else localized[0]
+
+    @property
+    def request_id(self) -> str | None:
+        """The id under which the server's log has the error, or None."""
+        return self._received.request_id
+
+    @property
+    def status_details(self) -> tuple[Message, ...]:
+        """All details that the peer sent, in its order; those of a type unknown to this process stay `Any`."""
+        return self._received.details
+
+    def detail(self, message_type: type[M], /) -> M | None:
+        """The first detail of a type, or None."""
+        return self._received.detail(message_type)
+
+    def _localized(self) -> tuple[str, str] | None:
+        if self._received.localized is not None or self._error_code is None:
+            return self._received.localized
+        hints = self._error_code.hints_for(self._received.metadata)
+        chosen = locales.choose(self._accept_language, hints, self._error_code.default_locale)
+        return None if chosen is None else (chosen, hints[chosen])
+
+    def __str__(self) -> str:
+        # Texts from the peer through repr: it escapes control characters, bidi overrides and ANSI sequences.
+        code = self._error_code
+        name = shown(self.reason) if self.reason is not None else "no ErrorInfo"
+        if code is not None:
+            name = f"inferred {code.reason}" if self._inferred else code.reason
+        parts = [f"{self.code().name}: {name}" + ("" if self.number is None else f" ({self.number})")]
+        if self.domain is not None:
+            parts[0] += f" of {shown(self.domain)}"
+        parts.append(shown(self.details() or ""))
+        localized = self._localized()
+        if localized is not None:
+            parts.append(f"hint {shown(localized[1])} ({shown(localized[0])})")
+        if self.metadata:
+            parts.append(f"metadata {shown(dict(self.metadata))}")
+        if self.request_id is not None:
+            parts.append(f"request id {shown(self.request_id)}")
+        return ", ".join(parts)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _revive_remote, (self._target,), self.__dict__
+
+
+_classes: dict[object, type[RemoteError]] = {}
+
+
+def remote(target: ErrorCode | type[ErrorCode], /) -> type[RemoteError]:
+    """The class of received errors with this code, or with any code of this catalogue, for `except`.
+
+    Real and cached: it works in tuples, in `except*`, in contextlib.suppress. An inferred code is never of such a class.
+    Raises TypeError for what is neither, ValueError for a code that is no error.
+    """
+    found = _classes.get(target) if isinstance(target, ErrorCode | type) else None
+    if found is not None:
+        return found
+    if isinstance(target, ErrorCode):
+        if target.grpc_status is StatusCode.OK:
+            raise ValueError(f"{target} is no error: nothing to catch")
+        base = remote(type(target))
+    elif isinstance(target, type) and issubclass(target, ErrorCode) and target is not ErrorCode:
+        base = RemoteError
+    else:
+        raise TypeError(f"{target!r} is neither an error code nor a catalogue: give errgrpc.ResCode or one of its members")
+    name = f"remote({target})" if isinstance(target, ErrorCode) else f"remote({target.__name__})"
+    doc = f"A received error with the code {target}." if isinstance(target, ErrorCode) else f"A received error of {target.__name__}."
+    made: Any = _RemoteType(name, (base,), {"_target": target, "__module__": "errgrpc", "__qualname__": name, "__doc__": doc})
+    return _classes.setdefault(target, made)  # atomic: two threads must not catch different classes
+
+
+def _revive_remote(target: ErrorCode | type[ErrorCode] | None) -> RemoteError:
+    cls = RemoteError if target is None else remote(target)
+    return cls.__new__(cls)
+
+
+def _reduce_class(cls: Any) -> str | tuple[Any, ...]:
+    # The target pickles by name, which imports its catalogue.
+    return cls.__qualname__ if cls._target is None else (remote, (cls._target,))
+
+
+copyreg.pickle(_RemoteType, _reduce_class)
+
+
+def _warn(text: str) -> None:
+    # The frames in between: this one, an `arguments` function, _fill, __init__.
+    warnings.warn(text, MisuseWarning, stacklevel=5)
+
+
+def _ignore(_: str) -> None:
+    """What a peer sent wrong is not its receiver's misuse."""

@@ -1,0 +1,163 @@
+"""How grpc's sync server delivers an answer: trailing metadata, then `context.abort`."""
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import grpc
+
+from errgrpc.answering import Answering, OnError, Rpc, Translate, status_of
+from errgrpc.budget import DEFAULT_MAX_TRAILER_BYTES
+from errgrpc.codes import ErrorCode
+
+__all__ = ["Guards", "Responses", "ServerInterceptor", "told"]
+
+Behavior = Callable[..., Any]
+
+
+class ServerInterceptor(grpc.ServerInterceptor):
+    """Answers what handlers raise: `grpc.server(pool, interceptors=[errgrpc.ServerInterceptor(ResCode)])`.
+
+    `catalogue` is the one whose fallback answers what nobody foresaw; a ServiceError of any catalogue is answered as itself.
+    `translate` maps exception classes to codes, or to functions from the exception to a ServiceError; the most specific class
+    wins. `on_error(error, *, method, code, request_id)` hears of unforeseen errors in place of the log record.
+    `max_trailer_bytes` bounds the trailers of an answer, at least 1,024.
+
+    Raises TypeError for what is no catalogue and ValueError for one without a fallback.
+    """
+
+    def __init__(
+        self,
+        catalogue: type[ErrorCode],
+        *,
+        translate: Translate | None = None,
+        on_error: OnError | None = None,
+        max_trailer_bytes: int = DEFAULT_MAX_TRAILER_BYTES,
+    ) -> None:
+        answering = Answering(catalogue, translate=translate, on_error=on_error, max_trailer_bytes=max_trailer_bytes)
+        self._guards = Guards(functools.partial(_guard, answering))
+        self._answering = answering
+
+    def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
+        """The handler of an RPC, guarded. What an interceptor inside ours raises is answered like a handler's error."""
+        try:
+            handler = continuation(handler_call_details)
+        except BaseException as error:  # noqa: BLE001  no status would be sent, and the client would hang
+            fail = functools.partial(_fail_service, self._answering, handler_call_details.method, error)
+            return grpc.stream_stream_rpc_method_handler(fail)
+        return self._guards.get(handler_call_details.method, handler)
+
+
+class Guards:
+    """The guarded handler of each method, made once: 0.3 us of a call instead of 1.6."""
+
+    _MOST = 4_096  # methods; a generic handler may answer names that the client makes up
+
+    def __init__(self, guard: Callable[[str, Any, Behavior], Behavior]) -> None:
+        self._guard = guard
+        self._made: dict[str, tuple[Any, Any]] = {}
+
+    def get(self, method: str, handler: Any) -> Any:
+        """`handler` with its behavior guarded; None for None, which grpc answers UNIMPLEMENTED."""
+        if handler is None:
+            return None
+        of, guarded = self._made.get(method, (None, None))
+        if of is not handler:  # the first call, or an inner interceptor that makes a new handler each time
+            guarded = self._rebuilt(method, handler)
+            if len(self._made) >= self._MOST:
+                self._made.clear()
+            self._made[method] = handler, guarded
+        return guarded
+
+    def _rebuilt(self, method: str, handler: Any) -> Any:
+        kind = ("stream" if handler.request_streaming else "unary") + ("_stream" if handler.response_streaming else "_unary")
+        make = getattr(grpc, f"{kind}_rpc_method_handler")
+        guarded = self._guard(method, handler, getattr(handler, kind))
+        return make(guarded, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer)
+
+
+def _guard(answering: Answering, method: str, handler: Any, behavior: Behavior) -> Behavior:
+    if handler.response_streaming:
+
+        def guarded(request: Any, context: grpc.ServicerContext, *rest: Any) -> Any:
+            return Responses(behavior, (request, context, *rest), functools.partial(_abort, answering, method, context))
+
+    else:
+
+        def guarded(request: Any, context: grpc.ServicerContext, *rest: Any) -> Any:
+            try:
+                return behavior(request, context, *rest)
+            except BaseException as error:  # noqa: BLE001  see Responses
+                _abort(answering, method, context, error)
+
+    # grpc reads attributes of the behavior, such as `experimental_non_blocking`.
+    return functools.update_wrapper(guarded, behavior)
+
+
+class Responses:
+    """The responses of a streaming handler: its errors go to `fail`, and it ends when that returns; `finish` hears of its end.
+
+    A class and not a generator: the client's cancellation closes a generator with GeneratorExit, which could not be told
+    from one that the handler raised. BaseException, for grpc sends no status for the others and the client would hang.
+    """
+
+    def __init__(
+        self,
+        behavior: Behavior,
+        arguments: tuple[Any, ...],
+        fail: Callable[[BaseException], object],
+        finish: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._behavior = behavior
+        self._arguments = arguments
+        self._fail = fail
+        self._finish = finish
+        self._responses: Any = None
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            responses = self._responses
+            if responses is None:
+                responses = self._responses = self._behavior(*self._arguments)
+            return next(responses)
+        except StopIteration:
+            self._finish()
+            raise
+        except BaseException as error:  # noqa: BLE001
+            self._fail(error)
+        raise StopIteration
+
+
+def _abort(answering: Answering, method: str, context: grpc.ServicerContext, error: BaseException) -> NoReturn:
+    code = told(context, "code")
+    aborted = type(error) is Exception and not error.args and code is not None  # all that `context.abort` leaves behind
+    if type(error) is grpc.RpcError and not context.is_active():
+        raise error  # the requests ended because the client has gone; grpc knows its own exception and says nothing
+    details = told(context, "details") or b""
+    rpc = Rpc(
+        method,
+        context.invocation_metadata() or (),
+        told(context, "trailing_metadata") or (),
+        status_of(code),
+        details.decode(errors="replace") if isinstance(details, bytes) else str(details),
+        aborted,
+    )
+    answer = answering.answer(error, rpc)
+    context.set_trailing_metadata(answer.trailers)
+    context.abort(answer.status, answer.message)
+
+
+def _fail_service(answering: Answering, method: str, error: BaseException, _: Any, context: grpc.ServicerContext) -> NoReturn:
+    # A stream_stream handler answers methods of all four kinds, and the kind of this one is unknown.
+    _abort(answering, method, context, error)
+
+
+def told(context: Any, name: str) -> Any:
+    """What a context says of the RPC; None where the wrapper of another interceptor does not pass the question on."""
+    try:
+        return getattr(context, name)()
+    except (AttributeError, NotImplementedError, RuntimeError):
+        return None
