@@ -1,0 +1,258 @@
+"""Real servers on loopback ports, and one way to call them: every style of handler, every kind of method, both clients.
+
+A request names an action of `ACTIONS`; the handler runs it with its context, before, between or after its responses.
+"""
+
+import asyncio
+import functools
+import inspect
+import itertools
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import grpc.aio
+
+import errgrpc
+
+KINDS = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
+STYLES = ("sync", "aio", "reader_writer", "sync_on_aio")
+STACKS = ("sync", "aio")
+DEADLINE = 20.0  # seconds; far above what any call needs, so that a hang fails instead of hanging
+RESPONSES = (b"first", b"second")
+
+Action = Callable[[Any], Any]
+ACTIONS: dict[bytes, tuple[Action, int]] = {}
+_numbers = itertools.count()
+
+
+@contextmanager
+def action(act: Action, after: int = 0) -> Iterator[bytes]:
+    """Registers what a handler does after so many responses (of two, in streams); yields the request that asks for it."""
+    name = str(next(_numbers)).encode()
+    ACTIONS[name] = act, after
+    try:
+        yield name
+    finally:
+        del ACTIONS[name]
+
+
+async def _run(act: Action, context: Any) -> None:
+    result = act(context)
+    if inspect.isawaitable(result):
+        await result
+
+
+class SyncServicer:
+    def unary_unary(self, request: bytes, context: Any) -> bytes:
+        ACTIONS[request][0](context)
+        return RESPONSES[0]
+
+    def stream_unary(self, requests: Any, context: Any) -> bytes:
+        return self.unary_unary(list(requests)[0], context)
+
+    def unary_stream(self, request: bytes, context: Any) -> Iterator[bytes]:
+        act, after = ACTIONS[request]
+        for index in range(3):
+            if index == after:
+                act(context)
+            if index < 2:
+                yield RESPONSES[index]
+
+    def stream_stream(self, requests: Any, context: Any) -> Iterator[bytes]:
+        yield from self.unary_stream(list(requests)[0], context)
+
+
+class AsyncServicer:
+    async def unary_unary(self, request: bytes, context: Any) -> bytes:
+        await _run(ACTIONS[request][0], context)
+        return RESPONSES[0]
+
+    async def stream_unary(self, requests: Any, context: Any) -> bytes:
+        return await self.unary_unary([request async for request in requests][0], context)
+
+    async def unary_stream(self, request: bytes, context: Any) -> Any:
+        act, after = ACTIONS[request]
+        for index in range(3):
+            if index == after:
+                await _run(act, context)
+            if index < 2:
+                yield RESPONSES[index]
+
+    async def stream_stream(self, requests: Any, context: Any) -> Any:
+        async for response in self.unary_stream([request async for request in requests][0], context):
+            yield response
+
+
+class ReaderWriterServicer(AsyncServicer):
+    async def unary_stream(self, request: bytes, context: Any) -> None:
+        act, after = ACTIONS[request]
+        for index in range(3):
+            if index == after:
+                await _run(act, context)
+            if index < 2:
+                await context.write(RESPONSES[index])
+
+    async def stream_unary(self, requests: Any, context: Any) -> bytes:
+        request = await context.read()
+        while await context.read() is not grpc.aio.EOF:
+            pass
+        return await self.unary_unary(request, context)
+
+    async def stream_stream(self, requests: Any, context: Any) -> None:
+        request = await context.read()
+        while await context.read() is not grpc.aio.EOF:
+            pass
+        await self.unary_stream(request, context)
+
+
+SERVICERS = {"sync": SyncServicer, "aio": AsyncServicer, "reader_writer": ReaderWriterServicer, "sync_on_aio": SyncServicer}
+
+
+def handlers(servicer: Any) -> grpc.GenericRpcHandler:
+    """The generic handler of a service `test.Service` whose methods are named by their kinds; messages are bytes."""
+    methods = {kind: getattr(grpc, f"{kind}_rpc_method_handler")(getattr(servicer, kind)) for kind in KINDS}
+    return grpc.method_handlers_generic_handler("test.Service", methods)
+
+
+@contextmanager
+def sync_server(interceptors: Sequence[Any], servicer: Any = None, **options: Any) -> Iterator[str]:
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        server = grpc.server(pool, interceptors=interceptors, **options)
+        server.add_generic_rpc_handlers((handlers(servicer or SyncServicer()),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        try:
+            yield f"127.0.0.1:{port}"
+        finally:
+            server.stop(None).wait()
+
+
+@contextmanager
+def loop_thread() -> Iterator[asyncio.AbstractEventLoop]:
+    """An event loop that runs in a thread of its own, closed with nothing left on it."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        asyncio.run_coroutine_threadsafe(_settle(), loop).result(DEADLINE)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(DEADLINE)
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+async def _settle() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    if tasks:
+        await asyncio.wait(tasks, timeout=5)
+
+
+@contextmanager
+def aio_server(interceptors: Sequence[Any], servicer: Any, **options: Any) -> Iterator[str]:
+    async def start() -> tuple[Any, int]:
+        server = grpc.aio.server(pool, interceptors=interceptors, **options)
+        server.add_generic_rpc_handlers((handlers(servicer),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        return server, port
+
+    async def stop(server: Any) -> None:
+        await server.stop(None)
+
+    with ThreadPoolExecutor(max_workers=16) as pool, loop_thread() as loop:
+        server, port = asyncio.run_coroutine_threadsafe(start(), loop).result(DEADLINE)
+        try:
+            yield f"127.0.0.1:{port}"
+        finally:
+            asyncio.run_coroutine_threadsafe(stop(server), loop).result(DEADLINE)
+
+
+@contextmanager
+def serve(style: str, interceptors: Sequence[Any] | None = None, servicer: Any = None, **options: Any) -> Iterator[str]:
+    """A server of a style; by default with errgrpc's interceptor for ResCode, `options` going to that."""
+    stack = errgrpc if style == "sync" else errgrpc.aio
+    if interceptors is None:
+        interceptors = [stack.ServerInterceptor(options.pop("catalogue", errgrpc.ResCode), **options)]
+    servicer = servicer or SERVICERS[style]()
+    with sync_server(interceptors, servicer) if style == "sync" else aio_server(interceptors, servicer) as target:
+        yield target
+
+
+@dataclass
+class Outcome:
+    """What a call came to, whichever stack made it."""
+
+    responses: list[bytes] = field(default_factory=list)
+    error: Any = None
+    code: grpc.StatusCode | None = None
+    details: str | None = None
+    initial: dict[str, Any] = field(default_factory=dict)
+    trailing: dict[str, Any] = field(default_factory=dict)
+
+
+def call(
+    stack: str,
+    target: str,
+    kind: str,
+    request: bytes,
+    *,
+    interceptors: Sequence[Any] | None = None,
+    catalogues: Sequence[Any] = (errgrpc.ResCode, errgrpc.ComponentCode),
+    locale: str | None = None,
+    metadata: Sequence[tuple[str, Any]] = (),
+    timeout: float = DEADLINE,
+) -> Outcome:
+    """Calls a method with a stack of its own; by default through errgrpc's client interceptor, `interceptors=()` is bare."""
+    if stack == "sync":
+        if interceptors is None:
+            interceptors = [errgrpc.ClientInterceptor(*catalogues, locale=locale)]
+        return _call_sync(target, kind, request, interceptors, metadata, timeout)
+    if interceptors is None:
+        interceptors = errgrpc.aio.client_interceptors(*catalogues, locale=locale)
+    return asyncio.run(_call_aio(target, kind, request, interceptors, metadata, timeout))
+
+
+def _call_sync(target: str, kind: str, request: bytes, interceptors: Any, metadata: Any, timeout: float) -> Outcome:
+    outcome = Outcome()
+    with grpc.insecure_channel(target) as channel:
+        intercepted = grpc.intercept_channel(channel, *interceptors) if interceptors else channel
+        method = getattr(intercepted, kind)(f"/test.Service/{kind}")
+        argument = iter([request]) if kind.startswith("stream") else request
+        call = None
+        try:
+            if kind.endswith("unary"):
+                response, call = method.with_call(argument, timeout=timeout, metadata=metadata)
+                outcome.responses.append(response)
+            else:
+                call = method(argument, timeout=timeout, metadata=metadata)
+                outcome.responses.extend(iter(functools.partial(next, call, None), None))
+        except grpc.RpcError as error:
+            outcome.error = call = error
+        outcome.code, outcome.details = call.code(), call.details()
+        outcome.initial, outcome.trailing = dict(call.initial_metadata() or ()), dict(call.trailing_metadata() or ())
+    return outcome
+
+
+async def _call_aio(target: str, kind: str, request: bytes, interceptors: Any, metadata: Any, timeout: float) -> Outcome:
+    outcome = Outcome()
+    async with grpc.aio.insecure_channel(target, interceptors=interceptors) as channel:
+        method = getattr(channel, kind)(f"/test.Service/{kind}")
+        call = method(iter([request]) if kind.startswith("stream") else request, timeout=timeout, metadata=tuple(metadata))
+        try:
+            if kind.endswith("unary"):
+                outcome.responses.append(await call)
+            else:
+                async for response in call:
+                    outcome.responses.append(response)
+        except grpc.RpcError as error:
+            outcome.error = error
+        outcome.code, outcome.details = await call.code(), await call.details()
+        outcome.initial, outcome.trailing = dict(await call.initial_metadata()), dict(await call.trailing_metadata())
+    return outcome
