@@ -1,15 +1,18 @@
 """How grpc's sync client raises a typed error: every call comes back as one that translates what it raises."""
 
+import functools
 from collections.abc import Callable, Iterator
+from types import TracebackType
 from typing import Any
 
 import grpc
+import grpc.aio
 
 from errgrpc.codes import ErrorCode
 from errgrpc.errors import RemoteError
 from errgrpc.reading import Reading
 
-__all__ = ["ClientInterceptor"]
+__all__ = ["ClientInterceptor", "TypedCall", "with_languages"]
 
 
 class ClientInterceptor(
@@ -31,10 +34,14 @@ class ClientInterceptor(
         self._reading = Reading(catalogues, locale)
 
     def _intercept(self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request: Any) -> Any:
-        languages, added = self._reading.languages(client_call_details.metadata)
-        if added:
-            client_call_details = _CallDetails(client_call_details, (*(client_call_details.metadata or ()), *added))
-        return TypedCall(continuation(client_call_details, request), self._reading, languages)
+        details, languages = with_languages(client_call_details, self._reading)
+        try:
+            call = continuation(details, request)
+        except grpc.RpcError as error:  # grpc raises at once when a request cannot be serialized
+            typed = self._reading.read(error, languages)
+        else:
+            return TypedCall(call, self._reading, languages)
+        raise typed
 
     intercept_unary_unary: Any = _intercept
     intercept_unary_stream: Any = _intercept
@@ -42,14 +49,33 @@ class ClientInterceptor(
     intercept_stream_stream: Any = _intercept
 
 
-class _CallDetails(grpc.ClientCallDetails):
-    """The details of a call with other metadata. What they lack stays absent: grpc then takes the caller's."""
+def with_languages(details: Any, reading: Reading) -> tuple[Any, str | None]:
+    """The details of a call with an `accept-language` in their metadata, and what that asks for."""
+    given = metadata = details.metadata
+    if isinstance(given, Iterator):  # grpc takes one, and it can be read only once
+        metadata = tuple(given)
+    languages, added = reading.languages(metadata)
+    if added:  # in a collection of the caller's type, which is what the next interceptor expects
+        entries = (*(metadata or ()), *added)
+        if isinstance(metadata, grpc.aio.Metadata):
+            metadata = grpc.aio.Metadata(*entries)
+        else:
+            metadata = list(entries) if isinstance(metadata, list) else entries
+    if metadata is given:
+        return details, languages
+    # grpc's own details are named tuples, as are most people's.
+    return details._replace(metadata=metadata) if hasattr(details, "_replace") else _CallDetails(details, metadata), languages
 
-    def __init__(self, details: grpc.ClientCallDetails, metadata: tuple[Any, ...]) -> None:
-        for name in ("method", "timeout", "credentials", "wait_for_ready", "compression"):
-            if hasattr(details, name):
-                setattr(self, name, getattr(details, name))
+
+class _CallDetails(grpc.ClientCallDetails):
+    """The details of a call with other metadata; what they lack stays absent, and what they have beyond grpc's stays."""
+
+    def __init__(self, details: Any, metadata: Any) -> None:
+        self._details = details
         self.metadata = metadata
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._details, name)
 
 
 class TypedCall(grpc.Call, grpc.Future):  # type: ignore[type-arg]
@@ -58,48 +84,66 @@ class TypedCall(grpc.Call, grpc.Future):  # type: ignore[type-arg]
     It is lazy: asking the call for anything here would block, and on grpc's single-threaded streams be a UsageError.
     """
 
+    _error: RemoteError | None = None
+    _traceback: TracebackType | None = None
+
     def __init__(self, call: Any, reading: Reading, languages: str | None) -> None:
-        self._call = call
+        self._call = self._responses = call
         self._reading = reading
         self._languages = languages
-        self._error: RemoteError | None = None
 
     def _typed(self, error: grpc.RpcError) -> RemoteError:
+        """The typed error, one for the call as grpc's own is; atomic, for several threads may wait for one future."""
         if self._error is None:
-            self._error = self._reading.read(error, self._languages)
-        return self._error
+            typed = self._reading.read(error, self._languages)
+            self._traceback = typed.__traceback__  # an interceptor inside ours may have raised it
+            vars(self).setdefault("_error", typed)
+        return self._error  # type: ignore[return-value]
 
-    def result(self, timeout: float | None = None) -> Any:
+    # Errors are raised outside of `except`, so that grpc's own error is not shown as their context, and with the
+    # traceback that they had at first, which would otherwise grow with each raise.
+
+    def result(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            return self._call.result(timeout)
+            return self._call.result(*args, **kwargs)
         except grpc.RpcError as error:
-            raise self._typed(error) from None
+            typed = self._typed(error)
+        raise typed.with_traceback(self._traceback)
 
-    def exception(self, timeout: float | None = None) -> Any:
-        error = self._call.exception(timeout)
+    def exception(self, *args: Any, **kwargs: Any) -> Any:
+        error = self._call.exception(*args, **kwargs)
         return self._typed(error) if isinstance(error, grpc.RpcError) else error
 
     def __iter__(self) -> Iterator[Any]:
+        self._responses = iter(self._call)  # grpc's own calls are iterators, those of other interceptors may be iterable
         return self
 
     def __next__(self) -> Any:
         try:
-            return next(self._call)
+            return next(self._responses)
         except grpc.RpcError as error:
-            raise self._typed(error) from None
+            typed = self._typed(error)
+        raise typed.with_traceback(self._traceback)
 
     next = __next__
 
     def add_done_callback(self, fn: Callable[[Any], Any]) -> None:
-        self._call.add_done_callback(lambda _: fn(self))
+        @functools.wraps(fn)  # grpc logs the callback's name, and nothing else, when it raises
+        def hand_over(_: Any) -> None:
+            fn(self)
+
+        self._call.add_done_callback(hand_over)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._call, name)  # debug_error_string, and whatever else a call of grpc's has
 
+    def __repr__(self) -> str:
+        return repr(self._call)
+
     # The abstract methods of grpc's classes, for which __getattr__ is not asked.
 
-    def traceback(self, timeout: float | None = None) -> Any:
-        return self._call.traceback(timeout)
+    def traceback(self, *args: Any, **kwargs: Any) -> Any:
+        return self._call.traceback(*args, **kwargs)
 
     def initial_metadata(self) -> Any:
         return self._call.initial_metadata()

@@ -28,14 +28,21 @@ class Reading:
     def languages(self, metadata: locales.Metadata | None) -> tuple[str | None, tuple[tuple[str, str], ...]]:
         """The languages that a call asks for, and what to add to its metadata so that the server hears of them."""
         for key, value in metadata or ():
-            if key.lower() == locales.ACCEPT_LANGUAGE:
-                return (value if isinstance(value, str) else None), ()
+            if _text(key).lower() == locales.ACCEPT_LANGUAGE:
+                return _text(value), ()
         return self._locale, () if self._locale is None else ((locales.ACCEPT_LANGUAGE, self._locale),)
 
     def read(self, error: grpc.RpcError, accept_language: str | None = None) -> RemoteError:
-        """The typed error of a failed call; an error that is already typed stays itself."""
+        """The typed error of a failed call; an error that is already typed stays itself, unless only we know its code."""
         if issubclass(type(error), RemoteError):
-            return error  # type: ignore[return-value]
+            typed: RemoteError = error  # type: ignore[assignment]
+            if type(error) is not RemoteError or typed.inferred:
+                return typed
+            again = self._read(error, accept_language)
+            return typed if type(again) is RemoteError and again.error_code is None else again
+        return self._read(error, accept_language)
+
+    def _read(self, error: grpc.RpcError, accept_language: str | None) -> RemoteError:
         code = _said(error, "code")
         trailing = _said(error, "trailing_metadata")
         return _remote_error(
@@ -104,6 +111,13 @@ def _remote_error(
         accept_language=accept_language,
         **rest,
     )
+
+
+def _text(value: object) -> str:
+    """A key or value of metadata, which grpc also takes as bytes; nothing for what it will refuse."""
+    if isinstance(value, bytes):
+        return value.decode("ascii", errors="replace")
+    return value if isinstance(value, str) else ""
 
 
 def _said(error: Iterable[Any] | grpc.RpcError, name: str) -> Any:

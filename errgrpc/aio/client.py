@@ -1,13 +1,13 @@
 """How grpc's asyncio client raises a typed error: every call comes back as one that translates what it raises."""
 
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from typing import Any
 
 import grpc
 import grpc.aio
 
+from errgrpc.client import with_languages
 from errgrpc.codes import ErrorCode
-from errgrpc.errors import RemoteError
 from errgrpc.reading import Reading
 
 __all__ = ["client_interceptors"]
@@ -31,21 +31,24 @@ class _Interceptor:
 
     async def _intercept(self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request: Any) -> Any:
         # Only the call is awaited for, never its outcome: that would deadlock a caller who has yet to write.
-        metadata = client_call_details.metadata
-        languages, added = self._reading.languages(metadata)
-        if added:
-            entries: Any = (*(metadata or ()), *added)
-            if isinstance(metadata, grpc.aio.Metadata):  # what the next interceptor expects
-                entries = grpc.aio.Metadata(*entries)
-            details = client_call_details
-            client_call_details = grpc.aio.ClientCallDetails(
-                details.method, details.timeout, entries, details.credentials, details.wait_for_ready
-            )
-        try:
-            call = await continuation(client_call_details, request)
-        except grpc.RpcError as error:  # an interceptor inside ours has awaited the call
-            raise self._reading.read(error, languages) from None
+        details, languages = with_languages(client_call_details, self._reading)
+        call = await _typed(continuation(details, request), self._reading, languages)  # one inside ours may have awaited it
         return self._kind(call, self._reading, languages)
+
+
+async def _typed(outcome: Awaitable[Any], reading: Reading, languages: str | None) -> Any:
+    """The outcome, its error typed.
+
+    Raised outside of `except`, so that the context of the error is what the caller is handling and not grpc's own error.
+    """
+    try:
+        return await outcome
+    except grpc.RpcError as error:
+        typed = reading.read(error, languages)
+    try:
+        raise typed
+    finally:
+        del typed  # else the error would refer to itself through its traceback
 
 
 class _TypedCall(grpc.aio.Call):
@@ -55,21 +58,18 @@ class _TypedCall(grpc.aio.Call):
         self._call = call
         self._reading = reading
         self._languages = languages
-        self._error: RemoteError | None = None
 
-    def _typed(self, error: grpc.RpcError) -> RemoteError:
-        if self._error is None:
-            self._error = self._reading.read(error, self._languages)
-        return self._error
+    def _typed(self, outcome: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
+        return _typed(outcome, self._reading, self._languages)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._call, name)  # debug_error_string, and grpc's private _done_writing_flag for done_writing
 
+    def __repr__(self) -> str:
+        return repr(self._call)
+
     async def wait_for_connection(self) -> None:
-        try:
-            await self._call.wait_for_connection()
-        except grpc.RpcError as error:
-            raise self._typed(error) from None
+        await self._typed(self._call.wait_for_connection())
 
     def add_done_callback(self, callback: Callable[[Any], None]) -> None:
         self._call.add_done_callback(lambda _: callback(self))
@@ -103,10 +103,7 @@ class _TypedCall(grpc.aio.Call):
 
 class _UnaryResponse(_TypedCall):
     def __await__(self) -> Generator[Any, None, Any]:
-        try:
-            return (yield from self._call.__await__())
-        except grpc.RpcError as error:
-            raise self._typed(error) from None
+        return self._typed(self._call).__await__()
 
 
 class _StreamResponse(_TypedCall):
@@ -114,35 +111,32 @@ class _StreamResponse(_TypedCall):
 
     def __aiter__(self) -> AsyncIterator[Any]:
         if self._responses is None:  # as with grpc's own, a second loop goes on where the first stopped
-            self._responses = self._iterate()
+            self._responses = self._iterate(aiter(self._call))
         return self._responses
 
-    async def _iterate(self) -> AsyncIterator[Any]:
+    async def _iterate(self, responses: AsyncIterator[Any]) -> AsyncIterator[Any]:
         try:
-            async for response in self._call:
+            async for response in responses:
                 yield response
         except grpc.RpcError as error:
-            raise self._typed(error) from None
+            typed = self._reading.read(error, self._languages)
+        else:
+            return
+        try:
+            raise typed
+        finally:
+            del typed
 
     async def read(self) -> Any:
-        try:
-            return await self._call.read()
-        except grpc.RpcError as error:
-            raise self._typed(error) from None
+        return await self._typed(self._call.read())
 
 
 class _StreamRequest(_TypedCall):
     async def write(self, request: Any) -> None:
-        try:
-            await self._call.write(request)
-        except grpc.RpcError as error:
-            raise self._typed(error) from None
+        await self._typed(self._call.write(request))
 
     async def done_writing(self) -> None:
-        try:
-            await self._call.done_writing()
-        except grpc.RpcError as error:
-            raise self._typed(error) from None
+        await self._typed(self._call.done_writing())
 
 
 class UnaryUnaryCall(_UnaryResponse, grpc.aio.UnaryUnaryCall[Any, Any]):
