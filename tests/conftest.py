@@ -1,10 +1,19 @@
-"""What all tests share: a server of each style that lives as long as the run."""
+"""What all tests share: a server of each style, and a new environment with the wheel, that live as long as the run."""
 
+import os
+import subprocess
+import sys
+import venv
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
 
 import harness
 import pytest
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +38,44 @@ def kind(request: pytest.FixtureRequest) -> str:
 def stack(request: pytest.FixtureRequest) -> str:
     """The client's stack."""
     return request.param
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """A new environment with nothing but the built wheel and what that depends on."""
+
+    folder: Path
+
+    def run(self, *command: str, cwd: Path | None = None, check: bool = True) -> str:
+        """What a command of that environment prints."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        environment["PATH"] = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(command, cwd=cwd, env=environment, check=False, text=True, capture_output=True, timeout=300)  # noqa: S603
+        if check:
+            assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout if check else done.stdout + done.stderr
+
+    def install(self, *requirements: str) -> None:
+        """Installs with pip, the versions being those that the tests themselves run with."""
+        pinned = [f"{name}=={metadata.version(name)}" for name in ("grpcio", "protobuf", "googleapis-common-protos")]
+        constraints = self.folder / "constraints.txt"
+        constraints.write_text("\n".join(pinned))
+        self.run("python", "-m", "pip", "install", "-q", "--disable-pip-version-check", "-c", str(constraints), *requirements)
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Fresh:
+    folder = tmp_path_factory.mktemp("fresh")
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True)  # noqa: S603
+    venv.create(folder, with_pip=True, symlinks=True)
+    made = Fresh(folder)
+    made.install(*map(str, folder.glob("*.whl")))
+    return made
+
+
+@pytest.fixture(scope="session")
+def fresh_with_protoc(fresh: Fresh) -> Fresh:
+    """The same with protoc, as another team has it."""
+    fresh.install("grpcio-tools")
+    return fresh

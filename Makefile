@@ -1,0 +1,96 @@
+# `make demo` and `make test` need Python 3.11 or newer and make; the rest is installed into .venv.
+
+PYTHON ?= python3
+PYTHONS ?= python3.11 python3.12 python3.13
+VENV := .venv
+BIN := $(VENV)/bin
+CODEGEN := .venv-codegen
+PIP := -m pip install --quiet --disable-pip-version-check
+PROTOS := $(sort $(wildcard protos/errgrpc/v1/*.proto))
+SOURCES := errgrpc tests examples
+
+.PHONY: demo serve test check test-lowest test-all coverage mutants generate breaking release clean
+
+demo: $(VENV)/demo.stamp  ## the classroom, with its errors on both sides
+	$(BIN)/python -m examples.classroom demo
+
+serve: $(VENV)/demo.stamp  ## the classroom, until Ctrl-C, with reflection and health
+	$(BIN)/python -m examples.classroom serve
+
+test: $(VENV)/test.stamp  ## all tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/check.stamp $(CODEGEN)/stamp  ## all that is not a test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/pyright $(SOURCES)
+	$(BIN)/lint-imports
+	$(MAKE) --no-print-directory generate OUT=build/generated
+	cd build/generated && for file in $$(find . -type f); do \
+	  cmp $$file ../../$$file || { echo "$$file is stale: run make generate"; exit 1; }; done
+	$(BIN)/buf lint
+	$(MAKE) --no-print-directory breaking
+
+breaking: $(VENV)/check.stamp  ## what changed since the last release: names and numbers by buf, options by ours
+	mkdir -p build
+	$(BIN)/buf build --path protos/errgrpc -o build/now.binpb
+	$(BIN)/buf breaking --path protos/errgrpc --against protos/released.binpb
+	$(BIN)/python -m errgrpc.codegen.breaking protos/released.binpb build/now.binpb
+
+release: $(VENV)/check.stamp  ## make today's protos the ones that later changes are compared with
+	$(BIN)/buf build --path protos/errgrpc -o protos/released.binpb
+
+# Everything that is generated, into OUT.
+OUT ?= .
+generate: $(CODEGEN)/stamp
+	mkdir -p $(OUT)
+	$(CODEGEN)/bin/python -m grpc_tools.protoc -I protos -I $(CODEGEN)/site-packages \
+	  --plugin=$(CODEGEN)/bin/protoc-gen-errgrpc \
+	  --python_out=$(OUT) --pyi_out=$(OUT) --errgrpc_out=$(OUT) $(PROTOS)
+
+test-lowest: ## the tests with the lower bounds of pyproject.toml
+	$(MAKE) --no-print-directory test VENV=.venv-lowest VERSIONS=lowest
+
+test-all: ## the tests with each Python
+	set -e; for python in $(PYTHONS); do $(MAKE) --no-print-directory test VENV=.venv-$$python PYTHON=$$python; done
+
+coverage: $(VENV)/test.stamp  ## branch coverage of errgrpc/, at least 97 %
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine
+	$(BIN)/coverage report
+
+mutants: $(VENV)/test.stamp  ## mutation tests of the rooms without I/O
+	$(BIN)/python -m pip install --quiet mutmut==3.8.1
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
+
+clean:
+	rm -rf .venv .venv-* build dist mutants
+
+VERSIONS ?= newest
+
+$(VENV)/stamp: pyproject.toml requirements/$(VERSIONS).txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python $(PIP) --editable . -r requirements/$(VERSIONS).txt
+	touch $@
+
+$(VENV)/demo.stamp: $(VENV)/stamp examples/classroom/requirements.txt
+	$(BIN)/python $(PIP) -r examples/classroom/requirements.txt -r requirements/$(VERSIONS).txt
+	touch $@
+
+$(VENV)/test.stamp: $(VENV)/demo.stamp requirements/test.txt
+	$(BIN)/python $(PIP) -r requirements/test.txt -r requirements/$(VERSIONS).txt
+	touch $@
+
+$(VENV)/check.stamp: $(VENV)/test.stamp requirements/check.txt
+	$(BIN)/python $(PIP) -r requirements/check.txt -r requirements/$(VERSIONS).txt
+	touch $@
+
+$(CODEGEN)/stamp: requirements/codegen.txt pyproject.toml
+	$(PYTHON) -m venv $(CODEGEN)
+	$(CODEGEN)/bin/python $(PIP) -r requirements/codegen.txt
+	$(CODEGEN)/bin/python $(PIP) --no-deps --editable .
+	ln -sfn $$($(CODEGEN)/bin/python -c "import os, sysconfig; print(os.path.relpath(sysconfig.get_path('purelib'), '$(CODEGEN)'))") $(CODEGEN)/site-packages
+	touch $@

@@ -1,0 +1,85 @@
+"""The documents' examples run, in their order and as they stand there."""
+
+import contextlib
+import io
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sybil import Document, Example
+from sybil.parsers.markdown import CodeBlockParser
+from sybil.typing import Evaluator
+
+ROOT = Path(__file__).parent.parent
+PARTS = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def _python(example: Example) -> None:
+    printed = example.namespace["printed"]
+    with contextlib.redirect_stdout(printed):
+        exec(compile(example.parsed, f"{example.path}:{example.line}", "exec"), example.namespace)  # noqa: S102  what it is for
+
+
+def _text(example: Example) -> None:
+    """What the block before has printed."""
+    printed = example.namespace["printed"]
+    assert printed.getvalue() == example.parsed
+    printed.truncate(0)
+    printed.seek(0)
+
+
+def _proto(example: Example) -> None:
+    """A file whose name stands in its first line."""
+    path = Path(example.parsed.splitlines()[0].removeprefix("// "))
+    path.parent.mkdir(parents=True)
+    path.write_text(example.parsed)
+
+
+def _sh(example: Example) -> None:
+    example.namespace["run"]("bash", "-euc", example.parsed)
+
+
+EVALUATORS: dict[str, Evaluator] = {"python": _python, "text": _text, "proto": _proto, "sh": _sh}
+
+
+@pytest.fixture
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder as the current one; what is imported from it is forgotten afterwards."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path
+    for name in [name for name in sys.modules if name.split(".")[0] == "shop"]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md", "docs/wire.md"])
+@pytest.mark.usefixtures("empty_folder")
+def test_the_examples_run(name: str, fresh_with_protoc: Any) -> None:
+    parsers = [CodeBlockParser(language=language, evaluator=evaluator) for language, evaluator in EVALUATORS.items()]
+    document = Document.parse(str(ROOT / name), *parsers)
+    document.namespace.update(printed=io.StringIO(), run=fresh_with_protoc.run)
+    ran = 0
+    try:
+        for example in document.examples():
+            example.evaluate()
+            ran += 1
+    finally:
+        _close(document.namespace)
+    assert ran == len(PARTS.findall((ROOT / name).read_text()))
+    assert document.namespace["printed"].getvalue() == "", "something was printed that the page does not show"
+
+
+def _close(namespace: dict[str, Any]) -> None:
+    if "channel" in namespace:
+        namespace["channel"].close()
+    if "server" in namespace:
+        namespace["server"].stop(None).wait()
+
+
+def test_both_readmes_show_the_same_code() -> None:
+    english, chinese = ((ROOT / name).read_text() for name in ("README.md", "README.zh-CN.md"))
+    assert PARTS.findall(english) == PARTS.findall(chinese)
+    assert english.count("\n## ") == chinese.count("\n## ")

@@ -1,0 +1,86 @@
+"""The wheel, in a new environment with nothing else: what a new user and another team have."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FIRST_EXAMPLE = re.compile(r"^```python\n(.*?)^```$.*?^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def test_nothing_else_is_installed(fresh: Any) -> None:
+    installed = fresh.run("python", "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check")
+    names = {line.partition("==")[0] for line in installed.splitlines()}
+    allowed = {"errgrpc", "grpcio", "protobuf", "googleapis-common-protos", "typing_extensions", "pip", "setuptools", "grpcio-tools"}
+    assert {"errgrpc", "grpcio", "protobuf", "googleapis-common-protos"} <= names <= allowed
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_the_first_example_runs_as_pasted(fresh: Any, tmp_path: Path, readme: str) -> None:
+    found = FIRST_EXAMPLE.search((ROOT / readme).read_text())
+    assert found is not None
+    (tmp_path / "example.py").write_text(found[1])
+    assert fresh.run("python", "-W", "error", "example.py", cwd=tmp_path) == found[2]
+
+
+def _second_team(count: int) -> str:
+    values = "\n".join(
+        f"  // Description {number}.\n"
+        f'  SECOND_TEAM_CODE_CODE_{number} = {number} [(errgrpc.v1.code) = {{grpc_status: ABORTED, http_status: 409, message: "No {number}"'
+        f' hints: {{locale: "en-US", text: "Hint {number}"}}}}];'
+        for number in range(1, count + 1)
+    )
+    return f"""syntax = "proto3";
+package second.team.v1;
+import "errgrpc/v1/annotations.proto";
+enum SecondTeamCode {{
+  option (errgrpc.v1.catalog) = {{domain: "second.example.com" default_locale: "en-US" fallback: "CODE_1"}};
+  SECOND_TEAM_CODE_UNSPECIFIED = 0;
+{values}
+}}
+"""
+
+
+SERVE_AND_CATCH = """
+from concurrent import futures
+import errgrpc, grpc
+from second.team.v1.codes_errgrpc import SecondTeamCode
+
+def fail(request, context):
+    raise errgrpc.ServiceError(SecondTeamCode(int(request)), number=int(request))
+
+server = grpc.server(futures.ThreadPoolExecutor(), interceptors=[errgrpc.ServerInterceptor(SecondTeamCode)])
+server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("S", {"Fail": grpc.unary_unary_rpc_method_handler(fail)})])
+port = server.add_insecure_port("127.0.0.1:0")
+server.start()
+with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+    call = grpc.intercept_channel(channel, errgrpc.ClientInterceptor(SecondTeamCode)).unary_unary("/S/Fail")
+    for code in SecondTeamCode:
+        try:
+            call(str(code.number).encode())
+        except errgrpc.remote(code) as error:
+            assert (error.error_code, error.hint, error.code()) == (code, f"Hint {code.number}", code.grpc_status), error
+            assert code.description == f"Description {code.number}.", code.description
+server.stop(None).wait()
+print(len(SecondTeamCode))
+"""
+
+
+def test_a_second_team_generates_serves_and_catches_200_codes(fresh_with_protoc: Any, tmp_path: Path) -> None:
+    package = tmp_path / "second" / "team" / "v1"
+    package.mkdir(parents=True)
+    (package / "codes.proto").write_text(_second_team(200))
+    site = fresh_with_protoc.run("python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
+    arguments = ("-I.", f"-I{site}", "--python_out=.", "--pyi_out=.", "--errgrpc_out=.", "second/team/v1/codes.proto")
+    fresh_with_protoc.run("python", "-m", "grpc_tools.protoc", *arguments, cwd=tmp_path)
+    (tmp_path / "main.py").write_text(SERVE_AND_CATCH)
+    assert fresh_with_protoc.run("python", "-W", "error", "main.py", cwd=tmp_path) == "200\n"
+
+
+def test_the_plugin_refuses_in_the_words_of_the_other_team(fresh_with_protoc: Any, tmp_path: Path) -> None:
+    (tmp_path / "codes.proto").write_text(_second_team(3).replace('domain: "second.example.com"', "").replace("= 3 [", "= 2 ["))
+    site = fresh_with_protoc.run("python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
+    arguments = ("python", "-m", "grpc_tools.protoc", "-I.", f"-I{site}", "--errgrpc_out=.", "codes.proto")
+    assert "codes.proto" in (said := fresh_with_protoc.run(*arguments, cwd=tmp_path, check=False)), said
