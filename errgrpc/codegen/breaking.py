@@ -20,7 +20,7 @@ from errgrpc.codegen.schema import STATUSES, Catalog, Code, read
 __all__ = ["Change", "compare", "load", "main"]
 
 _T = TypeVar("_T", Catalog, Code)
-_Facts = Mapping[str, str | int | None]
+_Facts = Mapping[str, str]  # what is declared, as it is shown; what must not come later either is there as `none`
 
 
 class Change(NamedTuple):
@@ -103,38 +103,38 @@ def _catalog(was: Catalog, now: Catalog) -> Iterator[Change]:
 
 def _differences(where: str, was: _Facts, now: _Facts) -> Iterator[Change]:
     for fact, value in was.items():
-        if now.get(fact) != value:
-            yield Change(where, f"{fact} was {_shown(value)}, is {_shown(now.get(fact))}", True)
+        if now.get(fact, "none") != value:
+            yield Change(where, f"{fact} was {value}, is {now.get(fact, 'none')}", True)
     for fact, value in now.items():
         if fact not in was:
-            yield Change(where, f"{fact} added: {_shown(value)}", False)
-
-
-def _shown(value: str | int | None) -> str:
-    return "none" if value is None else repr(value) if isinstance(value, str) else str(value)
-
-
-def _status(number: int | None) -> str | int | None:
-    return STATUSES[number].name if number is not None and number in STATUSES else number
+            yield Change(where, f"{fact} added: {value}", False)
 
 
 def _catalog_facts(catalog: Catalog) -> _Facts:
-    facts: dict[str, str | int | None] = {"domain": catalog.domain, "default_locale": catalog.default_locale or None}
+    facts = {"domain": repr(catalog.domain), "default_locale": _text(catalog.default_locale)}
     if catalog.fallback:
         facts["fallback"] = catalog.fallback
     return facts | {f"inference from {_status(number)}": reason for number, reason in catalog.infer}
 
 
 def _code_facts(code: Code) -> _Facts:
-    facts: dict[str, str | int | None] = {
-        "number": code.number,
+    facts = {
+        "number": str(code.number),
         "reason": code.reason,
-        "grpc_status": _status(code.grpc_status),
-        "http_status": code.http_status,
-        "message": code.message or None,
+        "grpc_status": "none" if code.grpc_status is None else _status(code.grpc_status),
+        "http_status": "none" if code.http_status is None else str(code.http_status),
+        "message": _text(code.message),
     }
-    hints = {f"hint for {hint.locale}{f' when {dict(hint.when)}' if hint.when else ''}": hint.text for hint in code.hints}
+    hints = {f"hint for {hint.locale}{f' when {dict(hint.when)}' if hint.when else ''}": repr(hint.text) for hint in code.hints}
     return facts | hints
+
+
+def _text(text: str) -> str:
+    return repr(text) if text else "none"
+
+
+def _status(number: int) -> str:
+    return STATUSES[number].name if number in STATUSES else str(number)
 
 
 if __name__ == "__main__":

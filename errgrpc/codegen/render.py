@@ -59,7 +59,7 @@ def _code_point(char: str) -> str:
 
 def _free(name: str, taken: set[str]) -> str:
     while name in taken:
-        name = "_" + name
+        name += "_"  # behind: before, two would be mangled in the class
     return name
 
 
@@ -98,13 +98,15 @@ def _spec(code: Code, names: Mapping[str, str]) -> "_Group":
 
 
 def _docstring(text: str) -> Iterator[str]:
-    first, *more = (_escape(line).replace('"""', '""\\"') for line in inspect.cleandoc(text).split("\n"))
-    if not more and len(first) + 10 <= _WIDTH:
-        yield f'    """{first[:-1]}\\""""' if first.endswith('"') else f'    """{first}"""'
-        return
-    yield f'    """{first}'
-    yield from (f"    {line}" if line else "" for line in more)
-    yield '    """'
+    lines = inspect.cleandoc(text).split("\n")
+    ends = r'(?<="")"' if lines[1:] else r'(?<="")"|"\Z'  # the quotes that would end the docstring
+    first, *more = (re.sub(ends, r"\"", _escape(line)) for line in lines)
+    if more:
+        yield f'    """{first}'
+        yield from (f"    {line}" if line else "" for line in more)
+        yield '    """'
+    else:
+        yield f'    """{first}"""'
 
 
 @dataclass(frozen=True, slots=True)

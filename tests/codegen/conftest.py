@@ -1,0 +1,90 @@
+"""Descriptors for the tests: built by buf from the text of protos, in a folder of their own."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import pytest
+from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+ROOT = Path(__file__).parents[2]
+
+Build = Callable[[Mapping[str, str]], FileDescriptorSet]
+Request = Callable[[FileDescriptorSet, Iterable[str]], CodeGeneratorRequest]
+Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
+Workspace = Callable[[Mapping[str, str]], Path]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The folder of the project."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def tool() -> Run:
+    """Runs a program of this environment, with the project importable: (name, *arguments, cwd) -> its result."""
+    search = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": search, "PYTHONWARNINGS": "error"}
+
+    def run(name: str, *arguments: str | Path, cwd: Path, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+        program = shutil.which(name, path=search)
+        assert program, f"{name} is not installed"
+        return subprocess.run([program, *arguments], cwd=cwd, input=stdin, capture_output=True, env=environment, check=False)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Writes protos into a new folder, beside those of the project and of google.rpc: {path: text} -> folder."""
+
+    def write(protos: Mapping[str, str]) -> Path:
+        folder = tmp_path_factory.mktemp("workspace")
+        for source in (ROOT / "protos", ROOT / "third_party"):
+            shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.binpb"))
+        for path, text in protos.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8")
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def build(workspace: Workspace, tool: Run) -> Build:
+    """Builds protos that may import those of the project: {path: text} -> descriptor set with comments."""
+
+    def run(protos: Mapping[str, str]) -> FileDescriptorSet:
+        built = tool("buf", "build", "-o", "-", "--as-file-descriptor-set", cwd=workspace(protos))
+        assert built.returncode == 0, built.stderr.decode()
+        return FileDescriptorSet.FromString(built.stdout)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def request_for() -> Request:
+    """What protoc sends for some files of a set: they and what they import, in order of need."""
+
+    def make(files: FileDescriptorSet, names: Iterable[str]) -> CodeGeneratorRequest:
+        request = CodeGeneratorRequest(file_to_generate=names)
+        by_name = {file.name: file for file in files.file}
+        added = set[str]()
+
+        def add(name: str) -> None:
+            if name not in added:
+                added.add(name)
+                for imported in by_name[name].dependency:
+                    add(imported)
+                request.proto_file.add().CopyFrom(by_name[name])
+
+        for name in request.file_to_generate:
+            add(name)
+        return request
+
+    return make
