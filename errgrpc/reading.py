@@ -53,7 +53,7 @@ class Reading:
             accept_language,
             initial_metadata=_said(error, "initial_metadata"),
             trailing_metadata=trailing,
-            debug_error_string=_said(error, "debug_error_string"),
+            debug_error_string=_debug_error_string(error),
         )
 
 
@@ -124,3 +124,11 @@ def _said(error: Iterable[Any] | grpc.RpcError, name: str) -> Any:
     """What an RpcError says of itself; a bare one, as tests and wrappers raise it, says nothing."""
     method = getattr(error, name, None)
     return method() if callable(method) else None
+
+
+def _debug_error_string(error: grpc.RpcError) -> Any:
+    # A sync stream or future that ended on this side (cancelled, a request that could not be made) never gets one, and
+    # would wait for it for ever when asked; single-threaded, it raises.
+    if hasattr(error, "__next__"):
+        return getattr(getattr(error, "_state", None), "debug_error_string", None)
+    return _said(error, "debug_error_string")
