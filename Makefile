@@ -7,7 +7,6 @@ BIN := $(VENV)/bin
 CODEGEN := .venv-codegen
 PIP := -m pip install --quiet --disable-pip-version-check
 PROTOS := $(sort $(wildcard protos/errgrpc/v1/*.proto))
-SOURCES := errgrpc tests examples
 
 .PHONY: demo serve test check test-lowest test-all coverage mutants generate breaking release clean
 
@@ -23,8 +22,9 @@ test: $(VENV)/test.stamp  ## all tests
 check: $(VENV)/check.stamp $(CODEGEN)/stamp  ## all that is not a test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy $(SOURCES)
-	$(BIN)/pyright $(SOURCES)
+	$(BIN)/mypy errgrpc examples
+	$(BIN)/mypy tests
+	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(MAKE) --no-print-directory generate OUT=build/generated
 	cd build/generated && for file in $$(find . -type f); do \
@@ -35,7 +35,7 @@ check: $(VENV)/check.stamp $(CODEGEN)/stamp  ## all that is not a test
 breaking: $(VENV)/check.stamp  ## what changed since the last release: names and numbers by buf, options by ours
 	mkdir -p build
 	$(BIN)/buf build --path protos/errgrpc -o build/now.binpb
-	$(BIN)/buf breaking --path protos/errgrpc --against protos/released.binpb
+	$(BIN)/buf breaking build/now.binpb --against protos/released.binpb
 	$(BIN)/python -m errgrpc.codegen.breaking protos/released.binpb build/now.binpb
 
 release: $(VENV)/check.stamp  ## make today's protos the ones that later changes are compared with
