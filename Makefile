@@ -34,12 +34,12 @@ check: $(VENV)/check.stamp $(CODEGEN)/stamp  ## all that is not a test
 
 breaking: $(VENV)/check.stamp  ## what changed since the last release: names and numbers by buf, options by ours
 	mkdir -p build
-	$(BIN)/buf build --path protos/errgrpc -o build/now.binpb
-	$(BIN)/buf breaking build/now.binpb --against protos/released.binpb
+	$(BIN)/buf build --path protos/errgrpc --as-file-descriptor-set -o build/now.binpb
+	$(BIN)/buf breaking protos --against protos/released.binpb
 	$(BIN)/python -m errgrpc.codegen.breaking protos/released.binpb build/now.binpb
 
 release: $(VENV)/check.stamp  ## make today's protos the ones that later changes are compared with
-	$(BIN)/buf build --path protos/errgrpc -o protos/released.binpb
+	$(BIN)/buf build --path protos/errgrpc --as-file-descriptor-set --exclude-source-info -o protos/released.binpb
 
 # Everything that is generated, into OUT.
 OUT ?= .
