@@ -1,0 +1,508 @@
+"""The size budget: random errors over real connections. None is lost, each is within the limit and shed no more than needed.
+
+    python -m tests.reliability.budget --errors 10000
+
+A plain client (no errgrpc) receives each error; what it must receive is computed here once more, from the documented order
+alone: the error with the fewest units given up that fits.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import logging
+import platform
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import grpc
+import harness
+from google.protobuf import any_pb2, duration_pb2, wrappers_pb2
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2 as rpc
+from google.rpc import status_pb2
+
+import errgrpc
+from errgrpc import ComponentCode, ErrorCode, ResCode, ServiceError
+
+LIMIT = 7_900
+KEPT_MESSAGE = 1_024
+PAGE = Path(__file__).parents[2] / "docs" / "reliability-budget.json"
+ERRORS = [code for code in (*ResCode, *ComponentCode) if code is not ResCode.SUCCESS]
+DETAILS_KEY = harness.DETAILS_KEY
+
+Trailer = tuple[str, str | bytes]
+
+# ASCII, what grpc-message escapes, two, three and four bytes of UTF-8, NUL, a bidi override, a lone surrogate.
+_ALPHABETS = ("abc xyz", "%\n\x00\x7f", "éß", "房间不存在", "😀🀄", "\u202e", "\ud800", "abc房😀%\x00\ud800é")
+
+
+@dataclass
+class Case:
+    """One error: what a handler raises and has set, and where."""
+
+    index: int
+    style: str
+    kind: str
+    stack: str
+    after: int
+    code: ErrorCode
+    message: str | None
+    metadata: dict[str, str]
+    hint: dict[str, str] | None
+    details: list[Message]
+    retry_delay: float | None
+    trailers: list[Trailer]
+    foreseen: bool = True
+    """Whether it is a coded error, and not one that is answered with the fallback and the request's id."""
+
+    @property
+    def request_id(self) -> str:
+        return f"request-{self.index}"
+
+    def act(self, context: Any) -> None:
+        if self.trailers:
+            context.set_trailing_metadata(tuple(self.trailers))
+        if not self.foreseen:
+            raise LookupError(self.message)
+        raise ServiceError(
+            self.code, self.message, metadata=self.metadata, hint=self.hint, details=self.details, retry_delay=self.retry_delay
+        )
+
+
+def _text(rng: random.Random, longest: int) -> str:
+    alphabet = rng.choice(_ALPHABETS)
+    length = rng.choice((longest, rng.randint(0, longest), rng.randint(0, min(longest, 200))))
+    # A piece repeated: as long as asked for, and made in no time.
+    piece = "".join(rng.choices(alphabet, k=61))
+    return (piece * (length // 61 + 1))[:length]
+
+
+def _violations(rng: random.Random, kind: Any, field_name: str, **fields: Callable[[], str]) -> Message:
+    message: Message = kind()
+    for _ in range(rng.choice((1, 5, rng.randint(1, 100), 1_000))):
+        getattr(message, field_name).add(**{name: make() for name, make in fields.items()})
+    return message
+
+
+def _details(rng: random.Random) -> list[Message]:
+    def short() -> str:
+        return clean(_text(rng, 60))
+
+    def long() -> str:
+        return clean(_text(rng, 3_000))
+
+    makers: list[Callable[[], Message]] = [
+        lambda: rpc.DebugInfo(stack_entries=[clean(_text(rng, 1_000)) for _ in range(rng.randint(0, 100))], detail=long()),
+        lambda: rpc.Help(
+            links=[rpc.Help.Link(description=short(), url="https://example.com/" + short()) for _ in range(rng.randint(1, 40))]
+        ),
+        lambda: _violations(rng, rpc.BadRequest, "field_violations", field=short, description=short),
+        lambda: _violations(rng, rpc.PreconditionFailure, "violations", type=short, subject=short, description=short),
+        lambda: _violations(rng, rpc.QuotaFailure, "violations", subject=short, description=short),
+        lambda: rpc.ResourceInfo(resource_type=short(), resource_name=long(), owner=short(), description=short()),
+        lambda: wrappers_pb2.StringValue(value=long()),
+        lambda: rpc.RequestInfo(request_id=short() or "r", serving_data=short()),
+    ]
+    return [make() for make in rng.sample(makers, rng.choice((0, 1, 2, 3, len(makers))))]
+
+
+def _trailers(rng: random.Random) -> list[Trailer]:
+    """Up to 6 kB; now and then more than the whole limit."""
+    room = rng.choice((0, 0, 0, 300, 2_000, 6_000, 6_000, 20_000 if rng.random() < 0.2 else 0))
+    made: list[Trailer] = []
+    while room > 40:
+        size = rng.randint(0, min(room, 3_000) - 40 + 1)
+        number = len(made)
+        made.append((f"x-blob-{number}-bin", rng.randbytes(size * 3 // 4)) if rng.random() < 0.4 else (f"x-text-{number}", "t" * size))
+        room -= size + 44
+    if rng.random() < 0.05:  # what a handler set there is replaced
+        made.insert(rng.randint(0, len(made)), (DETAILS_KEY, rng.randbytes(50)))
+    return made
+
+
+def make(seed: int, index: int) -> Case:
+    """The error of a number: a mix of sizes, for the most interesting ones are near the limit."""
+    rng = random.Random(f"{seed}/{index}")  # noqa: S311
+    combinations = list(itertools.product(harness.STYLES, harness.KINDS, harness.STACKS))
+    style, kind, stack = combinations[index % len(combinations)]
+    keys = rng.choice((0, 0, 1, 5, rng.randint(0, 60), 200))
+    made = Case(
+        index,
+        style,
+        kind,
+        stack,
+        rng.choice((0, 1, 2)),
+        rng.choice(ERRORS),
+        _text(rng, rng.choice((100, 1_100, 3_000, 30_000))) if rng.random() < 0.6 else None,
+        {f"key_{rng.randint(0, 99)}_{number}"[:64]: _text(rng, rng.choice((10, 60, 300))) for number in range(keys)},
+        {"zh-CN": _text(rng, rng.choice((100, 2_000, 20_000))), "en-US": "x"} if rng.random() < 0.4 else None,
+        _details(rng),
+        rng.choice((None, None, 0, 0.5, 3_600)),
+        _trailers(rng),
+    )
+    if rng.random() < 0.05:
+        made.foreseen = False
+        made.code, made.metadata, made.hint, made.retry_delay = ResCode.INTERNAL_SERVER_ERROR, {}, None, None
+        made.details = [rpc.RequestInfo(request_id=made.request_id)]
+    return made
+
+
+# What must arrive, from the documents alone.
+
+
+def clean(text: str) -> str:
+    """UTF-8 has no lone surrogates: U+FFFD stands for them."""
+    return "".join("\ufffd" if 0xD800 <= ord(character) <= 0xDFFF else character for character in text)
+
+
+@dataclass
+class Expected:
+    """The answer with a number of units given up; `units` are the stages in their order and how many each has."""
+
+    case: Case
+    message: str = ""
+    kept: int = 0
+    others: list[Message] = field(default_factory=list)
+    retry: Message | None = None
+    request: Message | None = None
+    hint: tuple[str, str] | None = None
+    metadata: list[tuple[str, str]] = field(default_factory=list)
+    trailers: list[Trailer] = field(default_factory=list)
+    units: list[tuple[str, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        case = self.case
+        self.message = case.code.message if case.message is None or not case.foreseen else clean(case.message)
+        for size, character in zip(itertools.accumulate(len(c.encode()) for c in self.message), self.message, strict=True):
+            if size > KEPT_MESSAGE:
+                break
+            self.kept += len(character)
+        for detail in case.details:
+            if isinstance(detail, rpc.RequestInfo):
+                self.request = detail
+            else:
+                self.others.append(detail)
+        if case.retry_delay is not None:
+            delay = duration_pb2.Duration(seconds=int(case.retry_delay), nanos=round(case.retry_delay % 1 * 1e9))
+            self.retry = rpc.RetryInfo(retry_delay=delay)
+        hints = {locale: clean(text) for locale, text in case.hint.items()} if case.hint else case.code.hints
+        self.hint = ("zh-CN", hints["zh-CN"])
+        self.metadata = [(key, clean(value)) for key, value in case.metadata.items()]
+        self.trailers = [entry for entry in case.trailers if entry[0] != DETAILS_KEY]
+        self.units = list(self._units())
+
+    def _units(self) -> Iterator[tuple[str, int]]:
+        yield "message", len(self.message) - self.kept
+        for kind in (rpc.DebugInfo, rpc.Help):
+            yield kind.DESCRIPTOR.name, sum(isinstance(detail, kind) for detail in self.others)
+        for detail in reversed(self.others):
+            yield f"violations of {detail.DESCRIPTOR.name}", len(_violations_of(detail))
+        yield "details", sum(not isinstance(detail, rpc.DebugInfo | rpc.Help) for detail in self.others)
+        yield "LocalizedMessage", 1
+        yield "metadata", len(self.metadata)
+        yield "RetryInfo", int(self.retry is not None)
+        yield "RequestInfo", int(self.request is not None)
+        yield "rest of the message", min(self.kept, len(self.message))
+        yield "trailing metadata of the handler", len(self.trailers)
+
+    @property
+    def total(self) -> int:
+        return sum(count for _, count in self.units)
+
+    def shed(self, given_up: int) -> list[str]:
+        """The stages that have given up something."""
+        starts = itertools.accumulate((count for _, count in self.units), initial=0)
+        return [name for (name, count), start in zip(self.units, starts, strict=False) if count and start < given_up]
+
+    def after(self, given_up: int) -> tuple[status_pb2.Status, list[Trailer]]:
+        """The Status and the handler's trailers when so many units went."""
+        gone: list[int] = []
+        for _, count in self.units:
+            gone.append(min(count, given_up))
+            given_up -= gone[-1]
+        parts = iter(gone)
+        message = self.message[: len(self.message) - next(parts)]
+        without = [kind for kind in (rpc.DebugInfo, rpc.Help) if next(parts)]
+        left = dict(enumerate(self.others))
+        for index, detail in reversed(list(left.items())):
+            if cut := next(parts):
+                less = type(detail)()
+                less.CopyFrom(detail)
+                entries = _violations_of(less)
+                del entries[len(entries) - cut :]
+                left[index] = less
+        others = [detail for detail in left.values() if not isinstance(detail, tuple(without))]
+        others = others[: len(others) - next(parts)]
+        hint = None if next(parts) else self.hint
+        metadata = self.metadata[: len(self.metadata) - next(parts)]
+        retry, request = (None if next(parts) else detail for detail in (self.retry, self.request))
+        message = message[: len(message) - next(parts)]
+        trailers = self.trailers[: len(self.trailers) - next(parts)]
+        code = self.case.code
+        details: list[Message] = [
+            rpc.ErrorInfo(reason=code.reason, domain=code.domain, metadata={"code": str(code.number), **dict(metadata)})
+        ]
+        if hint is not None:
+            details.append(rpc.LocalizedMessage(locale=hint[0], message=hint[1]))
+        details += others
+        details += [detail for detail in (retry, request) if detail is not None]
+        packed = [any_pb2.Any() for _ in details]
+        for into, detail in zip(packed, details, strict=True):
+            into.Pack(detail, deterministic=True)
+        return status_pb2.Status(code=code.grpc_status.value[0], message=message, details=packed), trailers
+
+    def size(self, given_up: int) -> int:
+        status, trailers = self.after(given_up)
+        return received_bytes(status.message, [*trailers, (DETAILS_KEY, status.SerializeToString())])
+
+    def fewest(self) -> int:
+        """The fewest units that make it fit. Each makes it smaller, if only by nothing, so they can be searched by halves."""
+        fits, too_few = self.total, -1
+        while fits - too_few > 1:
+            middle = (fits + too_few) // 2
+            if self.size(middle) <= LIMIT:
+                fits = middle
+            else:
+                too_few = middle
+        return fits
+
+
+def _violations_of(detail: Message) -> Any:
+    return getattr(detail, "field_violations" if isinstance(detail, rpc.BadRequest) else "violations", ())
+
+
+def received_bytes(message: str, trailers: list[Trailer]) -> int:
+    """What a peer counts: name, value and 32 for each entry; binary values as base64, grpc-message percent-encoded."""
+    size = len("grpc-status") + 2 + 32 + len("grpc-message") + 32
+    size += sum(1 if 0x20 <= byte < 0x7F and byte != ord("%") else 3 for byte in message.encode())
+    for key, value in trailers:
+        size += len(key) + 32 + (-(-len(value) // 3) * 4 if key.endswith("-bin") else len(value))
+    return size
+
+
+# What does arrive.
+
+
+@dataclass
+class Received:
+    code: grpc.StatusCode
+    message: str
+    trailers: list[Trailer]
+
+
+@dataclass
+class Result:
+    """The findings; all but the totals must stay 0."""
+
+    errors: int = 0
+    seed: int = 0
+    lost: int = 0
+    past_the_limit: int = 0
+    shed_too_much: int = 0
+    otherwise_wrong: int = 0
+    logged_wrong: int = 0
+    shed: int = 0
+    sheds_own_trailers: int = 0
+    largest: int = 0
+    raw_largest: int = 0
+    shed_by_stage: Counter[str] = field(default_factory=Counter)
+    by_way: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def failures(self) -> int:
+        return self.lost + self.past_the_limit + self.shed_too_much + self.otherwise_wrong + self.logged_wrong
+
+
+class Plain:
+    """Plain clients of both stacks, with one channel to each server."""
+
+    def __init__(self, targets: dict[str, str], loop: asyncio.AbstractEventLoop, stack: ExitStack) -> None:
+        self._loop = loop
+        self._sync = {style: stack.enter_context(grpc.insecure_channel(target)) for style, target in targets.items()}
+        self._aio = asyncio.run_coroutine_threadsafe(self._open(targets), loop).result(harness.DEADLINE)
+        stack.callback(lambda: asyncio.run_coroutine_threadsafe(self._close(), loop).result(harness.DEADLINE))
+
+    async def _open(self, targets: dict[str, str]) -> dict[str, Any]:
+        return {style: grpc.aio.insecure_channel(target) for style, target in targets.items()}
+
+    async def _close(self) -> None:
+        for channel in self._aio.values():
+            await channel.close()
+
+    def call(self, case: Case, request: bytes) -> Any:
+        """The error that a call ends with."""
+        if case.stack == "aio":
+            return asyncio.run_coroutine_threadsafe(self._call(case, request), self._loop).result(2 * harness.DEADLINE)
+        method = harness.method(self._sync[case.style], case.kind)
+        try:
+            outcome = method(harness.argument(case.kind, request), timeout=harness.DEADLINE, metadata=_metadata(case))
+            list(outcome if case.kind.endswith("stream") else ())
+        except grpc.RpcError as error:
+            return error
+        return None
+
+    async def _call(self, case: Case, request: bytes) -> Any:
+        method = harness.method(self._aio[case.style], case.kind)
+        call = method(harness.argument(case.kind, request), timeout=harness.DEADLINE, metadata=_metadata(case))
+        try:
+            if case.kind.endswith("stream"):
+                async for _ in call:
+                    pass
+            else:
+                await call
+        except grpc.RpcError as error:
+            return error
+        return None
+
+
+def _metadata(case: Case) -> tuple[tuple[str, str], ...]:
+    return (("x-request-id", case.request_id),)
+
+
+class _Records(logging.Handler):
+    """The log records that say what was shed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "bytes of trailers" in record.getMessage():
+            self.texts.append(record.getMessage())
+
+
+def check(case: Case, error: Any, records: list[str], result: Result) -> str | None:
+    """Counts what is wrong with what arrived; says it, or None."""
+    result.errors += 1
+    result.by_way[f"{case.style} {case.kind} from {case.stack}"] += 1
+    if error is None or error.code() is not case.code.grpc_status:
+        result.lost += 1
+        return f"answered {error!r}"
+    trailers = [(key, value) for key, value in error.trailing_metadata() or ()]
+    own = [entry for entry in trailers if entry[0] != DETAILS_KEY]
+    raw = [value for key, value in trailers if key == DETAILS_KEY]
+    typed = errgrpc.from_error(error, ResCode, ComponentCode)
+    if len(raw) != 1 or not isinstance(raw[0], bytes) or typed.error_code is not case.code or typed.inferred:
+        result.lost += 1
+        return f"the code did not arrive, but {typed!r}"
+    size = received_bytes(error.details(), trailers)
+    result.largest = max(result.largest, size)
+    if size > LIMIT:
+        result.past_the_limit += 1
+        return f"{size} bytes"
+    expected = Expected(case)
+    units = expected.fewest()
+    result.raw_largest = max(result.raw_largest, expected.size(0))
+    status, kept = expected.after(units)
+    received = status_pb2.Status.FromString(raw[0])
+    if (received.code, received.message) != (case.code.grpc_status.value[0], error.details()):
+        result.otherwise_wrong += 1
+        return "status and details differ"
+    if _plain(received) != _plain(status) or sorted(own) != sorted(kept):
+        if received.ByteSize() < status.ByteSize() or len(own) < len(kept):
+            result.shed_too_much += 1
+        else:
+            result.otherwise_wrong += 1
+        found = f"received {received.ByteSize()} bytes and {len(own)} trailers, expected {status.ByteSize()} and {len(kept)}"
+        return f"{units} units go by the documents; {found}"
+    stages = expected.shed(units)
+    result.shed += bool(stages)
+    result.shed_by_stage.update(name.split(" of ")[0] if name.startswith("violations") else name for name in stages)
+    result.sheds_own_trailers += "trailing metadata of the handler" in stages
+    # One record for an error that was cut, none for another.
+    named = {"rest of the message": "message"}
+    wanted = [named.get(name, name) for name in stages]
+    if len(records) != bool(stages) or (stages and not records[0].endswith(": " + ", ".join(wanted))):
+        result.logged_wrong += 1
+        return f"logged {records}, expected {wanted}"
+    return None
+
+
+def _plain(status: status_pb2.Status) -> list[Any]:
+    """The details in a form that is equal when they say the same: maps have no order on the wire."""
+    plain: list[Any] = [status.code, status.message]
+    for packed in status.details:
+        info = rpc.ErrorInfo()
+        if packed.Unpack(info):
+            plain.append((info.reason, info.domain, sorted(info.metadata.items())))
+        else:
+            plain.append((packed.type_url, packed.value))
+    return plain
+
+
+def run(errors: int, seed: int, start: int = 0, each: Callable[[Result], object] = lambda _: None) -> tuple[Result, list[str]]:
+    """Makes, sends and checks so many errors; gives the figures and the first of what was wrong."""
+    result, wrong = Result(seed=seed), list[str]()
+    records, logger = _Records(), logging.getLogger("errgrpc")
+    propagate = logger.propagate
+    logger.addHandler(records)
+    logger.propagate = False
+    try:
+        with ExitStack() as stack:
+            targets = {style: stack.enter_context(harness.serve(style)) for style in harness.STYLES}
+            loop = stack.enter_context(harness.loop_thread())
+            plain = Plain(targets, loop, stack)
+            for index in range(start, start + errors):
+                case = make(seed, index)
+                records.texts.clear()
+                with harness.action(case.act, case.after) as request:
+                    error = plain.call(case, request)
+                finding = check(case, error, records.texts, result)
+                if finding is not None and len(wrong) < 20:
+                    wrong.append(f"error {index} ({case.style} {case.kind} from {case.stack}): {finding}")
+                each(result)
+    finally:
+        logger.removeHandler(records)
+        logger.propagate = propagate
+    return result, wrong
+
+
+def versions() -> dict[str, str]:
+    return {"Python": platform.python_version(), **{name: metadata.version(name) for name in ("grpcio", "protobuf")}}
+
+
+def main() -> int:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.table import Table
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--errors", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--json", type=Path, help=f"where the figures go; {PAGE.name} in docs/ when all 10,000 errors ran")
+    arguments = parser.parse_args()
+    console = Console()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[found]}"))
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("size budget", total=arguments.errors, found="")
+
+        def each(result: Result) -> None:
+            progress.update(task, completed=result.errors, found=f"{result.failures} wrong, {result.shed} shed")
+
+        result, wrong = run(arguments.errors, arguments.seed, each=each)
+    table = Table(title=f"{result.errors:,} random errors of up to {result.raw_largest:,} bytes, limit {LIMIT:,}", show_header=False)
+    for name in ("lost", "past_the_limit", "shed_too_much", "otherwise_wrong", "logged_wrong", "shed", "sheds_own_trailers", "largest"):
+        table.add_row(name.replace("_", " "), f"{getattr(result, name):,}")
+    for name, count in result.shed_by_stage.most_common():
+        table.add_row(f"gave up: {name}", f"{count:,}")
+    console.print(table)
+    for text in wrong:
+        console.print(text, style="red", markup=False)
+    path = arguments.json or (PAGE if arguments.errors >= 10_000 else None)
+    if path is not None:
+        figures = asdict(result) | {"limit": LIMIT, "versions": versions()}
+        path.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
+    assert threading.active_count() < 10
+    return 1 if result.failures else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
