@@ -16,6 +16,10 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2 as rpc
+from google.rpc import status_pb2
 
 import errgrpc
 
@@ -219,6 +223,30 @@ def call(
     return asyncio.run(_call_aio(target, kind, request, interceptors, metadata, timeout))
 
 
+DETAILS_KEY = "grpc-status-details-bin"
+
+
+def on_the_wire(outcome: Outcome) -> dict[str, Any]:
+    """The details of an answer by the names of their types, read by plain google.rpc messages; checked for what every reader relies on."""
+    status = status_pb2.Status.FromString(outcome.trailing[DETAILS_KEY])
+    assert outcome.code is not None
+    assert (status.code, status.message) == (outcome.code.value[0], outcome.details)
+    found: dict[str, Message] = {}
+    for packed in status.details:
+        kind = message_factory.GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(packed.TypeName()))
+        message = kind()
+        assert packed.Unpack(message)
+        assert kind.DESCRIPTOR.name not in found
+        found[kind.DESCRIPTOR.name] = message
+    assert next(iter(found)) == rpc.ErrorInfo.DESCRIPTOR.name
+    return found
+
+
+def coded(outcome: Outcome) -> str | None:
+    """The reason that an answer carries, or None if it has no details."""
+    return on_the_wire(outcome)["ErrorInfo"].reason if DETAILS_KEY in outcome.trailing else None
+
+
 def _call_sync(target: str, kind: str, request: bytes, interceptors: Any, metadata: Any, timeout: float) -> Outcome:
     outcome = Outcome()
     with grpc.insecure_channel(target) as channel:
@@ -256,3 +284,53 @@ async def _call_aio(target: str, kind: str, request: bytes, interceptors: Any, m
         outcome.code, outcome.details = await call.code(), await call.details()
         outcome.initial, outcome.trailing = dict(await call.initial_metadata()), dict(await call.trailing_metadata())
     return outcome
+
+
+def argument(kind: str, *requests: bytes) -> Any:
+    """What a method of a kind is called with: an iterator of the requests, or the only one."""
+    return iter(requests) if kind.startswith("stream") else requests[0]
+
+
+def method(channel: Any, kind: str, *serializers: Any) -> Any:
+    """The multicallable of a method of `test.Service`, for a channel of either stack."""
+    return getattr(channel, kind)(f"/test.Service/{kind}", *serializers)
+
+
+@contextmanager
+def sync_channel(target: str, *interceptors: Any, options: Sequence[tuple[str, Any]] = ()) -> Iterator[Any]:
+    """A channel of the sync stack with these interceptors; bare without any."""
+    with grpc.insecure_channel(target, options=options) as channel:
+        yield grpc.intercept_channel(channel, *interceptors) if interceptors else channel
+
+
+class NullClientInterceptor(
+    grpc.UnaryUnaryClientInterceptor,
+    grpc.UnaryStreamClientInterceptor,
+    grpc.StreamUnaryClientInterceptor,
+    grpc.StreamStreamClientInterceptor,
+):
+    """Does nothing, or what a subclass does in `intercept`, for all four kinds of sync calls."""
+
+    def intercept(self, continuation: Any, details: Any, request: Any) -> Any:
+        return continuation(details, request)
+
+    def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+        return self.intercept(continuation, details, request)
+
+    intercept_unary_stream: Any = intercept_unary_unary
+    intercept_stream_unary: Any = intercept_unary_unary
+    intercept_stream_stream: Any = intercept_unary_unary
+
+
+async def _continue(continuation: Any, details: Any, request: Any) -> Any:
+    return await continuation(details, request)
+
+
+def aio_interceptors(intercept: Any = _continue) -> list[Any]:
+    """Interceptors that do the same, by default nothing, for each kind of asyncio calls."""
+
+    def made(kind: str) -> Any:
+        base = getattr(grpc.aio, f"{kind.title().replace('_', '')}ClientInterceptor")
+        return type(f"_{kind}", (base,), {f"intercept_{kind}": lambda _, *arguments: intercept(*arguments)})()
+
+    return [made(kind) for kind in KINDS]
