@@ -11,6 +11,7 @@ Of an exception group the first member counts that 2 or 3 apply to: a TaskGroup 
 one that stopped the others.
 """
 
+import contextlib
 import logging
 import re
 import uuid
@@ -35,6 +36,7 @@ _REQUEST_ID = "x-request-id"
 _MIN_TRAILER_BYTES = 1_024  # ErrorInfo alone can take about 700
 _KEY = re.compile(r"[0-9a-z_.-]+")  # gRPC over HTTP2: Header-Name
 _TEXT = re.compile(r"[ -~]*")  # gRPC over HTTP2: ASCII-Value
+_FATAL = {"grpc-timeout", "grpclb_client_stats"}  # in trailers they abort the process that sends them (grpcio 1.85)
 
 Translate = Mapping[type[BaseException], ErrorCode | Callable[[Any], ServiceError]]
 
@@ -104,7 +106,7 @@ class Answering:
             error, foreseen = failure, None
         else:
             if foreseen is None and rpc.status is not None:
-                _LOGGER.info("%r failed with the status that it had set, %s", rpc.method, rpc.status, exc_info=_info(error))
+                _log(logging.INFO, "%r failed with the status that it had set, %s", rpc.method, rpc.status, error=error)
                 return self._standing(rpc)
         request_id = None
         if foreseen is None:
@@ -115,8 +117,8 @@ class Answering:
         parts = foreseen._parts(locales.requested(rpc.metadata), request_id, trailers)
         raw, shed = wire.encode(parts, self._max_trailer_bytes)
         if shed:
-            limit = self._max_trailer_bytes
-            _LOGGER.warning("%r answers %s cut to %d bytes of trailers: %s", rpc.method, foreseen.error_code, limit, ", ".join(shed))
+            text, limit = "%r answers %s cut to %d bytes of trailers: %s", self._max_trailer_bytes
+            _log(logging.WARNING, text, rpc.method, foreseen.error_code, limit, ", ".join(shed))
         return Answer(foreseen.error_code.grpc_status, parts.message, (*parts.trailers, (wire.DETAILS_KEY, raw)))
 
     def _standing(self, rpc: Rpc) -> Answer:
@@ -127,7 +129,7 @@ class Answering:
         leaves = list(_leaves(error))
         found = next(filter(_is_coded, leaves), None) or next(filter(None, map(self._translated, (*leaves, error))), None)
         if found is not None and len(leaves) > 1 and not all(_is_coded(leaf) for leaf in leaves):
-            _LOGGER.error("%r answers %s, raised in a group with others", rpc.method, found.error_code, exc_info=_info(error))
+            _log(logging.ERROR, "%r answers %s, raised in a group with others", rpc.method, found.error_code, error=error)
         return found
 
     def _translated(self, error: BaseException) -> ServiceError | None:
@@ -141,18 +143,16 @@ class Answering:
 
     def _record(self, error: BaseException, rpc: Rpc, request_id: str) -> None:
         if rpc.gone:
-            _LOGGER.info("%r could not be answered, request id %s", rpc.method, request_id, exc_info=_info(error))
+            _log(logging.INFO, "%r could not be answered, request id %s", rpc.method, request_id, error=error)
             return
         if self._on_error is not None:
             try:
                 self._on_error(error, method=rpc.method, code=self._fallback, request_id=request_id)
-            except BaseException:
-                # Whatever it raises: the client still waits for its answer.
-                _LOGGER.exception("on_error failed for %r, request id %s", rpc.method, request_id)
+            except BaseException as failure:  # noqa: BLE001  whatever it raises: the client still waits for its answer
+                _log(logging.ERROR, "on_error failed for %r, request id %s", rpc.method, request_id, error=failure)
             return
         extra = {"grpc_method": rpc.method, "error_code": self._fallback.reason, "request_id": request_id}
-        text = "%r answers %s, request id %s"
-        _LOGGER.error(text, rpc.method, self._fallback, request_id, exc_info=_info(error), extra=extra)
+        _log(logging.ERROR, "%r answers %s, request id %s", rpc.method, self._fallback, request_id, error=error, extra=extra)
 
 
 def encode(error: ServiceError, /, accept_language: str | None = None) -> status_pb2.Status:
@@ -181,11 +181,17 @@ def _is_coded(error: object) -> TypeGuard[ServiceError]:
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
     """The exceptions of a group in their order, or the exception itself."""
-    if issubclass(type(error), BaseExceptionGroup):
-        for member in error.exceptions:  # type: ignore[attr-defined]
-            yield from _leaves(member)
-    else:
-        yield error
+    todo = [error]  # no recursion: groups may be nested deeper than the stack is
+    while todo:
+        current = todo.pop()
+        if issubclass(type(current), BaseExceptionGroup):
+            todo += reversed(_members(current))
+        else:
+            yield current
+
+
+def _members(error: BaseException) -> tuple[BaseException, ...]:
+    return error.exceptions if issubclass(type(error), BaseExceptionGroup) else ()  # type: ignore[attr-defined]
 
 
 def _request_id(error: BaseException, metadata: locales.Metadata) -> str:
@@ -207,21 +213,23 @@ def _causes(error: BaseException) -> Iterator[Any]:
         if id(current) not in seen:
             seen.add(id(current))
             yield current
-            todo += filter(None, (*reversed(getattr(current, "exceptions", ())), current.__context__, current.__cause__))
+            todo += (led for led in (*reversed(_members(current)), current.__context__, current.__cause__) if led is not None)
 
 
 def sendable(trailers: Iterable[Trailer] | None) -> Iterator[Trailer]:
     """The entries that gRPC can send: one bad entry of a handler would cost the whole answer."""
-    for entry in trailers or ():
+    for entry in trailers if trailers is not None and issubclass(type(trailers), Iterable) else ():
+        key: object = None
         try:
             key, value = entry
             text = value.decode("latin-1") if isinstance(value, bytes) else value
-            if _KEY.fullmatch(key) and (isinstance(value, bytes) if key.endswith("-bin") else _TEXT.fullmatch(text)):
+            if _KEY.fullmatch(key) and key not in _FATAL and (isinstance(value, bytes) if key.endswith("-bin") else _TEXT.fullmatch(text)):
                 yield key, value
                 continue
         except (TypeError, ValueError):
             pass
-        _LOGGER.warning("trailing metadata that gRPC cannot send is left out: %.200r", entry)
+        # Not the value, which may be a secret.
+        _log(logging.WARNING, "trailing metadata that gRPC cannot send is left out, its key is %s", shown(key, 200))
 
 
 def status_of(code: object) -> StatusCode | None:
@@ -229,5 +237,7 @@ def status_of(code: object) -> StatusCode | None:
     return code if isinstance(code, StatusCode) and code is not StatusCode.OK else None
 
 
-def _info(error: BaseException) -> tuple[type[BaseException], BaseException, Any]:
-    return type(error), error, error.__traceback__
+def _log(level: int, text: str, *args: object, error: BaseException | None = None, extra: dict[str, Any] | None = None) -> None:
+    info = None if error is None else (type(error), error, error.__traceback__)
+    with contextlib.suppress(Exception):  # of a foreign handler or filter: the client still waits for its answer
+        _LOGGER.log(level, text, *args, exc_info=info, extra=extra, stacklevel=2)

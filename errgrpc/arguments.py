@@ -3,18 +3,19 @@
 A mistake on a rarely run line must not turn NOT_FOUND into INTERNAL, so nothing here raises, whatever it is given.
 """
 
-import math
+import copy
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from enum import Enum
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from google.protobuf import any_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2 as rpc
 
 from errgrpc import locales, wire
+from errgrpc.budget import pack
 from errgrpc.codes import ErrorCode
 
 Report = Callable[[str], None]
@@ -49,8 +50,9 @@ def metadata(given: object, more: Mapping[str, object], report: Report) -> dict[
     if given is not None and not isinstance(given, Mapping):
         report(f"metadata is a {type(given).__name__}, not a mapping: it is left out")
         given = None
+    items = () if given is None else _read("metadata", given, _items, report)
     texts: dict[str, str] = {}
-    for key, value in {**(given or {}), **more}.items():
+    for key, value in {**dict(items or ()), **more}.items():
         if not isinstance(key, str) or not _KEY.fullmatch(key) or len(key) > _MAX_KEY:
             report(f"the metadata key {shown(key, 80)} is left out: AIP-193 asks for {_KEY.pattern} of at most {_MAX_KEY} characters")
         elif key == wire.NUMBER_KEY:
@@ -66,32 +68,50 @@ def metadata(given: object, more: Mapping[str, object], report: Report) -> dict[
 def _as_text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value.name if isinstance(value, Enum) else str(value)
+    if isinstance(value, Enum) and isinstance(value.name, str):  # a Flag without a bit has no name
+        return value.name
+    return str(value)
+
+
+def _items(given: Any) -> Iterable[Any]:
+    return given.items()  # type: ignore[no-any-return]
+
+
+def _read(name: str, given: object, listed: Callable[[Any], Iterable[Any]], report: Report) -> list[Any] | None:
+    """What a foreign collection holds: it may raise while it is read."""
+    try:
+        return list(listed(given))
+    except Exception as error:  # noqa: BLE001
+        report(f"{name} is left out: reading it raises {type(error).__name__}")
+        return None
 
 
 def hints(given: object, code: ErrorCode, report: Report) -> dict[str, str] | None:
     """The texts for the end user by locale; None for those of the code."""
     if isinstance(given, str):
-        given = {code.default_locale or _UNDETERMINED: given}
-    elif not isinstance(given, Mapping):
+        return {code.default_locale or _UNDETERMINED: clean(given)}
+    if not isinstance(given, Mapping):
         if given is not None:
             report(f"hint is a {type(given).__name__}, neither a str nor a mapping of locale to text: the hints of {code} are used")
         return None
-    texts: dict[str, str] = {}
-    for locale, text in given.items():
+    items = _read("hint", given, _items, report)
+    texts: dict[str, tuple[str, str]] = {}
+    for locale, text in items or ():
         if not locales.is_language_tag(locale):
             report(f"the hint for {shown(locale, 80)} is left out: that is no BCP 47 language tag such as 'zh-CN'")
         elif not isinstance(text, str):
-            report(f"the hint for {locale!r} is left out: it is a {type(text).__name__}, not a str")
+            report(f"the hint for {shown(locale, 80)} is left out: it is a {type(text).__name__}, not a str")
+        elif locale.lower() in texts:
+            report(f"the hint for {shown(locale, 80)} is left out: there is one for {texts[locale.lower()][0]!r}")
         else:
-            texts[locale] = clean(text)
-    return texts
+            texts[locale.lower()] = locale, clean(text)
+    return dict(texts.values()) if texts or items == [] else None  # hints that are all wrong replace nothing
 
 
 def seconds(given: object, report: Report) -> float | None:
     """The retry delay in seconds."""
     delay = given.total_seconds() if isinstance(given, timedelta) else given
-    if isinstance(delay, int | float) and not isinstance(delay, bool) and math.isfinite(delay) and 0 <= delay <= _MAX_SECONDS:
+    if isinstance(delay, int | float) and not isinstance(delay, bool) and 0 <= delay <= _MAX_SECONDS:
         return delay
     if given is not None:
         report(f"retry_delay {shown(given, 80)} is left out: give seconds from 0 to {_MAX_SECONDS}, or a timedelta")
@@ -104,18 +124,20 @@ def details(given: object, *, with_retry: bool, report: Report) -> tuple[tuple[M
         report(f"details is a {type(given).__name__}, not a sequence of messages: it is left out")
         given = ()
     kept: dict[str, tuple[Message, any_pb2.Any]] = {}
-    for detail in given:
+    for detail in _read("details", given, iter, report) or ():
         if not isinstance(detail, Message):
             report(f"the detail {shown(detail, 80)} is left out: it is a {type(detail).__name__}, not a protobuf message")
             continue
         name = type_name(detail)
-        if name in OWNED_DETAILS:
+        if not name:
+            report("an Any without a type is left out of the details")
+        elif name in OWNED_DETAILS:
             report(f"the detail {name} is left out: {OWNED_DETAILS[name]}")
         elif name in kept or (name == _RETRY_INFO and not with_retry):
             report(f"the detail {name} is left out: each type goes on the wire at most once (AIP-193)")
         else:
             try:
-                kept[name] = (detail, detail if isinstance(detail, any_pb2.Any) else wire.pack(detail))
+                kept[name] = (detail, copy.copy(detail) if isinstance(detail, any_pb2.Any) else pack(detail))
             except Exception as error:  # noqa: BLE001  EncodeError, and others for messages of another runtime
                 report(f"the detail {name} is left out: {shown(str(error), 200)}")
     return tuple(kept[name] for name in sorted(kept, key=lambda name: _LAST.get(name, 0)))

@@ -14,7 +14,7 @@ from google.rpc import error_details_pb2 as rpc
 
 from errgrpc.codes import ErrorCode
 
-__all__ = ["DEFAULT_MAX_TRAILER_BYTES", "Parts", "Trailer", "fit", "holds", "unpack"]
+__all__ = ["DEFAULT_MAX_TRAILER_BYTES", "Parts", "Trailer", "fit", "holds", "pack", "unpack"]
 
 # Measured: a trailers-only answer has 247 bytes beside the details, and none with 8,192 in all or less was ever lost.
 DEFAULT_MAX_TRAILER_BYTES = 7_900
@@ -120,7 +120,7 @@ def _violations(parts: Parts, index: int) -> Iterator[_Stage]:
                 less = type(whole)()
                 less.CopyFrom(whole)
                 del getattr(less, field)[count:]
-                parts.details[index].Pack(less)
+                parts.details[index] = pack(less)  # anew: the error that is raised again needs the old one
 
             yield f"violations of {kind.DESCRIPTOR.name}", count, keep
 
@@ -144,6 +144,13 @@ def _metadata(parts: Parts) -> Iterator[_Stage]:
 def _single(parts: Parts, name: str, label: str) -> Iterator[_Stage]:
     if getattr(parts, name) is not None:
         yield label, 1, lambda _: setattr(parts, name, None)
+
+
+def pack(message: Message) -> any_pb2.Any:
+    """`message` in an Any. Raises EncodeError if it lacks a required field."""
+    packed = any_pb2.Any()
+    packed.Pack(message, deterministic=True)
+    return packed
 
 
 def holds(packed: any_pb2.Any, kind: type[Message]) -> bool:

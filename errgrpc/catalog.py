@@ -41,14 +41,11 @@ class Registry:
 
         An empty domain, as go-kratos sends it, is tried against each catalogue. SUCCESS is no error, hence never found.
         """
-        as_number = parse_number(number)
-        for known in (domain,) if domain else tuple(self._domains):
-            code = self._reasons.get((known, reason))
-            if code is None and as_number is not None:
-                code = self._numbers.get((known, as_number))
-            if code is not None and code.grpc_status is not StatusCode.OK:
-                return code
-        return None
+        domains = (domain,) if domain else tuple(self._domains)
+        found = [self._reasons.get((known, reason)) for known in domains]
+        if (as_number := parse_number(number)) is not None:
+            found += (self._numbers.get((known, as_number)) for known in domains)
+        return next((code for code in found if code is not None and code.grpc_status is not StatusCode.OK), None)
 
     def catalogue_of(self, domain: str) -> type[ErrorCode] | None:
         """The catalogue that answers for a domain: a newer server may know reasons that it lacks."""

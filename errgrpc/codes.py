@@ -181,11 +181,11 @@ class ErrorCode(Enum):
         variants = [variant for variant in self._spec.variants if variant.when.items() <= metadata.items()]
         if not variants:
             return self._spec.hints
-        chosen: dict[str, str] = {}
-        for variant in sorted(variants, key=lambda variant: -len(variant.when)):  # the most entries win, of equals the first
-            for locale, text in variant.hints.items():
-                chosen.setdefault(locale, text)
-        return {**self._spec.hints, **chosen}
+        chosen = {locale.lower(): (locale, text) for locale, text in self._spec.hints.items()}
+        variants.sort(key=lambda variant: -len(variant.when))  # the most entries win, of equals the first
+        for variant in reversed(variants):
+            chosen.update((locale.lower(), (locale, text)) for locale, text in variant.hints.items())
+        return dict(chosen.values())
 
     def hint(self, locale: str | None = None, metadata: Mapping[str, str] | None = None) -> str | None:
         """The hint for `locale`, a language tag or a whole `accept-language` value, in an error with `metadata`.

@@ -12,6 +12,7 @@ Unrelated on purpose: what another service said never passes for ours (`ServiceE
 """
 
 import copyreg
+import sys
 import warnings
 from abc import ABCMeta
 from collections.abc import Iterable, Mapping
@@ -27,7 +28,7 @@ from grpc.aio import AioRpcError
 
 from errgrpc import arguments, locales, wire
 from errgrpc.arguments import shown
-from errgrpc.budget import M, Parts, Trailer, holds
+from errgrpc.budget import M, Parts, Trailer, holds, pack
 from errgrpc.catalog import parse_number
 from errgrpc.codes import ErrorCode
 
@@ -64,7 +65,7 @@ class ServiceError(Exception):
     ) -> None:
         super().__init__(error_code)
         if not issubclass(type(error_code), ErrorCode):
-            raise TypeError(f"{error_code!r} is no error code: give a member of a catalogue such as errgrpc.ResCode.NOT_FOUND")
+            raise TypeError(f"{shown(error_code)} is no error code: give a member of a catalogue such as errgrpc.ResCode.NOT_FOUND")
         if error_code.grpc_status is StatusCode.OK:
             raise ValueError(f"{error_code} is no error: return normally, or give a code whose status is a failure")
         self._fill(error_code, message, metadata, more_metadata, hint, details, retry_delay, _warn)
@@ -82,11 +83,11 @@ class ServiceError(Exception):
     ) -> None:
         self._error_code = code
         self._message = arguments.message(message, code, report)
-        self._metadata = arguments.metadata(metadata, more_metadata, report) if metadata or more_metadata else {}
+        self._metadata = arguments.metadata(metadata, more_metadata, report) if more_metadata or metadata is not None else {}
         self._hint: str | Mapping[str, str] | None = hint
         self._hints = arguments.hints(hint, code, report)
         self._retry_delay = arguments.seconds(retry_delay, report)
-        self._details = () if not details else arguments.details(details, with_retry=self._retry_delay is None, report=report)
+        self._details = arguments.details(details, with_retry=self._retry_delay is None, report=report)
 
     @classmethod
     def from_remote(cls, error: "RemoteError", /) -> Self:
@@ -154,9 +155,9 @@ class ServiceError(Exception):
         if details and holds(details[-1], rpc.RetryInfo):
             retry = details.pop()
         if self._retry_delay is not None:
-            retry = wire.pack(rpc.RetryInfo(retry_delay=timedelta(seconds=self._retry_delay)))
+            retry = pack(rpc.RetryInfo(retry_delay=timedelta(seconds=self._retry_delay)))
         if request_id is not None:
-            request = wire.pack(rpc.RequestInfo(request_id=request_id))
+            request = pack(rpc.RequestInfo(request_id=request_id))
         localized = None if locale is None else (locale, hints[locale])
         return Parts(code, self._message, dict(self._metadata), localized, details, retry, request, list(trailers))
 
@@ -174,6 +175,26 @@ class ServiceError(Exception):
 
 def _revive(cls: type[BaseException], *args: object) -> BaseException:
     return cls.__new__(cls, *args)
+
+
+# In place of the raiser's __warningregistry__: these texts name data, which must not fill the memory of a server.
+_reported: dict[Any, Any] = {}
+_MOST_REPORTED = 1_000
+
+
+def _warn(text: str) -> None:
+    """Warns at the line that called ServiceError."""
+    frame: Any = sys._getframe(1)
+    while frame.f_globals.get("__name__") in {__name__, arguments.__name__}:
+        frame = frame.f_back
+    if len(_reported) >= _MOST_REPORTED:
+        _reported.clear()
+    module = frame.f_globals.get("__name__", "<unknown>")
+    warnings.warn_explicit(text, MisuseWarning, frame.f_code.co_filename, frame.f_lineno, module, _reported)
+
+
+def _ignore(_: str) -> None:
+    """What a peer sent wrong is not its receiver's misuse."""
 
 
 class _RemoteType(ABCMeta):
@@ -337,7 +358,7 @@ class RemoteError(AioRpcError, _FailedCall, metaclass=_RemoteType):
         return f"<{type(self).__name__} {self}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _revive_remote, (self._target,), self.__dict__
+        return _revive, (type(self),), self.__dict__
 
 
 _classes: dict[object, type[RemoteError]] = {}
@@ -366,23 +387,10 @@ def remote(target: ErrorCode | type[ErrorCode], /) -> type[RemoteError]:
     return _classes.setdefault(target, made)  # atomic: two threads must not catch different classes
 
 
-def _revive_remote(target: ErrorCode | type[ErrorCode] | None) -> RemoteError:
-    cls = RemoteError if target is None else remote(target)
-    return cls.__new__(cls)
-
-
 def _reduce_class(cls: Any) -> str | tuple[Any, ...]:
-    # The target pickles by name, which imports its catalogue.
-    return cls.__qualname__ if cls._target is None else (remote, (cls._target,))
+    # The target pickles by name, which imports its catalogue. A class that somebody derived has its own name.
+    target = vars(cls).get("_target")
+    return cls.__qualname__ if target is None else (remote, (target,))
 
 
 copyreg.pickle(_RemoteType, _reduce_class)
-
-
-def _warn(text: str) -> None:
-    # The frames in between: this one, an `arguments` function, _fill, __init__.
-    warnings.warn(text, MisuseWarning, stacklevel=5)
-
-
-def _ignore(_: str) -> None:
-    """What a peer sent wrong is not its receiver's misuse."""

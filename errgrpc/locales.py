@@ -63,8 +63,9 @@ def _choose(accept_language: str | None, locales: tuple[str, ...], default: str)
     wanted = {locale.lower(): locale for locale in locales if not _excluded(locale.lower(), weights)}
     if not wanted:  # everything is excluded: the default is still better than nothing
         wanted = {locale.lower(): locale for locale in locales}
+    languages = {locale.partition("-")[0]: wanted[locale] for locale in reversed(wanted)}  # of each the first
     for tag, weight in sorted(ranges, key=lambda item: -item[1]):
-        if weight > 0 and tag != "*" and (found := _lookup(tag, wanted)):
+        if weight > 0 and tag != "*" and (found := _lookup(tag, wanted) or languages.get(tag.partition("-")[0])):
             return found
     return wanted.get(default.lower()) or next(iter(wanted.values()), None)
 
@@ -89,10 +90,9 @@ def _excluded(locale: str, weights: dict[str, float]) -> bool:
 
 
 def _lookup(tag: str, wanted: dict[str, str]) -> str | None:
-    """RFC 4647 lookup, then the first locale of the same language (lookup alone finds no zh-CN for zh or zh-TW)."""
-    language = tag.partition("-")[0]
+    """RFC 4647 lookup; it finds no zh-CN for zh or zh-TW."""
     while tag:
         if tag in wanted:
             return wanted[tag]
         tag = tag.rpartition("-")[0]
-    return next((locale for lower, locale in wanted.items() if lower.partition("-")[0] == language), None)
+    return None

@@ -13,9 +13,9 @@ from google.rpc import error_details_pb2 as rpc
 from google.rpc import status_pb2
 from grpc import StatusCode
 
-from errgrpc.budget import M, Parts, fit, unpack
+from errgrpc.budget import M, Parts, fit, pack, unpack
 
-__all__ = ["DETAILS_KEY", "NUMBER_KEY", "Received", "encode", "pack", "status_code", "to_status", "trailer_bytes"]
+__all__ = ["DETAILS_KEY", "NUMBER_KEY", "Received", "encode", "status_code", "to_status", "trailer_bytes"]
 
 DETAILS_KEY = "grpc-status-details-bin"
 NUMBER_KEY = "code"
@@ -30,13 +30,6 @@ _CLEAR = frozenset(range(0x20, 0x7F)) - {ord("%")}
 def status_code(number: int) -> StatusCode:
     """The status of a number; UNKNOWN for one that gRPC does not define, as gRPC itself reads it."""
     return _BY_NUMBER.get(number, StatusCode.UNKNOWN)
-
-
-def pack(message: Message) -> any_pb2.Any:
-    """`message` in an Any. Raises EncodeError if it lacks a required field."""
-    packed = any_pb2.Any()
-    packed.Pack(message, deterministic=True)
-    return packed
 
 
 def to_status(parts: Parts) -> status_pb2.Status:
@@ -69,7 +62,7 @@ def trailer_bytes(parts: Parts) -> int:
 def _trailer_bytes(parts: Parts, status_bytes: int) -> int:
     size = _entry("grpc-status", 2) + _entry("grpc-message", _percent_encoded(parts.message))
     size += _entry(DETAILS_KEY, _base64(status_bytes))
-    return size + sum(_entry(key, _base64(len(value)) if isinstance(value, bytes) else len(value)) for key, value in parts.trailers)
+    return size + sum(_entry(key, _base64(len(value)) if key.endswith("-bin") else len(value)) for key, value in parts.trailers)
 
 
 def _entry(name: str, value_bytes: int) -> int:
