@@ -11,9 +11,14 @@ from importlib import metadata
 from pathlib import Path
 
 import harness
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).parent.parent
+
+# The same examples in each run, and none too slow: a slow machine proves nothing.
+hypothesis.settings.register_profile("errgrpc", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("errgrpc")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,331 @@
+"""accept-language -> locale, against RFC 9110 section 12.5.4 and RFC 4647 section 3.4."""
+
+import string
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from errgrpc import locales
+
+BOTH = ("zh-CN", "en-US")
+CHINESE = "zh-CN"
+
+
+@pytest.mark.parametrize(
+    ("header", "chosen"),
+    [
+        # Exact, whatever the case.
+        ("zh-CN", "zh-CN"),
+        ("en-US", "en-US"),
+        ("EN-us", "en-US"),
+        # Lookup: subtags are cut off from the end.
+        ("en-US-x-twain", "en-US"),
+        # Lookup finds nothing: the first of the same language.
+        ("en", "en-US"),
+        ("en-GB", "en-US"),
+        ("zh", "zh-CN"),
+        ("zh-TW", "zh-CN"),
+        ("zh-Hans-CN", "zh-CN"),
+        ("e", "zh-CN"),
+        ("eng", "zh-CN"),
+        # By weight, of equals the first.
+        ("zh;q=0.3, en;q=0.7", "en-US"),
+        ("zh, en", "zh-CN"),
+        ("en, zh", "en-US"),
+        ("zh;q=0.5, en;q=0.5", "zh-CN"),
+        ("zh;q=0.501, en;q=0.502", "en-US"),
+        ("fr, de;q=0.9, en;q=0.1", "en-US"),
+        ("en;q=1., zh;q=0.", "en-US"),
+        ("zh;q=0.999, en;q=1.000", "en-US"),
+        ("en ; q=0.9 , zh\t;\tQ=0.8", "en-US"),
+        # Nothing fits, or nobody asks.
+        (None, "zh-CN"),
+        ("", "zh-CN"),
+        ("fr", "zh-CN"),
+        ("*", "zh-CN"),
+        ("*, en;q=0.1", "en-US"),
+        ("*;q=0", "zh-CN"),
+        ("fr, *;q=0", "zh-CN"),
+        # q=0 excludes: a language, a locale, what is left open.
+        ("zh;q=0", "en-US"),
+        ("zh-CN;q=0", "en-US"),
+        ("zh-CN;q=0.000", "en-US"),
+        ("zh-CN;q=0, zh", "en-US"),
+        ("zh-CN;q=0, fr", "en-US"),
+        ("zh;q=0, zh-CN", "zh-CN"),
+        ("en;q=0, en-US;q=0.1", "en-US"),
+        ("en-US;q=0, en-GB, zh;q=0.1", "zh-CN"),
+        ("zh;q=0, en;q=0", "zh-CN"),
+        ("zh;q=0, zh;q=1", "en-US"),  # said twice: the first counts
+        ("z;q=0, c-n;q=0", "zh-CN"),
+        ("zh-C;q=0", "zh-CN"),
+        # Broken elements count as absent.
+        ("en;q=2", "zh-CN"),
+        ("en;q=-1", "zh-CN"),
+        ("en;q=1.1", "zh-CN"),
+        ("en;q=1.0000", "zh-CN"),
+        ("en;q=0.1234", "zh-CN"),
+        ("en;q=.5", "zh-CN"),
+        ("en;q=", "zh-CN"),
+        ("en;q", "zh-CN"),
+        ("en;", "zh-CN"),
+        ("en;level=1", "zh-CN"),
+        ("en;q=0.5;level=1", "zh-CN"),
+        ("en;q=nan", "zh-CN"),
+        ("en;q=1e0", "zh-CN"),
+        ("en;q=\uff11", "zh-CN"),
+        ("en_US", "zh-CN"),
+        ("en-", "zh-CN"),
+        ("-en", "zh-CN"),
+        ("en--US", "zh-CN"),
+        ("englishes", "zh-CN"),
+        ("en-USUSUSUSU", "zh-CN"),
+        ("en-*", "zh-CN"),
+        ("\u0435n", "zh-CN"),
+        ("en\n", "zh-CN"),
+        ("e n", "zh-CN"),
+        (",,,", "zh-CN"),
+        (";q=1", "zh-CN"),
+        ("zh;q=0;, en-GB;q=5, en", "en-US"),
+        (",en,", "en-US"),
+        ("\ud800, en", "en-US"),
+        ("\x00,en", "en-US"),
+        ("a-" + "-".join("b" * 30) + ", en", "en-US"),
+    ],
+)
+def test_choose(header: str | None, chosen: str) -> None:
+    assert locales.choose(header, BOTH, CHINESE) == chosen
+
+
+@pytest.mark.parametrize(
+    ("header", "of", "default", "chosen"),
+    [
+        ("fr", ("en-US", "de"), "zh-CN", "en-US"),  # the default is not among them: the first
+        ("fr", ("en-US", "de"), "", "en-US"),
+        ("fr", ("en-US", "ZH-cn"), "zh-CN", "ZH-cn"),
+        (None, ("en-US", "zh-CN"), "zh-CN", "zh-CN"),
+        ("en", (), "zh-CN", None),
+        (None, (), "", None),
+        ("zh-TW", ("en", "zh-CN", "zh-HK"), "en", "zh-CN"),  # the first of the language
+        ("zh-Hant-TW", ("zh-CN", "zh-Hant"), "en", "zh-Hant"),  # lookup goes before the language
+        ("zh-TW", ("zh-CN", "zh"), "en", "zh"),
+        ("zh-Hant-HK", ("zh-CN", "zh-Hant-TW"), "en", "zh-CN"),
+        ("zh-CN;q=0, zh-TW", ("zh-CN", "zh-HK"), "zh-CN", "zh-HK"),
+        ("zh-CN;q=0", ("zh-CN", "de", "en"), "zh-CN", "de"),
+        ("zh-Hans;q=0", ("zh-Hans-CN", "en"), "zh-Hans-CN", "en"),
+        ("zh-Hans;q=0, zh-Hans-CN;q=0.1", ("zh-Hans-CN", "en"), "en", "zh-Hans-CN"),
+        ("und", ("und",), "und", "und"),
+    ],
+)
+def test_choose_of_other_locales(header: str | None, of: tuple[str, ...], default: str, chosen: str | None) -> None:
+    assert locales.choose(header, of, default) == chosen
+    assert locales.choose(header, dict.fromkeys(of, "a text"), default) == chosen
+
+
+# A second implementation, slow and letter by letter.
+
+
+def _parsed(header: str) -> list[tuple[str, Fraction]]:
+    found = []
+    for element in header.split(","):
+        tag, semicolon, weight = element.partition(";")
+        tag, weight = tag.strip(" \t").lower(), weight.lstrip(" \t")
+        subtags = tag.split("-")
+        alphabet = string.ascii_lowercase + string.digits
+        well_formed = tag == "*" or (
+            all(1 <= len(subtag) <= 8 and set(subtag) <= set(alphabet) for subtag in subtags)
+            and set(subtags[0]) <= set(string.ascii_lowercase)
+        )
+        digits = weight[2:].rstrip(" \t")
+        if semicolon:
+            whole, _, decimals = digits.partition(".")
+            well_formed &= weight[:2] in {"q=", "Q="} and whole in {"0", "1"} and len(decimals) <= 3 and set(decimals) <= set(string.digits)
+            well_formed &= whole != "1" or set(decimals) <= {"0"}
+        if well_formed and len(tag) <= 64:
+            found.append((tag, Fraction(digits + "0" if digits.endswith(".") else digits) if semicolon else Fraction(1)))
+    return found
+
+
+def _prefixes(tag: str) -> list[str]:
+    subtags = tag.split("-")
+    return ["-".join(subtags[:count]) for count in range(len(subtags), 0, -1)]
+
+
+def _reference(header: str | None, of: tuple[str, ...], default: str) -> str | None:
+    ranges = _parsed(header or "")
+
+    def excluded(locale: str) -> bool:
+        said = [weight for prefix in _prefixes(locale.lower()) for tag, weight in ranges if tag == prefix]
+        return bool(said) and said[0] == 0
+
+    rest = [locale for locale in of if not excluded(locale)] or list(of)
+    weights = sorted({weight for _, weight in ranges if weight}, reverse=True)
+    for tag in (tag for wanted in weights for tag, weight in ranges if weight == wanted):
+        for prefix in _prefixes(tag):
+            for locale in rest:
+                if locale.lower() == prefix:
+                    return locale
+        for locale in rest:
+            if tag.split("-")[0] == locale.lower().split("-")[0]:
+                return locale
+    for locale in rest:
+        if locale.lower() == default.lower():
+            return locale
+    return rest[0] if rest else None
+
+
+TAGS = ["zh-CN", "zh-TW", "zh-Hans-CN", "zh-Hans", "zh", "en-US", "en-GB", "en", "de", "de-x-a"]
+OPTIONAL = [" ", "\t", ""]
+RANGES = st.builds(
+    "".join,
+    st.tuples(
+        st.sampled_from(OPTIONAL),
+        st.sampled_from(
+            [*TAGS, "*", "fr", "ZH-cn", "zh_CN", "zh-", "en-US-x-a", "z" * 9, "\u00e9", "zh-" + "a-" * 29 + "b", "zh-" + "a-" * 31 + "b"]
+        ),
+        st.sampled_from(OPTIONAL),
+        st.sampled_from(
+            ["", "", ";q=0", ";q=0.5", ";q=0.50", ";Q=1", "; q=0.3 ", ";q=0.001", ";q=1.000", ";q=0.", ";q=2", ";q=x", ";", ";a=b"]
+        ),
+    ),
+)
+HEADERS = st.none() | st.lists(RANGES, max_size=6).map(",".join)
+LOCALES = st.lists(st.sampled_from(TAGS), unique=True, max_size=5).map(tuple)
+
+
+@given(HEADERS, LOCALES, st.sampled_from(["", *TAGS]))
+def test_choose_as_a_slower_reference_does(header: str | None, of: tuple[str, ...], default: str) -> None:
+    assert locales.choose(header, of, default) == _reference(header, of, default)
+
+
+@given(st.text() | st.text("ezhnUSq=;,. \t-*01"), LOCALES, st.sampled_from(["", *TAGS]))
+def test_choose_takes_any_text(header: str, of: tuple[str, ...], default: str) -> None:
+    chosen = locales.choose(header, of, default)
+    assert chosen == _reference(header, of, default)
+    assert (chosen is None) == (not of)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "fr;q=0.5," * 1_000 + "en",
+        ",".join(f"a{chr(97 + number % 26)}-{number}" for number in range(1_000)) + ",en",
+        "," * 8_192 + "en",
+        " " * 8_192 + "en",
+        "en" + " " * 8_192,
+        "en" + "\t" * 4_096 + ";" + " " * 4_096 + "q=1",
+        "en-" + "a-" * 4_096 + "a, en",
+        "*," * 4_096 + "en",
+        "zh;q=0," * 1_000 + "en",
+    ],
+    ids=lambda header: header[:12],
+)
+def test_long_headers(header: str) -> None:
+    assert locales.choose(header, BOTH, CHINESE) == "en-US"
+    assert locales.choose(header, [f"{language}-US" for language in ("zh", "en", *(f"qq-x-{n}" for n in range(300)))], CHINESE) == "en-US"
+
+
+def test_the_memo_is_bounded() -> None:
+    memo = locales._choose_memo
+    memo.cache_clear()
+    for number in range(2_000):
+        locales.choose(f"en-x-{number}", BOTH, CHINESE)
+    info = memo.cache_info()
+    assert info.currsize == info.maxsize == 512
+    memo.cache_clear()
+    locales.choose("en" + " " * 126, BOTH, CHINESE)
+    assert memo.cache_info().currsize == 1
+    locales.choose("en" + " " * 127, BOTH, CHINESE)
+    locales.choose(None, BOTH, CHINESE)
+    assert memo.cache_info().currsize == 1
+
+
+@pytest.mark.parametrize(
+    ("metadata", "header"),
+    [
+        ([("accept-language", "en")], "en"),
+        ([("grpcgateway-accept-language", "en")], "en"),
+        ([("grpcgateway-accept-language", "zh"), ("accept-language", "en")], "en"),
+        ([("accept-language", ";;;"), ("grpcgateway-accept-language", "zh")], "zh"),
+        ([("accept-language", ""), ("grpcgateway-accept-language", "zh")], "zh"),
+        ([("accept-language", "*"), ("grpcgateway-accept-language", "zh")], "*"),
+        ([("accept-language", "fr"), ("accept-language", "en")], "fr,en"),  # RFC 9110 section 5.2: one list
+        ([("accept-language", b"en"), ("other", "x")], None),
+        ([("accept-language", b"en"), ("accept-language", "zh")], "zh"),
+        ([("x-accept-language", "en"), ("other", b"x")], None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_requested(metadata: list[tuple[str, Any]] | None, header: str | None) -> None:
+    assert locales.requested(metadata) == header
+
+
+@given(st.lists(st.tuples(st.sampled_from(["accept-language", "grpcgateway-accept-language", "x"]), st.text() | st.binary())))
+def test_requested_takes_any_metadata(metadata: list[tuple[str, str | bytes]]) -> None:
+    header = locales.requested(metadata)
+    assert header is None or _parsed(header)
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        *TAGS,
+        "und",
+        "yue",
+        "zh-yue-HK",
+        "zh-min-nan-Hant-CN",
+        "sl-rozaj-biske-nedis",
+        "de-CH-1901",
+        "es-419",
+        "abcd",
+        "abcdefgh",
+        "en-a-bbb-x-a-ccc",
+        "en-x-1",
+        "EN-us",
+    ],
+)
+def test_language_tags(tag: str) -> None:
+    assert locales.is_language_tag(tag)
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "",
+        "e",
+        "zh_CN",
+        "zh-",
+        "-zh",
+        "zh--CN",
+        "zh-CN ",
+        "zh-CN\n",
+        "*",
+        "zh-C",
+        "zh-x",
+        "en-a",
+        "abcdefghi",
+        "zh-CN-DE",
+        "1a",
+        "\u00e9n",
+        "en-x-123456789",
+        5,
+        None,
+        b"en",
+    ],
+)
+def test_what_is_no_language_tag(tag: object) -> None:
+    assert not locales.is_language_tag(tag)
+
+
+@pytest.mark.parametrize("value", ["zh-CN", "zh-CN, en;q=0.5", "*", "en ;q=1.0,*;q=0"])
+def test_whole_accept_language_values(value: str) -> None:
+    assert locales.is_accept_language(value)
+
+
+@pytest.mark.parametrize("value", ["", "zh_CN", "zh-CN,", "en;q=2", "en\nx: y", "en,\u00e9", 5, None, b"en"])
+def test_what_is_no_accept_language(value: object) -> None:
+    assert not locales.is_accept_language(value)
