@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CODEGEN := .venv-codegen
 PIP := -m pip install --quiet --disable-pip-version-check
+EXAMPLE := examples/classroom/v1/classroom.proto
 PROTOS := $(sort $(wildcard protos/errgrpc/v1/*.proto))
 
 .PHONY: demo serve test check test-lowest test-all coverage mutants generate breaking release clean
@@ -48,6 +49,8 @@ generate: $(CODEGEN)/stamp
 	$(CODEGEN)/bin/python -m grpc_tools.protoc -I protos -I $(CODEGEN)/site-packages \
 	  --plugin=$(CODEGEN)/bin/protoc-gen-errgrpc \
 	  --python_out=$(OUT) --pyi_out=$(OUT) --errgrpc_out=$(OUT) $(PROTOS)
+	PATH=$(CURDIR)/$(CODEGEN)/bin:$$PATH $(CODEGEN)/bin/python -m grpc_tools.protoc -I . -I $(CODEGEN)/site-packages \
+	  --python_out=$(OUT) --grpc_python_out=$(OUT) --mypy_out=$(OUT) --mypy_grpc_out=$(OUT) $(EXAMPLE)
 
 test-lowest: ## the tests with the lower bounds of pyproject.toml
 	$(MAKE) --no-print-directory test VENV=.venv-lowest VERSIONS=lowest
