@@ -38,7 +38,8 @@ _KEY = re.compile(r"[0-9a-z_.-]+")  # gRPC over HTTP2: Header-Name
 _TEXT = re.compile(r"[ -~]*")  # gRPC over HTTP2: ASCII-Value
 _FATAL = {"grpc-timeout", "grpclb_client_stats"}  # in trailers they abort the process that sends them (grpcio 1.85)
 
-Translate = Mapping[type[BaseException], ErrorCode | Callable[[Any], ServiceError]]
+# type[Any]: a mapping is invariant in its keys, and a table of one class in a variable should do, too.
+Translate = Mapping[type[Any], ErrorCode | Callable[[Any], ServiceError]]
 
 
 class OnError(Protocol):
@@ -102,7 +103,7 @@ class Answering:
             return self._standing(rpc)
         try:
             foreseen = self._foreseen(error, rpc)
-        except Exception as failure:  # noqa: BLE001  the translator raised: neither its text nor the error's may go out
+        except BaseException as failure:  # noqa: BLE001  the translator raised: neither its text nor the error's may go out
             error, foreseen = failure, None
         else:
             if foreseen is None and rpc.status is not None:
