@@ -84,10 +84,10 @@ class Received:
         """`values` are all of the key's values; the first with a readable ErrorInfo counts, else the first that parses."""
         self.status = status_pb2.Status()
         self.info: rpc.ErrorInfo | None = None
-        for index, value in enumerate(values):
+        for value in values:
             status = _parse(value)
             info = _first(status, rpc.ErrorInfo)
-            if info is not None or index == 0 or not self.status.ByteSize():
+            if info is not None or not self.status.ByteSize():
                 self.status, self.info = status, info
             if info is not None:
                 break
