@@ -77,20 +77,16 @@ class Guards:
 
 
 def _guard(answering: Answering, method: str, handler: Any, behavior: Behavior) -> Behavior:
-    if handler.response_streaming:
+    # Grpc hands a behavior that is marked `experimental_non_blocking` a callback, and iterates over nothing.
+    def guarded(request: Any, context: grpc.ServicerContext, *callback: Any) -> Any:
+        if handler.response_streaming and not callback:
+            return Responses(behavior, (request, context), functools.partial(_abort, answering, method, context))
+        try:
+            return behavior(request, context, *callback)
+        except BaseException as error:  # noqa: BLE001  see Responses
+            _abort(answering, method, context, error)
 
-        def guarded(request: Any, context: grpc.ServicerContext, *rest: Any) -> Any:
-            return Responses(behavior, (request, context, *rest), functools.partial(_abort, answering, method, context))
-
-    else:
-
-        def guarded(request: Any, context: grpc.ServicerContext, *rest: Any) -> Any:
-            try:
-                return behavior(request, context, *rest)
-            except BaseException as error:  # noqa: BLE001  see Responses
-                _abort(answering, method, context, error)
-
-    # grpc reads attributes of the behavior, such as `experimental_non_blocking`.
+    # That mark is an attribute of the behavior, as is `experimental_thread_pool`.
     return functools.update_wrapper(guarded, behavior)
 
 
@@ -132,11 +128,11 @@ class Responses:
 
 
 def _abort(answering: Answering, method: str, context: grpc.ServicerContext, error: BaseException) -> NoReturn:
-    code = told(context, "code")
-    aborted = type(error) is Exception and not error.args and code is not None  # all that `context.abort` leaves behind
-    if type(error) is grpc.RpcError and not context.is_active():
+    code, details = told(context, "code"), told(context, "details") or b""
+    # All that `context.abort` leaves behind; the code may be None, as grpc's own takes any.
+    aborted = type(error) is Exception and not error.args and (code is not None or bool(details))
+    if type(error) is grpc.RpcError and told(context, "is_active") is False:
         raise error  # the requests ended because the client has gone; grpc knows its own exception and says nothing
-    details = told(context, "details") or b""
     rpc = Rpc(
         method,
         context.invocation_metadata() or (),

@@ -11,23 +11,30 @@ from typing import Any, NoReturn
 import grpc
 import grpc.aio
 
-from errgrpc.answering import Answer, sendable
+from errgrpc.answering import Answer, sendable, status_of
 from errgrpc.arguments import clean
 from errgrpc.budget import Trailer
+from errgrpc.server import told
 
 __all__ = ["Aborted", "AsyncContext", "SyncContext"]
 
 _BY_NUMBER = {status.value[0]: status for status in grpc.StatusCode}
 
 
-def _failure(code: object) -> grpc.StatusCode:
-    """The status of an abort: as asyncio grpc takes numbers, and UNKNOWN for OK and for what is none, as sync grpc does."""
-    status = code if isinstance(code, grpc.StatusCode) else _BY_NUMBER.get(code) if isinstance(code, int) else None
-    return grpc.StatusCode.UNKNOWN if status is None or status is grpc.StatusCode.OK else status
+def _failure(code: object) -> grpc.StatusCode | None:
+    """The failure that a code stands for, numbers included, as asyncio grpc takes them; None for OK and for what is none."""
+    return status_of(_BY_NUMBER.get(code) if isinstance(code, int) else code)
 
 
 def _text(details: object) -> str:
     return clean(details) if isinstance(details, str) else ""
+
+
+def _aborted(code: object, details: object, trailing_metadata: Any, context: "AsyncContext | SyncContext") -> Answer:
+    """What an abort answers: UNKNOWN for what is no failure, as sync grpc does; what was set before in place of what is empty."""
+    text = "" if code is grpc.StatusCode.OK else _text(details) or context.details()
+    trailers = tuple(sendable(trailing_metadata)) or tuple(sendable(context.trailing_metadata()))
+    return Answer(_failure(code) or grpc.StatusCode.UNKNOWN, text, trailers)
 
 
 class _Context:
@@ -49,21 +56,28 @@ class AsyncContext(_Context):
     async def abort(self, code: Any, details: str = "", trailing_metadata: Iterable[Trailer] = ()) -> NoReturn:
         if self.sent is not None:
             raise grpc.aio.UsageError("Abort already called!")  # as grpc's own
-        trailers = tuple(sendable(trailing_metadata)) or tuple(sendable(self.trailing_metadata()))
-        text = "" if code is grpc.StatusCode.OK else _text(details)
-        await self.send(Answer(_failure(code), text, trailers))
+        await self.send(_aborted(code, details, trailing_metadata, self))
 
     async def abort_with_status(self, status: grpc.Status) -> NoReturn:
         await self.abort(status.code, status.details, status.trailing_metadata or ())
 
-    def trailing_metadata(self) -> Iterable[Trailer]:
-        return self._context.trailing_metadata() or ()
+    def failure(self) -> grpc.StatusCode | None:
+        """The failure that the handler has set."""
+        return _failure(told(self._context, "code"))
 
     def details(self) -> str:
-        return self._context.details() or ""
+        return told(self._context, "details") or ""
+
+    def trailing_metadata(self) -> Iterable[Trailer]:
+        return told(self._context, "trailing_metadata") or ()
 
     async def send(self, answer: Answer) -> NoReturn:
         """Sends a status; raises what grpc raises, once it has."""
+        # In place of what is empty grpc would send what was set before, bad trailing metadata included.
+        if not answer.message:
+            self._context.set_details("")
+        if not answer.trailers:
+            self._context.set_trailing_metadata(())
         try:
             await self._context.abort(answer.status, answer.message, answer.trailers)
         except BaseException as error:
@@ -88,9 +102,7 @@ class SyncContext(_Context):
 
     def abort(self, code: Any, details: str = "", trailing_metadata: Iterable[Trailer] = ()) -> NoReturn:
         if self._aborted is None:  # the first stands, as with asyncio grpc's own
-            text = "" if code is grpc.StatusCode.OK else _text(details)
-            trailers = tuple(sendable(trailing_metadata)) or tuple(sendable(self._trailers))
-            self._aborted = Answer(_failure(code), text or self._details, trailers)
+            self._aborted = _aborted(code, details, trailing_metadata, self)
         raise Aborted
 
     def abort_with_status(self, status: grpc.Status) -> NoReturn:
@@ -110,6 +122,10 @@ class SyncContext(_Context):
 
     def code(self) -> Any:
         return self._code
+
+    def failure(self) -> grpc.StatusCode | None:
+        """The failure that the handler has set."""
+        return _failure(self._code)
 
     def details(self) -> str:
         return self._details

@@ -1,6 +1,7 @@
 """How grpc's asyncio server delivers an answer: `await context.abort`, and for sync handlers a status that is set."""
 
 import asyncio
+import contextlib
 import functools
 import inspect
 import threading
@@ -11,10 +12,10 @@ import grpc
 import grpc.aio
 
 from errgrpc.aio.context import Aborted, AsyncContext, SyncContext
-from errgrpc.answering import Answer, Answering, OnError, Rpc, Translate, status_of
+from errgrpc.answering import Answer, Answering, OnError, Rpc, Translate, sendable
 from errgrpc.budget import DEFAULT_MAX_TRAILER_BYTES
 from errgrpc.codes import ErrorCode
-from errgrpc.server import Behavior, Guards, Responses
+from errgrpc.server import Behavior, Guards, Responses, told
 
 __all__ = ["ServerInterceptor"]
 
@@ -44,7 +45,7 @@ class ServerInterceptor(grpc.aio.ServerInterceptor):
         try:
             handler = await continuation(handler_call_details)
         except BaseException as error:
-            if _is_own_end(error, task):
+            if _is_cancelled(error, task) or _is_closed(error, task):
                 raise
             return grpc.stream_stream_rpc_method_handler(_failing(self._answering, method, error))
         return self._guards.get(method, handler)
@@ -64,7 +65,9 @@ def _guard(answering: Answering, method: str, handler: Any, behavior: Behavior) 
 
 
 def _is(kind: Callable[[Any], bool], behavior: Behavior) -> bool:
-    """Whether a function, a partial of one, or an object with `__call__` is of a kind."""
+    """Whether a function, an object with `__call__`, or a partial of either is of a kind."""
+    while isinstance(behavior, functools.partial):
+        behavior = behavior.func
     return kind(behavior) or (not inspect.isroutine(behavior) and kind(type(behavior).__call__))
 
 
@@ -73,10 +76,8 @@ def _guarded_coroutine(answering: Answering, method: str, behavior: Behavior) ->
         guard, task = AsyncContext(context), asyncio.current_task()
         try:
             return await behavior(request, guard)
-        except BaseException as error:
-            if _is_own_end(error, task):
-                raise
-            await _abort(answering, method, guard, error)
+        except BaseException as error:  # noqa: BLE001  grpc sends no status for the others
+            await _abort(answering, method, guard, error, task)
 
     return guarded
 
@@ -92,10 +93,8 @@ def _guarded_generator(answering: Answering, method: str, behavior: Behavior) ->
                 response = await anext(responses)
             except StopAsyncIteration:
                 return
-            except BaseException as error:
-                if _is_own_end(error, task):
-                    raise
-                await _abort(answering, method, guard, error)
+            except BaseException as error:  # noqa: BLE001  grpc sends no status for the others
+                await _abort(answering, method, guard, error, task)
             # Outside the try: the GeneratorExit that closes this generator is no error of the handler's.
             yield response
 
@@ -119,7 +118,9 @@ def _guarded_sync(answering: Answering, method: str, behavior: Behavior) -> Beha
 def _guarded_sync_stream(answering: Answering, method: str, behavior: Behavior) -> Behavior:
     def guarded(request: Any, context: Any) -> Any:
         guard = SyncContext(context)
-        return Responses(behavior, (request, guard), functools.partial(_set, answering, method, guard), guard.finish)
+        fail = functools.partial(_set, answering, method, guard)
+        # Unlike the sync server, this one takes whatever can be iterated over, such as a list.
+        return Responses(lambda *arguments: iter(behavior(*arguments)), (request, guard), fail, guard.finish)
 
     return guarded
 
@@ -127,30 +128,33 @@ def _guarded_sync_stream(answering: Answering, method: str, behavior: Behavior) 
 def _failing(answering: Answering, method: str, error: BaseException) -> Behavior:
     # A stream_stream handler answers methods of all four kinds; an async generator, as other interceptors iterate over it.
     async def fail(_: Any, context: Any) -> AsyncIterator[Any]:
-        await _abort(answering, method, AsyncContext(context), error)
+        await _abort(answering, method, AsyncContext(context), error, asyncio.current_task())
         yield
 
     return fail
 
 
-def _is_own_end(error: BaseException, task: asyncio.Task[Any] | None) -> bool:
-    """Whether the RPC's own task is being cancelled, or its coroutine closed: there is nobody to answer, nor a way to."""
-    if issubclass(type(error), asyncio.CancelledError):
-        return task is not None and task.cancelling() > 0
-    if issubclass(type(error), GeneratorExit):
-        try:
-            return asyncio.current_task() is not task
-        except RuntimeError:  # the loop has stopped
-            return True
-    return False
+def _is_cancelled(error: BaseException, task: asyncio.Task[Any] | None) -> bool:
+    """Whether the RPC's task is being cancelled: by grpc when the client or the server ends the call, or by the service."""
+    return issubclass(type(error), asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
+def _is_closed(error: BaseException, task: asyncio.Task[Any] | None) -> bool:
+    """Whether the coroutine is being closed without its task: there is no way to answer."""
+    if not issubclass(type(error), GeneratorExit):
+        return False
+    try:
+        return asyncio.current_task() is not task
+    except RuntimeError:  # the loop has stopped
+        return True
 
 
 def _answer(answering: Answering, method: str, context: AsyncContext | SyncContext, error: BaseException) -> Answer:
     rpc = Rpc(
         method,
-        context.invocation_metadata() or (),
+        told(context, "invocation_metadata") or (),
         context.trailing_metadata(),
-        status_of(context.code()),
+        context.failure(),
         context.details(),
         aborted=type(error) is Aborted,
         gone=_is_failed_rpc(error),
@@ -158,10 +162,19 @@ def _answer(answering: Answering, method: str, context: AsyncContext | SyncConte
     return answering.answer(error, rpc)
 
 
-async def _abort(answering: Answering, method: str, context: AsyncContext, error: BaseException) -> NoReturn:
+async def _abort(
+    answering: Answering, method: str, context: AsyncContext, error: BaseException, task: asyncio.Task[Any] | None
+) -> NoReturn:
+    if _is_closed(error, task):
+        raise error
     try:
         if context.sent is not None:
             raise context.sent  # the status is on its way, and grpc wants its own exception back
+        if _is_cancelled(error, task):
+            # Grpc sends no status. If the call has ended, this one goes nowhere; if the service cancelled the task, somebody waits.
+            with contextlib.suppress(grpc.aio.BaseError):
+                await context.send(Answer(grpc.StatusCode.CANCELLED, "", tuple(sendable(context.trailing_metadata()))))
+            raise error
         await context.send(_answer(answering, method, context, error))
     finally:
         _raise_fatal(error)
@@ -174,8 +187,8 @@ def _set(answering: Answering, method: str, context: SyncContext, error: BaseExc
 def _is_failed_rpc(error: BaseException) -> bool:
     """Whether it is one of grpc's private exceptions for a batch that failed or a server that stopped."""
     kind = type(error)
-    public = (grpc.aio.UsageError, grpc.aio.InternalError, grpc.aio.AbortError)
-    return issubclass(kind, grpc.aio.BaseError) and kind is not grpc.aio.BaseError and not issubclass(kind, public)
+    public = (grpc.aio.BaseError, grpc.aio.UsageError, grpc.aio.InternalError, grpc.aio.AbortError)
+    return issubclass(kind, grpc.aio.BaseError) and kind.__module__ == grpc.aio.BaseError.__module__ and kind not in public
 
 
 def _raise_fatal(error: BaseException) -> None:
