@@ -51,7 +51,7 @@ class Reading:
             _said(error, "details"),
             wire.Received(value for key, value in trailing or () if key == wire.DETAILS_KEY),
             accept_language,
-            initial_metadata=_said(error, "initial_metadata"),
+            initial_metadata=_initial_metadata(error),
             trailing_metadata=trailing,
             debug_error_string=_debug_error_string(error),
         )
@@ -126,9 +126,19 @@ def _said(error: Iterable[Any] | grpc.RpcError, name: str) -> Any:
     return method() if callable(method) else None
 
 
+# Sync streams and futures of grpc are their own errors, and can be told by `__next__`. Two questions may hang there.
+
+
+def _initial_metadata(error: grpc.RpcError) -> Any:
+    # In a callback they may not have arrived, and never do as long as it runs: then they are asked for later.
+    if hasattr(error, "__next__") or issubclass(type(error), RemoteError):
+        known = getattr(getattr(error, "_state", None), "initial_metadata", None)
+        return error.initial_metadata if known is None else known  # type: ignore[attr-defined]
+    return _said(error, "initial_metadata")
+
+
 def _debug_error_string(error: grpc.RpcError) -> Any:
-    # A sync stream or future that ended on this side (cancelled, a request that could not be made) never gets one, and
-    # would wait for it for ever when asked; single-threaded, it raises.
+    # A call that ended on this side (cancelled, a request that could not be made) never gets one; single-threaded, it raises.
     if hasattr(error, "__next__"):
         return getattr(getattr(error, "_state", None), "debug_error_string", None)
     return _said(error, "debug_error_string")
