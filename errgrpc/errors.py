@@ -18,7 +18,7 @@ from abc import ABCMeta
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import grpc
 from google.protobuf.message import Message
@@ -272,13 +272,6 @@ class RemoteError(AioRpcError, _FailedCall, metaclass=_RemoteType):
         self._inferred = inferred
         self._accept_language = accept_language
 
-    def initial_metadata(self) -> Any:
-        """The metadata that the peer sent first."""
-        found: Any = super().initial_metadata()
-        if callable(found):  # that of a sync call whose metadata had yet to arrive
-            found = self._initial_metadata = found()
-        return found
-
     @property
     def error_code(self) -> ErrorCode | None:
         """The code; None when no catalogue that was given declares it. A guess when `inferred` is True."""
@@ -365,8 +358,19 @@ class RemoteError(AioRpcError, _FailedCall, metaclass=_RemoteType):
         return f"<{type(self).__name__} {self}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        self.initial_metadata()  # asks for them now
-        return _revive, (type(self),), self.__dict__
+        state = {name: _picklable(value) if name.endswith("_metadata") else value for name, value in self.__dict__.items()}
+        return _revive, (type(self),), state
+
+
+class _Entry(NamedTuple):
+    """An entry of metadata, as grpc's sync stack has it in a class that `pickle` cannot find."""
+
+    key: str
+    value: str | bytes
+
+
+def _picklable(metadata: Any) -> Any:
+    return tuple(_Entry(*entry) for entry in metadata) if type(metadata) is tuple else metadata
 
 
 _classes: dict[object, type[RemoteError]] = {}

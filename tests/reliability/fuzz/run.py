@@ -1,0 +1,213 @@
+"""`python -m tests.reliability.fuzz.run --inputs 1000000`: hypothesis and atheris on all that strangers feed.
+
+Counts inputs, crashes and slow ones, shows how far it is, writes docs/reliability-fuzz.json, and fails if there was one of
+either. atheris (Python 3.11 or 3.13) is optional: without it, hypothesis has its share too. `--save` keeps a minimized corpus
+of what atheris found beside this file, where the tests run it.
+"""
+
+import argparse
+import json
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from importlib import metadata, util
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from . import meter, strategies, targets
+from .atheris_main import RESULT
+
+ROOT = Path(__file__).parents[3]
+CORPUS = Path(__file__).parent / "corpus"
+WORK = ROOT / "build" / "fuzz"
+LONGEST = 4_096
+"""Bytes of an input: atheris grows them from the shortest."""
+
+# Of all inputs, in percent; hypothesis on nested values costs most.
+SHARES = {
+    ("atheris", "reader"): 30,
+    ("atheris", "accept_language"): 34,
+    ("hypothesis", "reader"): 12,
+    ("hypothesis", "accept_language"): 12,
+    ("hypothesis", "budget"): 5,
+    ("hypothesis", "codegen"): 7,
+}
+CHUNKS = {"atheris": 25_000, "hypothesis": 2_500}
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """So many inputs from one seed, for one process."""
+
+    tool: str
+    target: str
+    inputs: int
+    seed: int
+
+
+def main() -> int:
+    """Runs all, and says how it went."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--inputs", type=int, default=1_000_000)
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "reliability-fuzz.json")
+    parser.add_argument("--save", action="store_true", help="keep a minimized corpus of what atheris found")
+    options = parser.parse_args()
+
+    shares = dict(SHARES)
+    if util.find_spec("atheris") is None:
+        print("atheris is not installed: hypothesis has its share")
+        for tool, target in SHARES:
+            if tool == "atheris":
+                shares["hypothesis", target] += shares.pop((tool, target))
+    shutil.rmtree(WORK, ignore_errors=True)
+    for target in targets.CHECKS:
+        (WORK / target).mkdir(parents=True)
+    start = time.monotonic()
+    found = _run(list(_chunks(shares, options.inputs, options.seed)), options.inputs, options.jobs)
+    report = _report(found, shares, options, time.monotonic() - start)
+    options.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    if options.save and ("atheris", "reader") in shares:
+        _save()
+    total = report["total"]
+    print(f"{total['inputs']} inputs, {total['crashes']} crashes, {total['slow']} slow, {report['seconds']} s: {options.output}")
+    return 1 if total["crashes"] or total["slow"] or total["inputs"] < options.inputs else 0
+
+
+def _chunks(shares: dict[tuple[str, str], int], inputs: int, first: int) -> Iterator[Chunk]:
+    """All chunks, those of the targets in turn, so that an early stop has seen something of each."""
+    lists = []
+    for (tool, target), share in shares.items():
+        left, size = -(-inputs * share // 100), CHUNKS[tool]
+        lists.append([Chunk(tool, target, min(size, left - at), first + at) for at in range(0, left, size)])
+    for turn in range(max(map(len, lists))):
+        yield from (chunks[turn] for chunks in lists if turn < len(chunks))
+
+
+def _run(chunks: list[Chunk], inputs: int, jobs: int) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    start, done, crashes = time.monotonic(), 0, 0
+    # Of 20 chunks a process, as hypothesis keeps some memory of each.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), max_tasks_per_child=20) as pool:
+        futures = {pool.submit(run_chunk, chunk): chunk for chunk in chunks}
+        for count, future in enumerate(as_completed(futures), 1):
+            chunk, result = futures[future], future.result()
+            found.setdefault((chunk.tool, chunk.target), []).append(result)
+            done += result["inputs"]
+            crashes += len(result["crashes"])
+            if count % 10 == 0 or count == len(chunks):
+                rate = done / (time.monotonic() - start)
+                print(f"{done:>9,} of {inputs:,} inputs, {crashes} crashes, {rate:,.0f} a second", flush=True)
+    return found
+
+
+def run_chunk(chunk: Chunk) -> dict[str, Any]:
+    """The result of a chunk; never raises for what is wrong with the code under test."""
+    return _atheris(chunk) if chunk.tool == "atheris" else _hypothesis(chunk)
+
+
+def _hypothesis(chunk: Chunk) -> dict[str, Any]:
+    logging.disable()
+    check, inputs = strategies.STRATEGIES[chunk.target]
+    measured = meter.Meter(check)
+    crashes: list[str] = []
+
+    @seed(chunk.seed)
+    @settings(
+        database=None,
+        deadline=None,
+        max_examples=chunk.inputs,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(inputs)
+    def one(given: tuple[Any, ...]) -> None:
+        measured(*given)
+
+    left = chunk.inputs
+    while left > 0 and not crashes:  # hypothesis may run a few less than it is asked for
+        before = measured.result()["inputs"]
+        try:
+            one()
+        except Exception:  # noqa: BLE001  whatever a check raises is what we look for
+            crashes.append(traceback.format_exc()[-4_000:])
+        left -= max(1, measured.result()["inputs"] - before)
+    return {**measured.result(), "crashes": crashes}
+
+
+def _atheris(chunk: Chunk) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "result.json"
+        command = [
+            *(sys.executable, "-m", f"{__package__}.{chunk.target}", str(WORK / chunk.target), str(CORPUS / chunk.target)),
+            *(f"-atheris_runs={chunk.inputs}", f"-seed={chunk.seed}", f"-max_len={LONGEST}", "-reload=0", "-timeout=0"),
+            *("-rss_limit_mb=2048", "-len_control=20", f"-artifact_prefix={WORK}/", "-print_final_stats=0"),
+        ]
+        # A hang is found here: libFuzzer's own timer would kill Python with SIGALRM while it ends.
+        environment = {**os.environ, RESULT: str(path)}
+        failure: str | int
+        try:
+            done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=900, check=False)  # noqa: S603
+        except subprocess.TimeoutExpired as error:
+            failure = f"no end within {error.timeout} s"
+        else:
+            failure = done.returncode and f"exit status {done.returncode}: {done.stderr.decode(errors='replace')[-4_000:]}"
+        result: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else meter.Meter(lambda: None).result()
+    return {**result, "crashes": [str(failure)] if failure else []}
+
+
+def _report(
+    found: dict[tuple[str, str], list[dict[str, Any]]], shares: dict[tuple[str, str], int], options: argparse.Namespace, seconds: float
+) -> dict[str, Any]:
+    parts = []
+    for tool, target in shares:
+        results = found.get((tool, target), [])
+        medians = sorted(result["median_ms"] for result in results)
+        part: dict[str, Any] = {"tool": tool, "target": target, "inputs": sum(result["inputs"] for result in results)}
+        part["median_ms"] = medians[len(medians) // 2] if medians else 0
+        part["slowest_ms"] = max((result["slowest_ms"] for result in results), default=0)
+        part["crashes"] = [crash for result in results for crash in result["crashes"]]
+        part["slow"] = [slow for result in results for slow in result["slow"]]
+        parts.append(part)
+    names = [name for name in ("hypothesis", "atheris", "protobuf", "grpcio") if util.find_spec(name) or name in ("protobuf", "grpcio")]
+    return {
+        "command": f"python -m tests.reliability.fuzz.run --inputs {options.inputs} --seed {options.seed}",
+        "python": platform.python_version(),
+        "versions": {name: metadata.version(name) for name in names},
+        "slow_ms": meter.SLOW_MS,
+        "seconds": round(seconds),
+        "total": {
+            "inputs": sum(part["inputs"] for part in parts),
+            "crashes": sum(len(part["crashes"]) for part in parts),
+            "slow": sum(len(part["slow"]) for part in parts),
+        },
+        "parts": parts,
+    }
+
+
+def _save() -> None:
+    """The fewest inputs that reach all that atheris ever reached, the old corpus included."""
+    for target in targets.CHECKS:
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, "-m", f"{__package__}.{target}", "-merge=1", f"-max_len={LONGEST}", folder]
+            command += [str(CORPUS / target), str(WORK / target)]
+            subprocess.run(command, cwd=ROOT, capture_output=True, check=True)  # noqa: S603
+            shutil.rmtree(CORPUS / target, ignore_errors=True)
+            shutil.copytree(folder, CORPUS / target)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,286 @@
+"""What must hold for whatever bytes arrive: one check for each piece of code that strangers feed.
+
+A check takes an input, raises AssertionError when a promise is broken, and lets through what the code under test raises.
+"""
+
+import logging
+import pickle
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import grpc
+from google.protobuf import any_pb2
+from google.protobuf.compiler.plugin_pb2 import CodeGeneratorResponse
+from google.protobuf.message import DecodeError, Message
+from google.rpc import error_details_pb2 as rpc
+from google.rpc import status_pb2
+from grpc import StatusCode
+
+import errgrpc
+from errgrpc import locales, wire
+from errgrpc.answering import Answering, Rpc
+from errgrpc.budget import DEFAULT_MAX_TRAILER_BYTES
+from errgrpc.codegen import plugin
+
+__all__ = ["CHECKS", "Failed", "Source", "accept_language", "budget", "codegen", "examine", "listen", "read", "reader"]
+
+CATALOGUES = (errgrpc.ResCode, errgrpc.ComponentCode)
+STANDARD: tuple[type[Message], ...] = (
+    rpc.ErrorInfo,
+    rpc.RetryInfo,
+    rpc.DebugInfo,
+    rpc.QuotaFailure,
+    rpc.PreconditionFailure,
+    rpc.BadRequest,
+    rpc.RequestInfo,
+    rpc.ResourceInfo,
+    rpc.Help,
+    rpc.LocalizedMessage,
+)
+LONGEST_TEXT = 8_000
+"""Characters of `str(error)`: seven texts of a peer, of which 1,000 are shown each, and what stands between them."""
+
+_FORMAT = logging.Formatter("%(message)s")
+_FAILURES = tuple(status for status in StatusCode if status is not StatusCode.OK)
+
+
+class Source:
+    """Bytes as choices, so that who mutates bytes reaches deep structures. At its end it chooses the first and shortest."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def byte(self) -> int:
+        self._at += 1
+        return self._data[self._at - 1] if self._at <= len(self._data) else 0
+
+    def take(self) -> bytes:
+        count = self.byte()
+        if count == 255:  # how a short input asks for a long text
+            return bytes([self.byte()]) * (self.byte() * 32)
+        self._at += count
+        return self._data[self._at - count : self._at]
+
+    def text(self) -> str:
+        return self.take().decode(errors="replace")
+
+    def one_of(self, *choices: Any) -> Any:
+        return choices[self.byte() % len(choices)]
+
+    def rest(self) -> bytes:
+        return self._data[self._at :]
+
+
+class Failed(grpc.RpcError):
+    """A failed call as grpc raises it, without a call."""
+
+    def __init__(self, status: StatusCode, text: str | None, values: Iterable[Any]) -> None:
+        super().__init__()
+        self._status, self._text = status, text
+        self._trailers = tuple((wire.DETAILS_KEY, value) for value in values)
+
+    def code(self) -> StatusCode:
+        return self._status
+
+    def details(self) -> str | None:
+        return self._text
+
+    def trailing_metadata(self) -> Any:
+        return self._trailers
+
+
+def reader(data: bytes) -> None:
+    """Any bytes: as details, or as choices of which details are made, whole or damaged."""
+    source = Source(data)
+    if source.byte() % 4 == 0:
+        raw = source.rest()
+        examine(errgrpc.decode(raw, *CATALOGUES))
+        read([raw], StatusCode.NOT_FOUND, None)
+    else:
+        values = [_details(source) for _ in range(source.one_of(1, 1, 2, 3))]
+        read(values, source.one_of(*_FAILURES), source.one_of(None, source.text()))
+
+
+def read(values: Sequence[Any], status: StatusCode, text: str | None) -> errgrpc.RemoteError:
+    """A failed call with these values of `grpc-status-details-bin`: it keeps its own status and text."""
+    error = errgrpc.from_error(Failed(status, text, values), *CATALOGUES)
+    assert error.details() == text
+    examine(error, status)
+    return error
+
+
+def _details(source: Source) -> bytes:
+    status = status_pb2.Status(code=source.one_of(5, 0, 3, 13, -1, 99, 2**31 - 1, -(2**31)), message=source.text())
+    for _ in range(source.byte() % 8):
+        status.details.append(_detail(source))
+    raw = bytearray(status.SerializeToString())
+    for _ in range(max(0, source.byte() - 128) % 4):
+        if raw:
+            raw[(source.byte() * 256 + source.byte()) % len(raw)] ^= 1 << source.byte() % 8
+    return bytes(raw[: len(raw) - source.byte()] if source.byte() % 4 == 3 else raw)
+
+
+def _detail(source: Source) -> any_pb2.Any:
+    prefix = source.one_of("type.googleapis.com/", "", "/", "x/", "a/b/")
+    made = source.byte() % 6
+    if made == 0:
+        name = source.one_of("google.protobuf.Any", "no.such.Type", "google.rpc.Status", source.text())
+        return any_pb2.Any(type_url=prefix + name, value=source.take())
+    if made == 1:  # a type that is known, with bytes that are not its own
+        return any_pb2.Any(type_url=prefix + source.one_of(*STANDARD).DESCRIPTOR.full_name, value=source.take())
+    message: Message
+    if made == 2:
+        message = rpc.LocalizedMessage(locale=source.one_of("zh-CN", "en-US", source.text()), message=source.text())
+    elif made == 3:
+        message = rpc.RequestInfo(request_id=source.text(), serving_data=source.text())
+    else:
+        info = rpc.ErrorInfo(
+            reason=source.one_of("ROOM_NOT_EXIST", "NOT_FOUND", "SUCCESS", source.text()),
+            domain=source.one_of("errgrpc.v1.ResCode", "errgrpc.v1.ComponentCode", "", source.text()),
+        )
+        if source.byte() % 2:
+            info.metadata[wire.NUMBER_KEY] = source.one_of("1004", "0", "-4", "99999999999", "٤٠٤", source.text())
+        for _ in range(source.byte() % 4):
+            info.metadata[source.text()] = source.text()
+        message = info
+    return any_pb2.Any(type_url=prefix + message.DESCRIPTOR.full_name, value=message.SerializeToString())
+
+
+def examine(error: errgrpc.RemoteError, status: StatusCode | None = None) -> None:
+    """Asks a received error for everything, prints it, copies it, lets it go through a handler, and passes it on."""
+    assert isinstance(error, errgrpc.RemoteError)
+    assert isinstance(error.code(), StatusCode)
+    assert error.code() is not StatusCode.OK
+    assert status in (None, error.code())
+    assert error.number is None or -(2**31) <= error.number < 2**31
+    assert wire.NUMBER_KEY not in error.metadata
+    assert (error.hint is None) == (error.locale is None)
+    assert (error.reason is None) == (error.domain is None)
+    if error.inferred:
+        assert (type(error), error.reason, isinstance(error.error_code, errgrpc.ResCode)) == (errgrpc.RemoteError, None, True)
+    elif error.error_code is not None:
+        assert isinstance(error, errgrpc.remote(error.error_code))
+        assert error.domain in ("", error.error_code.domain)
+    for kind in (*STANDARD, *map(type, error.status_details)):
+        found = error.detail(kind)
+        assert found is None or type(found) is kind
+    record = logging.LogRecord("peer", logging.ERROR, "", 0, "%s %r", (error, error), None)
+    for text in (str(error), repr(error), _FORMAT.format(record)):
+        assert text.isprintable()
+        assert len(text) <= 2 * LONGEST_TEXT
+    assert len(str(error)) <= LONGEST_TEXT
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301  our own bytes
+    assert (type(copy), str(copy)) == (type(error), str(error))
+    _answered(error)
+
+
+def _ignored(_: BaseException, **__: object) -> None:
+    """The fuzzers would fill the log."""
+
+
+_ANSWERING = Answering(errgrpc.ResCode, on_error=_ignored)
+
+
+def _answered(error: errgrpc.RemoteError) -> None:
+    """What a service in between makes of it: its own fallback, and the code itself only by `from_remote`."""
+    masked = _status(error)
+    info = rpc.ErrorInfo()
+    assert masked.details[0].Unpack(info)
+    assert (info.reason, info.domain, dict(info.metadata)) == ("INTERNAL_SERVER_ERROR", "errgrpc.v1.ResCode", {"code": "500"})
+    assert masked.message == errgrpc.ResCode.INTERNAL_SERVER_ERROR.message
+    try:
+        passed = errgrpc.ServiceError.from_remote(error)
+    except ValueError as refusal:
+        assert error.inferred or error.error_code is None  # noqa: PT017  on the other path it must not be raised
+        assert str(refusal).isprintable()
+        return
+    assert not error.inferred
+    again = errgrpc.decode(_status(passed), *CATALOGUES)
+    assert (again.error_code, again.code()) == (error.error_code, passed.error_code.grpc_status)
+
+
+def _status(error: BaseException) -> status_pb2.Status:
+    answer = _ANSWERING.answer(error, Rpc("/test.Service/Method", (), (), None, "", aborted=False))
+    assert _size(answer.message, answer.trailers) <= DEFAULT_MAX_TRAILER_BYTES
+    return status_pb2.Status.FromString(dict(answer.trailers)[wire.DETAILS_KEY])  # type: ignore[arg-type]
+
+
+def _size(message: str, trailers: Iterable[tuple[str, str | bytes]]) -> int:
+    """The size of an answer's trailers, counted anew here: name, value as it is sent, and 32 for each entry."""
+    size = len("grpc-status") + 2 + 32
+    size += len("grpc-message") + sum(1 if 0x20 <= byte < 0x7F and byte != 0x25 else 3 for byte in message.encode()) + 32
+    return size + sum(len(key) + (-(-len(value) // 3) * 4 if isinstance(value, bytes) else len(value)) + 32 for key, value in trailers)
+
+
+_HINTS = (("zh-CN", "en-US"), ("en", "en-GB", "zh-Hans-CN", "sr-Latn-RS"), ("de",))
+
+
+def accept_language(data: bytes) -> None:
+    """Any bytes as the value of `accept-language`: as it arrives, and as text of other characters."""
+    listen(data.decode("latin-1"))
+    if not data.isascii():
+        listen(data.decode(errors="replace"))
+
+
+def listen(header: str) -> None:
+    """One of the hints is chosen, whatever the header; one without a readable range is as good as none."""
+    asked = locales.requested([(locales.ACCEPT_LANGUAGE, header)])
+    assert asked in (None, header)
+    assert locales.requested([("x", header), (locales.GATEWAY_ACCEPT_LANGUAGE, header), (locales.ACCEPT_LANGUAGE, "!")]) == asked
+    for hints in _HINTS:
+        for default in ("zh-CN", ""):
+            chosen = locales.choose(header, hints, default)
+            assert chosen in hints
+            assert chosen == locales.choose(header, hints, default)
+            if asked is None:
+                assert chosen == (default if default in hints else hints[0])
+    assert locales.choose(header, (), "zh-CN") is None
+    if locales.is_language_tag(header):
+        assert locales.is_accept_language(header) or header.lower().startswith("x-")
+
+
+Arguments = dict[str, Any]
+
+
+def budget(code: errgrpc.ErrorCode, arguments: Arguments, trailers: Sequence[tuple[str, str | bytes]], limit: int) -> None:
+    """Any error of a raiser: the trailers fit, and reason, domain and number are in them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", errgrpc.MisuseWarning)
+        error = errgrpc.ServiceError(code, **arguments)
+    parts = error._parts("en", "request-1", trailers)
+    raw, shed = wire.encode(parts, limit)
+    assert _size(parts.message, (*parts.trailers, (wire.DETAILS_KEY, raw))) <= limit
+    assert error.message.startswith(parts.message)
+    assert list(trailers[: len(parts.trailers)]) == parts.trailers
+    assert shed or (parts.message == error.message and parts.metadata == error.metadata)
+    status = status_pb2.Status.FromString(raw)
+    info = rpc.ErrorInfo()
+    assert status.details[0].Unpack(info)
+    assert (info.reason, info.domain, info.metadata[wire.NUMBER_KEY]) == (code.reason, code.domain, str(code.number))
+    assert (status.code, status.message) == (code.grpc_status.value[0], parts.message)
+    names = [detail.TypeName() for detail in status.details]
+    assert len(set(names)) == len(names)
+
+
+def codegen(request: bytes) -> None:
+    """Any bytes on the plugin's standard input: refused by name, or modules that run."""
+    try:
+        answer = plugin.run(request)
+    except ValueError as error:
+        assert isinstance(error.__cause__, DecodeError)  # noqa: PT017  no other error has an excuse
+        return
+    response = CodeGeneratorResponse.FromString(answer)
+    assert not (response.error and response.file)
+    assert all(line.isprintable() for line in response.error.split("\n"))
+    for file in response.file:
+        namespace: dict[str, Any] = {"__name__": "generated"}
+        exec(compile(file.content, file.name, "exec"), namespace)  # noqa: S102  what the plugin made must run
+        for name in namespace["__all__"]:
+            assert issubclass(namespace[name], errgrpc.ErrorCode)
+            assert list(namespace[name])
+
+
+CHECKS: dict[str, Callable[[bytes], None]] = {"reader": reader, "accept_language": accept_language}
+"""What faces the bytes of strangers, for the coverage-guided fuzzer."""
