@@ -81,9 +81,10 @@ class Hostile:
     def __repr__(self) -> str:
         raise LookupError
 
-    @property
-    def __class__(self) -> Any:
+    def _raise(self) -> Any:
         raise LookupError
+
+    __class__: Any = property(_raise)
 
 
 def test_what_is_no_code_is_refused_at_the_raise() -> None:
@@ -124,7 +125,7 @@ MISUSES: list[tuple[dict[str, Any], str]] = [
 
 def make(wrong: dict[str, Any]) -> ServiceError:
     message = wrong.get("message", "Text")
-    rest = {"room_uuid": "r"} | {key: value for key, value in wrong.items() if key != "message"}
+    rest: dict[str, Any] = {"room_uuid": "r"} | {key: value for key, value in wrong.items() if key != "message"}
     return ServiceError(ResCode.CONFLICT, message, **rest)
 
 
@@ -314,7 +315,7 @@ def test_one_error_raised_by_many_threads_shows_nothing_of_another_request() -> 
 # Passing on what was received.
 
 
-def received(*details: Any, code: ErrorCode = ResCode.ROOM_NOT_EXIST, message: str = "Upstream says", **metadata: str) -> RemoteError:
+def received(*details: Any, code: ErrorCode = ResCode.ROOM_NOT_EXIST, message: str = "Upstream says", **metadata: Any) -> RemoteError:
     info = rpc.ErrorInfo(reason=code.reason, domain=code.domain, metadata={"code": str(code.number), **metadata})
     packed = [detail if isinstance(detail, any_pb2.Any) else pack(detail) for detail in (info, *details)]
     status = status_pb2.Status(code=code.grpc_status.value[0], message=message, details=packed)
@@ -358,9 +359,8 @@ def test_what_a_peer_sent_wrong_is_left_out_silently() -> None:
     garbage = any_pb2.Any(type_url="type.googleapis.com/google.rpc.Help", value=b"\xff")
     no_type = any_pb2.Any(value=b"x")
     localized = rpc.LocalizedMessage(locale="no locale", message="x")
-    error = ServiceError.from_remote(
-        received(garbage, no_type, HELP, HELP, localized, rpc.ErrorInfo(), **{"Bad": "1", "good": "2", "x" * 99: "3"})
-    )
+    garbled: dict[str, Any] = {"Bad": "1", "good": "2", "x" * 99: "3"}
+    error = ServiceError.from_remote(received(garbage, no_type, HELP, HELP, localized, rpc.ErrorInfo(), **garbled))
     assert error.metadata == {"good": "2"}
     assert error.status_details == (garbage,)
     assert details_of(error, "en")[1].locale == "en-US"
