@@ -272,6 +272,13 @@ class RemoteError(AioRpcError, _FailedCall, metaclass=_RemoteType):
         self._inferred = inferred
         self._accept_language = accept_language
 
+    def initial_metadata(self) -> Any:
+        """The metadata that the peer sent first."""
+        found: Any = super().initial_metadata()
+        if callable(found):  # that of a sync call whose metadata had yet to arrive
+            found = self._initial_metadata = found()
+        return found
+
     @property
     def error_code(self) -> ErrorCode | None:
         """The code; None when no catalogue that was given declares it. A guess when `inferred` is True."""
@@ -358,6 +365,7 @@ class RemoteError(AioRpcError, _FailedCall, metaclass=_RemoteType):
         return f"<{type(self).__name__} {self}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
+        self.initial_metadata()  # asks for them now
         state = {name: _picklable(value) if name.endswith("_metadata") else value for name, value in self.__dict__.items()}
         return _revive, (type(self),), state
 
