@@ -37,11 +37,14 @@ class ClientInterceptor(
         details, languages = with_languages(client_call_details, self._reading)
         try:
             call = continuation(details, request)
-        except grpc.RpcError as error:  # grpc raises at once when a request cannot be serialized
-            typed = self._reading.read(error, languages)
+        except grpc.RpcError as raised:  # grpc raises at once when a request cannot be serialized
+            error = raised
         else:
-            return TypedCall(call, self._reading, languages)
-        raise typed
+            # grpc hands on what an interceptor inside ours has raised as if it were the call.
+            if isinstance(call, grpc.Future) or not isinstance(call, grpc.RpcError):
+                return TypedCall(call, self._reading, languages)
+            error = call
+        raise self._reading.read(error, languages)
 
     intercept_unary_unary: Any = _intercept
     intercept_unary_stream: Any = _intercept
