@@ -12,6 +12,7 @@ one that stopped the others.
 """
 
 import contextlib
+import inspect
 import logging
 import re
 import uuid
@@ -90,8 +91,8 @@ class Answering:
         self._translate = dict(translate or {})
         for kind, target in self._translate.items():
             _check_translation(kind, target)
-        if on_error is not None and not callable(on_error):
-            raise TypeError(f"on_error is {on_error!r}, not a function (error, *, method, code, request_id)")
+        if on_error is not None and not _is_function(on_error):
+            raise TypeError(f"on_error is {on_error!r}, not a function (error, *, method, code, request_id), which cannot be async")
         self._on_error = on_error
         if type(max_trailer_bytes) is not int or max_trailer_bytes < _MIN_TRAILER_BYTES:
             raise ValueError(f"max_trailer_bytes is {max_trailer_bytes!r}, not an int of at least {_MIN_TRAILER_BYTES}")
@@ -104,6 +105,8 @@ class Answering:
         try:
             foreseen = self._foreseen(error, rpc)
         except BaseException as failure:  # noqa: BLE001  the translator raised: neither its text nor the error's may go out
+            if failure is not error and failure.__context__ is None:
+                failure.__context__ = error  # for the log, where no handler of `error` is running
             error, foreseen = failure, None
         else:
             if foreseen is None and rpc.status is not None:
@@ -171,8 +174,13 @@ def _check_translation(kind: object, target: object) -> None:
         raise TypeError(f"translate has the key {kind!r}: give exception classes")
     if isinstance(target, ErrorCode):
         ServiceError(target)  # SUCCESS is a ValueError here rather than in production
-    elif not callable(target):
-        raise TypeError(f"translate[{kind.__name__}] is {target!r}: give an error code or a function from the exception to a ServiceError")
+    elif not _is_function(target):
+        wanted = "an error code or a function, not async, from the exception to a ServiceError"
+        raise TypeError(f"translate[{kind.__name__}] is {target!r}: give {wanted}")
+
+
+def _is_function(target: object) -> bool:
+    return callable(target) and not inspect.iscoroutinefunction(target)
 
 
 def _is_coded(error: object) -> TypeGuard[ServiceError]:
