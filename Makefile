@@ -9,7 +9,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 EXAMPLE := examples/classroom/v1/classroom.proto
 PROTOS := $(sort $(wildcard protos/errgrpc/v1/*.proto))
 
-.PHONY: demo serve test check test-lowest test-all coverage mutants generate breaking release clean
+.PHONY: demo serve test check test-lowest test-all coverage mutants generate breaking release reliability clean
 
 demo: $(VENV)/demo.stamp  ## the classroom, with its errors on both sides
 	$(BIN)/python -m examples.classroom demo
@@ -68,6 +68,10 @@ mutants: $(VENV)/test.stamp  ## mutation tests of the rooms without I/O
 	$(BIN)/python -m pip install --quiet mutmut==3.8.1
 	$(BIN)/mutmut run
 	$(BIN)/mutmut results
+
+reliability: $(VENV)/test.stamp requirements/reliability.txt  ## every figure of docs/reliability.md, about an hour
+	$(BIN)/python $(PIP) -r requirements/reliability.txt
+	$(BIN)/python -m tests.reliability
 
 clean:
 	rm -rf .venv .venv-* build dist mutants
