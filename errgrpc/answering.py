@@ -117,6 +117,8 @@ class Answering:
             request_id = _request_id(error, rpc.metadata)
             foreseen = ServiceError(self._fallback)
             self._record(error, rpc, request_id)
+        # One instance may be raised again and again: each raise would add to its traceback, and keep the locals of all requests.
+        foreseen.__traceback__ = None
         trailers = [(key, value) for key, value in sendable(rpc.trailers) if key != wire.DETAILS_KEY]
         parts = foreseen._parts(locales.requested(rpc.metadata), request_id, trailers)
         raw, shed = wire.encode(parts, self._max_trailer_bytes)
