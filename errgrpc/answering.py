@@ -18,6 +18,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any, Protocol, TypeGuard
 
 from google.rpc import status_pb2
@@ -102,6 +103,7 @@ class Answering:
         """What the client is answered, and the log record that goes with it."""
         if rpc.aborted:
             return self._standing(rpc)
+        _forget_earlier(error)
         try:
             foreseen = self._foreseen(error, rpc)
         except BaseException as failure:  # noqa: BLE001  the translator raised: neither its text nor the error's may go out
@@ -117,8 +119,8 @@ class Answering:
             request_id = _request_id(error, rpc.metadata)
             foreseen = ServiceError(self._fallback)
             self._record(error, rpc, request_id)
-        # One instance may be raised again and again: each raise would add to its traceback, and keep the locals of all requests.
-        foreseen.__traceback__ = None
+        else:
+            BaseException.with_traceback(foreseen, None)  # no log has it, and it holds the request
         trailers = [(key, value) for key, value in sendable(rpc.trailers) if key != wire.DETAILS_KEY]
         parts = foreseen._parts(locales.requested(rpc.metadata), request_id, trailers)
         raw, shed = wire.encode(parts, self._max_trailer_bytes)
@@ -188,6 +190,20 @@ def _is_function(target: object) -> bool:
 def _is_coded(error: object) -> TypeGuard[ServiceError]:
     # `isinstance` would run a hostile `__class__`; a subclass may have forgotten to call our `__init__`.
     return issubclass(type(error), ServiceError) and hasattr(error, "_details")
+
+
+def _forget_earlier(error: BaseException) -> None:
+    """Cuts what earlier requests left in the traceback of an instance that is raised again and again.
+
+    Each raise adds to it (a module's constant, a future that many wait for): it would keep the locals of all requests, and
+    the log of one would show the others.
+    """
+    first: TracebackType | None = BaseException.__dict__["__traceback__"].__get__(error)  # whatever a subclass makes of it
+    entry = first
+    while first is not None and entry is not None and (following := entry.tb_next) is not None:
+        if following.tb_frame.f_code is first.tb_frame.f_code:  # where an earlier one was caught, as this one is
+            entry.tb_next = None
+        entry = following
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
