@@ -41,7 +41,7 @@ class ClientInterceptor(
             error = raised
         else:
             # grpc hands on what an interceptor inside ours has raised as if it were the call.
-            if isinstance(call, grpc.Future) or not isinstance(call, grpc.RpcError):
+            if not isinstance(call, grpc.RpcError) or isinstance(call, grpc.Future):
                 return TypedCall(call, self._reading, languages)
             error = call
         raise self._reading.read(error, languages)

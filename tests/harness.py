@@ -282,7 +282,7 @@ async def _call_aio(target: str, kind: str, request: bytes, interceptors: Any, m
         except grpc.RpcError as error:
             outcome.error = error
         outcome.code, outcome.details = await call.code(), await call.details()
-        outcome.initial, outcome.trailing = dict(await call.initial_metadata()), dict(await call.trailing_metadata())
+        outcome.initial, outcome.trailing = dict(iter(await call.initial_metadata())), dict(iter(await call.trailing_metadata()))
     return outcome
 
 

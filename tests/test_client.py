@@ -434,7 +434,7 @@ def test_inferred_from_the_status(status: StatusCode, foreign: str, kind: str, s
         outcome = harness.call(stack, foreign, kind, request)
     assert_inferred(outcome.error, status, INFERRED[status])
     assert outcome.error.details() == outcome.details == "a text"
-    assert dict(outcome.error.trailing_metadata()) == {"x-a": "1", "x-b-bin": b"\xff"}
+    assert dict(iter(outcome.error.trailing_metadata())) == {"x-a": "1", "x-b-bin": b"\xff"}
     assert outcome.error.debug_error_string()
 
 
@@ -667,7 +667,8 @@ def test_the_call_is_asked_for_nothing() -> None:
 
     class Untouchable:
         def __getattribute__(self, name: str) -> Any:
-            raise AssertionError(name)
+            assert name == "__class__"  # for isinstance
+            return object.__getattribute__(self, name)
 
     call = errgrpc.ClientInterceptor(ResCode).intercept_unary_stream(lambda *_: Untouchable(), Details(), b"")
     assert type(call) is TypedCall
