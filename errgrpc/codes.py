@@ -199,10 +199,8 @@ class ErrorCode(Enum):
     def __int__(self) -> int:
         return self._value_
 
-    def __lt__(self, other: object) -> bool:
-        if isinstance(other, ErrorCode) and type(other) is type(self):
-            return self._position < other._position
-        return NotImplemented
+    def __lt__(self, other: Self) -> bool:
+        return self._position < other._position if type(other) is type(self) else NotImplemented
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}.{self._name_}: {self._value_} {self._spec.grpc_status.name}>"
