@@ -123,7 +123,11 @@ class Responses:
             self._finish()
             raise
         except BaseException as error:  # noqa: BLE001
-            self._fail(error)
+            failure = error
+        try:
+            self._fail(failure)  # outside of `except`, see aio/server.py
+        finally:
+            del failure  # it refers to this frame through its traceback
         raise StopIteration
 
 

@@ -71,13 +71,21 @@ def _is(kind: Callable[[Any], bool], behavior: Behavior) -> bool:
     return kind(behavior) or (not inspect.isroutine(behavior) and kind(type(behavior).__call__))
 
 
+# Errors are answered outside of `except`: metadata that are no UTF-8 are logged by grpc with the traceback of what is being
+# handled when they are asked for, and no client may decide where a traceback goes.
+
+
 def _guarded_coroutine(answering: Answering, method: str, behavior: Behavior) -> Behavior:
     async def guarded(request: Any, context: Any) -> Any:
         guard, task = AsyncContext(context), asyncio.current_task()
         try:
             return await behavior(request, guard)
         except BaseException as error:  # noqa: BLE001  grpc sends no status for the others
-            await _abort(answering, method, guard, error, task)
+            failure = error
+        try:
+            await _abort(answering, method, guard, failure, task)
+        finally:
+            del failure  # it refers to this frame through its traceback
 
     return guarded
 
@@ -94,9 +102,15 @@ def _guarded_generator(answering: Answering, method: str, behavior: Behavior) ->
             except StopAsyncIteration:
                 return
             except BaseException as error:  # noqa: BLE001  grpc sends no status for the others
-                await _abort(answering, method, guard, error, task)
-            # Outside the try: the GeneratorExit that closes this generator is no error of the handler's.
-            yield response
+                failure = error
+            else:
+                # Outside the try: the GeneratorExit that closes this generator is no error of the handler's.
+                yield response
+                continue
+            try:
+                await _abort(answering, method, guard, failure, task)
+            finally:
+                del failure
 
     return guarded
 
@@ -107,10 +121,15 @@ def _guarded_sync(answering: Answering, method: str, behavior: Behavior) -> Beha
         try:
             response = behavior(request, guard)
         except BaseException as error:  # noqa: BLE001  StopIteration too: grpc sends no status for it
-            _set(answering, method, guard, error)
-            return None
-        guard.finish()
-        return response
+            failure = error
+        else:
+            guard.finish()
+            return response
+        try:
+            _set(answering, method, guard, failure)
+        finally:
+            del failure
+        return None
 
     return guarded
 
