@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import total_ordering
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -70,7 +69,6 @@ class Spec:
                 seen.add(key)
 
 
-@total_ordering
 class ErrorCode(Enum):
     """The base of every catalogue: an enum whose members are error codes, by hand or generated from a `.proto`.
 
@@ -199,8 +197,13 @@ class ErrorCode(Enum):
     def __int__(self) -> int:
         return self._value_
 
+    # Python asks them for > and >= too, with the sides changed.
+
     def __lt__(self, other: Self) -> bool:
         return self._position < other._position if type(other) is type(self) else NotImplemented
+
+    def __le__(self, other: Self) -> bool:
+        return self._position <= other._position if type(other) is type(self) else NotImplemented
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}.{self._name_}: {self._value_} {self._spec.grpc_status.name}>"

@@ -114,12 +114,16 @@ def test_ordered_as_declared() -> None:
     assert ShopCode.GONE < ShopCode.BROKEN
     assert ShopCode.BROKEN > ShopCode.GONE
     assert ShopCode.GONE <= ShopCode.GONE >= ShopCode.GONE
+    assert ShopCode.GONE <= ShopCode.BROKEN >= ShopCode.GONE
+    assert [ShopCode.GONE < ShopCode.GONE, ShopCode.BROKEN <= ShopCode.GONE, ShopCode.GONE >= ShopCode.BROKEN] == [False] * 3
     assert ComponentCode.IM_LOGIN_ERROR < ComponentCode.RTC_INIT_ERROR
     assert max(ShopCode) is ShopCode.BROKEN
     others: list[Any] = [OtherCode.GONE, 5, None]
     for other in others:
         with pytest.raises(TypeError):
             assert other > ShopCode.GONE
+        with pytest.raises(TypeError):
+            assert other >= ShopCode.GONE
 
 
 def test_match() -> None:

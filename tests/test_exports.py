@@ -65,7 +65,8 @@ def documented(owner: Any, name: str) -> list[str]:
         for attribute, value in vars(owner).items():
             if not attribute.startswith("_") and (inspect.isfunction(value) or isinstance(value, property | classmethod | staticmethod)):
                 # What overrides a method of grpc's is documented there.
-                missing += [] if any(inspect.getdoc(getattr(base, attribute, None)) for base in owner.__mro__ if hasattr(base, attribute)) else [f"{name}.{attribute}"]
+                said = [getattr(base, attribute) for base in owner.__mro__ if hasattr(base, attribute)]
+                missing += [] if any(map(inspect.getdoc, said)) else [f"{name}.{attribute}"]
     return missing
 
 

@@ -50,6 +50,9 @@ def a_member_knows_itself() -> None:
     assert_type(ResCode["ROOM_NOT_EXIST"], ResCode)
     assert_type([code for code in ResCode], list[ResCode])  # noqa: C416
     assert_type(ResCode.CONFLICT < ResCode.NOT_FOUND, bool)
+    assert_type(ResCode.CONFLICT <= ResCode.NOT_FOUND, bool)
+    assert_type(ResCode.CONFLICT > ResCode.NOT_FOUND, bool)
+    assert_type(ResCode.CONFLICT >= ResCode.NOT_FOUND, bool)
     assert_type(sorted(ResCode), list[ResCode])
     assert_type(ShopCode.GONE.shout(), str)
     assert_type(ShopCode.GONE.http_status, int | None)
