@@ -19,9 +19,7 @@ import errgrpc
 from errgrpc import ComponentCode, ErrorCode, RemoteError, ResCode, ServiceError, Spec, remote
 
 # Older grpcio asks for the outcome of an interceptor that raised when the call is deleted.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Exception ignored in. <function InterceptedCall.__del__:pytest.PytestUnraisableExceptionWarning"
-)
+pytestmark = pytest.mark.filterwarnings(r"ignore:.*InterceptedCall.__del__:pytest.PytestUnraisableExceptionWarning")
 
 DEADLINE = harness.DEADLINE
 WAYS = [
