@@ -5,12 +5,13 @@ A request names an action of `ACTIONS`; the handler runs it with its context, be
 
 import asyncio
 import functools
+import gc
 import inspect
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -334,3 +335,18 @@ def aio_interceptors(intercept: Any = _continue) -> list[Any]:
         return type(f"_{kind}", (base,), {f"intercept_{kind}": lambda _, *arguments: intercept(*arguments)})()
 
     return [made(kind) for kind in KINDS]
+
+
+@asynccontextmanager
+async def noticing() -> AsyncIterator[None]:
+    """What asyncio would only log, such as an exception that was never retrieved, is a failure, as is a task that never ends."""
+    found: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: found.append(repr(context)))
+    before = asyncio.all_tasks()
+    yield
+    gc.collect(1)  # the young ones; all take long
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    if left:
+        assert await asyncio.wait(left, timeout=DEADLINE) == (left, set())
+    # All loops share grpc's poller: it may bring what was meant for the closed loop of an earlier test.
+    assert [context for context in found if "PollerCompletionQueue" not in context] == []

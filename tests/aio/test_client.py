@@ -49,17 +49,8 @@ async def channel(targets: dict[str, str]) -> AsyncIterator[Any]:
 
 @pytest.fixture(autouse=True)
 async def nothing_goes_unnoticed() -> AsyncIterator[None]:
-    """What asyncio would only log, such as an exception that was never retrieved, is a failure; and no task is left."""
-    found: list[Any] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: found.append(context))
-    before = asyncio.all_tasks()
-    yield
-    gc.collect(1)  # the young ones; all take long
-    left = asyncio.all_tasks() - before - {asyncio.current_task()}
-    if left:
-        assert await asyncio.wait(left, timeout=DEADLINE) == (left, set())
-    # Older grpcio reports that several loops read one pipe, which is harmless.
-    assert [context for context in found if not isinstance(context.get("exception"), BlockingIOError)] == []
+    async with harness.noticing():
+        yield
 
 
 @contextlib.contextmanager
