@@ -25,7 +25,7 @@ check: $(VENV)/check.stamp $(CODEGEN)/stamp  ## all that is not a test
 	$(BIN)/ruff check .
 	$(BIN)/mypy errgrpc examples
 	$(BIN)/mypy tests
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 	$(MAKE) --no-print-directory generate OUT=build/generated
 	cd build/generated && for file in $$(find . -type f); do \
