@@ -89,7 +89,8 @@ class AsyncServicer:
                 yield RESPONSES[index]
 
     async def stream_stream(self, requests: Any, context: Any) -> Any:
-        async for response in self.unary_stream([request async for request in requests][0], context):
+        responses: Any = self.unary_stream([request async for request in requests][0], context)
+        async for response in responses:
             yield response
 
 
@@ -127,7 +128,7 @@ def handlers(servicer: Any) -> grpc.GenericRpcHandler:
 @contextmanager
 def sync_server(interceptors: Sequence[Any], servicer: Any = None, **options: Any) -> Iterator[str]:
     with ThreadPoolExecutor(max_workers=16) as pool:
-        server = grpc.server(pool, interceptors=interceptors, **options)
+        server = grpc.server(pool, interceptors=list(interceptors), **options)
         server.add_generic_rpc_handlers((handlers(servicer or SyncServicer()),))
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
@@ -254,7 +255,7 @@ def _call_sync(target: str, kind: str, request: bytes, interceptors: Any, metada
         intercepted = grpc.intercept_channel(channel, *interceptors) if interceptors else channel
         method = getattr(intercepted, kind)(f"/test.Service/{kind}")
         argument = iter([request]) if kind.startswith("stream") else request
-        call = None
+        call: Any = None
         try:
             if kind.endswith("unary"):
                 response, call = method.with_call(argument, timeout=timeout, metadata=metadata)
@@ -315,8 +316,8 @@ class NullClientInterceptor(
     def intercept(self, continuation: Any, details: Any, request: Any) -> Any:
         return continuation(details, request)
 
-    def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
-        return self.intercept(continuation, details, request)
+    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        return self.intercept(continuation, client_call_details, request)
 
     intercept_unary_stream: Any = intercept_unary_unary
     intercept_stream_unary: Any = intercept_unary_unary

@@ -69,7 +69,7 @@ class Own(harness.NullClientInterceptor):
     """An interceptor made of a function."""
 
     def __init__(self, intercept: Intercept) -> None:
-        self.intercept = intercept  # type: ignore[method-assign]
+        self.intercept: Any = intercept
 
 
 # Interceptors that must change nothing.
@@ -127,10 +127,11 @@ class Wrapper(grpc.Call, grpc.Future):  # type: ignore[type-arg]
 for _name in Wrapper.__abstractmethods__:
     setattr(Wrapper, _name, functools.partialmethod(lambda self, name, *rest: getattr(self._call, name)(*rest), _name))
 Wrapper.__abstractmethods__ = frozenset()
+_wrap: Callable[[Any], Any] = Wrapper
 
 
 def wraps(continuation: Any, details: Any, request: Any) -> Any:
-    return Wrapper(continuation(details, request))
+    return _wrap(continuation(details, request))
 
 
 def wraps_in_a_generator(continuation: Any, details: Any, request: Any) -> Any:

@@ -18,6 +18,7 @@ import grpc
 import grpc.aio
 import harness
 import pytest
+from grpc.experimental import ChannelOptions
 
 import errgrpc
 from errgrpc import ResCode, ServiceError
@@ -260,7 +261,7 @@ def test_sync(kind: str, script: Script, act: Any, after: int, targets: dict[str
 @pytest.mark.parametrize(("act", "after"), SERVER, ids=lambda value: getattr(value, "__name__", value))
 @pytest.mark.parametrize("script", [*STREAM, asked_early], ids=lambda value: value.__name__)
 def test_single_threaded_streams(script: Script, act: Any, after: int, targets: dict[str, str]) -> None:
-    options = [(grpc.experimental.ChannelOptions.SingleThreadedUnaryStream, 1)]
+    options = [(ChannelOptions.SingleThreadedUnaryStream, 1)]
     with Stage(act, after) as stage, harness.sync_channel(targets["sync"], options=options) as channel:
         play = functools.partial(stage.play, script, kind="unary_stream")
         intercepted = grpc.intercept_channel(channel, errgrpc.ClientInterceptor(ResCode))
@@ -380,7 +381,7 @@ async def connected(method: Any, kind: str, request: bytes, release: Callable[[]
 async def consume(call: Any, kind: str) -> Any:
     if kind.endswith("unary"):
         return await attempt_async(call)
-    seen = []
+    seen: list[bytes] = []
 
     async def loop() -> None:
         async for response in call:
@@ -412,7 +413,7 @@ async def looped_twice(method: Any, kind: str, request: bytes) -> Any:
 
 async def read(method: Any, kind: str, request: bytes) -> Any:
     call = method(harness.argument(kind, request))
-    seen = []
+    seen: list[Any] = []
     while not (seen and (seen[-1] is grpc.aio.EOF or seen[-1][0] == "raised")):
         seen.append(await attempt_async(call.read()))
     return seen, await asking_async(call)

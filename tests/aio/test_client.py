@@ -117,7 +117,7 @@ async def test_caught_in_task_groups(channel: Any) -> None:
     async def wait() -> None:
         await asyncio.Event().wait()
 
-    caught = []
+    caught: list[Any] = []
     with harness.action(fail) as request:
         try:
             async with asyncio.TaskGroup() as group:
@@ -129,7 +129,7 @@ async def test_caught_in_task_groups(channel: Any) -> None:
         except* remote(ResCode.ROOM_NOT_EXIST) as errors:
             caught.extend(errors.exceptions)
     assert caught
-    assert {error.error_code for error in caught} == {ResCode.ROOM_NOT_EXIST}  # type: ignore[attr-defined]
+    assert {error.error_code for error in caught} == {ResCode.ROOM_NOT_EXIST}
 
 
 async def test_gathered(channel: Any) -> None:
@@ -450,7 +450,7 @@ async def test_the_call_is_asked_for_nothing(kind: str) -> None:
         return Untouchable()
 
     [interceptor] = [one for one in errgrpc.aio.client_interceptors(ResCode) if hasattr(one, f"intercept_{kind}")]
-    details = grpc.aio.ClientCallDetails(b"/test.Service/any", None, None, None, None)
+    details = grpc.aio.ClientCallDetails("/test.Service/any", None, None, None, None)
     assert type(await getattr(interceptor, f"intercept_{kind}")(continuation, details, b"")) is CALLS[kind]
 
 
@@ -558,7 +558,8 @@ LANGUAGE = ("accept-language", "zh-CN")
     ],
 )
 async def test_the_next_interceptor_gets_what_it_expects(given: Any, passed: Any, kind: str, targets: dict[str, str]) -> None:
-    seen, credentials = [], grpc.access_token_call_credentials("token")
+    seen: list[Any] = []
+    credentials = grpc.access_token_call_credentials("token")
 
     async def see(_: Any, details: Any, __: Any) -> Any:
         seen.append(details)
@@ -569,12 +570,13 @@ async def test_the_next_interceptor_gets_what_it_expects(given: Any, passed: Any
         call = started(channel, kind, b"", timeout=DEADLINE, metadata=given, credentials=credentials, wait_for_ready=True)
         with pytest.raises(asyncio.CancelledError):
             await consume(call)
-    [details] = seen
-    assert type(details) is grpc.aio.ClientCallDetails
+    details: Any = seen[0]
+    assert len(seen) == 1
     assert type(details.metadata) is grpc.aio.Metadata
     assert details.metadata == passed
     assert (details.method, details.timeout, details.wait_for_ready) == (f"/test.Service/{kind}".encode(), DEADLINE, True)
     assert details.credentials is credentials
+    assert type(details) is grpc.aio.ClientCallDetails
 
 
 @pytest.mark.parametrize(
@@ -595,19 +597,19 @@ async def test_metadata_of_other_interceptors(given: Any, passed: Any) -> None:
 
         extra = object()
 
-    seen = []
+    seen: list[Any] = []
 
     async def continuation(details: Any, _: Any) -> None:
         seen.append(details)
 
     interceptor: Any = errgrpc.aio.client_interceptors(ResCode, locale="zh-CN")[0]
-    await interceptor.intercept_unary_unary(continuation, Details(b"/test.Service/any", 1.5, given, None, True), b"")
-    [details] = seen
+    await interceptor.intercept_unary_unary(continuation, Details("/test.Service/any", 1.5, given, None, True), b"")
+    details: Any = seen[0]
+    assert details == ("/test.Service/any", 1.5, passed, None, True)
     assert type(details) is Details
     assert details.extra is Details.extra
     assert type(details.metadata) is type(passed)
     assert details.metadata == passed
-    assert details == (b"/test.Service/any", 1.5, passed, None, True)
 
 
 async def test_compression_is_passed_on(targets: dict[str, str], kind: str) -> None:
