@@ -48,8 +48,8 @@ def test_a_coded_error() -> None:
     assert type(error) is remote(ResCode.ROOM_NOT_EXIST)
     assert (error.error_code, error.metadata, error.inferred) == (ResCode.ROOM_NOT_EXIST, {"room_uuid": "r-42"}, False)
     assert (error.code(), error.details(), error.debug_error_string()) == (StatusCode.NOT_FOUND, "text", "debug")
-    assert dict(error.initial_metadata()) == {"x-first": "1"}
-    assert dict(error.trailing_metadata()) == {KEY: status(INFO), "x-last": "2"}
+    assert dict([*error.initial_metadata()]) == {"x-first": "1"}
+    assert dict([*error.trailing_metadata()]) == {KEY: status(INFO), "x-last": "2"}
 
 
 @pytest.mark.parametrize(
@@ -175,10 +175,10 @@ def test_a_typed_error_stays_itself_unless_only_we_know_its_code() -> None:
     assert from_error(foreign, ComponentCode) is foreign
     known = from_error(foreign, ShopCode)
     assert type(known) is remote(ShopCode.GONE)
-    assert (known.code(), known.details(), dict(known.trailing_metadata())) == (
+    assert (known.code(), known.details(), dict([*known.trailing_metadata()])) == (
         foreign.code(),
         foreign.details(),
-        dict(foreign.trailing_metadata()),
+        dict([*foreign.trailing_metadata()]),
     )
     newer = from_error(failed(status(rpc.ErrorInfo(reason="NEWER", domain=ShopCode.domain))), ResCode)
     assert type(from_error(newer, ShopCode)) is remote(ShopCode)

@@ -282,7 +282,7 @@ def test_an_error_of_a_real_call_pickles(targets: dict[str, str], stack: str) ->
         error = harness.call(stack, targets["sync"], "unary_unary", request).error
     again = pickle.loads(pickle.dumps(error))  # noqa: S301
     same(again, error)
-    assert dict(again.trailing_metadata())["x-own"] == "1"
+    assert dict([*again.trailing_metadata()])["x-own"] == "1"
 
 
 def test_pickles_into_a_process_that_has_not_imported_the_catalogue(tmp_path: Path) -> None:
