@@ -1,7 +1,7 @@
 """A secret, and all the places of an error in which a handler may carry it without knowing."""
 
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from grpc import StatusCode
 
@@ -12,6 +12,7 @@ __all__ = ["CODED", "SECRET", "UNFORESEEN"]
 SECRET = "kanarienvogel-7f3a"  # noqa: S105  what must never leave the process
 
 Act = Callable[[Any], None]
+Raised = TypeVar("Raised", bound=BaseException)
 
 
 class Talkative:
@@ -54,7 +55,7 @@ def of(error: BaseException, cause: BaseException | None = None) -> Act:
     return act
 
 
-def noted(error: BaseException) -> BaseException:
+def noted(error: Raised) -> Raised:
     error.add_note(SECRET)
     return error
 

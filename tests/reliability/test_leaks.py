@@ -70,6 +70,15 @@ def check_records(records: list[logging.LogRecord], most: int) -> None:
         assert SECRET not in repr(beside_traceback(record)) + record.getMessage()
 
 
+def test_the_search_finds_what_bare_grpc_tells(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    with harness.sync_server(()) as target, h2client.Client(target) as client:
+        with harness.action(canary.UNFORESEEN["text"]) as request:
+            assert len(leaked(client.call(f"/test.Service/{kind}", request))) >= 2  # the value, decoded or not
+        with harness.action(upstream(forged())) as request:
+            assert [text for text in leaked(client.call(f"/test.Service/{kind}", request)) if text.startswith(b"\x08\x05")]
+    assert telling(caplog.records)
+
+
 @pytest.mark.parametrize("after", [0, 1])
 def test_an_unforeseen_error_leaves_a_traceback_and_nothing_else(
     guarded_targets: dict[str, str], style: str, kind: str, after: int, caplog: pytest.LogCaptureFixture

@@ -108,6 +108,8 @@ def _run(chunks: list[Chunk], inputs: int, jobs: int) -> dict[tuple[str, str], l
             found.setdefault((chunk.tool, chunk.target), []).append(result)
             done += result["inputs"]
             crashes += len(result["crashes"])
+            for crash in result["crashes"]:
+                print(f"{chunk}: {crash[-1_500:]}", file=sys.stderr, flush=True)
             if count % 10 == 0 or count == len(chunks):
                 rate = done / (time.monotonic() - start)
                 print(f"{done:>9,} of {inputs:,} inputs, {crashes} crashes, {rate:,.0f} a second", flush=True)
