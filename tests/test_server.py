@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import grpc
@@ -704,6 +704,194 @@ class TestOutsideTheHandler:
 
 def parse(_: bytes) -> Any:
     raise ValueError("no message")
+
+
+class Watched:
+    """A handler of each kind on the sync server that waits until its call is over, and what it saw of that."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+        self.started, self.over, self.ended = threading.Event(), threading.Event(), threading.Event()
+        self.seen: list[Any] = []
+
+    def _watch(self, context: Any) -> None:
+        self.seen += [context.add_callback(self.over.set), context.is_active(), context.time_remaining() > 0]
+        self.started.set()
+        assert self.over.wait(harness.DEADLINE)
+        self.seen += [context.is_active()]
+        if self.error is not None:
+            raise self.error
+
+    def unary_unary(self, request: bytes, context: Any) -> bytes:  # noqa: ARG002
+        try:
+            self._watch(context)
+        finally:
+            self.ended.set()
+        return b""
+
+    def stream_unary(self, requests: Any, context: Any) -> bytes:
+        next(requests)
+        return self.unary_unary(b"", context)
+
+    def unary_stream(self, request: bytes, context: Any) -> Iterator[bytes]:  # noqa: ARG002
+        try:
+            yield b"first"
+            self._watch(context)
+            yield b"into the void"
+            self.seen += ["not reached: grpc drops the generator"]
+        finally:
+            self.ended.set()
+
+    def stream_stream(self, requests: Any, context: Any) -> Iterator[bytes]:
+        next(requests)
+        yield from self.unary_stream(b"", context)
+
+
+@contextmanager
+def requests() -> Iterator[Any]:
+    """Requests the first of which comes at once, and the end of which when the block ends."""
+    over = threading.Event()
+
+    def generate() -> Iterator[bytes]:
+        yield b""
+        over.wait(harness.DEADLINE)
+
+    try:
+        yield generate()
+    finally:
+        over.set()
+
+
+@contextmanager
+def running(target: str, kind: str, watched: Any, **options: Any) -> Iterator[Any]:
+    """A call whose handler is at work."""
+    with grpc.insecure_channel(target) as channel, requests() as stream:
+        method = getattr(channel, kind)(f"/test.Service/{kind}")
+        argument = stream if kind.startswith("stream") else b""
+        if kind.endswith("unary"):
+            call = method.future(argument, **options)
+        else:
+            call = method(argument, **options)
+            assert next(call) == b"first"
+        assert watched.started.wait(harness.DEADLINE)
+        yield call
+
+
+def final_code(call: Any, kind: str) -> Any:
+    with suppress(grpc.RpcError, grpc.FutureCancelledError):
+        if kind.endswith("unary"):
+            call.result(harness.DEADLINE)
+        else:
+            list(call)
+    return call.code()
+
+
+class TestTheEndOfACall:
+    """Cancellation, deadlines and shutdown, as the sync server has them without us."""
+
+    @pytest.mark.parametrize("error", [None, ServiceError(ResCode.NOT_FOUND)], ids=["returns", "raises"])
+    @pytest.mark.parametrize("interceptors", [None, []], ids=["guarded", "bare"])
+    def test_cancelled_by_the_client(self, interceptors: Any, error: Any, kind: str, caplog: Any) -> None:
+        watched = Watched(error)
+        with harness.serve("sync", interceptors, watched) as target, running(target, kind, watched) as call:
+            call.cancel()
+            assert watched.ended.wait(harness.DEADLINE)
+        assert watched.seen == [True, True, True, False]
+        if interceptors is None:  # bare grpc logs a traceback
+            assert not caplog.records
+
+    @pytest.mark.parametrize("interceptors", [None, []], ids=["guarded", "bare"])
+    def test_deadline(self, interceptors: Any, kind: str, caplog: Any) -> None:
+        watched = Watched()
+        with harness.serve("sync", interceptors, watched) as target, running(target, kind, watched, timeout=0.3) as call:
+            assert final_code(call, kind) is StatusCode.DEADLINE_EXCEEDED
+            assert watched.ended.wait(harness.DEADLINE)
+        assert watched.seen == [True, True, True, False]
+        assert not caplog.records
+
+    @pytest.mark.parametrize("kind", ["stream_unary", "stream_stream"])
+    @pytest.mark.parametrize("interceptors", [None, []], ids=["guarded", "bare"])
+    def test_cancelled_while_the_handler_waits_for_requests(self, interceptors: Any, kind: str, caplog: Any) -> None:
+        class Reading(Watched):
+            def stream_unary(self, requests: Any, context: Any) -> bytes:  # noqa: ARG002
+                try:
+                    next(requests)
+                    self.started.set()
+                    list(requests)
+                except BaseException as error:
+                    self.seen.append(type(error))
+                    raise
+                finally:
+                    self.ended.set()
+                return b""
+
+            def stream_stream(self, requests: Any, context: Any) -> Iterator[bytes]:
+                yield b"first"
+                yield self.stream_unary(requests, context)
+
+        watched = Reading()
+        with harness.serve("sync", interceptors, watched) as target, running(target, kind, watched) as call:
+            call.cancel()
+            assert watched.ended.wait(harness.DEADLINE)
+        # Grpc's own race: the requests may just end, when it hears of their end before it hears of the cancellation.
+        assert watched.seen in ([grpc.RpcError], [])
+        assert not caplog.records
+
+    def test_foreign_error_after_the_client_has_gone(self, kind: str, caplog: Any) -> None:
+        watched = Watched(ValueError(SECRET))
+        with harness.serve("sync", servicer=watched) as target, running(target, kind, watched) as call:
+            call.cancel()
+            assert watched.ended.wait(harness.DEADLINE)
+        assert [record.levelno for record in caplog.records] == [logging.ERROR]  # nobody foresaw it, whoever hears of it
+
+    def test_error_in_the_close_of_a_generator(self) -> None:
+        """Python itself reports it: nobody asks the generator for anything any more."""
+        reported: list[Any] = []
+
+        class Closing(Watched):
+            def unary_stream(self, request: bytes, context: Any) -> Iterator[bytes]:  # noqa: ARG002
+                try:
+                    while True:
+                        self.started.set()
+                        yield b"first"
+                finally:
+                    self.ended.set()
+                    raise ServiceError(ResCode.NOT_FOUND)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sys.unraisablehook", reported.append)
+            watched = Closing()
+            with harness.serve("sync", servicer=watched) as target, running(target, "unary_stream", watched) as call:
+                call.cancel()
+                assert watched.ended.wait(harness.DEADLINE)
+        assert [type(one.exc_value) for one in reported] == [ServiceError]
+
+    @pytest.mark.parametrize("error", [None, ServiceError(ResCode.NOT_FOUND)], ids=["returns", "raises"])
+    def test_stopped_with_grace(self, error: Any, kind: str) -> None:
+        watched = Watched(error)
+        with ThreadPoolExecutor(4) as pool:
+            server = grpc.server(pool, interceptors=[errgrpc.ServerInterceptor(ResCode)])
+            server.add_generic_rpc_handlers((harness.handlers(watched),))
+            port = server.add_insecure_port("127.0.0.1:0")
+            server.start()
+            with running(f"127.0.0.1:{port}", kind, watched) as call:
+                stopped = server.stop(harness.DEADLINE)
+                watched.over.set()  # within the grace
+                assert final_code(call, kind) is (StatusCode.NOT_FOUND if error else StatusCode.OK)
+            assert stopped.wait(harness.DEADLINE)
+
+    def test_stopped_without_grace(self, kind: str, caplog: Any) -> None:
+        watched = Watched()
+        with harness.serve("sync", servicer=watched) as target:
+            held = running(target, kind, watched)
+            call = held.__enter__()
+        try:
+            assert final_code(call, kind) in {StatusCode.UNAVAILABLE, StatusCode.CANCELLED}
+            assert watched.ended.wait(harness.DEADLINE)
+        finally:
+            held.__exit__(None, None, None)
+        assert watched.seen == [True, True, True, False]
+        assert not caplog.records
 
 
 HANDLER: Any = grpc.unary_unary_rpc_method_handler(harness.SyncServicer().unary_unary)

@@ -104,8 +104,11 @@ def _guarded_generator(answering: Answering, method: str, behavior: Behavior) ->
             except BaseException as error:  # noqa: BLE001  grpc sends no status for the others
                 failure = error
             else:
-                # Outside the try: the GeneratorExit that closes this generator is no error of the handler's.
-                yield response
+                try:
+                    yield response
+                except GeneratorExit:  # this generator is being closed, which is no error of the handler's, and closes its own
+                    await responses.aclose()
+                    raise
                 continue
             try:
                 await _abort(answering, method, guard, failure, task)
