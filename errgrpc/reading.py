@@ -60,7 +60,8 @@ class Reading:
 def from_error(error: grpc.RpcError, /, *catalogues: type[ErrorCode]) -> RemoteError:
     """The typed error of a call that was made without our interceptor, read by these catalogues.
 
-    Raises TypeError for what is no grpc.RpcError or no catalogue. A RemoteError is returned as it is.
+    Raises TypeError for what is no grpc.RpcError or no catalogue. A RemoteError is returned as it is, unless these
+    catalogues know a code that it lacks.
     """
     if not isinstance(error, grpc.RpcError):
         raise TypeError(f"{shown(error)} is no grpc.RpcError")
