@@ -74,7 +74,7 @@ def decode(status: status_pb2.Status | bytes, /, *catalogues: type[ErrorCode]) -
     Garbage is an UNKNOWN, as is a Status that says OK. Raises TypeError for another type or for what is no catalogue.
     """
     if isinstance(status, status_pb2.Status):
-        raw = status.SerializeToString(deterministic=True)
+        raw = status.SerializeToString()
     elif isinstance(status, bytes):
         raw = status
     else:

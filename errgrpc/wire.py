@@ -47,11 +47,11 @@ def to_status(parts: Parts) -> status_pb2.Status:
 
 def encode(parts: Parts, limit: int) -> tuple[bytes, list[str]]:
     """The serialized Status of an error whose trailers take at most `limit` bytes, and the names of what was shed for that."""
-    raw = to_status(parts).SerializeToString(deterministic=True)
+    raw = to_status(parts).SerializeToString()
     if _trailer_bytes(parts, len(raw)) <= limit:
         return raw, []
     shed = fit(parts, limit, trailer_bytes)
-    return to_status(parts).SerializeToString(deterministic=True), shed
+    return to_status(parts).SerializeToString(), shed
 
 
 def trailer_bytes(parts: Parts) -> int:

@@ -19,6 +19,9 @@ ROOT = Path(__file__).parent.parent
 # The same examples in each run, and none too slow: a slow machine proves nothing.
 hypothesis.settings.register_profile("errgrpc", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("errgrpc")
+# For mutation tests: that something fails is enough, the least example of it would take minutes to find.
+unshrunk = [phase for phase in hypothesis.Phase if phase not in {hypothesis.Phase.shrink, hypothesis.Phase.explain}]
+hypothesis.settings.register_profile("mutants", hypothesis.settings.get_profile("errgrpc"), phases=unshrunk)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import traceback
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -147,6 +148,26 @@ def test_the_record_has_the_traceback(records: list[logging.LogRecord]) -> None:
     except LookupError as error:
         ask(error)
     assert "raise LookupError(SECRET)" in logging.Formatter().format(records[0])
+
+
+def test_an_instance_raised_again_and_again_keeps_the_last_traceback(records: list[logging.LogRecord]) -> None:
+    def handler(depth: int) -> None:
+        if depth:
+            handler(depth - 1)
+        raise shared
+
+    def guard(depth: int) -> int:
+        try:
+            handler(depth)
+        except BaseException as error:  # noqa: BLE001
+            ask(error)
+        return len(list(traceback.walk_tb(shared.__traceback__)))
+
+    shared: BaseException = LookupError()
+    assert [guard(2), guard(0), guard(0), guard(3), guard(1)] == [4, 2, 2, 5, 3]
+    assert len(records) == 5
+    shared = ServiceError(ResCode.CONFLICT)
+    assert [guard(2), guard(0)] == [0, 0]
 
 
 def test_the_fallback_is_the_catalogue_s() -> None:
@@ -477,7 +498,10 @@ def test_the_method_is_no_format_string_and_escaped(records: list[logging.LogRec
 def test_a_record_says_where_it_comes_from(records: list[logging.LogRecord]) -> None:
     """Left out where the rooms are mutated: there they call each other through others."""
     ask(LookupError(), trailers=[None])
-    assert [(Path(record.pathname).name, record.funcName) for record in records] == [("answering.py", "_record"), ("answering.py", "sendable")]
+    assert [(Path(record.pathname).name, record.funcName) for record in records] == [
+        ("answering.py", "_record"),
+        ("answering.py", "sendable"),
+    ]
 
 
 def test_what_was_shed_is_logged_once(records: list[logging.LogRecord]) -> None:
@@ -524,7 +548,11 @@ def wrong_on_error() -> Any:
         ({"on_error": wrong_on_error()}, TypeError, "which cannot be async"),
         ({"translate": {5: ResCode.CONFLICT}}, TypeError, "translate has the key 5: give exception classes"),
         ({"translate": {int: ResCode.CONFLICT}}, TypeError, "translate has the key <class 'int'>"),
-        ({"translate": {LookupError: 5}}, TypeError, r"translate\[LookupError\] is 5: give an error code or a function"),
+        (
+            {"translate": {LookupError: 5}},
+            TypeError,
+            r"translate\[LookupError\] is 5: give an error code or a function, not async, from the exception to a ServiceError$",
+        ),
         ({"translate": {LookupError: wrong_on_error()}}, TypeError, "not async"),
         ({"translate": {LookupError: ResCode.SUCCESS}}, ValueError, r"ResCode\.SUCCESS is no error"),
         ({"max_trailer_bytes": 1_023}, ValueError, "max_trailer_bytes is 1023, not an int of at least 1024"),
@@ -556,7 +584,7 @@ def test_encode() -> None:
     assert errgrpc.decode(errgrpc.encode(error), ResCode).locale == "zh-CN"
     wrong: Any
     for wrong in (LookupError(), upstream(), None):
-        with pytest.raises(TypeError, match=r"is no errgrpc\.ServiceError"):
+        with pytest.raises(TypeError, match=rf"^{re.escape(repr(wrong))} is no errgrpc\.ServiceError$"):
             errgrpc.encode(wrong)
 
 

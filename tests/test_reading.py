@@ -1,5 +1,6 @@
 """Code, text and trailers -> RemoteError: always one, with the RPC's own status and what could be read."""
 
+import re
 import types
 from typing import Any
 
@@ -135,6 +136,7 @@ class Stream(grpc.RpcError):
 
     def __init__(self, **state: Any) -> None:
         self._state = types.SimpleNamespace(**state)
+        self.asked = 0
 
     def __next__(self) -> Any: ...
 
@@ -142,6 +144,7 @@ class Stream(grpc.RpcError):
         return StatusCode.NOT_FOUND
 
     def initial_metadata(self) -> Any:
+        self.asked += 1
         return (("x", "late"),)
 
     def debug_error_string(self) -> Any:
@@ -153,14 +156,19 @@ def test_a_stream_is_asked_only_for_what_has_arrived() -> None:
     assert (early.initial_metadata(), early.debug_error_string()) == ((("x", "1"),), "debug")
     late = from_error(Stream(initial_metadata=None), ResCode)
     assert (late.initial_metadata(), late.debug_error_string()) == ((("x", "late"),), None)
-    late = from_error(from_error(Stream(initial_metadata=None)), ResCode, ShopCode)
-    assert (late.error_code, late.initial_metadata()) == (ResCode.NOT_FOUND, (("x", "late"),))
+    stream = Stream(initial_metadata=None)
+    again = from_error(from_error(stream), ResCode, ShopCode)
+    assert stream.asked == 0
+    assert (again.error_code, again.initial_metadata()) == (ResCode.NOT_FOUND, (("x", "late"),))
+    assert stream.asked == 1
+    del stream._state
+    assert from_error(stream).debug_error_string() is None
 
 
 def test_what_is_no_rpc_error_is_refused() -> None:
     wrong: Any
     for wrong in (ServiceError(ResCode.CONFLICT), LookupError(), None, StatusCode.NOT_FOUND):
-        with pytest.raises(TypeError, match=r"is no grpc\.RpcError"):
+        with pytest.raises(TypeError, match=rf"^{re.escape(repr(wrong))} is no grpc\.RpcError$"):
             from_error(wrong, ResCode)
     with pytest.raises(TypeError, match="is no catalogue"):
         from_error(failed(), 5)  # type: ignore[arg-type]
@@ -180,6 +188,8 @@ def test_a_typed_error_stays_itself_unless_only_we_know_its_code() -> None:
         foreign.details(),
         dict([*foreign.trailing_metadata()]),
     )
+    assert Reading((ShopCode,)).read(foreign, "en").locale == "en"
+    assert Reading((ResCode,)).read(from_error(failed()), "en").locale == "en-US"
     newer = from_error(failed(status(rpc.ErrorInfo(reason="NEWER", domain=ShopCode.domain))), ResCode)
     assert type(from_error(newer, ShopCode)) is remote(ShopCode)
 
@@ -198,6 +208,7 @@ def test_a_typed_error_stays_itself_unless_only_we_know_its_code() -> None:
         ("zh-CN", [("x", "y"), ("accept-language", "en")], "en", ()),
         ("zh-CN", [("Accept-Language", "en")], "en", ()),
         ("zh-CN", [("accept-language", b"en\xff")], "en\ufffd", ()),
+        ("zh-CN", [("accept-language", b"\xc3\xa9")], "\ufffd\ufffd", ()),
         ("zh-CN", [(b"accept-language", "en")], "en", ()),
         ("zh-CN", [(5, "en")], "zh-CN", (("accept-language", "zh-CN"),)),
         ("zh-CN", [("accept-language", 5)], "", ()),
@@ -257,7 +268,7 @@ def test_decode() -> None:
     "wrong", [None, 5, "text", bytearray(b""), INFO, ServiceError(ResCode.CONFLICT)], ids=lambda wrong: type(wrong).__name__
 )
 def test_what_decode_refuses(wrong: Any) -> None:
-    with pytest.raises(TypeError, match=r"is neither a google\.rpc\.Status nor bytes"):
+    with pytest.raises(TypeError, match=rf"^{re.escape(repr(wrong))} is neither a google\.rpc\.Status nor bytes$"):
         decode(wrong)
     with pytest.raises(TypeError, match="is no catalogue"):
         decode(b"", wrong)
