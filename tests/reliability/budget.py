@@ -17,7 +17,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -498,7 +498,7 @@ def main() -> int:
         console.print(text, style="red", markup=False)
     path = arguments.json or (PAGE if arguments.errors >= 10_000 else None)
     if path is not None:
-        figures = asdict(result) | {"limit": LIMIT, "versions": versions()}
+        figures = {**vars(result), "limit": LIMIT, "versions": versions()}
         path.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
     assert threading.active_count() < 10
     return 1 if result.failures else 0

@@ -9,6 +9,7 @@
 
 import asyncio
 import inspect
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -45,19 +46,26 @@ class Peer:
     interceptors: Callable[[str], Sequence[Any]] = lambda _: ()
     """Of the server, by style."""
     servicer: Callable[[str], Any] = lambda style: harness.SERVICERS[style]()
+    seen: Callable[[Any], BaseException] = lambda error: error
+    """The exception that the caller of a failed call sees."""
     typed: bool = False
     """Whether calls are made through errgrpc's client interceptors."""
 
     @contextmanager
     def serve(self, style: str) -> Iterator[str]:
         """A server of a style; gives its address."""
-        interceptors, servicer = self.interceptors(style), self.servicer(style)
-        run = harness.sync_server if style == "sync" else _aio_server
-        with run(interceptors, servicer) as target:
+        with serve(style, self.interceptors(style), self.servicer(style)) as target:
             yield target
 
     def call(self, stack: str, target: str, kind: str, request: bytes, **options: Any) -> harness.Outcome:
         return harness.call(stack, target, kind, request, interceptors=None if self.typed else (), **options)
+
+
+@contextmanager
+def serve(style: str, interceptors: Sequence[Any], servicer: Any) -> Iterator[str]:
+    """A server of a style with these interceptors; gives its address."""
+    with harness.sync_server(interceptors, servicer) if style == "sync" else _aio_server(interceptors, servicer) as target:
+        yield target
 
 
 @contextmanager
@@ -85,23 +93,28 @@ def _aio_server(interceptors: Sequence[Any], servicer: Any) -> Iterator[str]:
 
     async def stop(server: Any) -> None:
         await server.stop(None)
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        if tasks:
-            await asyncio.wait(tasks, timeout=2)
-        done.set()
-        loop.stop()
+        if tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(tasks, timeout=1)
+        if tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in tasks:  # threads of the pool wait for some of them
+                task.cancel()
+            await asyncio.wait(tasks, timeout=1)
 
     thread = threading.Thread(target=run)
+    thread.start()
     with ThreadPoolExecutor(max_workers=16) as pool:
-        thread.start()
         server, port = asyncio.run_coroutine_threadsafe(start(), loop).result(harness.DEADLINE)
         try:
             yield f"127.0.0.1:{port}"
         finally:
-            asyncio.run_coroutine_threadsafe(stop(server), loop)
-            thread.join(harness.DEADLINE)
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.close()
+            # A response that does not serialize blocks the thread of a sync streaming handler for ever: drop those that wait for one.
+            pool.shutdown(wait=False, cancel_futures=True)
+            asyncio.run_coroutine_threadsafe(stop(server), loop).result(harness.DEADLINE)
+    done.set()
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(harness.DEADLINE)
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
 
 
 # Bare grpcio.
@@ -234,9 +247,13 @@ def _from_call(error: Any) -> str | None:
 
 
 def _from_grpc_error(error: Any) -> str | None:
-    typed: GoogleAPICallError = from_grpc_error(error)  # type: ignore[no-untyped-call]
-    reason: str | None = typed.reason
+    reason: str | None = _google_error(error).reason
     return reason
+
+
+def _google_error(error: Any) -> GoogleAPICallError:
+    typed: GoogleAPICallError = from_grpc_error(error)  # type: ignore[no-untyped-call]
+    return typed
 
 
 # errgrpc.
@@ -259,6 +276,26 @@ def _typed(error: Any) -> str | None:
 BARE = Peer("grpcio", _abort, _says_nothing)
 GRPC_INTERCEPTOR = Peer("grpc-interceptor", _raise_grpc_exception, _says_nothing, interceptors=_its_interceptors)
 BY_HAND = Peer("grpcio-status by hand", _raise_team_error, _from_call, servicer=_ByHand)
-GOOGLE_API_CORE = Peer("google-api-core", _raise_team_error, _from_grpc_error, servicer=_ByHand)
+GOOGLE_API_CORE = Peer("google-api-core", _raise_team_error, _from_grpc_error, servicer=_ByHand, seen=_google_error)
 ERRGRPC = Peer("errgrpc", _raise_service_error, _typed, interceptors=_our_interceptors, typed=True)
 PEERS = (BARE, GRPC_INTERCEPTOR, BY_HAND, GOOGLE_API_CORE, ERRGRPC)
+
+
+async def _serve_in_the_main_thread(peer: Peer, error: type[BaseException]) -> None:
+    """An asyncio server as a program of its own, whose handlers raise; it says where it is and what to ask for."""
+
+    def act(_: Any) -> None:
+        raise error(3)
+
+    server = grpc.aio.server(interceptors=peer.interceptors("aio"))
+    server.add_generic_rpc_handlers((harness.handlers(peer.servicer("aio")),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    with harness.action(act) as request:
+        await server.start()
+        print(f"127.0.0.1:{port}", request.decode(), flush=True)
+        await asyncio.sleep(30)
+
+
+if __name__ == "__main__":
+    chosen = next(peer for peer in PEERS if peer.name == sys.argv[1])
+    asyncio.run(_serve_in_the_main_thread(chosen, {"KeyboardInterrupt": KeyboardInterrupt, "SystemExit": SystemExit}[sys.argv[2]]))

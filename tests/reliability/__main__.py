@@ -1,0 +1,55 @@
+"""`python -m tests.reliability`: every figure of the reliability documents, one command after the other.
+
+python -m tests.reliability              # all, as documented: about an hour
+python -m tests.reliability --quick      # a hundredth of the inputs, to see that all of it runs
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+# Module, its option for how many, how many.
+COMMANDS: tuple[tuple[str, str | None, int], ...] = (
+    ("budget", "--errors", 10_000),
+    ("comparison", None, 0),
+    ("fuzz.run", "--inputs", 1_000_000),
+    ("soak", "--calls", 1_000_000),
+)
+
+
+def command(module: str, option: str | None, count: int, *, quick: bool) -> list[str] | None:
+    """What to run; None when that has no quick form."""
+    line = [sys.executable, "-m", f"tests.reliability.{module}"]
+    if option is not None:
+        line += [option, str(count // 100 if quick else count)]
+    elif quick:
+        return None
+    return line
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a hundredth of the inputs; figures in docs/ stay as they are")
+    arguments = parser.parse_args()
+    failed: list[str] = []
+    for number, (module, option, count) in enumerate(COMMANDS, 1):
+        line = command(module, option, count, quick=arguments.quick)
+        if line is None:
+            continue
+        print(f"[{number}/{len(COMMANDS)}] {' '.join(line[1:])}", flush=True)
+        start = time.monotonic()
+        done = subprocess.run(line, cwd=ROOT, check=False)  # noqa: S603
+        print(
+            f"[{number}/{len(COMMANDS)}] {'ok' if done.returncode == 0 else 'FAILED'} after {time.monotonic() - start:.0f} s\n", flush=True
+        )
+        if done.returncode != 0:
+            failed.append(module)
+    print(f"failed: {', '.join(failed)}" if failed else "all promises kept")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
