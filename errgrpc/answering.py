@@ -157,6 +157,8 @@ class Answering:
             try:
                 self._on_error(error, method=rpc.method, code=self._fallback, request_id=request_id)
             except BaseException as failure:  # noqa: BLE001  whatever it raises: the client still waits for its answer
+                if failure.__context__ is None and failure is not error:
+                    failure.__context__ = error  # else nobody would ever hear of it
                 _log(logging.ERROR, "on_error failed for %r, request id %s", rpc.method, request_id, error=failure)
             return
         extra = {"grpc_method": rpc.method, "error_code": self._fallback.reason, "request_id": request_id}

@@ -16,7 +16,13 @@ def test_random_inputs(name: str) -> None:
     check, inputs = strategies.STRATEGIES[name]
     measured = meter.Meter(check)
 
-    @settings(derandomize=True, deadline=None, database=None, max_examples=300, suppress_health_check=list(HealthCheck))
+    @settings(
+        derandomize=True,
+        deadline=None,
+        database=None,
+        max_examples=300,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+    )
     @given(inputs)
     def one(given: tuple[Any, ...]) -> None:
         measured(*given)

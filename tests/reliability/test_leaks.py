@@ -160,6 +160,22 @@ def test_what_replaces_the_log_record_is_told_all(style: str, caplog: pytest.Log
     check_records(caplog.records, most=0)
 
 
+def test_an_error_whose_replacement_record_fails_is_not_lost(style: str, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    def on_error(error: BaseException, **_: object) -> None:
+        raise OSError("the collector is down")
+
+    act = canary.UNFORESEEN["text"]
+    with guarded(style, on_error=on_error) as target, h2client.Client(target) as client, harness.action(act) as request:
+        assert leaked(client.call(f"/test.Service/{kind}", request)) == []
+    (record,) = telling(caplog.records)
+    text = logging.Formatter("%(message)s").format(record)
+    assert f"ValueError: {SECRET}" in text
+    assert "OSError: the collector is down" in text
+    check_records(caplog.records, most=1)
+
+
 # A, which is called by B, which is called by C. C is a client on the h2 library; A may say what it likes.
 
 OTHER = "other-domain.example.com"
