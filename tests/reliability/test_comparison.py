@@ -23,6 +23,7 @@ def ours() -> Iterator[Bench]:
 @pytest.mark.parametrize("row", [row for row in ROWS if row.id != CALLS_THAT_END_THE_PROCESS], ids=lambda row: row.id)
 def test_errgrpc_keeps_the_promise(row: Row, ours: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison, "GONE", 0.1)
+    monkeypatch.setattr(comparison, "OVERSIZED", 64)
     found = comparison.total(row.measure(ours))
     assert set(found) == {_best(row)}, comparison.cell(found)
 
@@ -53,9 +54,13 @@ STEADY = [
 @pytest.mark.parametrize("peer", peers.PEERS, ids=lambda peer: peer.name)
 def test_others_do_what_the_page_says(peer: peers.Peer) -> None:
     figures, _ = comparison.load()
+    if figures["versions"] != comparison.versions():
+        pytest.skip(f"measured with {figures['versions']}")
     written = {row["id"]: row["results"][peer.name] for row in figures["rows"]}
-    with comparison.quiet(), Bench(peer, deadline=0.5, styles=("sync",)) as bench:
+    with comparison.quiet(), Bench(peer, deadline=20, styles=("sync",)) as bench:
         for name in STEADY:
+            hangs = "hung" in written[name]["sync" if "sync" in written[name] else "any"]
+            bench.deadline = 0.5 if hangs else 20
             for style, found in BY_ID[name].measure(bench).items():
                 assert found == written[name][style], f"{name}: run `python -m tests.reliability.comparison`"
 
