@@ -91,7 +91,7 @@ class Aborted(Exception):  # noqa: N818  a signal rather than an error
 
 
 class SyncContext(_Context):
-    """The context of a sync handler on an asyncio server: what it aborts with is set when it has ended."""
+    """The context of a sync handler on an asyncio server: what it aborts with is delivered when it has ended."""
 
     def __init__(self, context: Any) -> None:
         super().__init__(context)
@@ -145,3 +145,13 @@ class SyncContext(_Context):
         """The handler has ended without an error: an abort that it swallowed still stands, as with sync grpc."""
         if self._aborted is not None:
             self.apply(self._aborted)
+
+    def send(self, answer: Answer | None = None) -> None:
+        """The same two for a handler of one response, which never runs on the loop's thread: it can abort, and has to.
+
+        A status that is set goes out behind headers and a message; grpc's clients retry only what is a status alone.
+        """
+        answer = self._aborted or answer
+        if answer is not None:
+            self.apply(answer)  # else the abort would send what the handler had set in place of what is empty here
+            self._context.abort(answer.status, answer.message, answer.trailers)

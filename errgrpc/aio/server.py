@@ -126,10 +126,10 @@ def _guarded_sync(answering: Answering, method: str, behavior: Behavior) -> Beha
         except BaseException as error:  # noqa: BLE001  StopIteration too: grpc sends no status for it
             failure = error
         else:
-            guard.finish()
+            guard.send()
             return response
         try:
-            _set(answering, method, guard, failure)
+            guard.send(_answer(answering, method, guard, failure))
         finally:
             del failure
         return None
