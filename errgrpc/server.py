@@ -84,7 +84,11 @@ def _guard(answering: Answering, method: str, handler: Any, behavior: Behavior) 
         try:
             return behavior(request, context, *callback)
         except BaseException as error:  # noqa: BLE001  see Responses
-            _abort(answering, method, context, error)
+            failure = error
+        try:
+            _abort(answering, method, context, failure)  # outside of `except`, see aio/server.py
+        finally:
+            del failure  # it refers to this frame through its traceback
 
     # That mark is an attribute of the behavior, as is `experimental_thread_pool`.
     return functools.update_wrapper(guarded, behavior)
@@ -117,7 +121,7 @@ class Responses:
         try:
             responses = self._responses
             if responses is None:
-                responses = self._responses = self._behavior(*self._arguments)
+                responses = self._responses = self._begun()
             return next(responses)
         except StopIteration:
             self._finish()
@@ -130,20 +134,27 @@ class Responses:
             del failure  # it refers to this frame through its traceback
         raise StopIteration
 
+    def _begun(self) -> Any:
+        try:
+            return self._behavior(*self._arguments)
+        except StopIteration as error:  # raised by what is no generator: not the end of its responses (PEP 479)
+            raise RuntimeError("the handler raised StopIteration") from error
+
 
 def _abort(answering: Answering, method: str, context: grpc.ServicerContext, error: BaseException) -> NoReturn:
-    code, details = told(context, "code"), told(context, "details") or b""
-    # All that `context.abort` leaves behind; the code may be None, as grpc's own takes any.
-    aborted = type(error) is Exception and not error.args and (code is not None or bool(details))
+    code, details = told(context, "code", _UNTOLD), told(context, "details") or b""
     if type(error) is grpc.RpcError and told(context, "is_active") is False:
         raise error  # the requests ended because the client has gone; grpc knows its own exception and says nothing
+    bare = type(error) is Exception and not error.args  # all that `context.abort` leaves behind
+    if bare and code is _UNTOLD:
+        raise error  # grpc knows whether it was an abort, and of what; there is no text to hide
     rpc = Rpc(
         method,
-        context.invocation_metadata() or (),
+        told(context, "invocation_metadata") or (),
         told(context, "trailing_metadata") or (),
         status_of(code),
         details.decode(errors="replace") if isinstance(details, bytes) else str(details),
-        aborted,
+        aborted=bare and (code is not None or bool(details)),  # an abort takes any code, None too
     )
     answer = answering.answer(error, rpc)
     context.set_trailing_metadata(answer.trailers)
@@ -155,9 +166,12 @@ def _fail_service(answering: Answering, method: str, error: BaseException, _: An
     _abort(answering, method, context, error)
 
 
-def told(context: Any, name: str) -> Any:
-    """What a context says of the RPC; None where the wrapper of another interceptor does not pass the question on."""
+_UNTOLD = object()
+
+
+def told(context: Any, name: str, unknown: Any = None) -> Any:
+    """What a context says of the RPC; `unknown` where the wrapper of another interceptor does not pass the question on."""
     try:
         return getattr(context, name)()
     except (AttributeError, NotImplementedError, RuntimeError):
-        return None
+        return unknown
