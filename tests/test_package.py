@@ -17,6 +17,14 @@ def test_nothing_else_is_installed(fresh: Any) -> None:
     assert {"errgrpc", "grpcio", "protobuf", "googleapis-common-protos"} <= names <= allowed
 
 
+def test_what_other_teams_need_is_in_the_wheel(fresh: Any) -> None:
+    listed = fresh.run("python", "-c", "import importlib.metadata as m; print(*m.files('errgrpc'), sep='\\n')").splitlines()
+    stems = ("annotations", "res_code", "component_code")
+    needed = {f"errgrpc/v1/{stem}{end}" for stem in stems for end in (".proto", "_pb2.py", "_pb2.pyi")}
+    assert {"errgrpc/py.typed", "errgrpc/v1/res_code_errgrpc.py", "errgrpc/v1/component_code_errgrpc.py"} | needed <= set(listed)
+    assert not [name for name in listed if name.startswith(("tests/", "examples/"))]
+
+
 @pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
 def test_the_first_example_runs_as_pasted(fresh: Any, tmp_path: Path, readme: str) -> None:
     found = FIRST_EXAMPLE.search((ROOT / readme).read_text())
@@ -46,7 +54,10 @@ enum SecondTeamCode {{
 SERVE_AND_CATCH = """
 from concurrent import futures
 import errgrpc, grpc
+from second.team.v1 import codes_pb2
 from second.team.v1.codes_errgrpc import SecondTeamCode
+
+assert set(codes_pb2.SecondTeamCode.values()) == {0, *map(int, SecondTeamCode)}
 
 def fail(request, context):
     raise errgrpc.ServiceError(SecondTeamCode(int(request)), number=int(request))
@@ -80,7 +91,12 @@ def test_a_second_team_generates_serves_and_catches_200_codes(fresh_with_protoc:
 
 
 def test_the_plugin_refuses_in_the_words_of_the_other_team(fresh_with_protoc: Any, tmp_path: Path) -> None:
-    (tmp_path / "codes.proto").write_text(_second_team(3).replace('domain: "second.example.com"', "").replace("= 3 [", "= 2 ["))
+    wrong = (
+        _second_team(3).replace('domain: "second.example.com" ', "").replace('grpc_status: ABORTED, http_status: 409, message: "No 2"', "")
+    )
+    (tmp_path / "codes.proto").write_text(wrong)
     site = fresh_with_protoc.run("python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
     arguments = ("python", "-m", "grpc_tools.protoc", "-I.", f"-I{site}", "--errgrpc_out=.", "codes.proto")
-    assert "codes.proto" in (said := fresh_with_protoc.run(*arguments, cwd=tmp_path, check=False)), said
+    said = fresh_with_protoc.run(*arguments, cwd=tmp_path, check=False)
+    assert "codes.proto:4: SecondTeamCode: has no domain; give" in said
+    assert "codes.proto:10: SECOND_TEAM_CODE_CODE_2: has no grpc_status; give one of" in said
