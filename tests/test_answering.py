@@ -621,7 +621,7 @@ def test_what_grpc_can_send_is_sent() -> None:
     assert list(answering.sendable(None)) == list(answering.sendable(())) == []
 
 
-@pytest.mark.parametrize("entry", BAD, ids=repr)
+@pytest.mark.parametrize("entry", BAD, ids=range(len(BAD)))
 def test_what_it_cannot_is_left_out(entry: Any, records: list[logging.LogRecord]) -> None:
     assert list(answering.sendable([GOOD[1], entry, GOOD[4]])) == [GOOD[1], GOOD[4]]
     (record,) = records
