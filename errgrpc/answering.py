@@ -165,14 +165,14 @@ class Answering:
         _log(logging.ERROR, "%r answers %s, request id %s", rpc.method, self._fallback, request_id, error=error, extra=extra)
 
 
-def encode(error: ServiceError, /, accept_language: str | None = None) -> status_pb2.Status:
+def encode(service_error: ServiceError, accept_language: str | None = None) -> status_pb2.Status:
     """The google.rpc.Status of an error, whole, with the hint in a language of this `accept-language` value.
 
     For who has no interceptor: put its bytes into `grpc-status-details-bin`. Raises TypeError for what is no ServiceError.
     """
-    if not isinstance(error, ServiceError):
-        raise TypeError(f"{shown(error)} is no errgrpc.ServiceError")
-    return wire.to_status(error._parts(accept_language))
+    if not isinstance(service_error, ServiceError):
+        raise TypeError(f"{shown(service_error)} is no errgrpc.ServiceError")
+    return wire.to_status(service_error._parts(accept_language))
 
 
 def _check_translation(kind: object, target: object) -> None:

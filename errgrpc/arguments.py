@@ -89,7 +89,7 @@ def _read(name: str, given: object, listed: Callable[[Any], Iterable[Any]], repo
 def hints(given: object, code: ErrorCode, report: Report) -> dict[str, str] | None:
     """The texts for the end user by locale; None for those of the code."""
     if isinstance(given, str):
-        return {code.default_locale or _UNDETERMINED: clean(given)}
+        given = {code.default_locale or _UNDETERMINED: given}
     if not isinstance(given, Mapping):
         if given is not None:
             report(f"hint is a {type(given).__name__}, neither a str nor a mapping of locale to text: the hints of {code} are used")
@@ -101,6 +101,8 @@ def hints(given: object, code: ErrorCode, report: Report) -> dict[str, str] | No
             report(f"the hint for {shown(locale, 80)} is left out: that is no BCP 47 language tag such as 'zh-CN'")
         elif not isinstance(text, str):
             report(f"the hint for {shown(locale, 80)} is left out: it is a {type(text).__name__}, not a str")
+        elif not text:
+            report(f"the hint for {shown(locale, 80)} is left out: it is empty")
         elif locale.lower() in texts:
             report(f"the hint for {shown(locale, 80)} is left out: there is one for {texts[locale.lower()][0]!r}")
         else:

@@ -12,7 +12,7 @@ from errgrpc.codes import ErrorCode
 from errgrpc.errors import RemoteError
 from errgrpc.reading import Reading
 
-__all__ = ["ClientInterceptor", "TypedCall", "with_languages"]
+__all__ = ["ClientInterceptor", "TypedCall", "with_accept_language"]
 
 
 class ClientInterceptor(
@@ -34,7 +34,7 @@ class ClientInterceptor(
         self._reading = Reading(catalogues, locale)
 
     def _intercept(self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request: Any) -> Any:
-        details, languages = with_languages(client_call_details, self._reading)
+        details, accept_language = with_accept_language(client_call_details, self._reading)
         try:
             call = continuation(details, request)
         except grpc.RpcError as raised:  # grpc raises at once when a request cannot be serialized
@@ -42,9 +42,9 @@ class ClientInterceptor(
         else:
             # grpc hands on what an interceptor inside ours has raised as if it were the call.
             if not isinstance(call, grpc.RpcError) or isinstance(call, grpc.Future):
-                return TypedCall(call, self._reading, languages)
+                return TypedCall(call, self._reading, accept_language)
             error = call
-        raise self._reading.read(error, languages)
+        raise self._reading.read(error, accept_language)
 
     intercept_unary_unary: Any = _intercept
     intercept_unary_stream: Any = _intercept
@@ -52,12 +52,12 @@ class ClientInterceptor(
     intercept_stream_stream: Any = _intercept
 
 
-def with_languages(details: Any, reading: Reading) -> tuple[Any, str | None]:
+def with_accept_language(details: Any, reading: Reading) -> tuple[Any, str | None]:
     """The details of a call with an `accept-language` in their metadata, and what that asks for."""
     given = metadata = details.metadata
     if isinstance(given, Iterator):  # grpc takes one, and it can be read only once
         metadata = tuple(given)
-    languages, added = reading.languages(metadata)
+    accept_language, added = reading.accept_language(metadata)
     if added:  # in a collection of the caller's type, which is what the next interceptor expects
         entries = (*(metadata or ()), *added)
         if isinstance(metadata, grpc.aio.Metadata):
@@ -65,9 +65,9 @@ def with_languages(details: Any, reading: Reading) -> tuple[Any, str | None]:
         else:
             metadata = list(entries) if isinstance(metadata, list) else entries
     if metadata is given:
-        return details, languages
+        return details, accept_language
     # grpc's own details are named tuples, as are most people's.
-    return details._replace(metadata=metadata) if hasattr(details, "_replace") else _CallDetails(details, metadata), languages
+    return details._replace(metadata=metadata) if hasattr(details, "_replace") else _CallDetails(details, metadata), accept_language
 
 
 class _CallDetails(grpc.ClientCallDetails):
@@ -90,15 +90,15 @@ class TypedCall(grpc.Call, grpc.Future):  # type: ignore[type-arg]
     _error: RemoteError | None = None
     _traceback: TracebackType | None = None
 
-    def __init__(self, call: Any, reading: Reading, languages: str | None) -> None:
+    def __init__(self, call: Any, reading: Reading, accept_language: str | None) -> None:
         self._call = self._responses = call
         self._reading = reading
-        self._languages = languages
+        self._accept_language = accept_language
 
     def _typed(self, error: grpc.RpcError) -> RemoteError:
         """The typed error, one for the call as grpc's own is; atomic, for several threads may wait for one future."""
         if self._error is None:
-            typed = self._reading.read(error, self._languages)
+            typed = self._reading.read(error, self._accept_language)
             self._traceback = typed.__traceback__  # an interceptor inside ours may have raised it
             vars(self).setdefault("_error", typed)
         return self._error  # type: ignore[return-value]

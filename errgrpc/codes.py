@@ -17,6 +17,8 @@ __all__ = ["ErrorCode", "Spec", "Variant"]
 REASON = re.compile(r"[A-Z][A-Z0-9_]+[A-Z0-9]")
 MAX_REASON = 63
 DOMAIN = re.compile(r"[!-~]{1,255}")  # printable ASCII without spaces: it is compared byte for byte in every language
+# google.rpc.Code by number.
+STATUSES: Mapping[int, StatusCode] = MappingProxyType({status.value[0]: status for status in StatusCode})
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -245,5 +247,7 @@ def _hints(name: str, value: object) -> Mapping[str, str]:
             raise ValueError(f"{name} has the locale {locale!r}, not a BCP 47 language tag such as 'zh-CN'")
         if locale.lower() in seen:
             raise ValueError(f"{name} has the locale {locale!r} twice: give one text for each locale")
+        if not hints[locale]:
+            raise ValueError(f"{name} has no text for the locale {locale!r}: give the text, or leave the locale out")
         seen.add(locale.lower())
     return hints

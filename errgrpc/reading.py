@@ -25,7 +25,7 @@ class Reading:
             raise ValueError(f"locale is {locale!r}, no language tag such as 'zh-CN' and no accept-language such as 'zh-CN, en;q=0.5'")
         self._locale = locale
 
-    def languages(self, metadata: locales.Metadata | None) -> tuple[str | None, tuple[tuple[str, str], ...]]:
+    def accept_language(self, metadata: locales.Metadata | None) -> tuple[str | None, tuple[tuple[str, str], ...]]:
         """The languages that a call asks for, and what to add to its metadata so that the server hears of them."""
         for key, value in metadata or ():
             if _text(key).lower() == locales.ACCEPT_LANGUAGE:
@@ -43,11 +43,11 @@ class Reading:
         return self._read(error, accept_language)
 
     def _read(self, error: grpc.RpcError, accept_language: str | None) -> RemoteError:
-        code = _said(error, "code")
+        status = _said(error, "code")
         trailing = _said(error, "trailing_metadata")
         return _remote_error(
             self._registry,
-            code if isinstance(code, StatusCode) and code is not StatusCode.OK else StatusCode.UNKNOWN,
+            status if isinstance(status, StatusCode) and status is not StatusCode.OK else StatusCode.UNKNOWN,
             _said(error, "details"),
             wire.Received(value for key, value in trailing or () if key == wire.DETAILS_KEY),
             accept_language,
@@ -57,18 +57,18 @@ class Reading:
         )
 
 
-def from_error(error: grpc.RpcError, /, *catalogues: type[ErrorCode]) -> RemoteError:
+def from_error(exc: grpc.RpcError, *catalogues: type[ErrorCode]) -> RemoteError:
     """The typed error of a call that was made without our interceptor, read by these catalogues.
 
     Raises TypeError for what is no grpc.RpcError or no catalogue. A RemoteError is returned as it is, unless these
     catalogues know a code that it lacks.
     """
-    if not isinstance(error, grpc.RpcError):
-        raise TypeError(f"{shown(error)} is no grpc.RpcError")
-    return Reading(catalogues).read(error)
+    if not isinstance(exc, grpc.RpcError):
+        raise TypeError(f"{shown(exc)} is no grpc.RpcError")
+    return Reading(catalogues).read(exc)
 
 
-def decode(status: status_pb2.Status | bytes, /, *catalogues: type[ErrorCode]) -> RemoteError:
+def decode(status: status_pb2.Status | bytes, *catalogues: type[ErrorCode]) -> RemoteError:
     """The error in a google.rpc.Status, as a message or as the bytes of `grpc-status-details-bin`.
 
     Garbage is an UNKNOWN, as is a Status that says OK. Raises TypeError for another type or for what is no catalogue.

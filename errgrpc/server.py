@@ -148,13 +148,15 @@ def _abort(answering: Answering, method: str, context: grpc.ServicerContext, err
     bare = type(error) is Exception and not error.args  # all that `context.abort` leaves behind
     if bare and code is _UNTOLD:
         raise error  # grpc knows whether it was an abort, and of what; there is no text to hide
+    # Behind another interceptor's context, what an abort leaves behind is all that tells it; any code is taken, None too.
+    marked = getattr(getattr(context, "_state", None), "aborted", code is not None or bool(details))
     rpc = Rpc(
         method,
         told(context, "invocation_metadata") or (),
         told(context, "trailing_metadata") or (),
         status_of(code),
         details.decode(errors="replace") if isinstance(details, bytes) else str(details),
-        aborted=bare and (code is not None or bool(details)),  # an abort takes any code, None too
+        aborted=bare and marked,
     )
     answer = answering.answer(error, rpc)
     context.set_trailing_metadata(answer.trailers)

@@ -14,6 +14,7 @@ from google.rpc import status_pb2
 from grpc import StatusCode
 
 from errgrpc.budget import M, Parts, fit, pack, unpack
+from errgrpc.codes import STATUSES
 
 __all__ = ["DETAILS_KEY", "NUMBER_KEY", "Received", "encode", "status_code", "to_status", "trailer_bytes"]
 
@@ -21,7 +22,6 @@ DETAILS_KEY = "grpc-status-details-bin"
 NUMBER_KEY = "code"
 """The key of `ErrorInfo.metadata` that holds the code's number in decimal."""
 
-_BY_NUMBER = {status.value[0]: status for status in StatusCode}
 # What gRPC counts for each entry of metadata beside its name and value (RFC 9113 section 6.5.2).
 _ENTRY_BYTES = 32
 _CLEAR = frozenset(range(0x20, 0x7F)) - {ord("%")}
@@ -29,7 +29,7 @@ _CLEAR = frozenset(range(0x20, 0x7F)) - {ord("%")}
 
 def status_code(number: int) -> StatusCode:
     """The status of a number; UNKNOWN for one that gRPC does not define, as gRPC itself reads it."""
-    return _BY_NUMBER.get(number, StatusCode.UNKNOWN)
+    return STATUSES.get(number, StatusCode.UNKNOWN)
 
 
 def to_status(parts: Parts) -> status_pb2.Status:

@@ -177,7 +177,6 @@ def test_metadata_that_cannot_be_read() -> None:
     [
         (None, CODE, None),
         ("不行", CODE, {"zh-CN": "不行"}),
-        ("", CODE, {"zh-CN": ""}),
         ("No", Bare.BROKEN, {"und": "No"}),
         ("a\ud800", CODE, {"zh-CN": "a\ufffd"}),
         ({}, CODE, {}),
@@ -194,6 +193,8 @@ def test_hints(hint: object, code: ErrorCode, texts: dict[str, str] | None) -> N
         (5, None, ["hint is a int, neither a str nor a mapping of locale to text: the hints of ResCode.NOT_FOUND are used"]),
         ([], None, ["hint is a list, neither a str nor a mapping of locale to text: the hints of ResCode.NOT_FOUND are used"]),
         ({"zh_CN": "x", "en": "y"}, {"en": "y"}, ["the hint for 'zh_CN' is left out: that is no BCP 47 language tag such as 'zh-CN'"]),
+        ("", None, ["the hint for 'zh-CN' is left out: it is empty"]),
+        ({"de": "", "en": "y"}, {"en": "y"}, ["the hint for 'de' is left out: it is empty"]),
         ({5: "x", "en": "y"}, {"en": "y"}, ["the hint for 5 is left out: that is no BCP 47 language tag such as 'zh-CN'"]),
         ({"de": 5, "en": "y"}, {"en": "y"}, ["the hint for 'de' is left out: it is a int, not a str"]),
         ({"en-us": "x", "EN-US": "y"}, {"en-us": "x"}, ["the hint for 'EN-US' is left out: there is one for 'en-us'"]),

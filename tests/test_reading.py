@@ -216,7 +216,7 @@ def test_a_typed_error_stays_itself_unless_only_we_know_its_code() -> None:
     ],
 )
 def test_languages(locale: str | None, metadata: Any, languages: str | None, added: tuple[tuple[str, str], ...]) -> None:
-    assert Reading((ResCode,), locale).languages(metadata) == (languages, added)
+    assert Reading((ResCode,), locale).accept_language(metadata) == (languages, added)
 
 
 def test_the_table_s_hint_is_in_the_language_asked_for() -> None:

@@ -229,6 +229,14 @@ class TestOwnStatus:
         assert outcome.responses == given(kind, after)
         assert not caplog.records
 
+    def test_a_bare_exception_is_no_abort(self, target: str, kind: str) -> None:
+        def act(context: Any) -> None:
+            context.set_details("internal")
+            raise Exception
+
+        outcome = ask(target, kind, act)
+        assert (outcome.code, outcome.details) == (StatusCode.INTERNAL, "Internal Server Error")
+
     def test_abort_with_status(self, target: str, kind: str) -> None:
         status = status_pb2.Status(code=code_pb2.NOT_FOUND, message="No such thing")
         status.details.add().Pack(error_details_pb2.ErrorInfo(reason="THEIRS", domain="example.com"))

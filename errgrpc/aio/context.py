@@ -14,23 +14,22 @@ import grpc.aio
 from errgrpc.answering import Answer, sendable, status_of
 from errgrpc.arguments import clean
 from errgrpc.budget import Trailer
+from errgrpc.codes import STATUSES
 from errgrpc.server import told
 
 __all__ = ["Aborted", "AsyncContext", "SyncContext"]
 
-_BY_NUMBER = {status.value[0]: status for status in grpc.StatusCode}
-
 
 def _failure(code: object) -> grpc.StatusCode | None:
     """The failure that a code stands for, numbers included, as asyncio grpc takes them; None for OK and for what is none."""
-    return status_of(_BY_NUMBER.get(code) if isinstance(code, int) else code)
+    return status_of(STATUSES.get(code) if isinstance(code, int) else code)
 
 
 def _text(details: object) -> str:
     return clean(details) if isinstance(details, str) else ""
 
 
-def _aborted(code: object, details: object, trailing_metadata: Any, context: "AsyncContext | SyncContext") -> Answer:
+def _abort_answer(code: object, details: object, trailing_metadata: Any, context: "AsyncContext | SyncContext") -> Answer:
     """What an abort answers: UNKNOWN for what is no failure, as sync grpc does; what was set before in place of what is empty."""
     text = "" if code is grpc.StatusCode.OK else _text(details) or context.details()
     trailers = tuple(sendable(trailing_metadata)) or tuple(sendable(context.trailing_metadata()))
@@ -56,7 +55,7 @@ class AsyncContext(_Context):
     async def abort(self, code: Any, details: str = "", trailing_metadata: Iterable[Trailer] = ()) -> NoReturn:
         if self.sent is not None:
             raise grpc.aio.UsageError("Abort already called!")  # as grpc's own
-        await self.send(_aborted(code, details, trailing_metadata, self))
+        await self.send(_abort_answer(code, details, trailing_metadata, self))
 
     async def abort_with_status(self, status: grpc.Status) -> NoReturn:
         await self.abort(status.code, status.details, status.trailing_metadata or ())
@@ -98,11 +97,11 @@ class SyncContext(_Context):
         self._code: Any = None
         self._details = ""
         self._trailers: Iterable[Trailer] = ()
-        self._aborted: Answer | None = None
+        self._answer: Answer | None = None
 
     def abort(self, code: Any, details: str = "", trailing_metadata: Iterable[Trailer] = ()) -> NoReturn:
-        if self._aborted is None:  # the first stands, as with asyncio grpc's own
-            self._aborted = _aborted(code, details, trailing_metadata, self)
+        if self._answer is None:  # the first stands, as with asyncio grpc's own
+            self._answer = _abort_answer(code, details, trailing_metadata, self)
         raise Aborted
 
     def abort_with_status(self, status: grpc.Status) -> NoReturn:
@@ -135,23 +134,23 @@ class SyncContext(_Context):
 
     def apply(self, answer: Answer) -> None:
         """Sets the status that the RPC ends with: an abort would be lost, and on the loop's thread it would deadlock."""
-        if self._aborted is None:
-            self._aborted = answer
-        self._context.set_code(self._aborted.status)
-        self._context.set_details(self._aborted.message)
-        self._context.set_trailing_metadata(self._aborted.trailers)
+        if self._answer is None:
+            self._answer = answer
+        self._context.set_code(self._answer.status)
+        self._context.set_details(self._answer.message)
+        self._context.set_trailing_metadata(self._answer.trailers)
 
     def finish(self) -> None:
         """The handler has ended without an error: an abort that it swallowed still stands, as with sync grpc."""
-        if self._aborted is not None:
-            self.apply(self._aborted)
+        if self._answer is not None:
+            self.apply(self._answer)
 
     def send(self, answer: Answer | None = None) -> None:
         """The same two for a handler of one response, which never runs on the loop's thread: it can abort, and has to.
 
         A status that is set goes out behind headers and a message; grpc's clients retry only what is a status alone.
         """
-        answer = self._aborted or answer
+        answer = self._answer or answer
         if answer is not None:
             self.apply(answer)  # else the abort would send what the handler had set in place of what is empty here
             self._context.abort(answer.status, answer.message, answer.trailers)

@@ -14,14 +14,12 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorProto,
     SourceCodeInfo,
 )
-from grpc import StatusCode
 
+from errgrpc.codes import STATUSES
 from errgrpc.v1 import annotations_pb2
 
 __all__ = ["STATUSES", "Catalog", "Code", "Hint", "read", "utf8"]
 
-# google.rpc.Code by number; the enum is open, so a descriptor may hold others.
-STATUSES: Mapping[int, StatusCode] = {status.value[0]: status for status in StatusCode}
 _CATALOG: Any = annotations_pb2.catalog  # Any: protoc's stubs and types-protobuf disagree on what an extension is
 _CODE: Any = annotations_pb2.code
 _Path = tuple[int, ...]
