@@ -49,7 +49,7 @@ class ServerInterceptor(grpc.ServerInterceptor):
 
 
 class Guards:
-    """The guarded handler of each method, made once: 0.3 us of a call instead of 1.6."""
+    """The guarded handler of each method, made once and not for every call."""
 
     _MOST = 4_096  # methods; a generic handler may answer names that the client makes up
 

@@ -10,7 +10,7 @@ from errgrpc.client import with_accept_language
 from errgrpc.codes import ErrorCode
 from errgrpc.reading import Reading
 
-__all__ = ["client_interceptors"]
+__all__ = ["StreamStreamCall", "StreamUnaryCall", "UnaryStreamCall", "UnaryUnaryCall", "client_interceptors"]
 
 
 def client_interceptors(*catalogues: type[ErrorCode], locale: str | None = None) -> list[grpc.aio.ClientInterceptor]:
@@ -140,19 +140,19 @@ class _StreamRequest(_TypedCall):
 
 
 class UnaryUnaryCall(_UnaryResponse, grpc.aio.UnaryUnaryCall[Any, Any]):
-    pass
+    """A unary-unary call whose errors are typed."""
 
 
 class UnaryStreamCall(_StreamResponse, grpc.aio.UnaryStreamCall[Any, Any]):
-    pass
+    """A unary-stream call whose errors are typed."""
 
 
 class StreamUnaryCall(_StreamRequest, _UnaryResponse, grpc.aio.StreamUnaryCall[Any, Any]):
-    pass
+    """A stream-unary call whose errors are typed."""
 
 
 class StreamStreamCall(_StreamRequest, _StreamResponse, grpc.aio.StreamStreamCall[Any, Any]):
-    pass
+    """A stream-stream call whose errors are typed."""
 
 
 class _UnaryUnary(_Interceptor, grpc.aio.UnaryUnaryClientInterceptor):
