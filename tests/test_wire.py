@@ -134,7 +134,7 @@ def test_reads_what_was_written() -> None:
         [b"\x1a\xff\xff\xff\xff\x7f"],
         [status(INFO) * 0],
     ],
-    ids=repr,
+    ids=range(10),
 )
 def test_garbage_is_nothing(values: list[object]) -> None:
     received = Received(values)
