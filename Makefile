@@ -24,7 +24,7 @@ check: $(VENV)/check.stamp $(CODEGEN)/stamp  ## all that is not a test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy errgrpc examples
-	$(BIN)/mypy tests
+	$(BIN)/mypy --config-file tests/mypy.ini tests
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 	$(MAKE) --no-print-directory generate OUT=build/generated

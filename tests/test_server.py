@@ -391,16 +391,16 @@ class Hostile(Exception):
 
     __repr__ = __str__
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride, reportIncompatibleVariableOverride]
         raise ValueError(SECRET)
 
     @property
-    def exceptions(self) -> Any:
+    def exceptions(self) -> Any:  # type: ignore[override]
         raise ValueError(SECRET)
 
     @property
-    def __notes__(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def __notes__(self) -> Any:  # type: ignore[override] # pyright: ignore[reportIncompatibleVariableOverride]
         raise ValueError(SECRET)
 
 
@@ -425,7 +425,7 @@ def nested(depth: int) -> BaseException:
     return error
 
 
-MISBEHAVIOURS = {
+MISBEHAVIOURS: dict[str, Any] = {
     "ValueError": lambda: ValueError(SECRET),
     "bare": Exception,
     "KeyboardInterrupt": lambda: KeyboardInterrupt(SECRET),
@@ -685,7 +685,7 @@ class TestOutsideTheHandler:
 
     def test_unknown_method(self, target: str) -> None:
         with grpc.insecure_channel(target) as channel, pytest.raises(grpc.RpcError) as caught:
-            channel.unary_unary("/test.Service/none")(b"", timeout=harness.DEADLINE)
+            channel.unary_unary("/test.Service/none")(b"", timeout=harness.DEADLINE)  # type: ignore[arg-type]
         assert caught.value.code() is StatusCode.UNIMPLEMENTED  # type: ignore[attr-defined]
         assert caught.value.details() == "Method not found!"  # type: ignore[attr-defined]
 

@@ -180,6 +180,7 @@ def leaky(error: Exception) -> Exception:
     return error
 
 
+TRAILERS = grpc.aio.Metadata(("x-secret", SECRET))
 LEAKS: dict[str, Callable[[], BaseException]] = {
     "text, args and notes": Leaky,
     "causes": lambda: leaky(ValueError()),
@@ -192,7 +193,6 @@ LEAKS: dict[str, Callable[[], BaseException]] = {
     "received, another catalogue": lambda: received_error(next(iter(ComponentCode))),
     "received by asyncio": lambda: grpc.aio.AioRpcError(StatusCode.NOT_FOUND, TRAILERS, TRAILERS, SECRET, SECRET),
 }
-TRAILERS = grpc.aio.Metadata(("x-secret", SECRET))
 
 
 class TestLeaks:

@@ -112,7 +112,7 @@ class TestOnTheWire:
 
         with harness.action(act, 1) as request:
             async with grpc.aio.insecure_channel(targets["sync_on_aio"]) as channel:
-                method = channel.unary_stream("/test.Service/unary_stream")
+                method: Any = channel.unary_stream("/test.Service/unary_stream")
                 for _ in range(100):
                     call = method(request, timeout=harness.DEADLINE)
                     assert await call.read() == b"first"

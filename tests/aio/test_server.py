@@ -169,7 +169,7 @@ class TestTheEndOfACall:
                     watched.ended.set()
 
         with harness.serve("aio", interceptors, Endless()) as target, grpc.insecure_channel(target) as channel:
-            call = channel.unary_stream("/test.Service/unary_stream")(b"")
+            call: Any = channel.unary_stream("/test.Service/unary_stream")(b"")  # type: ignore[arg-type]
             assert watched.started.wait(harness.DEADLINE)
             call.cancel()
             assert watched.ended.wait(harness.DEADLINE)
