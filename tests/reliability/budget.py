@@ -14,6 +14,7 @@ import logging
 import platform
 import random
 import threading
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -143,7 +144,7 @@ def make(seed: int, index: int) -> Case:
         rng.choice(ERRORS),
         _text(rng, rng.choice((100, 1_100, 3_000, 30_000))) if rng.random() < 0.6 else None,
         {f"key_{rng.randint(0, 99)}_{number}"[:64]: _text(rng, rng.choice((10, 60, 300))) for number in range(keys)},
-        {"zh-CN": _text(rng, rng.choice((100, 2_000, 20_000))), "en-US": "x"} if rng.random() < 0.4 else None,
+        {"zh-CN": _text(rng, rng.choice((100, 2_000, 20_000))) or "x", "en-US": "x"} if rng.random() < 0.4 else None,
         _details(rng),
         rng.choice((None, None, 0, 0.5, 3_600)),
         _trailers(rng),
@@ -480,6 +481,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help=f"where the figures go; {PAGE.name} in docs/ when all 10,000 errors ran")
     arguments = parser.parse_args()
     console = Console()
+    warnings.simplefilter("error", errgrpc.MisuseWarning)  # all that is raised here is in order
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[found]}"))
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("size budget", total=arguments.errors, found="")

@@ -11,6 +11,7 @@ import asyncio
 import inspect
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,7 +21,6 @@ from typing import Any
 import grpc
 import grpc.aio
 import harness
-from google.api_core.exceptions import GoogleAPICallError, from_grpc_error
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2 as rpc
 from google.rpc import status_pb2
@@ -30,6 +30,10 @@ from grpc_status import rpc_status
 
 import errgrpc
 from errgrpc import ErrorCode, ResCode, ServiceError
+
+with warnings.catch_warnings():  # some releases say at import that this Python's end of life will come
+    warnings.simplefilter("ignore", FutureWarning)
+    from google.api_core.exceptions import GoogleAPICallError, from_grpc_error
 
 Fail = Callable[[Any, ErrorCode], Any]
 """Fails a handler with a code, given its context: raises, or returns what an async handler awaits."""
@@ -293,7 +297,10 @@ async def _serve_in_the_main_thread(peer: Peer, error: type[BaseException]) -> N
     with harness.action(act) as request:
         await server.start()
         print(f"127.0.0.1:{port}", request.decode(), flush=True)
-        await asyncio.sleep(30)
+        try:
+            await asyncio.sleep(30)
+        finally:
+            await server.stop(None)
 
 
 if __name__ == "__main__":
