@@ -477,6 +477,27 @@ def test_what_on_error_raises_is_logged_and_goes_no_further(failure: BaseExcepti
     assert record.exc_info[1] is failure
 
 
+def test_the_log_of_a_failing_on_error_has_the_error_too(records: list[logging.LogRecord]) -> None:
+    def fails(error: BaseException, **_: Any) -> None:
+        raise KeyError
+
+    def fails_in_turn(error: BaseException, **_: Any) -> None:
+        try:
+            raise OSError
+        except OSError:
+            raise KeyError from error
+
+    def passes_on(error: BaseException, **_: Any) -> None:
+        raise error
+
+    error = LookupError()
+    for on_error in (fails, fails_in_turn, passes_on):
+        ask(error, on_error=on_error)
+    failures: list[Any] = [record.exc_info and record.exc_info[1] for record in records]
+    assert [type(failure.__context__) for failure in failures] == [LookupError, OSError, type(None)]
+    assert failures[0].__context__ is failures[2] is error
+
+
 def test_a_log_that_fails_costs_no_answer() -> None:
     class Broken(logging.Handler):
         def handle(self, record: logging.LogRecord) -> bool:

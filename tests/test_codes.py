@@ -201,6 +201,7 @@ SURROGATE = "\ud800"
         (lambda: Spec(StatusCode.OK, hints={"en": SURROGATE}), ValueError, r"hints\['en'\] is '\\ud800'"),
         (lambda: Spec(StatusCode.OK, hints={"zh_CN": "x"}), ValueError, "hints has the locale 'zh_CN', not a BCP 47 language tag"),
         (lambda: Spec(StatusCode.OK, hints={"en": "a", "EN": "b"}), ValueError, "hints has the locale 'EN' twice"),
+        (lambda: Spec(StatusCode.OK, hints={"en": ""}), ValueError, "hints has no text for the locale 'en'"),
         (lambda: Spec(StatusCode.OK, variants=["x"]), TypeError, "variants holds 'x', not an errgrpc.Variant"),  # type: ignore[list-item]
         (
             lambda: Spec(StatusCode.OK, variants=[Variant({"a": "b"}, {"en": "1"}), Variant({"a": "b"}, {"EN": "2"})]),

@@ -23,6 +23,7 @@ from grpc.aio import AioRpcError
 from errgrpc import ComponentCode, ErrorCode, RemoteError, ResCode, ServiceError, Spec, decode, remote
 from errgrpc import errors as errors_module
 from errgrpc.budget import pack
+from errgrpc.wire import Received
 
 ROOT = Path(__file__).parent.parent
 NOT_EXIST = ResCode.ROOM_NOT_EXIST
@@ -328,6 +329,21 @@ def test_pickles_into_a_process_that_has_not_imported_the_catalogue(tmp_path: Pa
 
 
 # The call that failed, as grpc's own chains ask it.
+
+
+def test_initial_metadata_that_were_late_are_asked_for_once() -> None:
+    asked: list[str] = []
+
+    def late() -> Any:
+        asked.append("asked")
+        return (("x", "late"),)
+
+    error = RemoteError(
+        StatusCode.NOT_FOUND, "", received=Received(), error_code=None, inferred=False, accept_language=None, initial_metadata=late
+    )
+    assert asked == []
+    assert (error.initial_metadata(), error.initial_metadata()) == ((("x", "late"),), (("x", "late"),))
+    assert asked == ["asked"]
 
 
 def test_is_a_finished_call_and_future() -> None:
