@@ -5,6 +5,7 @@ unknown code or on bad trailing metadata, and the client waits until its deadlin
 there is lost in about half the runs (measured), and what a sync context has been told cannot be read back.
 """
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
@@ -145,12 +146,13 @@ class SyncContext(_Context):
         if self._answer is not None:
             self.apply(self._answer)
 
-    def send(self, answer: Answer | None = None) -> None:
-        """The same two for a handler of one response, which never runs on the loop's thread: it can abort, and has to.
+    def send(self, answer: Answer | None, loop: asyncio.AbstractEventLoop) -> None:
+        """Does either for a handler of one response, which never runs on the loop's thread: it can abort, and has to.
 
         A status that is set goes out behind headers and a message; grpc's clients retry only what is a status alone.
         """
         answer = self._answer or answer
         if answer is not None:
             self.apply(answer)  # else the abort would send what the handler had set in place of what is empty here
-            self._context.abort(answer.status, answer.message, answer.trailers)
+            if loop.is_running():  # else nobody listens any more, and the abort would wait for ever
+                self._context.abort(answer.status, answer.message, answer.trailers)

@@ -119,6 +119,8 @@ def _guarded_generator(answering: Answering, method: str, behavior: Behavior) ->
 
 
 def _guarded_sync(answering: Answering, method: str, behavior: Behavior) -> Behavior:
+    loop = asyncio.get_running_loop()
+
     def guarded(request: Any, context: Any) -> Any:
         guard = SyncContext(context)
         try:
@@ -126,10 +128,10 @@ def _guarded_sync(answering: Answering, method: str, behavior: Behavior) -> Beha
         except BaseException as error:  # noqa: BLE001  StopIteration too: grpc sends no status for it
             failure = error
         else:
-            guard.send()
+            guard.send(None, loop)
             return response
         try:
-            guard.send(_answer(answering, method, guard, failure))
+            guard.send(_answer(answering, method, guard, failure), loop)
         finally:
             del failure
         return None
