@@ -93,7 +93,7 @@ class Answering:
         for kind, target in self._translate.items():
             _check_translation(kind, target)
         if on_error is not None and not _is_function(on_error):
-            raise TypeError(f"on_error is {on_error!r}, not a function (error, *, method, code, request_id), which cannot be async")
+            raise TypeError(f"on_error is {on_error!r}: give a function (error, *, method, code, request_id) that is not async")
         self._on_error = on_error
         if type(max_trailer_bytes) is not int or max_trailer_bytes < _MIN_TRAILER_BYTES:
             raise ValueError(f"max_trailer_bytes is {max_trailer_bytes!r}, not an int of at least {_MIN_TRAILER_BYTES}")
@@ -180,7 +180,7 @@ def _check_translation(kind: object, target: object) -> None:
         raise TypeError(f"translate has the key {kind!r}: give exception classes")
     if isinstance(target, ErrorCode):
         ServiceError(target)  # SUCCESS is a ValueError here rather than in production
-    elif not _is_function(target):
+    elif not _is_function(target) or (isinstance(target, type) and issubclass(target, ErrorCode)):
         wanted = "an error code or a function, not async, from the exception to a ServiceError"
         raise TypeError(f"translate[{kind.__name__}] is {target!r}: give {wanted}")
 

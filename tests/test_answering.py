@@ -565,8 +565,9 @@ def wrong_on_error() -> Any:
     [
         ({"catalogue": 5}, TypeError, "5 is no catalogue"),
         ({"catalogue": ComponentCode}, ValueError, "ComponentCode declares no fallback"),
-        ({"on_error": 5}, TypeError, "on_error is 5, not a function"),
-        ({"on_error": wrong_on_error()}, TypeError, "which cannot be async"),
+        ({"on_error": 5}, TypeError, "on_error is 5: give a function"),
+        ({"on_error": wrong_on_error()}, TypeError, "that is not async"),
+        ({"translate": {KeyError: ResCode}}, TypeError, "KeyError. is <enum 'ResCode'>: give an error code or a function"),
         ({"translate": {5: ResCode.CONFLICT}}, TypeError, "translate has the key 5: give exception classes"),
         ({"translate": {int: ResCode.CONFLICT}}, TypeError, "translate has the key <class 'int'>"),
         (

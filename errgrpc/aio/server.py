@@ -39,8 +39,15 @@ class ServerInterceptor(grpc.aio.ServerInterceptor):
         self._guards = Guards(functools.partial(_guard, answering))
         self._answering = answering
 
-    async def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
+    def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
         """The handler of an RPC, guarded. What an interceptor inside ours raises is answered like a handler's error."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:  # a sync server takes what this returns for a handler; its thread would end, and each call hang
+            raise TypeError("errgrpc.aio.ServerInterceptor is for grpc.aio.server; give grpc.server an errgrpc.ServerInterceptor") from None
+        return self._intercept(continuation, handler_call_details)
+
+    async def _intercept(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
         method, task = handler_call_details.method, asyncio.current_task()
         try:
             handler = await continuation(handler_call_details)

@@ -17,7 +17,7 @@ import grpc.aio
 import harness
 import pytest
 from grpc import StatusCode
-from harness import coded
+from harness import coded, logged
 
 import errgrpc
 from errgrpc import ResCode, ServiceError
@@ -101,7 +101,7 @@ class TestTheEndOfACall:
             call.cancel()
             assert watched.called_back.wait(harness.DEADLINE)
         assert watched.seen == [True, "cancelled"]
-        assert not caplog.records
+        assert not logged(caplog)
 
     @pytest.mark.parametrize("then", [{"error": ServiceError(ResCode.NOT_FOUND)}, {"swallow": True}], ids=["raises", "swallows"])
     def test_cancelled_and_the_handler_does_otherwise(self, interceptors: Any, then: Any, style: str, kind: str, caplog: Any) -> None:
@@ -111,7 +111,7 @@ class TestTheEndOfACall:
             assert watched.called_back.wait(harness.DEADLINE)
         assert watched.seen == [True, "cancelled"]
         if interceptors is None:  # bare grpc logs a traceback of what is raised
-            assert not [record for record in caplog.records if record.name == "errgrpc"]
+            assert not [record for record in logged(caplog) if record.name == "errgrpc"]
 
     def test_deadline(self, interceptors: Any, style: str, kind: str, caplog: Any) -> None:
         watched = Watched()
@@ -119,7 +119,7 @@ class TestTheEndOfACall:
             assert final_code(call, kind) is StatusCode.DEADLINE_EXCEEDED
             assert watched.called_back.wait(harness.DEADLINE)
         assert watched.seen == [True, "cancelled"]
-        assert not caplog.records
+        assert not logged(caplog)
 
     @pytest.mark.parametrize("kind", ["stream_unary", "stream_stream"])
     def test_cancelled_while_the_handler_waits_for_requests(self, interceptors: Any, style: str, kind: str, caplog: Any) -> None:
@@ -154,7 +154,7 @@ class TestTheEndOfACall:
             over.set()
         # Grpc's own race: the requests may just end, when it hears of their end before it hears of the cancellation.
         assert watched.seen in ([asyncio.CancelledError], [])
-        assert not caplog.records
+        assert not logged(caplog)
 
     def test_a_generator_is_closed(self, interceptors: Any, caplog: Any) -> None:
         watched = Watched()
@@ -173,7 +173,7 @@ class TestTheEndOfACall:
             assert watched.started.wait(harness.DEADLINE)
             call.cancel()
             assert watched.ended.wait(harness.DEADLINE)
-        assert not caplog.records
+        assert not logged(caplog)
 
     def test_stopped_with_grace(self, interceptors: Any, style: str, kind: str) -> None:
         watched = Watched()
@@ -208,7 +208,7 @@ class TestTheEndOfACall:
         finally:
             held.__exit__(None, None, None)
         assert watched.seen == [True, "cancelled"]
-        assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+        assert not [record for record in logged(caplog) if record.levelno >= logging.ERROR]
 
 
 class TestCancelledByTheService:
@@ -225,7 +225,7 @@ class TestCancelledByTheService:
         outcome = ask(targets[style], kind, act)
         assert (outcome.code, outcome.trailing) == (StatusCode.CANCELLED, {"x-cost": "3"})
         assert outcome.responses == ([b"first"] if kind.endswith("stream") else [])
-        assert not caplog.records
+        assert not logged(caplog)
 
     def test_by_another_task(self, style: str, kind: str, targets: dict[str, str]) -> None:
         def act(_: Any) -> Any:
@@ -394,17 +394,31 @@ FATAL = """
             await server.wait_for_termination()
         finally:
             await asyncio.to_thread(thread.join)
+            await server.stop(None)
 
     asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("error", ["KeyboardInterrupt", "SystemExit", "group"])
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        *(("KeyboardInterrupt", kind) for kind in harness.KINDS),
+        ("SystemExit", "unary_unary"),
+        ("SystemExit", "unary_stream"),
+        ("group", "stream_stream"),
+    ],
+)
 def test_what_ends_the_process_still_does_when_the_client_is_answered(error: str, style: str, kind: str) -> None:
-    if error == "group" and kind != "unary_unary":
-        kind = "stream_stream"
     path = [str(Path(harness.__file__).parent), str(Path(errgrpc.__file__).parent.parent)]
     program = textwrap.dedent(FATAL).format(path=path, error=error, style=style, kind=kind)
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=3 * harness.DEADLINE, check=False)  # noqa: S603
     assert ran.stdout.split() == ["INTERNAL", FALLBACK]
     assert ran.returncode in ((130, -signal.SIGINT) if error == "KeyboardInterrupt" else (3,))
+
+
+def test_on_a_sync_server_it_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    with harness.sync_server([errgrpc.aio.ServerInterceptor(ResCode)]) as target:
+        outcome = harness.call("sync", target, "unary_unary", b"")
+    assert outcome.code is StatusCode.UNKNOWN
+    assert "give grpc.server an errgrpc.ServerInterceptor" in caplog.text
