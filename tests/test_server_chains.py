@@ -12,7 +12,7 @@ import grpc_interceptor.exceptions
 import harness
 import pytest
 from grpc import StatusCode
-from harness import coded, on_the_wire
+from harness import coded, logged, on_the_wire
 from opentelemetry.instrumentation.grpc import aio_server_interceptor, server_interceptor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -260,7 +260,7 @@ class TestOurselves:
         with harness.serve(style, [ours(style), ours(style, ShopCode)]) as target:
             outcome = ask(target, kind, raising(ValueError(SECRET)))
         assert on_the_wire(outcome)["ErrorInfo"].domain == "shop.example.com"
-        assert len(caplog.records) == 1
+        assert len(logged(caplog)) == 1
 
 
 class ShopCode(ErrorCode, domain="shop.example.com", default_locale="zh-CN", fallback="BROKEN"):

@@ -12,7 +12,7 @@ import harness
 import pytest
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc import StatusCode
-from harness import coded, on_the_wire
+from harness import coded, logged, on_the_wire
 
 import errgrpc
 from errgrpc import ComponentCode, ErrorCode, ResCode, ServiceError, Spec
@@ -49,7 +49,7 @@ class TestRequestId:
     def test_of_the_request(self, given: str, target: str, kind: str, caplog: Any) -> None:
         outcome = ask(target, kind, raising(ValueError(SECRET)), metadata=(("x-request-id", given),))
         assert request_id(outcome) == given
-        assert [record.request_id for record in caplog.records] == [given]
+        assert [record.request_id for record in logged(caplog)] == [given]
 
     @pytest.mark.parametrize("given", ["", "~" * 129, None], ids=["empty", "long", "absent"])
     def test_fresh(self, given: str | None, target: str, kind: str) -> None:
@@ -111,7 +111,7 @@ def received_error(code: ErrorCode, upstream_id: str = "upstream-1", **metadata:
 class TestRecord:
     def test_one_with_everything(self, target: str, kind: str, caplog: Any) -> None:
         outcome = ask(target, kind, raising(ValueError(SECRET)))
-        (record,) = caplog.records
+        (record,) = logged(caplog)
         assert (record.name, record.levelno) == ("errgrpc", logging.ERROR)
         assert record.getMessage() == f"'/test.Service/{kind}' answers ResCode.{FALLBACK}, request id {request_id(outcome)}"
         assert (record.grpc_method, record.error_code, record.request_id) == (f"/test.Service/{kind}", FALLBACK, request_id(outcome))
@@ -122,7 +122,7 @@ class TestRecord:
         caplog.set_level(logging.DEBUG, "errgrpc")
         for after in range(3):
             ask(target, kind, raising(ServiceError(ResCode.NOT_FOUND)), after)
-        assert not caplog.records
+        assert not logged(caplog)
 
     def test_hook_in_its_place(self, style: str, kind: str, caplog: Any) -> None:
         heard: list[Any] = []
@@ -136,7 +136,7 @@ class TestRecord:
             ask(target, kind, raising(ServiceError(ResCode.NOT_FOUND)))
         rest = {"method": f"/test.Service/{kind}", "code": ResCode.INTERNAL_SERVER_ERROR, "request_id": request_id(outcome)}
         assert heard == [(error, rest)]
-        assert not caplog.records
+        assert not logged(caplog)
 
     @pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt, ServiceError(ResCode.NOT_FOUND), grpc.RpcError, SystemExit])
     def test_hook_that_raises(self, failure: Any, style: str, kind: str, caplog: Any) -> None:
@@ -146,7 +146,7 @@ class TestRecord:
         with harness.serve(style, on_error=on_error) as target:
             outcome = ask(target, kind, raising(ValueError(SECRET)))
         assert coded(outcome) == FALLBACK
-        (record,) = caplog.records
+        (record,) = logged(caplog)
         assert request_id(outcome) in record.getMessage()
 
     def test_handler_of_logging_that_raises(self, style: str, kind: str) -> None:
@@ -262,7 +262,7 @@ class TestTranslate:
 
     def test_is_not_logged(self, style: str, translating: Any, kind: str, caplog: Any) -> None:
         ask(translating[style], kind, raising(Stale("r-1")))
-        assert not caplog.records
+        assert not logged(caplog)
 
     def test_comes_before_a_status_that_was_set_and_after_an_abort(self, style: str, translating: Any, kind: str) -> None:
         def setting(context: Any) -> None:
@@ -287,7 +287,7 @@ class TestTranslate:
             outcome = ask(target, kind, raising(LookupFailed(SECRET)))
         assert coded(outcome) == FALLBACK
         assert SECRET not in repr(outcome.trailing)
-        (record,) = caplog.records
+        (record,) = logged(caplog)
         assert request_id(outcome) in record.getMessage()
         assert "LookupFailed" in record.exc_text or "translate[LookupFailed]" in record.exc_text
 
@@ -380,7 +380,7 @@ class TestReceived:
         with chain(style, kind, [same, same, raising(ValueError(SECRET))]) as (target, request):
             outcome = harness.call("sync", target, kind, request, interceptors=())
         assert coded(outcome) == FALLBACK
-        assert [record.request_id for record in caplog.records] == [request_id(outcome)] * 3
+        assert [record.request_id for record in logged(caplog)] == [request_id(outcome)] * 3
 
     def test_is_passed_on_by_name(self, style: str, kind: str, caplog: Any) -> None:
         details = [error_details_pb2.RequestInfo(request_id="first-1"), error_details_pb2.ResourceInfo(resource_name="r-42")]
@@ -393,7 +393,7 @@ class TestReceived:
         assert dict(read["ErrorInfo"].metadata) == {"code": "404", "room_uuid": "r-42"}
         assert read["LocalizedMessage"].locale == "en-US"  # the table's own, in the next caller's language
         assert read["RetryInfo"].retry_delay.seconds == 2
-        assert not caplog.records
+        assert not logged(caplog)
 
     def test_of_another_team_is_passed_on_as_theirs(self, style: str, kind: str) -> None:
         with chain(style, kind, [passing_on, raising(ServiceError(ShopCode.NOT_FOUND))]) as (target, request):
