@@ -65,7 +65,7 @@ def _choose(accept_language: str | None, locales: tuple[str, ...], default: str)
         wanted = {locale.lower(): locale for locale in locales}
     languages = {locale.partition("-")[0]: wanted[locale] for locale in reversed(wanted)}  # of each the first
     for tag, weight in sorted(ranges, key=lambda item: -item[1]):
-        if weight > 0 and tag != "*" and (found := _lookup(tag, wanted) or languages.get(tag.partition("-")[0])):
+        if weight > 0 and (found := _lookup(tag, wanted) or languages.get(tag.partition("-")[0])):
             return found
     return wanted.get(default.lower()) or next(iter(wanted.values()), None)
 

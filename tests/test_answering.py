@@ -652,6 +652,11 @@ def test_what_it_cannot_is_left_out(entry: Any, records: list[logging.LogRecord]
     assert record.getMessage() == f"trailing metadata that gRPC cannot send is left out, its key is {key!r}"
 
 
+def test_a_long_key_is_named_in_part(records: list[logging.LogRecord]) -> None:
+    assert list(answering.sendable([("K" * 5_000, "v")])) == []
+    assert records[0].getMessage().endswith("its key is '" + "K" * 199 + "...")
+
+
 @pytest.mark.parametrize("trailers", [5, object(), ServiceError])
 def test_what_is_no_metadata_at_all(trailers: Any) -> None:
     assert list(answering.sendable(trailers)) == []

@@ -47,6 +47,7 @@ def plain(value: object) -> str:
         ("en;q=1., zh;q=0.", "en-US"),
         ("zh;q=0.999, en;q=1.000", "en-US"),
         ("en ; q=0.9 , zh\t;\tQ=0.8", "en-US"),
+        ("en;q=1.0, zh", "en-US"),
         # Nothing fits, or nobody asks.
         (None, "zh-CN"),
         ("", "zh-CN"),
@@ -98,6 +99,8 @@ def plain(value: object) -> str:
         ("zh;q=0;, en-GB;q=5, en", "en-US"),
         (",en,", "en-US"),
         ("\ud800, en", "en-US"),
+        ("en-" + "a-" * 30 + "b", "en-US"),  # 64 characters, the most that are looked up
+        ("en-" + "a-" * 30 + "bb", "zh-CN"),
         ("\x00,en", "en-US"),
         ("a-" + "-".join("b" * 30) + ", en", "en-US"),
     ],
@@ -125,6 +128,8 @@ def test_choose(header: str | None, chosen: str) -> None:
         ("zh-Hans;q=0", ("zh-Hans-CN", "en"), "zh-Hans-CN", "en"),
         ("zh-Hans;q=0, zh-Hans-CN;q=0.1", ("zh-Hans-CN", "en"), "en", "zh-Hans-CN"),
         ("und", ("und",), "und", "und"),
+        ("zh;q=0, en;q=0", ("en-US", "zh-CN"), "zh-CN", "zh-CN"),
+        ("zh-TW", ("en", "zh-Hans-CN"), "en", "zh-Hans-CN"),
     ],
     ids=plain,
 )
