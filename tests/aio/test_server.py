@@ -1,6 +1,7 @@
 """What only an asyncio server does: tasks that are cancelled, coroutines that are closed, a loop in the main thread."""
 
 import asyncio
+import gc
 import logging
 import signal
 import subprocess
@@ -209,6 +210,41 @@ class TestTheEndOfACall:
             held.__exit__(None, None, None)
         assert watched.seen == [True, "cancelled"]
         assert not [record for record in logged(caplog) if record.levelno >= logging.ERROR]
+
+
+class TestSyncHandlers:
+    """They run in threads, which no cancellation reaches: what they come to when the client has gone is heard by nobody."""
+
+    @pytest.mark.parametrize("then", [None, ServiceError(ResCode.NOT_FOUND), "abort"], ids=["returns", "raises", "aborts"])
+    def test_cancelled_by_the_client(self, then: Any, kind: str, caplog: Any) -> None:
+        watched, gone = Watched(), threading.Event()
+
+        def act(context: Any) -> None:
+            watched.started.set()
+            assert gone.wait(harness.DEADLINE)
+            try:
+                if then == "abort":
+                    context.abort(StatusCode.NOT_FOUND, "No such thing")
+                if then is not None:
+                    raise then
+            finally:
+                watched.ended.set()
+
+        # A stream says no more afterwards: grpc's thread would wait for ever for somebody to take it, with us or without.
+        with (
+            harness.serve("sync_on_aio") as target,
+            harness.action(act, 2) as request,
+            grpc.insecure_channel(target) as channel,
+        ):
+            method = getattr(channel, kind)(f"/test.Service/{kind}")
+            argument = iter([request]) if kind.startswith("stream") else request
+            call = (method.future if kind.endswith("unary") else method)(argument)
+            assert watched.started.wait(harness.DEADLINE)
+            call.cancel()
+            gone.set()
+            assert watched.ended.wait(harness.DEADLINE)
+        gc.collect()  # asyncio reports an exception that nobody has asked for when its future goes; bare grpc leaves some
+        assert not logged(caplog)
 
 
 class TestCancelledByTheService:
