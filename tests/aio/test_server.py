@@ -223,10 +223,10 @@ class TestSyncHandlers:
             watched.started.set()
             assert gone.wait(harness.DEADLINE)
             try:
-                if then == "abort":
-                    context.abort(StatusCode.NOT_FOUND, "No such thing")
-                if then is not None:
+                if isinstance(then, Exception):
                     raise then
+                if then is not None:
+                    context.abort(StatusCode.NOT_FOUND, "No such thing")
             finally:
                 watched.ended.set()
 
