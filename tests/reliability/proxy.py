@@ -9,7 +9,7 @@ import contextlib
 import enum
 import socket
 import struct
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Self
 
@@ -59,7 +59,7 @@ class Fault:
         return f"{self.deed.value} {self.place.value}"
 
 
-_INSIDE = {
+_INSIDE: dict[Place, Callable[[int], int]] = {
     Place.TRAILERS: lambda _: 0,
     Place.TRAILERS_FRAME_HEADER: lambda _: 5,
     Place.TRAILERS_START: lambda _: _FRAME_HEADER,
@@ -77,7 +77,7 @@ class Proxy:
     """
 
     def __init__(self, target: str, *, slow: bool = False, mirrored: bool = False) -> None:
-        self._upstream = target.rsplit(":", 1)
+        self._host, _, self._port = target.rpartition(":")
         self._slow, self._mirrored = slow, mirrored
         self._fault, self._left = Fault(Place.NOWHERE), 0
         self._writers: set[asyncio.StreamWriter] = set()
@@ -99,14 +99,17 @@ class Proxy:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(harness.DEADLINE)
 
     async def _start(self) -> None:
+        self._released = asyncio.Event()
         self._server = await asyncio.start_server(self._link, "127.0.0.1", 0)
         self.target = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def _stop(self) -> None:
         self._server.close()
-        for link in self._links:
-            link.cancel()
-        await asyncio.gather(*self._links, return_exceptions=True)
+        self._released.set()
+        while self._links:  # a client that just arrives adds to them
+            for writer in self._writers:
+                _end(writer, reset=False)
+            await asyncio.wait(self._links, timeout=0.1)
 
     def arm(self, fault: Fault, times: int = 1) -> None:
         """The next answers that come to the fault's place are struck."""
@@ -140,15 +143,13 @@ class Proxy:
                 _end(client, reset=fault.deed is Deed.RESET)
                 return
             with contextlib.suppress(OSError):  # the server is down
-                servers = [await asyncio.open_connection(*self._upstream) for _ in range(2 if self._mirrored else 1)]
+                servers = [await asyncio.open_connection(self._host, int(self._port)) for _ in range(2 if self._mirrored else 1)]
                 writers += (writer for _, writer in servers)
                 self._writers.update(writers)
                 directions.append(asyncio.create_task(self._requests(reader, client, writers[1:])))
                 directions.append(asyncio.create_task(self._responses(servers[0][0], client)))
                 directions += (asyncio.create_task(_unheard(unheard)) for unheard, _ in servers[1:])
                 await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:  # `_stop`, which waits for us
-            pass
         finally:
             self._writers.difference_update(writers)
             for direction in directions:
@@ -165,7 +166,7 @@ class Proxy:
         while True:
             frame = await _frame(reader)
             place = {_HEADERS: Place.REQUEST_HEADERS, _DATA: Place.REQUEST}.get(frame[3], Place.NOWHERE)
-            if (fault := self._strikes(place)) and not await _do(fault, client):
+            if (fault := self._strikes(place)) and not await self._do(fault, client):
                 return
             await self._send(servers, frame)
 
@@ -184,9 +185,9 @@ class Proxy:
             if fault is None:
                 await self._send([client], frame)
                 continue
-            cut = _INSIDE.get(fault.place, lambda _: 0)(len(frame))
+            cut = _INSIDE[fault.place](len(frame)) if fault.place in _INSIDE else 0
             await self._send([client], frame[:cut])
-            if not await _do(fault, client):
+            if not await self._do(fault, client):
                 return
             await self._send([client], frame[cut:] + (frame if fault.deed is Deed.TWICE else b""))
 
@@ -195,6 +196,14 @@ class Proxy:
             for writer in writers:
                 writer.write(piece)
                 await writer.drain()
+
+    async def _do(self, fault: Fault, client: asyncio.StreamWriter) -> bool:
+        """Does it; whether the connection goes on."""
+        if fault.deed is Deed.RESET:
+            _end(client, reset=True)
+        elif fault.deed is Deed.STALL:
+            await self._released.wait()
+        return fault.deed is Deed.TWICE
 
 
 async def _frame(reader: asyncio.StreamReader) -> bytes:
@@ -206,15 +215,6 @@ async def _frame(reader: asyncio.StreamReader) -> bytes:
 async def _unheard(reader: asyncio.StreamReader) -> None:
     while await reader.read(65_536):
         pass
-
-
-async def _do(fault: Fault, client: asyncio.StreamWriter) -> bool:
-    """Does it; whether the connection goes on."""
-    if fault.deed is Deed.RESET:
-        _end(client, reset=True)
-    elif fault.deed is Deed.STALL:
-        await asyncio.Event().wait()
-    return fault.deed is Deed.TWICE
 
 
 def _end(writer: asyncio.StreamWriter, *, reset: bool) -> None:
