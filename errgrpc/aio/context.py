@@ -100,6 +100,11 @@ class SyncContext(_Context):
         self._details = ""
         self._trailers: Iterable[Trailer] = ()
         self._answer: Answer | None = None
+        # At once: the thread may outlive the RPC, and then grpc would read memory that it has freed.
+        self._invocation_metadata = told(context, "invocation_metadata")
+
+    def invocation_metadata(self) -> Any:
+        return self._invocation_metadata
 
     def abort(self, code: Any, details: str = "", trailing_metadata: Iterable[Trailer] = ()) -> NoReturn:
         if self._answer is None:  # the first stands, as with asyncio grpc's own
