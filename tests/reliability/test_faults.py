@@ -365,6 +365,46 @@ def test_a_server_that_stops_with_grace(style: str, stack: str, patient: bool) -
         stopping.result(harness.DEADLINE)
 
 
+@pytest.mark.parametrize("style", harness.STYLES)
+def test_a_handler_that_outlives_its_client(targets: dict[str, str], style: str) -> None:
+    """It may still ask for what the client sent: bare grpcio reads freed memory on an asyncio server. Nobody hears its error."""
+    calls, value, outlived = 12, "v" * 27, threading.Semaphore(0)
+    gate, read = Gate(style), list[Any]()
+
+    def tell(context: Any) -> None:
+        read.append(dict(context.invocation_metadata()).get("x-value"))
+        outlived.release()
+
+    def act(context: Any) -> Any:
+        if style.startswith("sync"):
+            try:
+                return gate.act(context)
+            finally:
+                tell(context)
+        return told_at_last(context)
+
+    async def told_at_last(context: Any) -> None:
+        waiting: Any = gate.act(context)
+        try:
+            await waiting
+        finally:
+            tell(context)
+
+    with harness.action(act, 1) as request, harness.sync_channel(targets[style]) as channel:
+        options = {"metadata": (("x-value", value),), "timeout": harness.DEADLINE}
+        futures = [harness.method(channel, "unary_unary").future(request, **options) for _ in range(calls)]
+        gate.wait_until_held(calls)
+        for future in futures:
+            future.cancel()
+    with harness.action(fail) as other:  # behind the news that they are cancelled
+        for kind in harness.KINDS * 8:
+            assert harness.call("sync", targets[style], kind, other).code is grpc.StatusCode.NOT_FOUND
+    gate.open()
+    for _ in range(calls):
+        assert outlived.acquire(timeout=harness.DEADLINE)
+    assert read == [value] * calls
+
+
 # Channels and loops that end: what the bare stack does, and nothing else.
 
 NULL: dict[str, Any] = {"sync": [harness.NullClientInterceptor()], "aio": harness.aio_interceptors()}
