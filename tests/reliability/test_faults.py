@@ -37,6 +37,10 @@ ROOT = Path(__file__).parents[2]
 OPTIONS = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 50), ("grpc.use_local_subchannel_pool", 1)]
 
 
+# A connection is lost; INTERNAL is what asyncio's client makes of a request that it could not put on it.
+LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL)
+
+
 @pytest.fixture(autouse=True)
 def _quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """A failed connection is nobody's bug: nothing is logged as one, no exception is lost in a task or a finalizer."""
@@ -109,7 +113,7 @@ class Client:
             ended = self.call(kind, request, wait_for_ready=True)
             if type(ended.error) is not RemoteError:
                 break
-            ended.assert_inferred(grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL)
+            ended.assert_inferred(*LOST)
         return ended
 
     def _call(self, kind: str, request: bytes, options: Any) -> Ended:
@@ -179,8 +183,7 @@ def test_a_connection_that_ends_early(targets: dict[str, str], stack: str, kind:
     target = targets[cuttable(harness.STYLES[CUTS.index(fault) % 4], kind)]
     with failing(kind) as request, Proxy(target) as proxy, Client(stack, proxy.target) as client:
         proxy.arm(fault)
-        # INTERNAL is what asyncio's client makes of a request that it could not put on the connection.
-        client.call(kind, request).assert_inferred(grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL)
+        client.call(kind, request).assert_inferred(*LOST)
         assert proxy.struck == 1
         client.call_again(kind, request).assert_typed()
         assert proxy.connections == 2
@@ -195,7 +198,7 @@ def test_a_connection_that_ends_when_all_is_said(target: str, stack: str, kind: 
                 ended = client.call(kind, request)
                 assert proxy.struck == 1
                 if deed is not Deed.STALL and ended.error.inferred:
-                    ended.assert_inferred()
+                    ended.assert_inferred(*LOST)
                 else:
                     ended.assert_typed()
 
