@@ -17,7 +17,6 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from importlib import metadata, util
 from multiprocessing import get_context
@@ -44,6 +43,8 @@ SHARES = {
     ("hypothesis", "budget"): 4,
     ("hypothesis", "codegen"): 6,
 }
+LONGEST_CHUNK = 900
+"""Seconds, far above what a chunk takes: what does not end then hangs."""
 CHUNKS = {"atheris": 25_000, "hypothesis": 2_500}
 
 
@@ -101,25 +102,23 @@ def _chunks(shares: dict[tuple[str, str], int], inputs: int, first: int) -> Iter
 def _run(chunks: list[Chunk], inputs: int, jobs: int) -> dict[tuple[str, str], list[dict[str, Any]]]:
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     start, done, crashes = time.monotonic(), 0, 0
-    # Of 20 chunks a process, as hypothesis keeps some memory of each.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), max_tasks_per_child=20) as pool:
-        futures = {pool.submit(run_chunk, chunk): chunk for chunk in chunks}
-        for count, future in enumerate(as_completed(futures), 1):
-            chunk, result = futures[future], future.result()
+    # A new process after 20 chunks, as hypothesis keeps some memory of each.
+    with get_context("spawn").Pool(jobs, maxtasksperchild=20) as pool:
+        finished = pool.imap_unordered(run_chunk, chunks)
+        for _ in chunks:
+            chunk, result = finished.next(2 * LONGEST_CHUNK)
             found.setdefault((chunk.tool, chunk.target), []).append(result)
             done += result["inputs"]
             crashes += len(result["crashes"])
             for crash in result["crashes"]:
                 print(f"{chunk}: {crash[-1_500:]}", file=sys.stderr, flush=True)
-            if count % 10 == 0 or count == len(chunks):
-                rate = done / (time.monotonic() - start)
-                print(f"{done:>9,} of {inputs:,} inputs, {crashes} crashes, {rate:,.0f} a second", flush=True)
+            print(f"{done:>9,} of {inputs:,} inputs, {crashes} crashes, {done / (time.monotonic() - start):,.0f} a second", flush=True)
     return found
 
 
-def run_chunk(chunk: Chunk) -> dict[str, Any]:
-    """The result of a chunk; never raises for what is wrong with the code under test."""
-    return _atheris(chunk) if chunk.tool == "atheris" else _hypothesis(chunk)
+def run_chunk(chunk: Chunk) -> tuple[Chunk, dict[str, Any]]:
+    """A chunk and its result; never raises for what is wrong with the code under test."""
+    return chunk, _atheris(chunk) if chunk.tool == "atheris" else _hypothesis(chunk)
 
 
 def _hypothesis(chunk: Chunk) -> dict[str, Any]:
@@ -163,7 +162,7 @@ def _atheris(chunk: Chunk) -> dict[str, Any]:
         environment = {**os.environ, RESULT: str(path)}
         failure: str | int
         try:
-            done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=900, check=False)  # noqa: S603
+            done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=LONGEST_CHUNK, check=False)  # noqa: S603
         except subprocess.TimeoutExpired as error:
             failure = f"no end within {error.timeout} s"
         else:
