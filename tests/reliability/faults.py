@@ -1,0 +1,565 @@
+"""Networks and servers that fail: every call ends, with a RemoteError, typed where the answer was read and else inferred.
+
+Not collected by `make test` yet: under load two of its cases do not end the same each time. `pytest tests/reliability/faults.py`.
+"""
+
+import asyncio
+import functools
+import gc
+import inspect
+import itertools
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+import harness
+import pytest
+from google.rpc import error_details_pb2 as rpc
+
+import errgrpc
+from errgrpc import RemoteError, ResCode, ServiceError, remote
+from reliability import victim
+from reliability.proxy import Deed, Fault, Place, Proxy
+
+ROOT = Path(__file__).parents[2]
+# Without these grpc waits a second before it connects again, and may hand on the connection of an earlier channel.
+OPTIONS = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 50), ("grpc.use_local_subchannel_pool", 1)]
+
+
+# A connection is lost; INTERNAL is what asyncio's client makes of a request that it could not put on it.
+LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL)
+
+
+@pytest.fixture(autouse=True)
+def _quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A failed connection is nobody's bug: nothing is logged as one, no exception is lost in a task or a finalizer."""
+    with caplog.at_level(logging.WARNING):
+        yield
+        gc.collect(1)
+    # All loops share grpc's poller: it may bring what was meant for the closed loop of an earlier test.
+    assert [text for record in caplog.records if "PollerCompletionQueue" not in (text := record.getMessage())] == []
+
+
+@dataclass
+class Ended:
+    """How a call ended."""
+
+    responses: list[bytes] = field(default_factory=list)
+    error: Any = None
+
+    def assert_typed(self, code: ResCode = ResCode.ROOM_NOT_EXIST) -> None:
+        assert type(self.error) is remote(code), self.error
+        assert (self.error.code(), self.error.details()) == (code.grpc_status, code.message)
+
+    def assert_inferred(self, *codes: grpc.StatusCode) -> None:
+        assert type(self.error) is RemoteError, self.error
+        assert self.error.code() in (codes or (grpc.StatusCode.UNAVAILABLE,)), self.error
+        assert self.error.inferred is (self.error.code() is not grpc.StatusCode.CANCELLED)  # which the table leaves out
+        assert (self.error.reason, self.error.domain, dict(self.error.metadata)) == (None, None, {})
+
+
+class Client:
+    """One channel of either stack, and calls on it that run at the same time."""
+
+    def __init__(self, stack: str, target: str, interceptors: Any = None, options: Any = ()) -> None:
+        self._stack, self._target, self._options = stack, target, [*OPTIONS, *options]
+        if interceptors is None:
+            interceptors = [errgrpc.ClientInterceptor(ResCode)] if stack == "sync" else errgrpc.aio.client_interceptors(ResCode)
+        self._interceptors = interceptors
+
+    def __enter__(self) -> "Client":
+        self._exits = ExitStack()
+        if self._stack == "sync":
+            self._pool = self._exits.enter_context(ThreadPoolExecutor(16))
+            self._channel = self._exits.enter_context(harness.sync_channel(self._target, *self._interceptors, options=self._options))
+        else:
+            self._loop = self._exits.enter_context(harness.loop_thread())
+            self._channel = self._on_loop(self._open()).result(harness.DEADLINE)
+            self._exits.callback(lambda: self._on_loop(self._channel.close()).result(harness.DEADLINE))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exits.close()
+
+    def _on_loop(self, coroutine: Any) -> Future[Any]:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    async def _open(self) -> Any:
+        return grpc.aio.insecure_channel(self._target, interceptors=self._interceptors, options=self._options)
+
+    def begin(self, kind: str, request: bytes, **options: Any) -> Future[Ended]:
+        options = {"timeout": harness.DEADLINE, **options}
+        if self._stack == "sync":
+            return self._pool.submit(self._call, kind, request, options)
+        return self._on_loop(self._call_async(kind, request, options))
+
+    def call(self, kind: str, request: bytes, **options: Any) -> Ended:
+        return self.begin(kind, request, **options).result(2 * harness.DEADLINE)
+
+    def call_again(self, kind: str, request: bytes) -> Ended:
+        """The first call on a good connection: until grpc has noticed, one may still be put on the dead one, and ends as well."""
+        for _ in range(1_000):
+            ended = self.call(kind, request, wait_for_ready=True)
+            if type(ended.error) is not RemoteError:
+                break
+            ended.assert_inferred(*LOST)
+        return ended
+
+    def _call(self, kind: str, request: bytes, options: Any) -> Ended:
+        ended = Ended()
+        try:
+            answered = harness.method(self._channel, kind)(harness.argument(kind, request), **options)
+            for response in [answered] if kind.endswith("unary") else answered:
+                ended.responses.append(response)
+        except grpc.RpcError as error:
+            ended.error = error
+        return ended
+
+    async def _call_async(self, kind: str, request: bytes, options: Any) -> Ended:
+        ended = Ended()
+        call = harness.method(self._channel, kind)(harness.argument(kind, request), **options)
+        try:
+            if kind.endswith("unary"):
+                ended.responses.append(await call)
+            else:
+                async for response in call:
+                    ended.responses.append(response)
+        except (grpc.RpcError, asyncio.CancelledError) as error:
+            ended.error = error
+        return ended
+
+
+def fail(_: Any) -> None:
+    raise ServiceError(ResCode.ROOM_NOT_EXIST)
+
+
+def headers_then_fail(context: Any) -> Any:
+    sent = context.send_initial_metadata((("x-early", "1"),))
+    if inspect.isawaitable(sent):
+        return _await_then_fail(sent)
+    return fail(context)
+
+
+async def _await_then_fail(sent: Any) -> None:
+    await sent
+    fail(None)
+
+
+@contextmanager
+def failing(kind: str) -> Iterator[bytes]:
+    """A request that is answered with headers, in streams a response, and then an error."""
+    with harness.action(fail if kind.endswith("stream") else headers_then_fail, 1) as request:
+        yield request
+
+
+def cuttable(style: str, kind: str) -> str:
+    """A sync stream on an asyncio server keeps its thread for ever when its client has gone: grpcio's own, see the documents."""
+    return "sync" if style == "sync_on_aio" and kind.endswith("stream") else style
+
+
+# The proxy.
+
+CUTS = [
+    Fault(place, deed)
+    for place, deed in itertools.product(Place, (Deed.CLOSE, Deed.RESET))
+    if place not in {Place.NOWHERE, Place.AFTER_TRAILERS}
+]
+
+
+@pytest.mark.parametrize("fault", CUTS, ids=str)
+def test_a_connection_that_ends_early(targets: dict[str, str], stack: str, kind: str, fault: Fault) -> None:
+    """The call is inferred; the next one on the channel finds a new connection, and is typed."""
+    target = targets[cuttable(harness.STYLES[CUTS.index(fault) % 4], kind)]
+    with failing(kind) as request, Proxy(target) as proxy, Client(stack, proxy.target) as client:
+        proxy.arm(fault)
+        client.call(kind, request).assert_inferred(*LOST)
+        assert proxy.struck == 1
+        client.call_again(kind, request).assert_typed()
+        assert proxy.connections == 2
+
+
+def test_a_connection_that_ends_when_all_is_said(target: str, stack: str, kind: str) -> None:
+    """What was read is typed. A connection that closes right behind it may take it along: both come from one read."""
+    with failing(kind) as request, Proxy(target) as proxy:
+        for deed in (Deed.STALL, Deed.CLOSE, Deed.RESET):
+            with Client(stack, proxy.target) as client:
+                proxy.arm(Fault(Place.AFTER_TRAILERS, deed))
+                ended = client.call(kind, request)
+                assert proxy.struck == 1
+                if deed is not Deed.STALL and ended.error.inferred:
+                    ended.assert_inferred(*LOST)
+                else:
+                    ended.assert_typed()
+
+
+@pytest.mark.parametrize("place", [Place.HEADERS, Place.TRAILERS_MIDDLE])
+def test_an_answer_that_stops(targets: dict[str, str], stack: str, place: Place) -> None:
+    """The deadline of the call, which here is what is tested."""
+    with ExitStack() as exits:
+        begun = []
+        for kind, style in zip(harness.KINDS, harness.STYLES, strict=True):
+            request = exits.enter_context(failing(kind))
+            proxy = exits.enter_context(Proxy(targets[cuttable(style, kind)]))
+            proxy.arm(Fault(place, Deed.STALL))
+            begun.append(exits.enter_context(Client(stack, proxy.target)).begin(kind, request, timeout=0.5))
+        for kind, call in zip(harness.KINDS, begun, strict=True):
+            ended = call.result(harness.DEADLINE)
+            if (stack, kind, type(ended.error)) != ("aio", "stream_unary", asyncio.CancelledError):  # bare grpcio's, now and then
+                ended.assert_inferred(grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
+@pytest.mark.parametrize("how", ["slow", "mirrored"])
+def test_slow_and_duplicated_connections(target: str, stack: str, kind: str, how: str) -> None:
+    """One byte at a time; or all requests arrive at the server twice, and one answer comes back."""
+    with failing(kind) as request, Proxy(target, **{how: True}) as proxy, Client(stack, proxy.target) as client:
+        for _ in range(2):
+            ended = client.call(kind, request)
+            ended.assert_typed()
+            assert ended.responses == ([b"first"] if kind.endswith("stream") else [])
+        assert proxy.connections == 1
+
+
+@pytest.mark.parametrize("style", harness.STYLES)
+def test_an_answer_that_comes_twice(targets: dict[str, str], style: str, stack: str, kind: str) -> None:
+    """Trailers alone are read once; headers twice break the protocol, and nothing of it is believed."""
+    target = targets[cuttable(style, kind)]
+    with harness.action(fail) as alone, failing(kind) as request, Proxy(target) as proxy, Client(stack, proxy.target) as client:
+        proxy.arm(Fault(Place.AFTER_TRAILERS, Deed.TWICE))
+        client.call(kind, alone).assert_typed()
+        proxy.arm(Fault(Place.HEADERS, Deed.TWICE))
+        client.call(kind, request).assert_inferred(grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE)
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_connections_dropped_again_and_again(target: str, stack: str, reset: bool) -> None:
+    with harness.action(fail, 1) as request, Proxy(target) as proxy, Client(stack, proxy.target) as client:
+        for number in range(1, 6):
+            for kind in harness.KINDS:
+                client.call(kind, request, wait_for_ready=True).assert_typed()
+            assert proxy.connections == number
+            proxy.drop(reset=reset)
+            client.call_again("unary_unary", request).assert_typed()
+
+
+def test_keepalive(targets: dict[str, str], stack: str) -> None:
+    """The peer has fallen silent: pings find out."""
+    options = [("grpc.keepalive_time_ms", 200), ("grpc.keepalive_timeout_ms", 100), ("grpc.http2.ping_timeout_ms", 100)]
+    with ExitStack() as exits:
+        begun = []
+        for kind, style in zip(harness.KINDS, harness.STYLES, strict=True):
+            request = exits.enter_context(failing(kind))
+            proxy = exits.enter_context(Proxy(targets[cuttable(style, kind)]))
+            proxy.arm(Fault(Place.HEADERS, Deed.STALL))
+            begun.append(exits.enter_context(Client(stack, proxy.target, options=options)).begin(kind, request))
+        for call in begun:
+            call.result(harness.DEADLINE).assert_inferred()
+
+
+# Servers that end.
+
+
+class Victim:
+    """A server process on a port that stays ours: we keep it bound, and it listens there."""
+
+    def __init__(self, style: str, port: int) -> None:
+        command = [sys.executable, "-m", "tests.reliability.victim", style, str(port)]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
+        assert self._line() == b"ready"
+
+    def _line(self) -> bytes:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+    def wait_until_held(self, calls: int) -> None:
+        assert [self._line() for _ in range(calls)] == [b"held"] * calls
+
+    def kill(self) -> None:
+        os.kill(self._process.pid, signal.SIGKILL)
+        self.end()
+
+    def end(self) -> None:
+        with self._process:  # closes the pipes, which ends it
+            pass
+
+
+@pytest.mark.parametrize("style", ["sync", "aio"])
+def test_a_server_that_is_killed_and_comes_back(style: str) -> None:
+    with socket.socket() as bound, ExitStack() as exits:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        server = Victim(style, port)
+        exits.callback(lambda: server.end())  # noqa: PLW0108  the second one
+        clients = [exits.enter_context(Client(stack, f"127.0.0.1:{port}")) for stack in harness.STACKS]
+        held = {(client, kind): client.begin(kind, victim.HOLD) for client in clients for kind in harness.KINDS}
+        server.wait_until_held(len(held))
+        server.kill()
+        for (_, kind), call in held.items():
+            ended = call.result(harness.DEADLINE)
+            ended.assert_inferred()
+            assert ended.responses in ([], [b"first"] if kind.endswith("stream") else [])
+        for client in clients:
+            client.call("unary_unary", victim.RAISE).assert_inferred()  # nobody listens
+        server = Victim(style, port)
+        for client, kind in held:
+            client.call_again(kind, victim.RAISE).assert_typed()
+
+
+class Gate:
+    """Handlers that wait until it opens, and then fail."""
+
+    def __init__(self, style: str) -> None:
+        self._began, self._opened = threading.Semaphore(0), threading.Event()
+        self.act = self._wait if style.startswith("sync") else self._wait_async
+
+    def _wait(self, context: Any) -> None:
+        self._began.release()
+        self._opened.wait(harness.DEADLINE)
+        fail(context)
+
+    async def _wait_async(self, context: Any) -> None:
+        self._began.release()
+        while not self._opened.is_set():
+            await asyncio.sleep(0.005)
+        fail(context)
+
+    def wait_until_held(self, calls: int) -> None:
+        for _ in range(calls):
+            assert self._began.acquire(timeout=harness.DEADLINE)
+
+    def open(self) -> None:
+        self._opened.set()
+
+
+@pytest.mark.parametrize("style", harness.STYLES)
+@pytest.mark.parametrize("patient", [True, False])
+def test_a_server_that_stops_with_grace(style: str, stack: str, patient: bool) -> None:
+    """Who ends within the grace is answered as ever; who does not is inferred; new calls find nobody."""
+    gate = Gate(style)
+    with victim.stoppable(style) as (target, stop), harness.action(gate.act, 1) as request, Client(stack, target) as client:
+        try:
+            held = [client.begin(kind, request) for kind in harness.KINDS]
+            gate.wait_until_held(len(held))
+            stopping = stop(harness.DEADLINE if patient else 0.05)
+            if patient:
+                with harness.action(fail) as other, Client(stack, target) as late:
+                    for _ in range(1_000):  # until it has begun to stop
+                        if type((ended := late.call("unary_unary", other)).error) is RemoteError:
+                            break
+                    ended.assert_inferred(grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+                gate.open()
+            for call in held:
+                ended = call.result(harness.DEADLINE)
+                if patient:
+                    ended.assert_typed()
+                else:
+                    ended.assert_inferred(grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+        finally:
+            gate.open()
+        stopping.result(harness.DEADLINE)
+
+
+@pytest.mark.parametrize("style", harness.STYLES)
+def test_a_handler_that_outlives_its_client(targets: dict[str, str], style: str) -> None:
+    """It may still ask for what the client sent: bare grpcio reads freed memory on an asyncio server. Nobody hears its error."""
+    calls, value, outlived = 12, "v" * 27, threading.Semaphore(0)
+    gate, read = Gate(style), list[Any]()
+
+    def tell(context: Any) -> None:
+        read.append(dict(context.invocation_metadata()).get("x-value"))
+        outlived.release()
+
+    def act(context: Any) -> Any:
+        if style.startswith("sync"):
+            try:
+                return gate.act(context)
+            finally:
+                tell(context)
+        return told_at_last(context)
+
+    async def told_at_last(context: Any) -> None:
+        waiting: Any = gate.act(context)
+        try:
+            await waiting
+        finally:
+            tell(context)
+
+    with harness.action(act, 1) as request, harness.sync_channel(targets[style]) as channel:
+        options = {"metadata": (("x-value", value),), "timeout": harness.DEADLINE}
+        futures = [harness.method(channel, "unary_unary").future(request, **options) for _ in range(calls)]
+        gate.wait_until_held(calls)
+        for future in futures:
+            future.cancel()
+    with harness.action(fail) as other:  # behind the news that they are cancelled
+        for kind in harness.KINDS * 8:
+            assert harness.call("sync", targets[style], kind, other).code is grpc.StatusCode.NOT_FOUND
+    gate.open()
+    for _ in range(calls):
+        assert outlived.acquire(timeout=harness.DEADLINE)
+    assert read == [value] * calls
+
+
+# Channels and loops that end: what the bare stack does, and nothing else.
+
+NULL: dict[str, Any] = {"sync": [harness.NullClientInterceptor()], "aio": harness.aio_interceptors()}
+OURS: dict[str, Any] = {"sync": [errgrpc.ClientInterceptor(ResCode)], "aio": errgrpc.aio.client_interceptors(ResCode)}
+
+
+def how(run: Callable[[], Any]) -> tuple[str, Any]:
+    try:
+        return "answered", run()
+    except grpc.RpcError as error:
+        return "RpcError", error.code()
+    except (Exception, asyncio.CancelledError) as error:
+        return type(error).__name__, str(error)
+
+
+def test_a_channel_closed_during_a_call(targets: dict[str, str], kind: str) -> None:
+    def close(interceptors: Any) -> list[Any]:
+        gate = Gate("sync")
+        with harness.action(gate.act, 1) as request, grpc.insecure_channel(targets["sync"]) as channel:
+            method = harness.method(grpc.intercept_channel(channel, *interceptors), kind)
+            make = method.future if kind.endswith("unary") else method
+            call = make(harness.argument(kind, request), timeout=harness.DEADLINE)
+            gate.wait_until_held(1)
+            channel.close()
+            collect = call.result if kind.endswith("unary") else functools.partial(list, call)
+            ended = [how(collect), call.code()]
+            gate.open()
+            return [*ended, how(lambda: list(method(harness.argument(kind, request))))]
+
+    assert close(OURS["sync"]) == close(NULL["sync"])
+    assert close(OURS["sync"])[0] == ("RpcError", grpc.StatusCode.CANCELLED)
+
+
+async def ended(call: Any, kind: str) -> Any:
+    return await call if kind.endswith("unary") else [response async for response in call]
+
+
+@pytest.mark.parametrize("grace", [None, 0.05])
+def test_an_asyncio_channel_closed_during_a_call(targets: dict[str, str], kind: str, grace: float | None) -> None:
+    async def close(interceptors: Any) -> list[Any]:
+        gate = Gate("aio")
+        async with harness.noticing(), grpc.aio.insecure_channel(targets["aio"], interceptors=interceptors) as channel:
+            with harness.action(gate.act, 1) as request:
+                method = harness.method(channel, kind)
+                task = asyncio.ensure_future(ended(method(harness.argument(kind, request), timeout=harness.DEADLINE), kind))
+                await asyncio.to_thread(gate.wait_until_held, 1)
+                await channel.close(grace)
+                await asyncio.wait([task])
+                found = [how(task.result)]
+                gate.open()
+                again = asyncio.ensure_future(asyncio.wait_for(_again(method, kind, request), harness.DEADLINE))
+                await asyncio.wait([again])
+                return [*found, how(again.result)]
+
+    ours = asyncio.run(close(OURS["aio"]))
+    assert ours == asyncio.run(close(NULL["aio"]))
+    assert [kind for kind, _ in ours] == ["CancelledError", "UsageError"]
+
+
+async def _again(method: Any, kind: str, request: bytes) -> Any:
+    return await ended(method(harness.argument(kind, request)), kind)
+
+
+@pytest.mark.parametrize("orderly", [True, False])
+def test_an_event_loop_closed_during_a_call(
+    targets: dict[str, str], kind: str, orderly: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`asyncio.run` cancels the tasks first; a loop that is simply closed does not. grpc complains then, and not about us."""
+
+    def close(interceptors: Any) -> tuple[Any, set[str]]:
+        gate, complaints, loop = Gate("aio"), list[str](), asyncio.new_event_loop()
+        monkeypatch.setattr(sys, "unraisablehook", lambda told: complaints.append(f"{told.exc_type.__name__}: {told.exc_value}"))
+
+        async def begin(request: bytes) -> list[Any]:
+            channel = grpc.aio.insecure_channel(targets["aio"], interceptors=interceptors)
+            method = harness.method(channel, kind)
+            call = method(harness.argument(kind, request), timeout=harness.DEADLINE)
+            task = asyncio.ensure_future(ended(call, kind))
+            await asyncio.to_thread(gate.wait_until_held, 1)
+            return [channel, call, task, method]
+
+        async def cancel_all() -> None:
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        with harness.action(gate.act, 1) as request, warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            left = loop.run_until_complete(begin(request))
+            if orderly:
+                loop.run_until_complete(cancel_all())
+            loop.run_until_complete(loop.shutdown_default_executor())
+            loop.close()
+            found = [left[2].done(), how(lambda: asyncio.run(_again(left[3], kind, request)))]
+            gate.open()
+            left.clear()
+            gc.collect()
+            complaints += [str(warning.message) for warning in warned]
+        complaints += [record.getMessage().partition("\n")[0] for record in caplog.records]
+        caplog.clear()
+        return found, {text for text in complaints if "PollerCompletionQueue" not in text}
+
+    null, null_complaints = close(NULL["aio"])
+    ours, our_complaints = close(OURS["aio"])
+    assert ours == null
+    assert our_complaints <= null_complaints
+
+
+# Retries of grpc's own.
+
+POLICY = {
+    "maxAttempts": 3,
+    "initialBackoff": "0.01s",
+    "maxBackoff": "0.01s",
+    "backoffMultiplier": 1,
+    "retryableStatusCodes": ["UNAVAILABLE"],
+}
+RETRIES = [("grpc.service_config", json.dumps({"methodConfig": [{"name": [{}], "retryPolicy": POLICY}]})), ("grpc.enable_retries", 1)]
+
+
+def attempt_of(context: Any) -> int:
+    return int(dict(context.invocation_metadata()).get("grpc-previous-rpc-attempts", 0))
+
+
+@pytest.mark.parametrize("good", [2, 99], ids=["other error at last", "the same each time"])
+def test_retries(target: str, stack: str, kind: str, good: int) -> None:
+    """Each attempt has details of its own; those of the last are read."""
+
+    def act(context: Any) -> None:
+        attempt = attempt_of(context)
+        raise ServiceError(ResCode.ROOM_NOT_EXIST if attempt == good else ResCode.SERVICE_UNAVAILABLE, attempt=attempt)
+
+    with harness.action(act) as request, Client(stack, target, options=RETRIES) as client:
+        found = client.call(kind, request)
+        found.assert_typed(ResCode.ROOM_NOT_EXIST if good == 2 else ResCode.SERVICE_UNAVAILABLE)
+        assert found.error.metadata == {"attempt": "2"}
+        assert found.error.detail(rpc.ErrorInfo).metadata["attempt"] == "2"
+        assert [key for key, _ in found.error.trailing_metadata()].count(harness.DETAILS_KEY) == 1
+
+
+def test_a_retry_after_a_broken_connection(target: str, stack: str, kind: str) -> None:
+    def act(context: Any) -> None:
+        raise ServiceError(ResCode.ROOM_NOT_EXIST, attempt=attempt_of(context))
+
+    with harness.action(act) as request, Proxy(target) as proxy, Client(stack, proxy.target, options=RETRIES) as client:
+        proxy.arm(Fault(Place.HEADERS, Deed.CLOSE))
+        found = client.call(kind, request, wait_for_ready=True)
+        found.assert_typed()
+        assert (proxy.struck, found.error.metadata) == (1, {"attempt": "1"})
