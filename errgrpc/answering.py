@@ -19,7 +19,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, TypeGuard
+from typing import Any, NamedTuple, Protocol, TypeGuard
 
 from google.rpc import status_pb2
 from grpc import StatusCode
@@ -62,14 +62,13 @@ class Rpc:
     status: StatusCode | None
     """The failure that the handler set or aborted with."""
     details: str
-    aborted: bool
+    aborted: bool = False
     """Whether what was raised is grpc's own signal that the handler aborted."""
     gone: bool = False
     """Whether the RPC itself failed, as it does when the client has gone: then nobody hears the answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What goes on the wire, in values that grpc can send."""
 
     status: StatusCode
@@ -121,19 +120,38 @@ class Answering:
             self._record(error, rpc, request_id)
         else:
             BaseException.with_traceback(foreseen, None)  # no log has it, and it holds the request
-        trailers = [(key, value) for key, value in sendable(rpc.trailers) if key != wire.DETAILS_KEY]
-        parts = foreseen._parts(locales.requested(rpc.metadata), request_id, trailers)
+        trailers = [(key, value) for key, value in sendable(rpc.trailers) if key != wire.DETAILS_KEY] if rpc.trailers else []
+        code, languages = foreseen.error_code, locales.requested(rpc.metadata)
+        if (
+            request_id is None
+            and not trailers
+            and (brief := foreseen._brief(languages))
+            and wire.surely_fits(brief, self._max_trailer_bytes)
+        ):
+            return Answer(code.grpc_status, foreseen.message, ((wire.DETAILS_KEY, brief),))
+        parts = foreseen._parts(languages, request_id, trailers)
         raw, shed = wire.encode(parts, self._max_trailer_bytes)
-        if shed:
-            text, limit = "%r answers %s cut to %d bytes of trailers: %s", self._max_trailer_bytes
-            _log(logging.WARNING, text, rpc.method, foreseen.error_code, limit, ", ".join(shed))
-        return Answer(foreseen.error_code.grpc_status, parts.message, (*parts.trailers, (wire.DETAILS_KEY, raw)))
+        self._log_shed(rpc.method, code, shed)
+        return Answer(code.grpc_status, parts.message, (*parts.trailers, (wire.DETAILS_KEY, raw)))
+
+    def fitted(self, method: str, answer: Answer) -> Answer:
+        """What a handler aborted with, as much of it as fits."""
+        message, trailers, shed = wire.cut(answer.message, answer.trailers, self._max_trailer_bytes)
+        self._log_shed(method, answer.status, shed)
+        return Answer(answer.status, message, trailers)
 
     def _standing(self, rpc: Rpc) -> Answer:
-        return Answer(rpc.status or StatusCode.UNKNOWN, clean(rpc.details), tuple(sendable(rpc.trailers)))
+        return self.fitted(rpc.method, Answer(rpc.status or StatusCode.UNKNOWN, clean(rpc.details), tuple(sendable(rpc.trailers))))
+
+    def _log_shed(self, method: str, answered: object, shed: list[str]) -> None:
+        if shed:
+            text = "%r answers %s cut to %d bytes of trailers: %s"
+            _log(logging.WARNING, text, method, answered, self._max_trailer_bytes, ", ".join(shed))
 
     def _foreseen(self, error: BaseException, rpc: Rpc) -> ServiceError | None:
         """The ServiceError that `error` is, holds or translates to."""
+        if _is_coded(error):  # nearly always
+            return error
         leaves = list(_leaves(error))
         found = next(filter(_is_coded, leaves), None) or next(filter(None, map(self._translated, (*leaves, error))), None)
         if found is not None and len(leaves) > 1 and not all(_is_coded(leaf) for leaf in leaves):
@@ -172,7 +190,8 @@ def encode(service_error: ServiceError, accept_language: str | None = None) -> s
     """
     if not isinstance(service_error, ServiceError):
         raise TypeError(f"{shown(service_error)} is no errgrpc.ServiceError")
-    return wire.to_status(service_error._parts(accept_language))
+    brief = service_error._brief(accept_language)
+    return status_pb2.Status.FromString(brief) if brief else wire.to_status(service_error._parts(accept_language))
 
 
 def _check_translation(kind: object, target: object) -> None:
@@ -191,7 +210,10 @@ def _is_function(target: object) -> bool:
 
 def _is_coded(error: object) -> TypeGuard[ServiceError]:
     # `isinstance` would run a hostile `__class__`; a subclass may have forgotten to call our `__init__`.
-    return issubclass(type(error), ServiceError) and hasattr(error, "_details")
+    return issubclass(type(error), ServiceError) and hasattr(error, "_error_code")
+
+
+_traceback_of = BaseException.__dict__["__traceback__"].__get__  # whatever a subclass makes of it
 
 
 def _forget_earlier(error: BaseException) -> None:
@@ -200,7 +222,7 @@ def _forget_earlier(error: BaseException) -> None:
     Each raise adds to it (a module's constant, a future that many wait for): it would keep the locals of all requests, and
     the log of one would show the others.
     """
-    first: TracebackType | None = BaseException.__dict__["__traceback__"].__get__(error)  # whatever a subclass makes of it
+    first: TracebackType | None = _traceback_of(error)
     entry = first
     while first is not None and entry is not None and (following := entry.tb_next) is not None:
         if following.tb_frame.f_code is first.tb_frame.f_code:  # where an earlier one was caught, as this one is

@@ -160,8 +160,8 @@ def holds(packed: any_pb2.Any, kind: type[Message]) -> bool:
 
 def unpack(packed: any_pb2.Any, kind: type[M]) -> M | None:
     """The message of type `kind` in `packed`, or None if it is of another type or does not parse."""
-    message = kind()
+    # Not packed.Unpack, which takes 3 times as long.
     try:
-        return message if packed.Unpack(message) else None
+        return kind.FromString(packed.value) if "/" in packed.type_url and holds(packed, kind) else None
     except DecodeError:
         return None

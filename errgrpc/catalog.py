@@ -25,27 +25,34 @@ class Registry:
         self._reasons: dict[tuple[str, str], ErrorCode] = {}
         self._numbers: dict[tuple[str, int], ErrorCode] = {}
         self._inference: Mapping[StatusCode, ErrorCode] = next((c.inference for c in self.catalogues if c.inference), {})
+        declared: dict[tuple[str, str], ErrorCode] = {}
         for catalogue in self.catalogues:
             self._domains.setdefault(catalogue.domain, catalogue)
             for code in catalogue:
-                other = self._reasons.setdefault((catalogue.domain, code.reason), code)
+                other = declared.setdefault((catalogue.domain, code.reason), code)
                 if other is not code:
                     raise ValueError(
                         f"{other} and {code} share the domain {code.domain!r} and the reason {code.reason!r}: "
                         "a reader could not tell them apart; give one catalogue another domain"
                     )
-                self._numbers.setdefault((catalogue.domain, code.number), code)
+                if code.grpc_status is not StatusCode.OK:  # SUCCESS is no error, hence never found
+                    self._reasons[catalogue.domain, code.reason] = code
+                    self._numbers.setdefault((catalogue.domain, code.number), code)
+
+    def named(self, domain: str, reason: str) -> ErrorCode | None:
+        """The code of a domain and reason, or None."""
+        return self._reasons.get((domain, reason))
 
     def find(self, domain: str, reason: str, number: str) -> ErrorCode | None:
         """The code of an ErrorInfo, or None: by domain and reason, else by domain and the decimal digits of `number`.
 
-        An empty domain, as go-kratos sends it, is tried against each catalogue. SUCCESS is no error, hence never found.
+        An empty domain, as go-kratos sends it, is tried against each catalogue.
         """
         domains = (domain,) if domain else tuple(self._domains)
         found = [self._reasons.get((known, reason)) for known in domains]
         if (as_number := parse_number(number)) is not None:
             found += (self._numbers.get((known, as_number)) for known in domains)
-        return next((code for code in found if code is not None and code.grpc_status is not StatusCode.OK), None)
+        return next((code for code in found if code is not None), None)
 
     def catalogue_of(self, domain: str) -> type[ErrorCode] | None:
         """The catalogue that answers for a domain: a newer server may know reasons that it lacks."""

@@ -178,9 +178,9 @@ class ErrorCode(Enum):
 
     def hints_for(self, metadata: Mapping[str, str]) -> Mapping[str, str]:
         """What the end user is told, by locale, of an error with these metadata."""
-        variants = [variant for variant in self._spec.variants if variant.when.items() <= metadata.items()]
-        if not variants:
+        if not self._spec.variants:
             return self._spec.hints
+        variants = [variant for variant in self._spec.variants if variant.when.items() <= metadata.items()]
         chosen = {locale.lower(): (locale, text) for locale, text in self._spec.hints.items()}
         variants.sort(key=lambda variant: -len(variant.when))  # the most entries win, of equals the first
         for variant in reversed(variants):
@@ -198,6 +198,8 @@ class ErrorCode(Enum):
 
     def __int__(self) -> int:
         return self._value_
+
+    __hash__ = object.__hash__  # Enum's hashes the name in Python, and each error looks a code up
 
     # Python asks them for > and >= too, with the sides changed.
 

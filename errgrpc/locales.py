@@ -7,7 +7,7 @@ from functools import lru_cache
 __all__ = ["choose", "is_accept_language", "is_language_tag", "requested"]
 
 ACCEPT_LANGUAGE = "accept-language"
-GATEWAY_ACCEPT_LANGUAGE = "grpcgateway-accept-language"  # as grpc-gateway forwards the browser's header
+_HEADERS = (ACCEPT_LANGUAGE, "grpcgateway-accept-language")  # the second as grpc-gateway forwards the browser's
 Metadata = Iterable[tuple[str, str | bytes]]
 
 
@@ -38,9 +38,12 @@ def is_accept_language(value: object) -> bool:
 
 def requested(metadata: Metadata | None) -> str | None:
     """The header by which a request asks for a language, or None if there is none that has a readable range."""
-    for key in (ACCEPT_LANGUAGE, GATEWAY_ACCEPT_LANGUAGE):
-        header = ",".join(value for name, value in metadata or () if name == key and isinstance(value, str))
-        if header and next(_parse(header), None):
+    asked: dict[str, str] = {}
+    for name, value in metadata or ():
+        if name in _HEADERS and isinstance(value, str):
+            asked[name] = f"{asked[name]},{value}" if name in asked else value
+    for name in _HEADERS if asked else ():
+        if (header := asked.get(name)) and next(_parse(header), None):
             return header
     return None
 

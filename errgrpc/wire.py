@@ -4,8 +4,9 @@ Written are only `google.rpc` types, in a fixed order, each at most once (AIP-19
 here raises on it.
 """
 
-from collections.abc import Iterable
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, cached_property
+from typing import Any
 
 from google.protobuf import any_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError, Message
@@ -13,10 +14,22 @@ from google.rpc import error_details_pb2 as rpc
 from google.rpc import status_pb2
 from grpc import StatusCode
 
-from errgrpc.budget import M, Parts, fit, pack, unpack
-from errgrpc.codes import STATUSES
+from errgrpc.budget import M, Parts, Trailer, fit, unpack
+from errgrpc.codes import STATUSES, ErrorCode
 
-__all__ = ["DETAILS_KEY", "NUMBER_KEY", "Received", "encode", "status_code", "to_status", "trailer_bytes"]
+__all__ = [
+    "DETAILS_KEY",
+    "NUMBER_KEY",
+    "Received",
+    "constant",
+    "cut",
+    "encode",
+    "status_bytes",
+    "status_code",
+    "surely_fits",
+    "to_status",
+    "trailer_bytes",
+]
 
 DETAILS_KEY = "grpc-status-details-bin"
 NUMBER_KEY = "code"
@@ -24,7 +37,7 @@ NUMBER_KEY = "code"
 
 # What gRPC counts for each entry of metadata beside its name and value (RFC 9113 section 6.5.2).
 _ENTRY_BYTES = 32
-_CLEAR = frozenset(range(0x20, 0x7F)) - {ord("%")}
+_CLEAR = bytes(sorted(set(range(0x20, 0x7F)) - {ord("%")}))
 
 
 def status_code(number: int) -> StatusCode:
@@ -34,35 +47,66 @@ def status_code(number: int) -> StatusCode:
 
 def to_status(parts: Parts) -> status_pb2.Status:
     """The Status of an error, its details in the order of the contract."""
-    code = parts.error_code
-    info = rpc.ErrorInfo(reason=code.reason, domain=code.domain, metadata={NUMBER_KEY: str(code.number), **parts.metadata})
-    details = [pack(info)]
-    if parts.localized is not None:
-        locale, text = parts.localized
-        details.append(pack(rpc.LocalizedMessage(locale=locale, message=text)))
-    details += parts.details
-    details += (detail for detail in (parts.retry, parts.request) if detail is not None)
-    return status_pb2.Status(code=code.grpc_status.value[0], message=parts.message, details=details)
+    return status_pb2.Status.FromString(_serialized(parts))
+
+
+@cache
+def constant(code: ErrorCode, locale: str | None) -> bytes:
+    """The serialized Status of an error that is its code and nothing else, with its own hint for a locale.
+
+    One for each code and locale of the tables, whatever peers send; looking it up takes a twentieth of writing it.
+    """
+    return status_bytes(code, code.message, {}, None if locale is None else (locale, code.hints[locale]))
 
 
 def encode(parts: Parts, limit: int) -> tuple[bytes, list[str]]:
     """The serialized Status of an error whose trailers take at most `limit` bytes, and the names of what was shed for that."""
-    raw = to_status(parts).SerializeToString()
-    if _trailer_bytes(parts, len(raw)) <= limit:
+    raw = _serialized(parts)
+    if _trailer_bytes(parts.message, parts.trailers, len(raw)) <= limit:
         return raw, []
     shed = fit(parts, limit, trailer_bytes)
-    return to_status(parts).SerializeToString(), shed
+    return _serialized(parts), shed
+
+
+def cut(message: str, trailers: tuple[Trailer, ...], limit: int) -> tuple[str, tuple[Trailer, ...], list[str]]:
+    """What a handler aborted with, its trailers cut to `limit` bytes, and the names of what was shed for that.
+
+    A Status of the handler's own is cut along, as its readers compare its message with the RPC's.
+    """
+    if _bytes_of(message, trailers) <= limit:
+        return message, trailers, []
+    own = _parse(next((value for key, value in trailers if key == DETAILS_KEY), None))
+    others = [(key, value) for key, value in trailers if key != DETAILS_KEY]
+    none: Any = None  # of our codes, for which `fit` does not ask
+    parts = Parts(none, message, {}, None, list(own.details), None, None, others)
+
+    def left() -> tuple[Trailer, ...]:
+        if not own.ByteSize():
+            return tuple(parts.trailers)
+        cut_own = status_pb2.Status(code=own.code, message=own.message and parts.message, details=parts.details)
+        return (*parts.trailers, (DETAILS_KEY, cut_own.SerializeToString()))
+
+    shed = fit(parts, limit, lambda parts: _bytes_of(parts.message, left()))
+    return parts.message, left(), shed
 
 
 def trailer_bytes(parts: Parts) -> int:
     """What a peer may count for the trailers of an error: the details as base64, as all but C-core send them."""
-    return _trailer_bytes(parts, to_status(parts).ByteSize())
+    return _trailer_bytes(parts.message, parts.trailers, len(_serialized(parts)))
 
 
-def _trailer_bytes(parts: Parts, status_bytes: int) -> int:
-    size = _entry("grpc-status", 2) + _entry("grpc-message", _percent_encoded(parts.message))
-    size += _entry(DETAILS_KEY, _base64(status_bytes))
-    return size + sum(_entry(key, _base64(len(value)) if key.endswith("-bin") else len(value)) for key, value in parts.trailers)
+def surely_fits(raw: bytes, limit: int) -> bool:
+    """Whether a Status without other trailers fits however its message is made of: quicker to tell than the exact size."""
+    return _OVERHEAD + 5 * len(raw) <= limit  # 4/3 as base64, and the message, which is part of it, thrice as long at most
+
+
+def _trailer_bytes(message: str, trailers: Iterable[Trailer], status_bytes: int) -> int:
+    return _bytes_of(message, trailers) + _entry(DETAILS_KEY, _base64(status_bytes))
+
+
+def _bytes_of(message: str, trailers: Iterable[Trailer]) -> int:
+    size = _entry("grpc-status", 2) + _entry("grpc-message", _percent_encoded(message))
+    return size + sum(_entry(key, _base64(len(value)) if key.endswith("-bin") else len(value)) for key, value in trailers)
 
 
 def _entry(name: str, value_bytes: int) -> int:
@@ -74,23 +118,117 @@ def _base64(count: int) -> int:
 
 
 def _percent_encoded(text: str) -> int:
-    return sum(1 if byte in _CLEAR else 3 for byte in text.encode())
+    raw = text.encode()
+    return len(raw) + 2 * len(raw.translate(None, _CLEAR))
+
+
+def _serialized(parts: Parts) -> bytes:
+    others = [detail for detail in (*parts.details, parts.retry, parts.request) if detail is not None]
+    return status_bytes(parts.error_code, parts.message, parts.metadata, parts.localized, others)
+
+
+# Protobuf's encoding by hand: to build the messages and pack them takes 4 times as long.
+
+
+def status_bytes(
+    code: ErrorCode, message: str, metadata: Mapping[str, str], localized: tuple[str, str] | None, details: Iterable[Message] = ()
+) -> bytes:
+    """The serialized Status of an error; `localized` is locale and text, and `details` are packed."""
+    written = [_own_head(code) if message is code.message else _head(code, message), _error_info(code, metadata)]
+    if localized is not None:
+        locale, text = localized
+        written.append(_own_hint(code, locale) if code.hints.get(locale) is text else _localized_message(locale, text))
+    written += (_field(3, detail.SerializeToString()) for detail in details)
+    return b"".join(written)
+
+
+def _head(code: ErrorCode, message: str) -> bytes:
+    return bytes((1 << 3, code.grpc_status.value[0])) + _text(2, message)  # the status is a varint of one byte
+
+
+@cache
+def _own_head(code: ErrorCode) -> bytes:
+    return _head(code, code.message)
+
+
+def _error_info(code: ErrorCode, metadata: Mapping[str, str]) -> bytes:
+    identity, number = _identity(code)
+    if not metadata:
+        return _detail(rpc.ErrorInfo, identity + number)
+    entries = {NUMBER_KEY: number}
+    for key, text in metadata.items():
+        entries[key] = _entry_of_map(key, text)
+    return _detail(rpc.ErrorInfo, identity + b"".join([entries[key] for key in sorted(entries)]))  # the same bytes each time
+
+
+@cache
+def _identity(code: ErrorCode) -> tuple[bytes, bytes]:
+    return _text(1, code.reason) + _text(2, code.domain), _entry_of_map(NUMBER_KEY, str(code.number))
+
+
+@cache
+def _own_hint(code: ErrorCode, locale: str) -> bytes:
+    return _localized_message(locale, code.hints[locale])
+
+
+def _localized_message(locale: str, text: str) -> bytes:
+    return _detail(rpc.LocalizedMessage, _text(1, locale) + _text(2, text))
+
+
+def _entry_of_map(key: str, text: str) -> bytes:
+    return _field(3, _field(1, key.encode()) + _field(2, text.encode()))
+
+
+def _detail(kind: type[Message], value: bytes) -> bytes:
+    return _field(3, _TYPE_URLS[kind] + _field(2, value))
+
+
+def _text(number: int, text: str) -> bytes:
+    return _field(number, text.encode()) if text else b""
+
+
+def _field(number: int, value: bytes) -> bytes:
+    """A field whose value is its length, as a varint, and so many bytes."""
+    size = len(value)
+    if size < 0x80:
+        return bytes((number << 3 | 2, size)) + value
+    head = [number << 3 | 2]
+    while size >= 0x80:
+        head.append(size & 0x7F | 0x80)
+        size >>= 7
+    return bytes((*head, size)) + value
+
+
+_TYPE_URLS: dict[type[Message], bytes] = {
+    kind: _text(1, f"type.googleapis.com/{kind.DESCRIPTOR.full_name}") for kind in (rpc.ErrorInfo, rpc.LocalizedMessage)
+}
+
+_OVERHEAD = _bytes_of("", ()) + _entry(DETAILS_KEY, 4)
 
 
 class Received:
-    """What a reader sees of a `grpc-status-details-bin`: ErrorInfo is read at once, the rest when asked for."""
+    """What a reader sees of a `grpc-status-details-bin`, read when it is asked for."""
 
-    def __init__(self, values: Iterable[object] = ()) -> None:
+    _status: status_pb2.Status | None = None
+    _info: rpc.ErrorInfo | None = None
+
+    def __init__(self, values: Sequence[object] = ()) -> None:
         """`values` are all of the key's values; the first with a readable ErrorInfo counts, else the first that parses."""
-        self.status = status_pb2.Status()
-        self.info: rpc.ErrorInfo | None = None
-        for value in values:
-            status = _parse(value)
-            info = _first(status, rpc.ErrorInfo)
-            if info is not None or not self.status.ByteSize():
-                self.status, self.info = status, info
-            if info is not None:
-                break
+        self._values = values
+
+    @property
+    def status(self) -> status_pb2.Status:
+        """The Status, empty if there was none."""
+        if self._status is None:
+            self._status, self._info = _read(self._values)
+        return self._status
+
+    @property
+    def info(self) -> rpc.ErrorInfo | None:
+        """The ErrorInfo, or None."""
+        if self._status is None:
+            self._status, self._info = _read(self._values)
+        return self._info
 
     @cached_property
     def number(self) -> str:
@@ -126,6 +264,17 @@ class Received:
 
     def __reduce__(self) -> tuple[object, ...]:
         return Received, ((self.status.SerializeToString(),),)
+
+
+def _read(values: Sequence[object]) -> tuple[status_pb2.Status, rpc.ErrorInfo | None]:
+    readable = None
+    for value in values:
+        status = _parse(value)
+        if (info := _first(status, rpc.ErrorInfo)) is not None:
+            return status, info
+        if readable is None and status.ByteSize():
+            readable = status
+    return readable or status_pb2.Status(), None
 
 
 def _parse(value: object) -> status_pb2.Status:

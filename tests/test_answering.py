@@ -360,6 +360,19 @@ def test_an_abort_stands(records: list[logging.LogRecord]) -> None:
     assert records == []
 
 
+def test_an_abort_is_cut_to_what_arrives(records: list[logging.LogRecord]) -> None:
+    own = status_pb2.Status(code=10, message="m" * 30_000)
+    trailers = [(wire.DETAILS_KEY, own.SerializeToString())]
+    answer = ask(Exception(), aborted=True, status=StatusCode.ABORTED, details=own.message, trailers=trailers)
+    assert answer.status is StatusCode.ABORTED
+    assert set(answer.message) == {"m"}
+    ((_, cut),) = answer.trailers
+    assert isinstance(cut, bytes)
+    assert status_pb2.Status.FromString(cut) == status_pb2.Status(code=10, message=answer.message)  # as grpcio-status compares them
+    (record,) = records
+    assert record.getMessage() == f"'{METHOD}' answers StatusCode.ABORTED cut to 7900 bytes of trailers: message"
+
+
 def test_a_status_that_was_set_stands_but_for_coded_errors(records: list[logging.LogRecord]) -> None:
     given: dict[str, Any] = {"status": StatusCode.ABORTED, "details": "set", "trailers": (("grpc-status-details-bin", b"own"),)}
     error = LookupError(SECRET)

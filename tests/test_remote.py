@@ -267,7 +267,7 @@ def test_a_derived_error_pickles() -> None:
     kinds: list[Any] = [MyError, MyNotExist]
     for kind in kinds:
         error: Any = kind.__new__(kind)
-        error.__dict__.update(KNOWN.__dict__)
+        error.__setstate__(KNOWN.__reduce__()[2])
         error.add_note("a note")
         again = pickle.loads(pickle.dumps(error))  # noqa: S301
         same(again, error)
@@ -338,9 +338,7 @@ def test_initial_metadata_that_were_late_are_asked_for_once() -> None:
         asked.append("asked")
         return (("x", "late"),)
 
-    error = RemoteError(
-        StatusCode.NOT_FOUND, "", received=Received(), error_code=None, inferred=False, accept_language=None, initial_metadata=late
-    )
+    error = RemoteError(StatusCode.NOT_FOUND, "", Received(), None, inferred=False, accept_language=None, initial_metadata=late)
     assert asked == []
     assert (error.initial_metadata(), error.initial_metadata()) == ((("x", "late"),), (("x", "late"),))
     assert asked == ["asked"]

@@ -3,6 +3,7 @@
 import base64
 import copy
 import pickle
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
@@ -15,8 +16,8 @@ from grpc import StatusCode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errgrpc import ComponentCode, ResCode, wire
-from errgrpc.budget import Parts, pack
+from errgrpc import ComponentCode, ErrorCode, ResCode, wire
+from errgrpc.budget import Parts, Trailer, pack
 from errgrpc.wire import Received
 
 CODE = ResCode.ROOM_NOT_EXIST
@@ -104,6 +105,77 @@ def test_encode_sheds_only_past_the_limit() -> None:
 
 def wired(error: Parts) -> dict[str, str]:
     return {"code": "1004", **error.metadata}
+
+
+@given(
+    st.text(max_size=5) | st.sampled_from([CODE.message, ""]),
+    st.dictionaries(st.from_regex(r"[a-z][a-zA-Z0-9_-]{1,40}", fullmatch=True), st.text(), max_size=4) | st.just({"long": "l" * 20_000}),
+    st.none() | st.tuples(st.sampled_from(["zh-CN", "en-US"]), st.text() | st.just("房" * 100)) | st.just(("zh-CN", CODE.hints["zh-CN"])),
+    st.lists(st.sampled_from([rpc.Help(), rpc.BadRequest(field_violations=[{"field": "f" * 200}])]), max_size=2),
+)
+def test_the_bytes_are_protobufs_own(
+    message: str, metadata: dict[str, str], localized: tuple[str, str] | None, details: list[Message]
+) -> None:
+    written = wire.encode(parts(message=message, metadata=metadata, localized=localized, details=list(map(pack, details))), 10**6)[0]
+    info = rpc.ErrorInfo(reason=CODE.reason, domain=CODE.domain, metadata={**metadata, "code": "1004"})
+    hint = [] if localized is None else [rpc.LocalizedMessage(locale=localized[0], message=localized[1])]
+    assert written == status(info, *hint, *details, message=message)
+
+
+@pytest.mark.parametrize("code", [*ResCode, *ComponentCode], ids=str)
+def test_a_constant_is_its_code_and_nothing_else(code: ErrorCode) -> None:
+    for locale in (None, *code.hints):
+        localized = None if locale is None else (locale, code.hints[locale])
+        whole = parts(error_code=code, message=code.message, localized=localized)
+        assert wire.constant(code, locale) == wire.encode(whole, 7_900)[0]
+
+
+@given(MESSAGES.map(lambda text: text * 50), st.integers(0, 3_000))
+def test_what_surely_fits_fits(message: str, filler: int) -> None:
+    error = parts(message=message, metadata={"filler": "f" * filler})
+    raw, _ = wire.encode(error, 10**6)
+    for limit in (1_024, 7_900):
+        assert not wire.surely_fits(raw, limit) or wire.trailer_bytes(error) <= limit
+    assert wire.surely_fits(b"", 1_024)
+
+
+OWN = st.builds(
+    lambda message, details: status(*details, code=3, message=message),
+    st.sampled_from(["", "own", "m" * 30_000]),
+    st.lists(
+        st.sampled_from([INFO, rpc.Help(), rpc.DebugInfo(detail="d" * 20_000), rpc.BadRequest(field_violations=[{"field": "f"}] * 900)])
+    ),
+)
+
+
+@given(
+    st.sampled_from(["", "gone", "房间" * 5_000, "%" * 3_000, "m" * 30_000]),
+    st.lists(st.tuples(st.sampled_from(["x-a", "x-b"]), st.sampled_from(["", "a", "v" * 5_000])), max_size=4),
+    st.none() | OWN | st.sampled_from([b"", b"garbage", b"g" * 20_000]),
+    st.integers(1_024, 9_000),
+)
+def test_what_a_handler_aborted_with_is_cut(message: str, others: list[tuple[str, str]], own: bytes | None, limit: int) -> None:
+    trailers: tuple[Trailer, ...] = (*others, *([] if own is None else [("grpc-status-details-bin", own)]))
+    left, kept, shed = wire.cut(message, trailers, limit)
+    assert wired_bytes(left, kept) <= limit
+    assert message.startswith(left)
+    if wired_bytes(message, trailers) <= limit:
+        assert (left, kept, shed) == (message, trailers, [])
+        return
+    assert shed
+    kept_others = [entry for entry in kept if entry[0] != "grpc-status-details-bin"]
+    assert kept_others == others[: len(kept_others)]
+    for value in (value for key, value in kept if key == "grpc-status-details-bin"):
+        assert isinstance(value, bytes)
+        own_status, whole = status_pb2.Status.FromString(value), status_pb2.Status.FromString(own or b"")
+        assert own_status.code == whole.code
+        assert own_status.message == (left if whole.message else "")
+
+
+def wired_bytes(message: str, trailers: Iterable[tuple[str, str | bytes]]) -> int:
+    entries: list[tuple[str, str | bytes]] = [("grpc-status", "05"), ("grpc-message", quote(message.encode(), safe=CLEAR))]
+    entries += ((key, base64.b64encode(value) if isinstance(value, bytes) else value) for key, value in trailers)
+    return sum(len(key) + len(value) + 32 for key, value in entries)
 
 
 def test_reads_what_was_written() -> None:

@@ -83,8 +83,10 @@ def _is(kind: Callable[[Any], bool], behavior: Behavior) -> bool:
 
 
 def _guarded_coroutine(answering: Answering, method: str, behavior: Behavior) -> Behavior:
+    fitted = functools.partial(answering.fitted, method)
+
     async def guarded(request: Any, context: Any) -> Any:
-        guard, task = AsyncContext(context), asyncio.current_task()
+        guard, task = AsyncContext(context, fitted), asyncio.current_task()
         try:
             return await behavior(request, guard)
         except BaseException as error:  # noqa: BLE001  grpc sends no status for the others
@@ -98,8 +100,10 @@ def _guarded_coroutine(answering: Answering, method: str, behavior: Behavior) ->
 
 
 def _guarded_generator(answering: Answering, method: str, behavior: Behavior) -> Behavior:
+    fitted = functools.partial(answering.fitted, method)
+
     async def guarded(request: Any, context: Any) -> AsyncIterator[Any]:
-        guard, task = AsyncContext(context), asyncio.current_task()
+        guard, task = AsyncContext(context, fitted), asyncio.current_task()
         responses = None
         while True:
             try:
@@ -126,10 +130,10 @@ def _guarded_generator(answering: Answering, method: str, behavior: Behavior) ->
 
 
 def _guarded_sync(answering: Answering, method: str, behavior: Behavior) -> Behavior:
-    loop = asyncio.get_running_loop()
+    loop, fitted = asyncio.get_running_loop(), functools.partial(answering.fitted, method)
 
     def guarded(request: Any, context: Any) -> Any:
-        guard = SyncContext(context)
+        guard = SyncContext(context, fitted)
         try:
             response = behavior(request, guard)
         except BaseException as error:  # noqa: BLE001  StopIteration too: grpc sends no status for it
@@ -147,8 +151,10 @@ def _guarded_sync(answering: Answering, method: str, behavior: Behavior) -> Beha
 
 
 def _guarded_sync_stream(answering: Answering, method: str, behavior: Behavior) -> Behavior:
+    fitted = functools.partial(answering.fitted, method)
+
     def guarded(request: Any, context: Any) -> Any:
-        guard = SyncContext(context)
+        guard = SyncContext(context, fitted)
         fail = functools.partial(_set, answering, method, guard)
         # Unlike the sync server, this one takes whatever can be iterated over, such as a list.
         return Responses(lambda *arguments: iter(behavior(*arguments)), (request, guard), fail, guard.finish)
@@ -159,7 +165,8 @@ def _guarded_sync_stream(answering: Answering, method: str, behavior: Behavior) 
 def _failing(answering: Answering, method: str, error: BaseException) -> Behavior:
     # A stream_stream handler answers methods of all four kinds; an async generator, as other interceptors iterate over it.
     async def fail(_: Any, context: Any) -> AsyncIterator[Any]:
-        await _abort(answering, method, AsyncContext(context), error, asyncio.current_task())
+        guard = AsyncContext(context, functools.partial(answering.fitted, method))
+        await _abort(answering, method, guard, error, asyncio.current_task())
         yield
 
     return fail
@@ -181,13 +188,14 @@ def _is_closed(error: BaseException, task: asyncio.Task[Any] | None) -> bool:
 
 
 def _answer(answering: Answering, method: str, context: AsyncContext | SyncContext, error: BaseException) -> Answer:
+    if type(error) is Aborted:
+        return error.answer
     rpc = Rpc(
         method,
         told(context, "invocation_metadata") or (),
         context.trailing_metadata(),
         context.failure(),
         context.details(),
-        aborted=type(error) is Aborted,
         gone=_is_failed_rpc(error),
     )
     return answering.answer(error, rpc)

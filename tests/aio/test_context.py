@@ -22,6 +22,10 @@ def style(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
+def whole(answer: Answer) -> Answer:
+    return answer
+
+
 def ask(target: str, kind: str, act: Any, after: int = 1) -> harness.Outcome:
     with harness.action(act, after) as request:
         return harness.call("sync", target, kind, request, interceptors=())
@@ -142,7 +146,7 @@ class Told:
 class TestAsyncContext:
     async def test_the_first_abort_stands(self) -> None:
         told = Told()
-        context = AsyncContext(told)
+        context = AsyncContext(told, whole)
         with pytest.raises(grpc.aio.AbortError) as caught:
             await context.abort(StatusCode.NOT_FOUND, "first")
         assert context.sent is caught.value
@@ -151,7 +155,7 @@ class TestAsyncContext:
         assert told.told == {"code": StatusCode.NOT_FOUND, "details": "first", "trailers": ()}
 
     async def test_a_context_that_cannot_be_asked(self) -> None:
-        context = AsyncContext(Told())
+        context = AsyncContext(Told(), whole)
         assert (context.failure(), context.details(), tuple(context.trailing_metadata())) == (None, "", ())
 
     async def test_an_abort_that_returns(self) -> None:
@@ -161,13 +165,13 @@ class TestAsyncContext:
             async def abort(self, code: Any, details: str, trailers: Any) -> None: ...
 
         with pytest.raises(AssertionError):
-            await AsyncContext(Returning()).abort(StatusCode.NOT_FOUND, "No such thing")
+            await AsyncContext(Returning(), whole).abort(StatusCode.NOT_FOUND, "No such thing")
 
 
 class TestSyncContext:
     def test_an_abort_is_set_when_the_handler_has_ended(self) -> None:
         told = Told()
-        context = SyncContext(told)
+        context = SyncContext(told, whole)
         for details in ("first", "second"):
             with pytest.raises(Aborted):
                 context.abort(StatusCode.NOT_FOUND, details)
@@ -177,7 +181,7 @@ class TestSyncContext:
 
     def test_an_abort_stands_whatever_follows(self) -> None:
         told = Told()
-        context = SyncContext(told)
+        context = SyncContext(told, whole)
         with pytest.raises(Aborted):
             context.abort(StatusCode.NOT_FOUND, "No such thing")
         context.set_code(StatusCode.OK)
@@ -186,6 +190,6 @@ class TestSyncContext:
 
     def test_nothing_is_set_without_an_abort(self) -> None:
         told = Told()
-        context = SyncContext(told)
+        context = SyncContext(told, whole)
         context.finish()
         assert told.told == {}

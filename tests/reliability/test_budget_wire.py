@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+import grpc
 import harness
 import pytest
 
@@ -54,3 +55,18 @@ def test_trailers_of_the_handler_that_are_past_the_limit_alone_go_and_the_code_a
     assert sorted(kept) == sorted(trailers[: len(kept)])
     (record,) = [record for record in caplog.records if record.name == "errgrpc"]
     assert "trailing metadata of the handler" in record.getMessage()
+
+
+@pytest.mark.parametrize("text", ["m" * 30_000, "房间" * 5_000], ids=["ascii", "chinese"])
+def test_what_a_handler_aborts_with_arrives(text: str, target: str, kind: str, stack: str, caplog: pytest.LogCaptureFixture) -> None:
+    def act(context: Any) -> Any:
+        return context.abort(grpc.StatusCode.FAILED_PRECONDITION, text)
+
+    with caplog.at_level(logging.WARNING, "errgrpc"), harness.action(act, after=1) as request:
+        outcome = harness.call(stack, target, kind, request)
+    assert outcome.code is grpc.StatusCode.FAILED_PRECONDITION
+    assert outcome.details
+    assert text.startswith(outcome.details)
+    assert budget.LIMIT - 30 < budget.received_bytes(outcome.details, []) <= budget.LIMIT
+    (record,) = [record for record in caplog.records if record.name == "errgrpc"]
+    assert "FAILED_PRECONDITION cut to 7900 bytes of trailers: message" in record.getMessage()

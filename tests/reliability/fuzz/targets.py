@@ -228,7 +228,7 @@ def listen(header: str) -> None:
     """One of the hints is chosen, whatever the header; one without a readable range is as good as none."""
     asked = locales.requested([(locales.ACCEPT_LANGUAGE, header)])
     assert asked in (None, header)
-    assert locales.requested([("x", header), (locales.GATEWAY_ACCEPT_LANGUAGE, header), (locales.ACCEPT_LANGUAGE, "!")]) == asked
+    assert locales.requested([("x", header), ("grpcgateway-accept-language", header), (locales.ACCEPT_LANGUAGE, "!")]) == asked
     for hints in _HINTS:
         for default in ("zh-CN", ""):
             chosen = locales.choose(header, hints, default)
