@@ -6,6 +6,7 @@ Declare a catalogue in a `.proto` (`errgrpc/v1/annotations.proto`, protoc-gen-er
 
 from errgrpc import aio
 from errgrpc.answering import encode
+from errgrpc.channel import wrap_channel
 from errgrpc.client import ClientInterceptor
 from errgrpc.codes import ErrorCode, Spec, Variant
 from errgrpc.errors import MisuseWarning, RemoteError, ServiceError, remote
@@ -30,4 +31,5 @@ __all__ = [
     "encode",
     "from_error",
     "remote",
+    "wrap_channel",
 ]

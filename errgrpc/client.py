@@ -12,7 +12,7 @@ from errgrpc.codes import ErrorCode
 from errgrpc.errors import RemoteError
 from errgrpc.reading import Reading
 
-__all__ = ["ClientInterceptor", "TypedCall", "with_accept_language"]
+__all__ = ["ClientInterceptor", "TypedCall", "localized", "typed_error", "with_accept_language"]
 
 
 class ClientInterceptor(
@@ -34,7 +34,7 @@ class ClientInterceptor(
         self._reading = Reading(catalogues, locale)
 
     def _intercept(self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request: Any) -> Any:
-        details, accept_language = with_accept_language(client_call_details, self._reading)
+        details = with_accept_language(client_call_details, self._reading)
         try:
             call = continuation(details, request)
         except grpc.RpcError as raised:  # grpc raises at once when a request cannot be serialized
@@ -42,9 +42,9 @@ class ClientInterceptor(
         else:
             # grpc hands on what an interceptor inside ours has raised as if it were the call.
             if not isinstance(call, grpc.RpcError) or isinstance(call, grpc.Future):
-                return TypedCall(call, self._reading, accept_language)
+                return TypedCall(call, self._reading, details.metadata)
             error = call
-        raise self._reading.read(error, accept_language)
+        raise typed_error(error, self._reading, details.metadata)
 
     intercept_unary_unary: Any = _intercept
     intercept_unary_stream: Any = _intercept
@@ -52,22 +52,38 @@ class ClientInterceptor(
     intercept_stream_stream: Any = _intercept
 
 
-def with_accept_language(details: Any, reading: Reading) -> tuple[Any, str | None]:
-    """The details of a call with an `accept-language` in their metadata, and what that asks for."""
-    given = metadata = details.metadata
-    if isinstance(given, Iterator):  # grpc takes one, and it can be read only once
-        metadata = tuple(given)
-    accept_language, added = reading.accept_language(metadata)
-    if added:  # in a collection of the caller's type, which is what the next interceptor expects
-        entries = (*(metadata or ()), *added)
-        if isinstance(metadata, grpc.aio.Metadata):
-            metadata = grpc.aio.Metadata(*entries)
-        else:
-            metadata = list(entries) if isinstance(metadata, list) else entries
-    if metadata is given:
-        return details, accept_language
+def with_accept_language(details: Any, reading: Reading) -> Any:
+    """The details of a call whose metadata ask for the languages of the caller."""
+    metadata = localized(details.metadata, reading)
+    if metadata is details.metadata:
+        return details
     # grpc's own details are named tuples, as are most people's.
-    return details._replace(metadata=metadata) if hasattr(details, "_replace") else _CallDetails(details, metadata), accept_language
+    return details._replace(metadata=metadata) if hasattr(details, "_replace") else _CallDetails(details, metadata)
+
+
+def localized(metadata: Any, reading: Reading) -> Any:
+    """The metadata of a call with an `accept-language`, in a collection of the type that the caller chose."""
+    if isinstance(metadata, Iterator):  # grpc takes one, and it can be read only once
+        metadata = tuple(metadata)
+    _, added = _accept_language(metadata, reading)
+    if not added:
+        return metadata
+    entries = (*(metadata or ()), *added)
+    if isinstance(metadata, grpc.aio.Metadata):
+        return grpc.aio.Metadata(*entries)
+    return list(entries) if isinstance(metadata, list) else entries
+
+
+def typed_error(error: grpc.RpcError, reading: Reading, metadata: Any) -> RemoteError:
+    """The typed error of a call that was made with these metadata."""
+    return reading.read(error, _accept_language(metadata, reading)[0])
+
+
+def _accept_language(metadata: Any, reading: Reading) -> Any:
+    try:
+        return reading.accept_language(metadata)
+    except (TypeError, ValueError):
+        return None, ()  # these are no metadata: grpc refuses them, when it comes so far
 
 
 class _CallDetails(grpc.ClientCallDetails):
@@ -81,8 +97,8 @@ class _CallDetails(grpc.ClientCallDetails):
         return getattr(self._details, name)
 
 
-class TypedCall(grpc.Call, grpc.Future):  # type: ignore[type-arg]
-    """A call whose errors are typed where they are raised, and otherwise the call itself.
+class TypedCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg]
+    """A call whose errors are typed where they are raised, and otherwise the call itself; an RpcError, as grpc's own are.
 
     It is lazy: asking the call for anything here would block, and on grpc's single-threaded streams be a UsageError.
     """
@@ -90,15 +106,16 @@ class TypedCall(grpc.Call, grpc.Future):  # type: ignore[type-arg]
     _error: RemoteError | None = None
     _traceback: TracebackType | None = None
 
-    def __init__(self, call: Any, reading: Reading, accept_language: str | None) -> None:
+    def __init__(self, call: Any, reading: Reading, metadata: Any) -> None:
+        super().__init__()
         self._call = self._responses = call
         self._reading = reading
-        self._accept_language = accept_language
+        self._metadata = metadata
 
     def _typed(self, error: grpc.RpcError) -> RemoteError:
         """The typed error, one for the call as grpc's own is; atomic, for several threads may wait for one future."""
         if self._error is None:
-            typed = self._reading.read(error, self._accept_language)
+            typed = typed_error(error, self._reading, self._metadata)
             self._traceback = typed.__traceback__  # an interceptor inside ours may have raised it
             vars(self).setdefault("_error", typed)
         return self._error  # type: ignore[return-value]
@@ -142,6 +159,9 @@ class TypedCall(grpc.Call, grpc.Future):  # type: ignore[type-arg]
 
     def __repr__(self) -> str:
         return repr(self._call)
+
+    def __str__(self) -> str:
+        return str(self._call)
 
     # The abstract methods of grpc's classes, for which __getattr__ is not asked.
 

@@ -27,6 +27,7 @@ import errgrpc
 KINDS = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
 STYLES = ("sync", "aio", "reader_writer", "sync_on_aio")
 STACKS = ("sync", "aio")
+CLIENTS = (*STACKS, "wrapped_sync", "wrapped_aio")  # with interceptors; with a wrapped channel
 DEADLINE = 20.0  # seconds; far above what any call needs, so that a hang fails instead of hanging
 RESPONSES = (b"first", b"second")
 
@@ -215,14 +216,19 @@ def call(
     metadata: Sequence[tuple[str, Any]] = (),
     timeout: float = DEADLINE,
 ) -> Outcome:
-    """Calls a method with a stack of its own; by default through errgrpc's client interceptor, `interceptors=()` is bare."""
-    if stack == "sync":
+    """Calls a method with a client of its own; by default one of errgrpc's, `interceptors=()` is bare."""
+    if stack == "wrapped_aio":
+        wrap = functools.partial(errgrpc.aio.wrap_channel, locale=locale)
+        return asyncio.run(_call_aio(target, kind, request, (), metadata, timeout, lambda channel: wrap(channel, *catalogues)))
+    if stack == "aio":
         if interceptors is None:
-            interceptors = [errgrpc.ClientInterceptor(*catalogues, locale=locale)]
-        return _call_sync(target, kind, request, interceptors, metadata, timeout)
-    if interceptors is None:
-        interceptors = errgrpc.aio.client_interceptors(*catalogues, locale=locale)
-    return asyncio.run(_call_aio(target, kind, request, interceptors, metadata, timeout))
+            interceptors = errgrpc.aio.client_interceptors(*catalogues, locale=locale)
+        return asyncio.run(_call_aio(target, kind, request, interceptors, metadata, timeout))
+    if stack == "wrapped_sync":
+        interceptors = [wrapped(*catalogues, locale=locale)]
+    elif interceptors is None:
+        interceptors = [errgrpc.ClientInterceptor(*catalogues, locale=locale)]
+    return _call_sync(target, kind, request, interceptors, metadata, timeout)
 
 
 DETAILS_KEY = "grpc-status-details-bin"
@@ -256,9 +262,8 @@ def logged(caplog: Any) -> list[Any]:
 
 def _call_sync(target: str, kind: str, request: bytes, interceptors: Any, metadata: Any, timeout: float) -> Outcome:
     outcome = Outcome()
-    with grpc.insecure_channel(target) as channel:
-        intercepted = grpc.intercept_channel(channel, *interceptors) if interceptors else channel
-        method = getattr(intercepted, kind)(f"/test.Service/{kind}")
+    with sync_channel(target, *interceptors) as channel:
+        method = getattr(channel, kind)(f"/test.Service/{kind}")
         argument = iter([request]) if kind.startswith("stream") else request
         call: Any = None
         try:
@@ -275,9 +280,10 @@ def _call_sync(target: str, kind: str, request: bytes, interceptors: Any, metada
     return outcome
 
 
-async def _call_aio(target: str, kind: str, request: bytes, interceptors: Any, metadata: Any, timeout: float) -> Outcome:
+async def _call_aio(target: str, kind: str, request: bytes, interceptors: Any, metadata: Any, timeout: float, wrap: Any = None) -> Outcome:
     outcome = Outcome()
-    async with grpc.aio.insecure_channel(target, interceptors=interceptors) as channel:
+    bare = grpc.aio.insecure_channel(target, interceptors=interceptors)
+    async with wrap(bare) if wrap else bare as channel:
         method = getattr(channel, kind)(f"/test.Service/{kind}")
         call = method(iter([request]) if kind.startswith("stream") else request, timeout=timeout, metadata=tuple(metadata))
         try:
@@ -305,9 +311,17 @@ def method(channel: Any, kind: str, *serializers: Any) -> Any:
 
 @contextmanager
 def sync_channel(target: str, *interceptors: Any, options: Sequence[tuple[str, Any]] = ()) -> Iterator[Any]:
-    """A channel of the sync stack with these interceptors; bare without any."""
-    with grpc.insecure_channel(target, options=options) as channel:
-        yield grpc.intercept_channel(channel, *interceptors) if interceptors else channel
+    """A channel of the sync stack with these interceptors, the outermost first, or in their place what wraps it; bare without any."""
+    with grpc.insecure_channel(target, options=options) as bare:
+        channel = bare
+        for around in reversed(interceptors):
+            channel = around(channel) if callable(around) else grpc.intercept_channel(channel, around)
+        yield channel
+
+
+def wrapped(*catalogues: Any, locale: str | None = None) -> Callable[[grpc.Channel], grpc.Channel]:
+    """What `sync_channel` takes beside interceptors: errgrpc's channel around what is further in."""
+    return lambda channel: errgrpc.wrap_channel(channel, *catalogues, locale=locale)
 
 
 class NullClientInterceptor(

@@ -34,10 +34,22 @@ def fail(_: Any) -> None:
     raise ServiceError(ResCode.ROOM_NOT_EXIST, room_uuid="r-42")
 
 
+@pytest.fixture(params=[errgrpc.ClientInterceptor, harness.wrapped], ids=["intercepted", "wrapped"])
+def door(request: pytest.FixtureRequest) -> Any:
+    """The two that errgrpc has into the sync client."""
+    return request.param
+
+
 @pytest.fixture
-def channel(targets: dict[str, str]) -> Iterator[grpc.Channel]:
-    with harness.sync_channel(targets["sync"], errgrpc.ClientInterceptor(ResCode, ComponentCode)) as intercepted:
-        yield intercepted
+def channel(targets: dict[str, str], door: Any) -> Iterator[grpc.Channel]:
+    with harness.sync_channel(targets["sync"], door(ResCode, ComponentCode)) as typed:
+        yield typed
+
+
+@pytest.fixture(params=harness.CLIENTS)
+def stack(request: pytest.FixtureRequest) -> str:
+    """Each client, not only one of each stack."""
+    return request.param
 
 
 @pytest.fixture(scope="module")
@@ -339,9 +351,9 @@ def talk() -> Iterator[tuple[Talk, str]]:
         yield servicer, target
 
 
-def test_a_conversation(talk: tuple[Talk, str]) -> None:
+def test_a_conversation(talk: tuple[Talk, str], door: Any) -> None:
     requests: queue.Queue[bytes] = queue.Queue()
-    with harness.sync_channel(talk[1], errgrpc.ClientInterceptor(ResCode)) as channel:
+    with harness.sync_channel(talk[1], door(ResCode)) as channel:
         call = harness.method(channel, "stream_stream")(iter(requests.get, None), timeout=DEADLINE)
         for text in (b"one", b"two", b"three"):  # each is asked only once the one before is answered
             requests.put(text)
@@ -352,9 +364,9 @@ def test_a_conversation(talk: tuple[Talk, str]) -> None:
         requests.put(b"to end the thread that reads the requests")
 
 
-def test_responses_are_not_read_ahead(talk: tuple[Talk, str]) -> None:
+def test_responses_are_not_read_ahead(talk: tuple[Talk, str], door: Any) -> None:
     servicer, target = talk
-    with harness.sync_channel(target, errgrpc.ClientInterceptor(ResCode)) as channel:
+    with harness.sync_channel(target, door(ResCode)) as channel:
         call = harness.method(channel, "unary_stream")(b"x" * 100_000, timeout=DEADLINE)
         for _ in range(3):
             assert len(next(call)) == 100_000
@@ -362,7 +374,7 @@ def test_responses_are_not_read_ahead(talk: tuple[Talk, str]) -> None:
         call.cancel()
 
 
-def test_requests_are_not_read_ahead(talk: tuple[Talk, str]) -> None:
+def test_requests_are_not_read_ahead(talk: tuple[Talk, str], door: Any) -> None:
     read = []
 
     def requests() -> Iterator[bytes]:
@@ -370,15 +382,15 @@ def test_requests_are_not_read_ahead(talk: tuple[Talk, str]) -> None:
             read.append(number)
             yield b"x" * 100_000
 
-    with harness.sync_channel(talk[1], errgrpc.ClientInterceptor(ResCode)) as channel:
+    with harness.sync_channel(talk[1], door(ResCode)) as channel:
         with pytest.raises(remote(ResCode.ROOM_NOT_EXIST)):
             harness.method(channel, "stream_unary")(requests(), timeout=DEADLINE)
         assert len(read) < 10_000
 
 
-def test_a_call_that_is_dropped_is_cancelled(talk: tuple[Talk, str]) -> None:
+def test_a_call_that_is_dropped_is_cancelled(talk: tuple[Talk, str], door: Any) -> None:
     gone = threading.Event()
-    with harness.sync_channel(talk[1], errgrpc.ClientInterceptor(ResCode)) as channel:
+    with harness.sync_channel(talk[1], door(ResCode)) as channel:
         call = harness.method(channel, "unary_stream")(b"x", timeout=DEADLINE)
         next(call)
         call.add_callback(gone.set)
@@ -455,11 +467,11 @@ def test_inferred_at_the_deadline(targets: dict[str, str], kind: str, stack: str
     assert_inferred(outcome.error, StatusCode.DEADLINE_EXCEEDED, 503)
 
 
-def test_wait_for_ready_waits(kind: str) -> None:
+def test_wait_for_ready_waits(kind: str, door: Any) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         target = f"127.0.0.1:{bound.getsockname()[1]}"
-        with harness.sync_channel(target, errgrpc.ClientInterceptor(ResCode)) as channel, pytest.raises(RemoteError) as caught:
+        with harness.sync_channel(target, door(ResCode)) as channel, pytest.raises(RemoteError) as caught:
             list(harness.method(channel, kind)(harness.argument(kind, b""), timeout=0.05, wait_for_ready=True))
     assert_inferred(caught.value, StatusCode.DEADLINE_EXCEEDED, 503)
 
@@ -574,9 +586,9 @@ LANGUAGE = ("accept-language", "zh-CN")
         ([("accept-language", "en")], [("accept-language", "en")]),
     ],
 )
-def test_the_next_interceptor_gets_what_it_expects(given: Any, passed: Any, kind: str, targets: dict[str, str]) -> None:
+def test_the_next_interceptor_gets_what_it_expects(given: Any, passed: Any, kind: str, targets: dict[str, str], door: Any) -> None:
     inner, credentials = Recording(), grpc.access_token_call_credentials("token")
-    with harness.sync_channel(targets["sync"], errgrpc.ClientInterceptor(ResCode, locale="zh-CN"), inner) as channel:
+    with harness.sync_channel(targets["sync"], door(ResCode, locale="zh-CN"), inner) as channel:
         method = harness.method(channel, kind)
         call = method.future if kind.endswith("unary") else method
         call(
@@ -595,11 +607,11 @@ def test_the_next_interceptor_gets_what_it_expects(given: Any, passed: Any, kind
     assert details.compression is grpc.Compression.Gzip
 
 
-def test_metadata_that_can_be_read_only_once(targets: dict[str, str], kind: str) -> None:
+def test_metadata_that_can_be_read_only_once(targets: dict[str, str], kind: str, door: Any) -> None:
     seen = []
     with harness.action(lambda context: seen.extend(context.invocation_metadata())) as request:
         for locale in (None, "zh-CN"):
-            with harness.sync_channel(targets["sync"], errgrpc.ClientInterceptor(ResCode, locale=locale)) as channel:
+            with harness.sync_channel(targets["sync"], door(ResCode, locale=locale)) as channel:
                 response = harness.method(channel, kind)(harness.argument(kind, request), metadata=iter([("x-a", "1")]))
                 assert list(response)
     assert [value for key, value in seen if key in ("x-a", "accept-language")] == ["1", "1", "zh-CN"]

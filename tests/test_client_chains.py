@@ -28,8 +28,9 @@ WAYS = [
     ("stream_unary", "future"),
     ("stream_stream", "stream"),
 ]
+every_door = pytest.mark.parametrize("door", [errgrpc.ClientInterceptor, harness.wrapped], ids=["intercepted", "wrapped"])
 every_way = pytest.mark.parametrize(("kind", "way"), WAYS)
-both_orders = pytest.mark.parametrize("order", ["outside", "inside"])
+both_orders = pytest.mark.parametrize("order", ["outside", "inside", "outside_wrapped", "inside_wrapped"])
 
 
 def fail(_: Any) -> None:
@@ -41,9 +42,9 @@ def succeed(_: Any) -> None:
 
 
 def chain(order: str, other: Any) -> tuple[Any, ...]:
-    """The other interceptor outside or inside of ours; the outermost comes first."""
-    ours = errgrpc.ClientInterceptor(ResCode)
-    return (other, ours) if order == "outside" else (ours, other)
+    """The other interceptor outside or inside of ours, or of a wrapped channel; the outermost comes first."""
+    ours = harness.wrapped(ResCode) if order.endswith("wrapped") else errgrpc.ClientInterceptor(ResCode)
+    return (other, ours) if order.startswith("outside") else (ours, other)
 
 
 def outcome(channel: grpc.Channel, kind: str, way: str, *requests: bytes, **options: Any) -> list[bytes]:
@@ -329,10 +330,11 @@ def test_an_interceptor_that_raises(order: str, kind: str, way: str, error: Exce
     def refuse(*_: Any) -> Any:
         raise error
 
-    expected = pytest.raises(type(error) if order == "outside" or isinstance(error, ValueError) else RemoteError)
+    itself = order.startswith("outside") or isinstance(error, ValueError)
+    expected = pytest.raises(type(error) if itself else RemoteError)
     with harness.sync_channel(targets["sync"], *chain(order, Own(refuse))) as channel, expected as caught:
         outcome(channel, kind, way, b"")
-    if order == "outside" or isinstance(error, ValueError):
+    if itself:
         assert caught.value is error
     else:  # ours makes of any RpcError what it is able to read
         assert type(caught.value) is RemoteError
@@ -342,7 +344,8 @@ def test_an_interceptor_that_raises(order: str, kind: str, way: str, error: Exce
 
 
 @every_way
-def test_an_error_that_an_inner_interceptor_made(kind: str, way: str, targets: dict[str, str]) -> None:
+@pytest.mark.parametrize("order", ["inside", "inside_wrapped"])
+def test_an_error_that_an_inner_interceptor_made(order: str, kind: str, way: str, targets: dict[str, str]) -> None:
     """It stays itself, with its cause and its traceback: some interceptors raise what they got elsewhere."""
     cause = KeyError("cause")
 
@@ -350,7 +353,7 @@ def test_an_error_that_an_inner_interceptor_made(kind: str, way: str, targets: d
         raise errgrpc.decode(errgrpc.encode(ServiceError(ResCode.FORBIDDEN)), ResCode) from cause
 
     expected = pytest.raises(remote(ResCode.FORBIDDEN))
-    with harness.sync_channel(targets["sync"], *chain("inside", Own(replay))) as channel, expected as caught:
+    with harness.sync_channel(targets["sync"], *chain(order, Own(replay))) as channel, expected as caught:
         outcome(channel, kind, way, b"")
     assert caught.value.__cause__ is cause
     assert "replay" in [entry.name for entry in caught.traceback]
@@ -366,13 +369,14 @@ class ShopCode(ErrorCode, domain="sync.shop.example.com", default_locale="en-US"
 
 @every_way
 @pytest.mark.parametrize("code", [ResCode.ROOM_NOT_EXIST, ComponentCode(-4), ShopCode.GONE], ids=str)
-def test_each_of_ours_knows_its_own_catalogue(kind: str, way: str, code: ErrorCode, targets: dict[str, str]) -> None:
+@every_door
+def test_each_of_ours_knows_its_own_catalogue(door: Any, kind: str, way: str, code: ErrorCode, targets: dict[str, str]) -> None:
     def act(_: Any) -> None:
         raise ServiceError(code, room="1")
 
-    ours = [errgrpc.ClientInterceptor(catalogue, locale="en-US") for catalogue in (ResCode, ComponentCode, ShopCode)]
+    ours = [door(catalogue, locale="en-US") for catalogue in (ResCode, ComponentCode, ShopCode)]
     with harness.action(act) as request:
-        for interceptors in (ours, ours[::-1], [*ours, *ours], [errgrpc.ClientInterceptor(), *ours, errgrpc.ClientInterceptor()]):
+        for interceptors in (ours, ours[::-1], [*ours, *ours], [errgrpc.ClientInterceptor(), *ours, door()]):
             with harness.sync_channel(targets["sync"], *interceptors) as channel, pytest.raises(RemoteError) as caught:
                 outcome(channel, kind, way, request)
             assert type(caught.value) is remote(code)
@@ -381,8 +385,9 @@ def test_each_of_ours_knows_its_own_catalogue(kind: str, way: str, code: ErrorCo
 
 
 @every_way
-def test_the_innermost_table_infers(kind: str, way: str, targets: dict[str, str]) -> None:
-    ours = [errgrpc.ClientInterceptor(catalogue) for catalogue in (ResCode, ShopCode, ComponentCode)]
+@every_door
+def test_the_innermost_table_infers(door: Any, kind: str, way: str, targets: dict[str, str]) -> None:
+    ours = [door(catalogue) for catalogue in (ResCode, ShopCode, ComponentCode)]
     abort = harness.action(lambda context: context.abort(StatusCode.NOT_FOUND, ""))
     with harness.sync_channel(targets["sync"], *ours) as channel, abort as request, pytest.raises(RemoteError) as caught:
         outcome(channel, kind, way, request)
@@ -414,11 +419,16 @@ class Spans(SpanProcessor):
 @pytest.mark.parametrize("act", [fail, succeed])
 def test_opentelemetry(order: str, kind: str, way: str, act: Any, targets: dict[str, str]) -> None:
     spans = Spans()
-    other, ours = client_interceptor(spans.provider), errgrpc.ClientInterceptor(ResCode)
+    other = client_interceptor(spans.provider)
     seen = []
+
+    def ours(channel: grpc.Channel) -> grpc.Channel:
+        return errgrpc.wrap_channel(channel, ResCode) if order.endswith("wrapped") else grpc.intercept_channel(channel, interceptor)
+
+    interceptor = errgrpc.ClientInterceptor(ResCode)
     with harness.sync_channel(targets["sync"]) as bare, harness.action(act, after=1) as request:
         traced = intercept_by_otel(bare, other)
-        typed = grpc.intercept_channel(traced, ours) if order == "inside" else intercept_by_otel(grpc.intercept_channel(bare, ours), other)
+        typed = ours(traced) if order.startswith("inside") else intercept_by_otel(ours(bare), other)
         for channel in (traced, typed):
             try:
                 assert outcome(channel, kind, way, request) == responses(kind)

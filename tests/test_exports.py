@@ -40,8 +40,9 @@ def test_the_names_of_the_contract() -> None:
         "encode",
         "from_error",
         "remote",
+        "wrap_channel",
     }
-    assert set(errgrpc.aio.__all__) == {"ServerInterceptor", "client_interceptors"}
+    assert set(errgrpc.aio.__all__) == {"ServerInterceptor", "client_interceptors", "wrap_channel"}
 
 
 @pytest.mark.parametrize("module", [errgrpc, errgrpc.aio], ids=lambda module: module.__name__)

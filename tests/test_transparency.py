@@ -1,8 +1,9 @@
 """Whatever is done with a call gives what the bare channel gives, but for the class of the exception: both stacks, all kinds.
 
-Each way of calling is a script that tells all that it saw. It is played on three channels: the bare one; one with an
+Each way of calling is a script that tells all that it saw. It is played on four channels: the bare one; one with an
 interceptor that does nothing, for grpc's own chain changes some things that no interceptor can mend (the scripts in
-`CHANGED_BY_GRPC`); one with ours. In a fourth, a bare channel's calls are wrapped one by one: then nothing differs.
+`CHANGED_BY_GRPC`); one with ours; one that is wrapped, where nothing differs. What else a channel is and does, beside
+calls, is in test_channel.py.
 """
 
 import asyncio
@@ -22,9 +23,6 @@ from grpc.experimental import ChannelOptions
 
 import errgrpc
 from errgrpc import ResCode, ServiceError
-from errgrpc.aio.client import StreamStreamCall, StreamUnaryCall, UnaryStreamCall, UnaryUnaryCall
-from errgrpc.client import TypedCall
-from errgrpc.reading import Reading
 
 Script = Callable[..., Any]
 DEADLINE = harness.DEADLINE
@@ -189,6 +187,7 @@ def abort(context: Any) -> None:
     context.abort(grpc.StatusCode.ABORTED, "try again")
 
 
+LOCALES = (None, "zh-CN")  # without one, a wrapped channel leaves metadata alone
 SERVER = [(succeed, 0), (fail, 0), (fail, 1), (fail, 2), (abort, 1)]
 
 
@@ -226,24 +225,6 @@ class Stage:
         return script(method, kind, self.request)
 
 
-class WrappedMethod:
-    """A bare multicallable whose calls are wrapped one by one."""
-
-    def __init__(self, method: Any, wrap: Callable[[Any], Any]) -> None:
-        self._method = method
-        self._wrap = wrap
-
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
-        return self._wrap(self._method(*arguments, **options))
-
-    def future(self, *arguments: Any, **options: Any) -> Any:
-        return self._wrap(self._method.future(*arguments, **options))
-
-
-def wrapped(method: Any) -> Any:
-    return WrappedMethod(method, lambda call: TypedCall(call, Reading((ResCode,)), None))
-
-
 @pytest.mark.parametrize(("act", "after"), SERVER, ids=lambda value: getattr(value, "__name__", value))
 @pytest.mark.parametrize(("kind", "script"), SYNC, ids=lambda value: getattr(value, "__name__", value))
 def test_sync(kind: str, script: Script, act: Any, after: int, targets: dict[str, str]) -> None:
@@ -254,8 +235,8 @@ def test_sync(kind: str, script: Script, act: Any, after: int, targets: dict[str
         ours = play(harness.method(grpc.intercept_channel(channel, errgrpc.ClientInterceptor(ResCode)), kind))
         assert ours == null
         assert ours == bare or script in CHANGED_BY_GRPC
-        if script not in (blocking, with_call, with_call_debug):
-            assert play(wrapped(harness.method(channel, kind))) == bare
+        for locale in LOCALES:
+            assert play(harness.method(errgrpc.wrap_channel(channel, ResCode, locale=locale), kind)) == bare
 
 
 @pytest.mark.parametrize(("act", "after"), SERVER, ids=lambda value: getattr(value, "__name__", value))
@@ -267,7 +248,7 @@ def test_single_threaded_streams(script: Script, act: Any, after: int, targets: 
         intercepted = grpc.intercept_channel(channel, errgrpc.ClientInterceptor(ResCode))
         bare = play(harness.method(channel, "unary_stream"))
         assert play(harness.method(intercepted, "unary_stream")) == bare
-        assert play(wrapped(harness.method(channel, "unary_stream"))) == bare
+        assert play(harness.method(errgrpc.wrap_channel(channel, ResCode), "unary_stream")) == bare
 
 
 # What goes wrong before or without a server.
@@ -310,10 +291,12 @@ def test_failures_of_the_client_sync(failure: str, kind: str, targets: dict[str,
 
     with Stage() as stage, harness.sync_channel(targets["sync"]) as channel:
         intercepted = grpc.intercept_channel(channel, errgrpc.ClientInterceptor(ResCode))
+        wrapped = [errgrpc.wrap_channel(channel, ResCode, locale=locale) for locale in LOCALES]
         for future in (False, True) if kind.endswith("unary") else (False,):
             bare = play(channel, future)
             assert bare[0] == "raised"
-            assert play(intercepted, future) == bare
+            for typed in (intercepted, *wrapped):
+                assert play(typed, future) == bare
 
 
 @pytest.mark.parametrize("kind", ["stream_unary", "stream_stream"])
@@ -326,18 +309,19 @@ def test_requests_that_raise(kind: str, targets: dict[str, str]) -> None:
         bare = play(channel)
         assert bare[1][:3] == ("RpcError", grpc.StatusCode.UNKNOWN, "Exception iterating requests!")
         assert play(grpc.intercept_channel(channel, errgrpc.ClientInterceptor(ResCode))) == bare
+        assert play(errgrpc.wrap_channel(channel, ResCode)) == bare
 
 
 def test_a_closed_channel(kind: str, targets: dict[str, str]) -> None:
     channel = grpc.insecure_channel(targets["sync"])
     intercepted = grpc.intercept_channel(channel, errgrpc.ClientInterceptor(ResCode))
-    methods = [harness.method(channel, kind), harness.method(intercepted, kind)]
+    methods = [harness.method(each, kind) for each in (channel, intercepted, errgrpc.wrap_channel(channel, ResCode))]
     channel.close()
     outcomes = []
     for method in methods:
         argument = harness.argument(kind, b"")
         outcomes.append(attempt(lambda: method(argument) if kind.endswith("unary") else list(method(argument))))  # noqa: B023
-    assert outcomes[0] == outcomes[1]
+    assert outcomes[0] == outcomes[1] == outcomes[2]
     assert outcomes[0][1][0] is ValueError
 
 
@@ -491,35 +475,33 @@ CHANGED_BY_GRPC |= {
     styles_mixed,  # ... takes its responses from one generator, however it is read
     time_left,  # ... does not know its deadline
 }
-CALLS = {
-    "unary_unary": UnaryUnaryCall,
-    "unary_stream": UnaryStreamCall,
-    "stream_unary": StreamUnaryCall,
-    "stream_stream": StreamStreamCall,
-}
+
+
+def wrapped(channel: grpc.aio.Channel, locale: str | None) -> grpc.aio.Channel:
+    return errgrpc.aio.wrap_channel(channel, ResCode, locale=locale)
 
 
 @pytest.mark.parametrize(("act", "after"), SERVER, ids=lambda value: getattr(value, "__name__", value))
 @pytest.mark.parametrize(("kind", "script"), AIO, ids=lambda value: getattr(value, "__name__", value))
 async def test_aio(kind: str, script: Script, act: Any, after: int, targets: dict[str, str]) -> None:
-    async def play(interceptors: Any, wrap: Any = None) -> Any:
-        async with grpc.aio.insecure_channel(targets["sync"], interceptors=interceptors) as channel:
-            method = harness.method(channel, kind)
-            return await stage.play(script, WrappedMethod(method, wrap) if wrap else method, kind)
+    async def play(interceptors: Any, wrap: Callable[[Any], Any] = lambda channel: channel) -> Any:
+        async with wrap(grpc.aio.insecure_channel(targets["sync"], interceptors=interceptors)) as channel:
+            return await stage.play(script, harness.method(channel, kind), kind)
 
     with Stage(act, after) as stage:
         bare = await play([])
         ours = await play(errgrpc.aio.client_interceptors(ResCode))
         assert ours == await play(harness.aio_interceptors())
         assert ours == bare or script in CHANGED_BY_GRPC
-        assert await play([], lambda call: CALLS[kind](call, Reading((ResCode,)), None)) == bare
+        for locale in LOCALES:
+            assert await play([], functools.partial(wrapped, locale=locale)) == bare
 
 
 @pytest.mark.parametrize("failure", ["request", "response", "deadline"])  # bad metadata make streams hang in older grpcio
 async def test_failures_of_the_client_aio(failure: str, kind: str, targets: dict[str, str]) -> None:
     serializers, options = CLIENT_FAILURES[failure]
 
-    async def play(interceptors: Any) -> Any:
+    async def play(interceptors: Any, wrap: Callable[[Any], Any] = lambda channel: channel) -> Any:
         release = stage.gate()
         if failure != "deadline":
             release()
@@ -528,8 +510,11 @@ async def test_failures_of_the_client_aio(failure: str, kind: str, targets: dict
             call = harness.method(channel, kind, *serializers)(harness.argument(kind, stage.request), **options)
             return await consume(call, kind)
 
-        async with grpc.aio.insecure_channel(targets["sync"], interceptors=interceptors) as channel:
+        async with wrap(grpc.aio.insecure_channel(targets["sync"], interceptors=interceptors)) as channel:
             return await attempt_async(act())
 
     with Stage() as stage:
         assert await play(errgrpc.aio.client_interceptors(ResCode, locale="zh-CN")) == await play(harness.aio_interceptors())
+        bare = await play([])
+        for locale in LOCALES:
+            assert await play([], functools.partial(wrapped, locale=locale)) == bare

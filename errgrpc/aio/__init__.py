@@ -1,6 +1,7 @@
 """errgrpc for grpc.aio: the same interceptors for asyncio."""
 
+from errgrpc.aio.channel import wrap_channel
 from errgrpc.aio.client import client_interceptors
 from errgrpc.aio.server import ServerInterceptor
 
-__all__ = ["ServerInterceptor", "client_interceptors"]
+__all__ = ["ServerInterceptor", "client_interceptors", "wrap_channel"]

@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from errgrpc.client import with_accept_language
+from errgrpc.client import typed_error, with_accept_language
 from errgrpc.codes import ErrorCode
 from errgrpc.reading import Reading
 
@@ -31,12 +31,12 @@ class _Interceptor:
 
     async def _intercept(self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request: Any) -> Any:
         # Only the call is awaited for, never its outcome: that would deadlock a caller who has yet to write.
-        details, accept_language = with_accept_language(client_call_details, self._reading)
-        call = await _typed(continuation(details, request), self._reading, accept_language)  # one inside ours may have awaited it
-        return self._kind(call, self._reading, accept_language)
+        details = with_accept_language(client_call_details, self._reading)
+        call = await _typed(continuation(details, request), self._reading, details.metadata)  # one inside ours may have awaited it
+        return self._kind(call, self._reading, details.metadata)
 
 
-async def _typed(outcome: Awaitable[Any], reading: Reading, accept_language: str | None) -> Any:
+async def _typed(outcome: Awaitable[Any], reading: Reading, metadata: Any) -> Any:
     """The outcome, its error typed.
 
     Raised outside of `except`, so that the context of the error is what the caller is handling and not grpc's own error.
@@ -44,7 +44,7 @@ async def _typed(outcome: Awaitable[Any], reading: Reading, accept_language: str
     try:
         return await outcome
     except grpc.RpcError as error:
-        typed = reading.read(error, accept_language)
+        typed = typed_error(error, reading, metadata)
     try:
         raise typed
     finally:
@@ -54,13 +54,13 @@ async def _typed(outcome: Awaitable[Any], reading: Reading, accept_language: str
 class _TypedCall(grpc.aio.Call):
     """A call whose errors are typed where they are raised, and otherwise the call itself."""
 
-    def __init__(self, call: Any, reading: Reading, accept_language: str | None) -> None:
+    def __init__(self, call: Any, reading: Reading, metadata: Any) -> None:
         self._call = call
         self._reading = reading
-        self._accept_language = accept_language
+        self._metadata = metadata
 
     def _typed(self, outcome: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
-        return _typed(outcome, self._reading, self._accept_language)
+        return _typed(outcome, self._reading, self._metadata)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._call, name)  # debug_error_string, and grpc's private _done_writing_flag for done_writing
@@ -119,7 +119,7 @@ class _StreamResponse(_TypedCall):
             async for response in responses:
                 yield response
         except grpc.RpcError as error:
-            typed = self._reading.read(error, self._accept_language)
+            typed = typed_error(error, self._reading, self._metadata)
         else:
             return
         try:

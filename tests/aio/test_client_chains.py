@@ -32,7 +32,7 @@ WAYS = [
     ("stream_stream", "write"),
 ]
 every_way = pytest.mark.parametrize(("kind", "way"), WAYS)
-both_orders = pytest.mark.parametrize("order", ["outside", "inside"])
+both_orders = pytest.mark.parametrize("order", ["outside", "inside", "inside_wrapped"])  # a wrapped channel is outside of all
 
 
 def fail(_: Any) -> None:
@@ -52,6 +52,8 @@ async def nothing_goes_unnoticed() -> AsyncIterator[None]:
 def connect(target: str, order: str, other: Any) -> Any:
     """A channel with another interceptor, for each kind, outside or inside of ours; the outermost comes first."""
     ours, others = errgrpc.aio.client_interceptors(ResCode), harness.aio_interceptors(other)
+    if order == "inside_wrapped":
+        return errgrpc.aio.wrap_channel(grpc.aio.insecure_channel(target, interceptors=others), ResCode)
     return grpc.aio.insecure_channel(target, interceptors=[*others, *ours] if order == "outside" else [*ours, *others])
 
 
@@ -331,14 +333,15 @@ async def test_an_interceptor_that_raises(order: str, kind: str, way: str, kind_
 
 
 @pytest.mark.parametrize(("kind", "way"), READS)
-async def test_an_error_that_an_inner_interceptor_made(kind: str, way: str, targets: dict[str, str]) -> None:
+@pytest.mark.parametrize("order", ["inside", "inside_wrapped"])
+async def test_an_error_that_an_inner_interceptor_made(order: str, kind: str, way: str, targets: dict[str, str]) -> None:
     """It stays itself, with its cause and its traceback: some interceptors raise what they got elsewhere."""
     cause = KeyError("cause")
 
     async def replay(*_: Any) -> Any:
         raise errgrpc.decode(errgrpc.encode(ServiceError(ResCode.FORBIDDEN)), ResCode) from cause
 
-    async with connect(targets["sync"], "inside", replay) as channel:
+    async with connect(targets["sync"], order, replay) as channel:
         with pytest.raises(remote(ResCode.FORBIDDEN)) as caught:
             await outcome(channel, kind, way, b"")
     assert caught.value.__cause__ is cause
@@ -394,12 +397,14 @@ async def test_opentelemetry(order: str, kind: str, way: str, act: Any, targets:
     others, ours = aio_client_interceptors(provider), errgrpc.aio.client_interceptors(ResCode)
     seen = []
     with harness.action(act, after=1) as request:
-        for interceptors in (others, [*others, *ours] if order == "outside" else [*ours, *others]):
-            async with grpc.aio.insecure_channel(targets["sync"], interceptors=interceptors) as channel:
+        for typed in (False, True):
+            interceptors = {"outside": [*others, *ours], "inside": [*ours, *others]}.get(order, others) if typed else others
+            bare = grpc.aio.insecure_channel(targets["sync"], interceptors=interceptors)
+            async with errgrpc.aio.wrap_channel(bare, ResCode) if typed and order == "inside_wrapped" else bare as channel:
                 try:
                     assert await outcome(channel, kind, way, request) == responses(kind)
                 except grpc.RpcError as error:
-                    assert interceptors is others or type(error) is remote(ResCode.ROOM_NOT_EXIST)
+                    assert not typed or type(error) is remote(ResCode.ROOM_NOT_EXIST)
             [span] = exporter.get_finished_spans()
             events = [event.name for event in span.events]
             seen.append((span.name, span.status.status_code, dict(span.attributes or {}), events))

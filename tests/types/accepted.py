@@ -169,6 +169,15 @@ def calls() -> None:
     grpc.intercept_channel(grpc.insecure_channel("host:1"), errgrpc.ClientInterceptor(ResCode, ComponentCode, locale="zh-CN"))
     grpc.aio.insecure_channel("host:1", interceptors=errgrpc.aio.client_interceptors(ResCode, locale="zh-CN"))
     grpc.aio.insecure_channel("host:1", interceptors=[*errgrpc.aio.client_interceptors()])
+    assert_type(errgrpc.wrap_channel(grpc.insecure_channel("host:1"), ResCode, ComponentCode, locale="zh-CN"), grpc.Channel)
+    assert_type(errgrpc.aio.wrap_channel(grpc.aio.insecure_channel("host:1"), ResCode, locale="zh-CN"), grpc.aio.Channel)
+    with errgrpc.wrap_channel(grpc.insecure_channel("host:1")) as channel:
+        grpc.channel_ready_future(errgrpc.wrap_channel(channel, ShopCode))
+
+
+async def calls_async() -> None:
+    async with errgrpc.aio.wrap_channel(grpc.aio.insecure_channel("host:1"), ShopCode) as channel:
+        await channel.channel_ready()
 
 
 def holds_only_the_message(error: ServiceError) -> Iterator[RemoteError]:

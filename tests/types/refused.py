@@ -4,6 +4,8 @@
 from collections.abc import Callable
 from typing import assert_never
 
+import grpc
+import grpc.aio
 from grpc import StatusCode
 
 import errgrpc
@@ -102,3 +104,6 @@ def wrong_interceptors() -> None:
     errgrpc.ClientInterceptor("zh-CN")  # expect: arg-type / reportArgumentType
     errgrpc.ClientInterceptor(ResCode, locale=5)  # expect: arg-type / reportArgumentType
     errgrpc.aio.client_interceptors(ResCode.CONFLICT)  # expect: arg-type / reportArgumentType
+    errgrpc.wrap_channel(grpc.aio.insecure_channel("host:1"), ResCode)  # expect: arg-type / reportArgumentType
+    errgrpc.wrap_channel(grpc.insecure_channel("host:1"), ResCode.CONFLICT)  # expect: arg-type / reportArgumentType
+    errgrpc.aio.wrap_channel(grpc.insecure_channel("host:1"), ResCode)  # expect: arg-type / reportArgumentType
