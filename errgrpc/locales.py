@@ -7,7 +7,8 @@ from functools import lru_cache
 __all__ = ["choose", "is_accept_language", "is_language_tag", "requested"]
 
 ACCEPT_LANGUAGE = "accept-language"
-_HEADERS = (ACCEPT_LANGUAGE, "grpcgateway-accept-language")  # the second as grpc-gateway forwards the browser's
+GATEWAY_ACCEPT_LANGUAGE = "grpcgateway-accept-language"  # as grpc-gateway forwards the browser's header
+_HEADERS = (ACCEPT_LANGUAGE, GATEWAY_ACCEPT_LANGUAGE)
 Metadata = Iterable[tuple[str, str | bytes]]
 
 
@@ -37,15 +38,14 @@ def is_accept_language(value: object) -> bool:
 
 
 def requested(metadata: Metadata | None) -> str | None:
-    """The header by which a request asks for a language, or None if there is none that has a readable range."""
+    """The header by which a request asks for a language, or None; of two the first that has a readable range."""
     asked: dict[str, str] = {}
     for name, value in metadata or ():
         if name in _HEADERS and isinstance(value, str):
             asked[name] = f"{asked[name]},{value}" if name in asked else value
-    for name in _HEADERS if asked else ():
-        if (header := asked.get(name)) and next(_parse(header), None):
-            return header
-    return None
+    if len(asked) > 1 and next(_parse(asked[ACCEPT_LANGUAGE]), None) is None:
+        del asked[ACCEPT_LANGUAGE]
+    return asked.get(ACCEPT_LANGUAGE) or asked.get(GATEWAY_ACCEPT_LANGUAGE) or None
 
 
 def choose(accept_language: str | None, locales: Collection[str], default: str) -> str | None:
