@@ -650,6 +650,7 @@ def main() -> int:
     }
     out = given.out or (ROOT / "docs" if given.calls >= FULL else None)
     if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
         plot(found, out / "reliability-soak.svg")
         texts = ",\n".join("    " + json.dumps(entry) for entry in found.pop("samples"))
         head = json.dumps(found, indent=2).removesuffix("\n}")
