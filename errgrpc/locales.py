@@ -53,7 +53,7 @@ def choose(accept_language: str | None, locales: Collection[str], default: str) 
 
     A range that is broken counts as absent, as does `*;q=0`: some text must be chosen. None only without any locales.
     """
-    if accept_language is None or len(accept_language) > _LONGEST_MEMO:
+    if accept_language is not None and len(accept_language) > _LONGEST_MEMO:
         return _choose(accept_language, tuple(locales), default)
     return _choose_memo(accept_language, tuple(locales), default)
 
