@@ -1,7 +1,7 @@
 """A team's error-code table as the contract of its gRPC services: declare a code, raise it, catch it.
 
 Declare a catalogue in a `.proto` (`errgrpc/v1/annotations.proto`, protoc-gen-errgrpc) or as an `ErrorCode` by hand; raise
-`ServiceError` under a `ServerInterceptor`; catch `remote(code)` behind a `ClientInterceptor`. asyncio is in `errgrpc.aio`.
+`ServiceError` under a `ServerInterceptor`; catch `remote(code)` from a channel of `wrap_channel`. asyncio is in `errgrpc.aio`.
 """
 
 from errgrpc import aio

@@ -5,7 +5,7 @@ from typing import Any, Self
 import grpc
 
 from errgrpc.arguments import shown
-from errgrpc.client import TypedCall, localized, typed_error
+from errgrpc.client import TypedCall, lasting, localized, typed_error
 from errgrpc.codes import ErrorCode
 from errgrpc.reading import Reading
 
@@ -35,7 +35,8 @@ class Method:
         """The arguments of a call with metadata that ask for the languages of the caller, and these metadata."""
         positional = len(args) > 2  # request, timeout, metadata
         given = args[2] if positional else kwargs.get("metadata")
-        metadata = localized(given, self._reading)
+        # With nothing to add, what they ask for is of interest only to a call that failed.
+        metadata = localized(given, self._reading) if self._localizes else lasting(given)
         if metadata is given:
             return args, kwargs, given
         if positional:

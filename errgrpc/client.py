@@ -12,7 +12,7 @@ from errgrpc.codes import ErrorCode
 from errgrpc.errors import RemoteError
 from errgrpc.reading import Reading
 
-__all__ = ["ClientInterceptor", "TypedCall", "localized", "typed_error", "with_accept_language"]
+__all__ = ["ClientInterceptor", "TypedCall", "lasting", "localized", "typed_error", "with_accept_language"]
 
 
 class ClientInterceptor(
@@ -63,8 +63,7 @@ def with_accept_language(details: Any, reading: Reading) -> Any:
 
 def localized(metadata: Any, reading: Reading) -> Any:
     """The metadata of a call with an `accept-language`, in a collection of the type that the caller chose."""
-    if isinstance(metadata, Iterator):  # grpc takes one, and it can be read only once
-        metadata = tuple(metadata)
+    metadata = lasting(metadata)
     _, added = _accept_language(metadata, reading)
     if not added:
         return metadata
@@ -72,6 +71,11 @@ def localized(metadata: Any, reading: Reading) -> Any:
     if isinstance(metadata, grpc.aio.Metadata):
         return grpc.aio.Metadata(*entries)
     return list(entries) if isinstance(metadata, list) else entries
+
+
+def lasting(metadata: Any) -> Any:
+    """The metadata in a form that can be read twice; grpc takes an iterator as well."""
+    return tuple(metadata) if isinstance(metadata, Iterator) else metadata
 
 
 def typed_error(error: grpc.RpcError, reading: Reading, metadata: Any) -> RemoteError:

@@ -51,6 +51,20 @@ def asking(call: Any, *names: str) -> dict[str, Any]:
     return {name: attempt(getattr(call, name)) for name in names}
 
 
+OPTIONS: dict[str, Any] = {
+    "timeout": DEADLINE,
+    "metadata": [("x-a", "1")],
+    "credentials": None,
+    "wait_for_ready": True,
+    "compression": grpc.Compression.Gzip,
+}
+
+
+def named(kind: str, request: bytes) -> dict[str, Any]:
+    """All arguments of a call by their names."""
+    return {"request_iterator" if kind.startswith("stream") else "request": harness.argument(kind, request), **OPTIONS}
+
+
 STATE = ("code", "details", "initial_metadata", "trailing_metadata", "done", "cancelled", "running", "is_active", "time_remaining")
 
 
@@ -72,6 +86,28 @@ def with_call(method: Any, kind: str, request: bytes) -> Any:
 
 def with_call_debug(method: Any, kind: str, request: bytes) -> Any:
     return attempt(lambda: type(method.with_call(harness.argument(kind, request))[1].debug_error_string()))
+
+
+def all_by_name(method: Any, kind: str, request: bytes) -> Any:
+    return (
+        attempt(lambda: method(**named(kind, request))),
+        attempt(lambda: method.with_call(**named(kind, request))[0]),
+        attempt(lambda: method.future(**named(kind, request)).result()),
+    )
+
+
+def all_by_place(method: Any, kind: str, request: bytes) -> Any:
+    return (
+        attempt(lambda: method(harness.argument(kind, request), *OPTIONS.values())),
+        attempt(lambda: method.with_call(harness.argument(kind, request), *OPTIONS.values())[0]),
+        attempt(lambda: method.future(harness.argument(kind, request), *OPTIONS.values()).result()),
+    )
+
+
+def refused_credentials(method: Any, kind: str, request: bytes) -> Any:
+    """An insecure channel cannot carry them."""
+    credentials = grpc.access_token_call_credentials("token")
+    return attempt(lambda: method(harness.argument(kind, request), credentials=credentials))
 
 
 def future_result(method: Any, kind: str, request: bytes) -> Any:
@@ -137,6 +173,15 @@ def for_loop(method: Any, kind: str, request: bytes) -> Any:
     return attempt(act), seen, attempt(act), seen
 
 
+def stream_by_name(method: Any, kind: str, request: bytes) -> Any:
+    return list(attempts(method(**named(kind, request)), 4)), list(attempts(method(harness.argument(kind, request), *OPTIONS.values()), 4))
+
+
+def stream_of_refused_credentials(method: Any, kind: str, request: bytes) -> Any:
+    credentials = grpc.access_token_call_credentials("token")
+    return attempt(lambda: next(method(harness.argument(kind, request), credentials=credentials)))
+
+
 def metadata_first(method: Any, kind: str, request: bytes) -> Any:
     call = method(harness.argument(kind, request))
     return attempt(call.initial_metadata), list(attempts(call, 4)), attempt(call.trailing_metadata)
@@ -166,8 +211,29 @@ def asked_early(method: Any, kind: str, request: bytes) -> Any:
     return early, list(attempts(call, 4)), asking(call, *STATE)
 
 
-UNARY = (blocking, with_call, with_call_debug, future_result, future_exception, future_callback, future_deadline, future_cancelled)
-STREAM = (iterated, next_by_next, for_loop, metadata_first, stream_callbacks, stream_cancelled)
+UNARY = (
+    blocking,
+    with_call,
+    with_call_debug,
+    all_by_name,
+    all_by_place,
+    refused_credentials,
+    future_result,
+    future_exception,
+    future_callback,
+    future_deadline,
+    future_cancelled,
+)
+STREAM = (
+    iterated,
+    next_by_next,
+    for_loop,
+    stream_by_name,
+    stream_of_refused_credentials,
+    metadata_first,
+    stream_callbacks,
+    stream_cancelled,
+)
 SYNC = [(kind, script) for kind in harness.KINDS for script in (UNARY if kind.endswith("unary") else STREAM)]
 
 CHANGED_BY_GRPC: set[Script] = {with_call_debug}  # an intercepted with_call returns a call that lacks debug_error_string
@@ -451,13 +517,49 @@ async def async_requests(method: Any, kind: str, request: bytes) -> Any:
     return await consume(method(requests()), kind)
 
 
+async def all_named(method: Any, kind: str, request: bytes) -> Any:
+    return await consume(method(**named(kind, request)), kind)
+
+
+async def all_placed(method: Any, kind: str, request: bytes) -> Any:
+    """Methods of one request take the rest by name only."""
+
+    async def act() -> Any:
+        return await consume(method(harness.argument(kind, request), *OPTIONS.values()), kind)
+
+    seen = await attempt_async(act())
+    return seen[1][0] if seen[0] == "raised" else seen  # a TypeError names the class of the method
+
+
+async def credentials_refused(method: Any, kind: str, request: bytes) -> Any:
+    async def act() -> Any:
+        call = method(harness.argument(kind, request), credentials=grpc.access_token_call_credentials("token"))
+        outcome = await consume(call, kind)
+        return outcome if kind.endswith("unary") else outcome[0]
+
+    return plain(await attempt_async(act()))
+
+
+async def metadata_of_its_own_class(method: Any, kind: str, request: bytes) -> Any:
+    return await consume(method(harness.argument(kind, request), metadata=grpc.aio.Metadata(("x-a", "1"))), kind)
+
+
 async def time_left(method: Any, kind: str, request: bytes) -> Any:
     call = method(harness.argument(kind, request), timeout=DEADLINE)
     remaining = await attempt_async(lambda: 0 < call.time_remaining() <= DEADLINE)
     return remaining, await consume(call, kind)
 
 
-AIO_ANY = (code_first, done_callback, cancelled_at_once, time_left)
+AIO_ANY = (
+    code_first,
+    done_callback,
+    cancelled_at_once,
+    time_left,
+    all_named,
+    all_placed,
+    credentials_refused,
+    metadata_of_its_own_class,
+)
 AIO_STREAM = (looped_twice, read, read_after_the_end, styles_mixed, cancelled_midway)
 AIO_REQUESTS = (written, written_after_done, written_to_an_iterator, async_requests)
 AIO = [

@@ -1,4 +1,4 @@
-"""errgrpc for grpc.aio: the same interceptors for asyncio."""
+"""errgrpc for grpc.aio: the same interceptors and channel for asyncio."""
 
 from errgrpc.aio.channel import wrap_channel
 from errgrpc.aio.client import client_interceptors
