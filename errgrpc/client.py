@@ -54,6 +54,8 @@ class ClientInterceptor(
 
 def with_accept_language(details: Any, reading: Reading) -> Any:
     """The details of a call whose metadata ask for the languages of the caller."""
+    if details.metadata is None and reading.locale is None:
+        return details  # of most calls
     metadata = localized(details.metadata, reading)
     if metadata is details.metadata:
         return details

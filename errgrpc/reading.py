@@ -24,7 +24,7 @@ class Reading:
         self._registry = registry(*catalogues)
         if locale is not None and not locales.is_accept_language(locale):
             raise ValueError(f"locale is {locale!r}, no language tag such as 'zh-CN' and no accept-language such as 'zh-CN, en;q=0.5'")
-        self._locale = locale
+        self.locale = locale
         # An error that is its code and nothing else is read from its bytes: nearly twice as fast. Those that our own tables
         # make are all that ever gets in here, so no peer can fill it.
         self._constants: dict[bytes, tuple[type[RemoteError], ErrorCode]] = {}
@@ -35,7 +35,7 @@ class Reading:
         for key, value in metadata or ():
             if _text(key).lower() == locales.ACCEPT_LANGUAGE:
                 return _text(value), ()
-        return self._locale, () if self._locale is None else ((locales.ACCEPT_LANGUAGE, self._locale),)
+        return self.locale, () if self.locale is None else ((locales.ACCEPT_LANGUAGE, self.locale),)
 
     def read(self, error: grpc.RpcError, accept_language: str | None = None) -> RemoteError:
         """The typed error of a failed call; an error that is already typed stays itself, unless only we know its code."""

@@ -1,0 +1,292 @@
+"""What errgrpc costs, in counts that no noise changes: Python frames, bytecodes, protobuf parses and memory blocks of its own.
+
+The bounds are what is needed today and a little more: a frame more on each message or a second parse breaks them. How long
+it takes is measured by `make bench`.
+"""
+
+import gc
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import grpc
+import grpc.aio
+import harness
+import pytest
+from google.rpc import error_details_pb2 as rpc
+
+import errgrpc
+from errgrpc import ResCode, ServiceError
+from errgrpc.answering import Answering, Rpc
+from errgrpc.reading import Reading
+
+PACKAGE = str(Path(errgrpc.__file__).parent)
+CODE = ResCode.ROOM_NOT_EXIST
+ASKED = (("user-agent", "x"), ("accept-language", "zh-CN"))
+ANSWERING, READING = Answering(ResCode), Reading((ResCode,))
+
+
+@contextmanager
+def frames(*, in_threads: bool = False) -> Iterator[list[str]]:
+    """The names of the package's functions that run meanwhile, here or in threads that are started meanwhile as well."""
+    found: list[str] = []
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(PACKAGE):
+            found.append(frame.f_code.co_name)
+
+    before = sys.getprofile()
+    if in_threads:
+        threading.setprofile(note)
+    sys.setprofile(note)
+    try:
+        yield found
+    finally:
+        sys.setprofile(before)
+        threading.setprofile(None)  # type: ignore[arg-type]
+
+
+def per(few: int, many: int, run: Callable[[int], list[str]]) -> float:
+    """How many frames one more unit costs, whatever the first ones and the end cost."""
+    run(few)  # fills what is made once
+    return (len(run(many)) - len(run(few))) / (many - few)
+
+
+def fail(_: Any) -> None:
+    raise ServiceError(CODE, room_uuid="r-42")
+
+
+def succeed(_: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("style", "act", "most"),
+    [
+        ("sync", succeed, 3),  # the interceptor looks the guarded handler up, and that runs
+        ("aio", succeed, 5),
+        ("sync_on_aio", succeed, 8),
+        ("sync", fail, 43),
+        ("aio", fail, 59),
+        ("sync_on_aio", fail, 52),
+    ],
+)
+def test_frames_of_a_call_on_the_server(style: str, act: Any, most: int) -> None:
+    def run(calls: int) -> list[str]:
+        with (
+            harness.action(act) as request,
+            frames(in_threads=True) as found,
+            harness.serve(style) as target,
+            grpc.insecure_channel(target) as channel,
+        ):
+            method = channel.unary_unary("/test.Service/unary_unary")
+            for _ in range(calls):
+                method.future(request).exception()
+        return found
+
+    assert 0 < per(3, 23, run) <= most
+
+
+def interceptors(target: str) -> grpc.Channel:
+    return grpc.intercept_channel(grpc.insecure_channel(target), errgrpc.ClientInterceptor(ResCode))
+
+
+def wrapped(target: str) -> grpc.Channel:
+    return errgrpc.wrap_channel(grpc.insecure_channel(target), ResCode)
+
+
+@pytest.mark.parametrize(
+    ("connected", "act", "most"), [(wrapped, succeed, 1), (interceptors, succeed, 4), (wrapped, fail, 20), (interceptors, fail, 24)]
+)
+def test_frames_of_a_call_on_the_client(connected: Any, act: Any, most: int, targets: dict[str, str]) -> None:
+    def run(calls: int) -> list[str]:
+        with harness.action(act) as request, connected(targets["sync"]) as channel, frames() as found:
+            method = channel.unary_unary("/test.Service/unary_unary")
+            for _ in range(calls):
+                try:
+                    method(request)
+                except grpc.RpcError as error:
+                    assert isinstance(error, errgrpc.RemoteError)
+        return found
+
+    assert 0 < per(3, 23, run) <= most
+
+
+class Many(harness.SyncServicer):
+    def unary_stream(self, request: bytes, context: Any) -> Iterator[bytes]:
+        return iter([b"response"] * int(request))
+
+
+class ManyAsync(harness.AsyncServicer):
+    async def unary_stream(self, request: bytes, context: Any) -> Any:
+        for _ in range(int(request)):
+            yield b"response"
+
+
+class ManyWritten(harness.ReaderWriterServicer):
+    async def unary_stream(self, request: bytes, context: Any) -> None:
+        for _ in range(int(request)):
+            await context.write(b"response")
+
+
+@pytest.mark.parametrize(
+    ("style", "servicer", "most"),
+    [("sync", Many, 1), ("aio", ManyAsync, 1), ("reader_writer", ManyWritten, 2), ("sync_on_aio", Many, 1)],
+)
+def test_frames_of_a_message_on_the_server(style: str, servicer: Any, most: int) -> None:
+    def run(messages: int) -> list[str]:
+        with (
+            frames(in_threads=True) as found,
+            harness.serve(style, servicer=servicer()) as target,
+            grpc.insecure_channel(target) as channel,
+        ):
+            assert len(list(channel.unary_stream("/test.Service/unary_stream")(str(messages).encode()))) == messages
+        return found
+
+    assert 0 < per(10, 110, run) <= most
+
+
+@pytest.mark.parametrize("connected", [wrapped, interceptors])
+def test_frames_of_a_message_on_the_client(connected: Any) -> None:
+    with harness.serve("sync", servicer=Many()) as target:
+
+        def run(messages: int) -> list[str]:
+            with connected(target) as channel, frames() as found:
+                assert len(list(channel.unary_stream("/test.Service/unary_stream")(str(messages).encode()))) == messages
+            return found
+
+        assert 0 < per(10, 110, run) <= 1
+
+
+@asynccontextmanager
+async def asyncio_channel(door: str, target: str) -> AsyncIterator[Any]:
+    chain = errgrpc.aio.client_interceptors(ResCode) if door == "interceptors" else None
+    async with grpc.aio.insecure_channel(target, interceptors=chain) as channel:
+        yield channel if chain else errgrpc.aio.wrap_channel(channel, ResCode)
+
+
+@pytest.mark.parametrize(
+    ("door", "act", "most"), [("wrapped", succeed, 8), ("interceptors", succeed, 16), ("wrapped", fail, 27), ("interceptors", fail, 35)]
+)
+async def test_frames_of_a_call_on_an_asyncio_client(door: str, act: Any, most: int, targets: dict[str, str]) -> None:
+    async def run(calls: int) -> int:
+        with harness.action(act) as request, frames() as found:
+            async with asyncio_channel(door, targets["sync"]) as channel:
+                method = channel.unary_unary("/test.Service/unary_unary")
+                for _ in range(calls):
+                    with suppress(errgrpc.RemoteError):
+                        await method(request)
+        return len(found)
+
+    await run(3)
+    few, many = await run(3), await run(23)
+    assert 0 < (many - few) / 20 <= most
+
+
+@pytest.mark.parametrize("door", ["wrapped", "interceptors"])
+async def test_frames_of_a_message_on_an_asyncio_client(door: str) -> None:
+    with harness.serve("sync", servicer=Many()) as target:
+
+        async def run(messages: int) -> int:
+            with frames() as found:
+                async with asyncio_channel(door, target) as channel:
+                    async for response in channel.unary_stream("/test.Service/unary_stream")(str(messages).encode()):
+                        assert response
+            return len(found)
+
+        few, many = await run(10), await run(110)
+        assert 0 < (many - few) / 100 <= 4  # resumed when its message has arrived, which is never at once
+
+
+# Without a wire.
+
+
+def constant() -> Any:
+    return ANSWERING.answer(ServiceError(CODE), Rpc("/a/b", ASKED, (), None, ""))
+
+
+def with_metadata() -> Any:
+    return ANSWERING.answer(ServiceError(CODE, room_uuid="r-42"), Rpc("/a/b", ASKED, (), None, ""))
+
+
+def with_violations() -> Any:
+    violations = [rpc.BadRequest.FieldViolation(field=f"f{number}", description="wrong") for number in range(10)]
+    return ANSWERING.answer(
+        ServiceError(ResCode.BAD_REQUEST, details=[rpc.BadRequest(field_violations=violations)]), Rpc("/a/b", ASKED, (), None, "")
+    )
+
+
+def read(answer: Any) -> Callable[[], Any]:
+    error = grpc.aio.AioRpcError(answer.status, None, answer.trailers, answer.message)
+    return lambda: READING.read(error)
+
+
+SEEN, NEW = read(constant()), read(with_metadata())
+
+
+@pytest.mark.parametrize(
+    ("run", "most"),
+    [(constant, 335), (with_metadata, 790), (with_violations, 1_040), (SEEN, 197), (NEW, 367)],
+    ids=["constant", "metadata", "violations", "seen", "new"],
+)
+def test_bytecodes(run: Callable[[], Any], most: int) -> None:
+    run()
+    count = 0
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal count
+        if not frame.f_code.co_filename.startswith(PACKAGE):
+            return None
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        count += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        run()
+    finally:
+        sys.settrace(before)
+    assert most * 0.7 < count <= most, count
+
+
+@pytest.mark.parametrize(
+    ("run", "most"),
+    [(constant, 0), (with_metadata, 0), (SEEN, 0), (NEW, 2), (lambda: SEEN().metadata, 2), (lambda: NEW().hint, 3)],
+    ids=["constant", "metadata", "seen", "new", "seen and asked", "new and asked"],
+)
+def test_parses_of_protobuf(run: Callable[[], Any], most: int) -> None:
+    run()
+    parsed: list[str] = []
+
+    def note(_: FrameType, event: str, called: Any) -> None:
+        if event == "c_call" and called.__name__ in {"FromString", "ParseFromString", "MergeFromString", "Unpack"}:
+            parsed.append(called.__name__)
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        run()
+    finally:
+        sys.setprofile(before)
+    assert len(parsed) == most
+
+
+@pytest.mark.parametrize(
+    ("run", "most"),
+    [(lambda: ServiceError(CODE), 4.5), (lambda: ServiceError(CODE, room_uuid="r-42"), 6.5), (SEEN, 6.5), (NEW, 10.5)],
+    ids=["constant", "metadata", "seen", "new"],
+)
+def test_memory_blocks_of_an_error(run: Callable[[], Any], most: float) -> None:
+    def blocks(kept: list[Any]) -> int:
+        gc.collect()
+        before = sys.getallocatedblocks()
+        kept.extend(run() for _ in range(1_000))
+        return sys.getallocatedblocks() - before
+
+    blocks([])
+    each = blocks([]) / 1_000
+    assert 1 < each <= most
