@@ -14,9 +14,10 @@ from google.protobuf import any_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2 as rpc
 
-from errgrpc import locales, wire
+from errgrpc import locales
 from errgrpc.budget import pack
 from errgrpc.codes import ErrorCode
+from errgrpc.received import NUMBER_KEY
 
 Report = Callable[[str], None]
 
@@ -55,7 +56,7 @@ def metadata(given: object, more: Mapping[str, object], report: Report) -> dict[
     for key, value in {**dict(items or ()), **more}.items():
         if not isinstance(key, str) or not _KEY.fullmatch(key) or len(key) > _MAX_KEY:
             report(f"the metadata key {shown(key, 80)} is left out: AIP-193 asks for {_KEY.pattern} of at most {_MAX_KEY} characters")
-        elif key == wire.NUMBER_KEY:
+        elif key == NUMBER_KEY:
             report(f"the metadata key {key!r} is left out: it holds the code's number")
         elif value is not None:
             try:

@@ -32,6 +32,7 @@ from errgrpc.arguments import shown
 from errgrpc.budget import M, Parts, Trailer, holds, pack
 from errgrpc.catalog import parse_number
 from errgrpc.codes import ErrorCode
+from errgrpc.received import Received
 
 __all__ = ["MisuseWarning", "RemoteError", "ServiceError", "remote"]
 
@@ -300,7 +301,7 @@ class RemoteError(AioRpcError, _FailedCall, metaclass=_RemoteType):
         self,
         code: StatusCode,
         details: str | None,
-        received: wire.Received,
+        received: Received,
         error_code: ErrorCode | None,
         inferred: bool,
         accept_language: str | None,

@@ -13,6 +13,7 @@ from errgrpc.arguments import shown
 from errgrpc.catalog import registry
 from errgrpc.codes import ErrorCode
 from errgrpc.errors import RemoteError, remote
+from errgrpc.received import Received
 
 __all__ = ["Reading", "decode", "from_error"]
 
@@ -55,19 +56,19 @@ class Reading:
         rest = accept_language, initial, trailing, debug_error_string
         if values and (seen := self._seen(values[0])) is not None:
             kind, code = seen
-            return kind(status, text, wire.Received(values), code, False, *rest)
-        return self._typed(status, text, wire.Received(values), *rest)
+            return kind(status, text, Received(values), code, False, *rest)
+        return self._typed(status, text, Received(values), *rest)
 
     def decode(self, raw: bytes) -> RemoteError:
         """The error in the bytes of a google.rpc.Status."""
-        received, rest = wire.Received((raw,)), (None, None, ((wire.DETAILS_KEY, raw),))
+        received, rest = Received((raw,)), (None, None, ((wire.DETAILS_KEY, raw),))
         if (seen := self._seen(raw)) is not None:
             kind, code = seen
             return kind(code.grpc_status, code.message, received, code, False, *rest)
         status = wire.status_code(received.status.code)
         return self._typed(StatusCode.UNKNOWN if status is StatusCode.OK else status, received.status.message, received, *rest)
 
-    def _typed(self, status: StatusCode, text: str | None, received: wire.Received, *rest: Any) -> RemoteError:
+    def _typed(self, status: StatusCode, text: str | None, received: Received, *rest: Any) -> RemoteError:
         """The class is known at the raise, as `except` asks for it; an inferred code never decides it."""
         info = received.info
         if info is None:

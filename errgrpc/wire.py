@@ -1,39 +1,24 @@
-"""The bytes of `grpc-status-details-bin`: an error taken apart -> google.rpc.Status -> what a reader sees.
+"""The bytes of `grpc-status-details-bin`, and how large: an error taken apart -> google.rpc.Status.
 
-Written are only `google.rpc` types, in a fixed order, each at most once (AIP-193). Read is whatever a peer sends: nothing
-here raises on it.
+Only `google.rpc` types, in a fixed order, each at most once (AIP-193).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache, cached_property
+from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
-from google.protobuf import any_pb2, descriptor_pool, message_factory
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2 as rpc
 from google.rpc import status_pb2
 from grpc import StatusCode
 
-from errgrpc.budget import M, Parts, Trailer, fit, unpack
+from errgrpc.budget import Parts, Trailer, fit
 from errgrpc.codes import STATUSES, ErrorCode
+from errgrpc.received import NUMBER_KEY, parse
 
-__all__ = [
-    "DETAILS_KEY",
-    "NUMBER_KEY",
-    "Received",
-    "constant",
-    "cut",
-    "encode",
-    "status_bytes",
-    "status_code",
-    "surely_fits",
-    "to_status",
-    "trailer_bytes",
-]
+__all__ = ["DETAILS_KEY", "constant", "cut", "encode", "status_bytes", "status_code", "surely_fits", "to_status", "trailer_bytes"]
 
 DETAILS_KEY = "grpc-status-details-bin"
-NUMBER_KEY = "code"
-"""The key of `ErrorInfo.metadata` that holds the code's number in decimal."""
 
 # What gRPC counts for each entry of metadata beside its name and value (RFC 9113 section 6.5.2).
 _ENTRY_BYTES = 32
@@ -75,7 +60,7 @@ def cut(message: str, trailers: tuple[Trailer, ...], limit: int) -> tuple[str, t
     """
     if _bytes_of(message, trailers) <= limit:
         return message, trailers, []
-    own = _parse(next((value for key, value in trailers if key == DETAILS_KEY), None))
+    own = parse(next((value for key, value in trailers if key == DETAILS_KEY), None))
     others = [(key, value) for key, value in trailers if key != DETAILS_KEY]
     none: Any = None  # of our codes, for which `fit` does not ask
     parts = Parts(none, message, {}, None, list(own.details), None, None, others)
@@ -86,8 +71,9 @@ def cut(message: str, trailers: tuple[Trailer, ...], limit: int) -> tuple[str, t
         cut_own = status_pb2.Status(code=own.code, message=own.message and parts.message, details=parts.details)
         return (*parts.trailers, (DETAILS_KEY, cut_own.SerializeToString()))
 
+    unreadable = ["details"] if len(others) < len(trailers) and not own.ByteSize() else []
     shed = fit(parts, limit, lambda parts: _bytes_of(parts.message, left()))
-    return parts.message, left(), shed
+    return parts.message, left(), unreadable + shed
 
 
 def trailer_bytes(parts: Parts) -> int:
@@ -204,97 +190,3 @@ _TYPE_URLS: dict[type[Message], bytes] = {
 }
 
 _OVERHEAD = _bytes_of("", ()) + _entry(DETAILS_KEY, 4)
-
-
-class Received:
-    """What a reader sees of a `grpc-status-details-bin`, read when it is asked for."""
-
-    _status: status_pb2.Status | None = None
-    _info: rpc.ErrorInfo | None = None
-
-    def __init__(self, values: Sequence[object] = ()) -> None:
-        """`values` are all of the key's values; the first with a readable ErrorInfo counts, else the first that parses."""
-        self._values = values
-
-    @property
-    def status(self) -> status_pb2.Status:
-        """The Status, empty if there was none."""
-        if self._status is None:
-            self._status, self._info = _read(self._values)
-        return self._status
-
-    @property
-    def info(self) -> rpc.ErrorInfo | None:
-        """The ErrorInfo, or None."""
-        if self._status is None:
-            self._status, self._info = _read(self._values)
-        return self._info
-
-    @cached_property
-    def number(self) -> str:
-        """The number's decimal digits as the peer wrote them, or nothing."""
-        return "" if self.info is None else self.info.metadata.get(NUMBER_KEY, "")
-
-    @cached_property
-    def metadata(self) -> dict[str, str]:
-        """ErrorInfo's metadata without the number."""
-        # Sorted, for protobuf's maps have no order of their own.
-        return {} if self.info is None else {key: text for key, text in sorted(self.info.metadata.items()) if key != NUMBER_KEY}
-
-    @cached_property
-    def details(self) -> tuple[Message, ...]:
-        """All details; those of a type that this process does not know, or that do not parse, stay Any."""
-        return tuple(map(_known, self.status.details))
-
-    @cached_property
-    def localized(self) -> tuple[str, str] | None:
-        """Locale and text of the hint that the peer sent, or None."""
-        found = self.detail(rpc.LocalizedMessage)
-        return None if found is None or not found.message else (found.locale, found.message)
-
-    @cached_property
-    def request_id(self) -> str | None:
-        """The id under which the server's log has the error, or None."""
-        found = self.detail(rpc.RequestInfo)
-        return None if found is None or not found.request_id else found.request_id
-
-    def detail(self, kind: type[M]) -> M | None:
-        """The first readable detail of a type, or None."""
-        return _first(self.status, kind)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return Received, ((self.status.SerializeToString(),),)
-
-
-def _read(values: Sequence[object]) -> tuple[status_pb2.Status, rpc.ErrorInfo | None]:
-    readable = None
-    for value in values:
-        status = _parse(value)
-        if (info := _first(status, rpc.ErrorInfo)) is not None:
-            return status, info
-        if readable is None and status.ByteSize():
-            readable = status
-    return readable or status_pb2.Status(), None
-
-
-def _parse(value: object) -> status_pb2.Status:
-    try:
-        return status_pb2.Status.FromString(value) if isinstance(value, bytes) else status_pb2.Status()
-    except DecodeError:
-        return status_pb2.Status()
-
-
-def _known(packed: any_pb2.Any) -> Message:
-    try:
-        kind = message_factory.GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(packed.TypeName()))
-    except KeyError:
-        return packed
-    message: Message | None = unpack(packed, kind)
-    return packed if message is None else message
-
-
-def _first(status: status_pb2.Status, kind: type[M]) -> M | None:
-    for detail in status.details:
-        if (message := unpack(detail, kind)) is not None:
-            return message
-    return None

@@ -157,7 +157,7 @@ def test_frames_of_a_message_on_the_client(connected: Any) -> None:
         def run(messages: int) -> list[str]:
             with connected(target) as channel, frames() as found:
                 method: Any = channel.unary_stream("/test.Service/unary_stream")
-            assert len(list(method(str(messages).encode()))) == messages
+                assert len(list(method(str(messages).encode()))) == messages
             return found
 
         assert 0 < per(10, 110, run) <= 1

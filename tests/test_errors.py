@@ -16,6 +16,7 @@ from grpc import StatusCode
 import errgrpc
 from errgrpc import ComponentCode, ErrorCode, MisuseWarning, RemoteError, ResCode, ServiceError, Spec, errors, wire
 from errgrpc.budget import pack
+from errgrpc.received import Received
 
 HELP = rpc.Help(links=[rpc.Help.Link(url="https://example.com")])
 REQUEST = rpc.RequestInfo(request_id="id")
@@ -233,7 +234,7 @@ def test_unrelated_to_remote_error() -> None:
 
 def details_of(error: ServiceError, languages: str | None = None, request_id: str | None = None) -> list[Any]:
     status = wire.to_status(error._parts(languages, request_id))
-    return list(wire.Received([status.SerializeToString()]).details)
+    return list(Received([status.SerializeToString()]).details)
 
 
 def test_parts_in_their_order() -> None:
@@ -299,7 +300,7 @@ def test_one_error_raised_by_many_threads_shows_nothing_of_another_request() -> 
         for _ in range(50):
             parts = shared._parts("en" if number % 2 else "zh", f"request-{number}", [("x-number", str(number))])
             raw, _ = wire.encode(parts, 2_000 + number)
-            received = wire.Received([raw])
+            received = Received([raw])
             if received.request_id != f"request-{number}" or parts.trailers != [("x-number", str(number))]:
                 wrong.append(f"{number}: {received.request_id}")
 

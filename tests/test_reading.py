@@ -15,7 +15,7 @@ from grpc.aio import AioRpcError, Metadata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errgrpc import ComponentCode, ErrorCode, RemoteError, ResCode, ServiceError, Spec, decode, from_error, remote
+from errgrpc import ComponentCode, ErrorCode, RemoteError, ResCode, ServiceError, Spec, decode, encode, from_error, remote
 from errgrpc.budget import pack
 from errgrpc.reading import Reading
 
@@ -367,3 +367,38 @@ def test_ten_thousand_details() -> None:
     error = read_all(status(*[HELP] * 5_000, INFO, *[INFO] * 5_000))
     assert error.error_code is ResCode.ROOM_NOT_EXIST
     assert len(error.status_details) == 10_001
+
+
+@pytest.mark.parametrize("code", [code for code in ResCode if code.grpc_status is not StatusCode.OK], ids=str)
+def test_a_constant_is_read_the_same_when_it_is_seen_again(code: ErrorCode) -> None:
+    reading = Reading((ResCode,))
+    for locale in ("zh-CN", "en-US"):
+        raw = encode(ServiceError(code), locale).SerializeToString()
+        rpc_error = failed(raw, code=StatusCode.ABORTED, text="as the RPC says")
+        first, again = reading.read(rpc_error), reading.read(rpc_error)
+        assert again is not first
+        assert type(first) is type(again) is remote(code)
+        assert str(first) == str(again)
+        assert first.code() is again.code() is StatusCode.ABORTED
+        assert first.status_details == again.status_details
+        once, twice = decode(raw, ResCode), decode(raw, ResCode)
+        assert (once.code(), once.details(), str(once)) == (twice.code(), twice.details(), str(twice))
+        assert (once.code(), once.details()) == (code.grpc_status, code.message)
+
+
+def test_what_was_read_is_not_shared() -> None:
+    raw = encode(ServiceError(ResCode.CONFLICT), "zh-CN").SerializeToString()
+    first, again = decode(raw, ResCode), decode(raw, ResCode)
+    first.status_details[0].Clear()
+    assert again.metadata == decode(raw, ResCode).metadata == {}
+    assert again.reason == decode(raw, ResCode).reason == "CONFLICT"
+
+
+def test_peers_cannot_fill_what_is_known() -> None:
+    reading = Reading((ResCode,))
+    for number, code in enumerate(code for _ in range(50) for code in ResCode if code.grpc_status is not StatusCode.OK):
+        for hint in (None, {"zh-CN": f"提示 {number}"}):
+            reading.read(failed(encode(ServiceError(code, f"message {number}", hint=hint), "zh-CN").SerializeToString()))
+    own = {encode(ServiceError(code), locale).SerializeToString() for code in ResCode if code.number for locale in code.hints}
+    assert own <= set(reading._constants)
+    assert len(reading._constants) == sum(1 + len(code.hints) for code in ResCode if code.grpc_status is not StatusCode.OK)

@@ -23,7 +23,7 @@ from grpc.aio import AioRpcError
 from errgrpc import ComponentCode, ErrorCode, RemoteError, ResCode, ServiceError, Spec, decode, remote
 from errgrpc import errors as errors_module
 from errgrpc.budget import pack
-from errgrpc.wire import Received
+from errgrpc.received import Received
 
 ROOT = Path(__file__).parent.parent
 NOT_EXIST = ResCode.ROOM_NOT_EXIST

@@ -21,9 +21,9 @@ from google.rpc import error_details_pb2 as rpc
 from google.rpc import status_pb2
 
 import errgrpc
-from errgrpc import wire
 from errgrpc.answering import Answering, Rpc
 from errgrpc.reading import Reading
+from errgrpc.received import Received
 
 from . import targets
 
@@ -68,7 +68,7 @@ def _details(number: int) -> object:
     status.details.add().Pack(rpc.RequestInfo(request_id=str(number)))
     raw = status.SerializeToString()
     error = _READING.read(targets.Failed(grpc.StatusCode.NOT_FOUND, f"text {number}", [raw]), f"b-{number}")
-    return error.hint, error.metadata, error.status_details, error.request_id, str(error), wire.Received([raw]).number
+    return error.hint, error.metadata, error.status_details, error.request_id, str(error), Received([raw]).number
 
 
 SUBJECTS: dict[str, Subject] = {

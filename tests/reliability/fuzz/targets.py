@@ -22,6 +22,7 @@ from errgrpc import locales, wire
 from errgrpc.answering import Answering, Rpc
 from errgrpc.budget import DEFAULT_MAX_TRAILER_BYTES
 from errgrpc.codegen import plugin
+from errgrpc.received import NUMBER_KEY
 
 __all__ = ["CHECKS", "Failed", "Source", "accept_language", "budget", "codegen", "examine", "listen", "read", "reader"]
 
@@ -141,7 +142,7 @@ def _detail(source: Source) -> any_pb2.Any:
             domain=source.one_of("errgrpc.v1.ResCode", "errgrpc.v1.ComponentCode", "", source.text()),
         )
         if source.byte() % 2:
-            info.metadata[wire.NUMBER_KEY] = source.one_of("1004", "0", "-4", "99999999999", "٤٠٤", source.text())
+            info.metadata[NUMBER_KEY] = source.one_of("1004", "0", "-4", "99999999999", "٤٠٤", source.text())
         for _ in range(source.byte() % 4):
             info.metadata[source.text()] = source.text()
         message = info
@@ -155,7 +156,7 @@ def examine(error: errgrpc.RemoteError, status: StatusCode | None = None) -> Non
     assert error.code() is not StatusCode.OK
     assert status in (None, error.code())
     assert error.number is None or -(2**31) <= error.number < 2**31
-    assert wire.NUMBER_KEY not in error.metadata
+    assert NUMBER_KEY not in error.metadata
     assert (error.hint is None) == (error.locale is None)
     assert (error.reason is None) == (error.domain is None)
     if error.inferred:
@@ -259,7 +260,7 @@ def budget(code: errgrpc.ErrorCode, arguments: Arguments, trailers: Sequence[tup
     status = status_pb2.Status.FromString(raw)
     info = rpc.ErrorInfo()
     assert status.details[0].Unpack(info)
-    assert (info.reason, info.domain, info.metadata[wire.NUMBER_KEY]) == (code.reason, code.domain, str(code.number))
+    assert (info.reason, info.domain, info.metadata[NUMBER_KEY]) == (code.reason, code.domain, str(code.number))
     assert (status.code, status.message) == (code.grpc_status.value[0], parts.message)
     names = [detail.TypeName() for detail in status.details]
     assert len(set(names)) == len(names)

@@ -1,0 +1,111 @@
+"""What a reader sees of a `grpc-status-details-bin`, whatever a peer sends: nothing here raises on it."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from google.protobuf import any_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError, Message
+from google.rpc import error_details_pb2 as rpc
+from google.rpc import status_pb2
+
+from errgrpc.budget import M, unpack
+
+__all__ = ["NUMBER_KEY", "Received", "parse"]
+
+NUMBER_KEY = "code"
+"""The key of `ErrorInfo.metadata` that holds the code's number in decimal."""
+
+
+class Received:
+    """What is seen of the values of one error, read when it is asked for."""
+
+    _status: status_pb2.Status | None = None
+    _info: rpc.ErrorInfo | None = None
+
+    def __init__(self, values: Sequence[object] = ()) -> None:
+        """`values` are all of the key's values; the first with a readable ErrorInfo counts, else the first that parses."""
+        self._values = values
+
+    @property
+    def status(self) -> status_pb2.Status:
+        """The Status, empty if there was none."""
+        if self._status is None:
+            self._status, self._info = _read(self._values)
+        return self._status
+
+    @property
+    def info(self) -> rpc.ErrorInfo | None:
+        """The ErrorInfo, or None."""
+        if self._status is None:
+            self._status, self._info = _read(self._values)
+        return self._info
+
+    @cached_property
+    def number(self) -> str:
+        """The number's decimal digits as the peer wrote them, or nothing."""
+        return "" if self.info is None else self.info.metadata.get(NUMBER_KEY, "")
+
+    @cached_property
+    def metadata(self) -> dict[str, str]:
+        """ErrorInfo's metadata without the number."""
+        # Sorted, for protobuf's maps have no order of their own.
+        return {} if self.info is None else {key: text for key, text in sorted(self.info.metadata.items()) if key != NUMBER_KEY}
+
+    @cached_property
+    def details(self) -> tuple[Message, ...]:
+        """All details; those of a type that this process does not know, or that do not parse, stay Any."""
+        return tuple(map(_known, self.status.details))
+
+    @cached_property
+    def localized(self) -> tuple[str, str] | None:
+        """Locale and text of the hint that the peer sent, or None."""
+        found = self.detail(rpc.LocalizedMessage)
+        return None if found is None or not found.message else (found.locale, found.message)
+
+    @cached_property
+    def request_id(self) -> str | None:
+        """The id under which the server's log has the error, or None."""
+        found = self.detail(rpc.RequestInfo)
+        return None if found is None or not found.request_id else found.request_id
+
+    def detail(self, kind: type[M]) -> M | None:
+        """The first readable detail of a type, or None."""
+        return _first(self.status, kind)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Received, ((self.status.SerializeToString(),),)
+
+
+def _read(values: Sequence[object]) -> tuple[status_pb2.Status, rpc.ErrorInfo | None]:
+    readable = None
+    for value in values:
+        status = parse(value)
+        if (info := _first(status, rpc.ErrorInfo)) is not None:
+            return status, info
+        if readable is None and status.ByteSize():
+            readable = status
+    return readable or status_pb2.Status(), None
+
+
+def parse(value: object) -> status_pb2.Status:
+    """The Status of these bytes, an empty one if they are none."""
+    try:
+        return status_pb2.Status.FromString(value) if isinstance(value, bytes) else status_pb2.Status()
+    except DecodeError:
+        return status_pb2.Status()
+
+
+def _known(packed: any_pb2.Any) -> Message:
+    try:
+        kind = message_factory.GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(packed.TypeName()))
+    except KeyError:
+        return packed
+    message: Message | None = unpack(packed, kind)
+    return packed if message is None else message
+
+
+def _first(status: status_pb2.Status, kind: type[M]) -> M | None:
+    for detail in status.details:
+        if (message := unpack(detail, kind)) is not None:
+            return message
+    return None
