@@ -155,7 +155,8 @@ ENGLISH = (("accept-language", "en"),)
 def read_sync(target: str, kind: str) -> None:
     typed = errgrpc.ClientInterceptor(ResCode, ComponentCode, locale="en")
     with grpc.insecure_channel(target) as channel:
-        for check, metadata, through in ((check_typed, None, grpc.intercept_channel(channel, typed)), (check_plain, ENGLISH, channel)):
+        doors = grpc.intercept_channel(channel, typed), errgrpc.wrap_channel(channel, ResCode, ComponentCode, locale="en")
+        for check, metadata, through in (*((check_typed, None, door) for door in doors), (check_plain, ENGLISH, channel)):
             method = getattr(through, kind)(f"/test.Service/{kind}")
             for row in ERRORS:
                 with raising(row) as request:
@@ -172,8 +173,10 @@ def read_sync(target: str, kind: str) -> None:
 
 async def read_aio(target: str, kind: str) -> None:
     typed = errgrpc.aio.client_interceptors(ResCode, ComponentCode, locale="en")
-    for check, metadata, interceptors in ((check_typed, None, typed), (check_plain, ENGLISH, None)):
-        async with grpc.aio.insecure_channel(target, interceptors=interceptors) as channel:
+    wrapped = errgrpc.aio.wrap_channel(grpc.aio.insecure_channel(target), ResCode, ComponentCode, locale="en")
+    intercepted, bare = grpc.aio.insecure_channel(target, interceptors=typed), grpc.aio.insecure_channel(target)
+    for check, metadata, through in ((check_typed, None, intercepted), (check_typed, None, wrapped), (check_plain, ENGLISH, bare)):
+        async with through as channel:
             method = getattr(channel, kind)(f"/test.Service/{kind}")
             for row in ERRORS:
                 with raising(row) as request:

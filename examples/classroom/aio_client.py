@@ -22,8 +22,7 @@ class Client:
     """A user of a classroom server. `timeout` is that of each call but feeds and lines, which last."""
 
     def __init__(self, target: str, user: str | None, *, locale: str = "zh-CN", timeout: float = 10) -> None:
-        interceptors = errgrpc.aio.client_interceptors(ResCode, ComponentCode, locale=locale)
-        self._channel = grpc.aio.insecure_channel(target, interceptors=interceptors)
+        self._channel = errgrpc.aio.wrap_channel(grpc.aio.insecure_channel(target), ResCode, ComponentCode, locale=locale)
         stub: Any = classroom_pb2_grpc.ClassroomServiceStub(self._channel)
         self._stub: ClassroomServiceAsyncStub = stub
         self._metadata = () if user is None else (("authorization", f"Bearer {user}"),)

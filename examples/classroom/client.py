@@ -19,9 +19,8 @@ class Client:
     """A user of a classroom server. `timeout` is that of each call but feeds and lines, which last."""
 
     def __init__(self, target: str, user: str | None, *, locale: str = "zh-CN", timeout: float = 10) -> None:
-        self._channel = grpc.insecure_channel(target)
-        channel = grpc.intercept_channel(self._channel, errgrpc.ClientInterceptor(ResCode, ComponentCode, locale=locale))
-        self._stub = classroom_pb2_grpc.ClassroomServiceStub(channel)
+        self._channel = errgrpc.wrap_channel(grpc.insecure_channel(target), ResCode, ComponentCode, locale=locale)
+        self._stub = classroom_pb2_grpc.ClassroomServiceStub(self._channel)
         self._metadata = () if user is None else (("authorization", f"Bearer {user}"),)
         self._call: dict[str, Any] = {"timeout": timeout, "metadata": self._metadata}
 
