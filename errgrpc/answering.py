@@ -102,24 +102,9 @@ class Answering:
         """What the client is answered, and the log record that goes with it."""
         if rpc.aborted:
             return self._standing(rpc)
-        _forget_earlier(error)
-        try:
-            foreseen = self._foreseen(error, rpc)
-        except BaseException as failure:  # noqa: BLE001  the translator raised: neither its text nor the error's may go out
-            if failure is not error and failure.__context__ is None:
-                failure.__context__ = error  # for the log, where no handler of `error` is running
-            error, foreseen = failure, None
-        else:
-            if foreseen is None and rpc.status is not None:
-                _log(logging.INFO, "%r failed with the status that it had set, %s", rpc.method, rpc.status, error=error)
-                return self._standing(rpc)
-        request_id = None
+        foreseen, request_id = self.decide(error, rpc)
         if foreseen is None:
-            request_id = _request_id(error, rpc.metadata)
-            foreseen = ServiceError(self._fallback)
-            self._record(error, rpc, request_id)
-        else:
-            BaseException.with_traceback(foreseen, None)  # no log has it, and it holds the request
+            return self._standing(rpc)
         trailers = [(key, value) for key, value in sendable(rpc.trailers) if key != wire.DETAILS_KEY] if rpc.trailers else []
         code, languages = foreseen.error_code, locales.requested(rpc.metadata)
         if (
@@ -133,6 +118,27 @@ class Answering:
         raw, shed = wire.encode(parts, self._max_trailer_bytes)
         self._log_shed(rpc.method, code, shed)
         return Answer(code.grpc_status, parts.message, (*parts.trailers, (wire.DETAILS_KEY, raw)))
+
+    def decide(self, error: BaseException, rpc: Rpc) -> tuple[ServiceError | None, str | None]:
+        """The error that answers what was raised, with a request id if nobody foresaw it, and the log record; None where the
+        status stands that the handler had set."""
+        _forget_earlier(error)
+        try:
+            foreseen = error if _is_coded(error) else self._foreseen(error, rpc)
+        except BaseException as failure:  # noqa: BLE001  the translator raised: neither its text nor the error's may go out
+            if failure is not error and failure.__context__ is None:
+                failure.__context__ = error  # for the log, where no handler of `error` is running
+            error, foreseen = failure, None
+        else:
+            if foreseen is None and rpc.status is not None:
+                _log(logging.INFO, "%r failed with the status that it had set, %s", rpc.method, rpc.status, error=error)
+                return None, None
+        if foreseen is None:
+            request_id = _request_id(error, rpc.metadata)
+            self._record(error, rpc, request_id)
+            return ServiceError(self._fallback), request_id
+        BaseException.with_traceback(foreseen, None)  # no log has it, and it holds the request
+        return foreseen, None
 
     def fitted(self, method: str, answer: Answer) -> Answer:
         """What a handler aborted with, as much of it as fits."""
@@ -149,9 +155,7 @@ class Answering:
             _log(logging.WARNING, text, method, answered, self._max_trailer_bytes, ", ".join(shed))
 
     def _foreseen(self, error: BaseException, rpc: Rpc) -> ServiceError | None:
-        """The ServiceError that `error` is, holds or translates to."""
-        if _is_coded(error):  # nearly always
-            return error
+        """The ServiceError that `error` holds or translates to."""
         leaves = list(_leaves(error))
         found = next(filter(_is_coded, leaves), None) or next(filter(None, map(self._translated, (*leaves, error))), None)
         if found is not None and len(leaves) > 1 and not all(_is_coded(leaf) for leaf in leaves):
