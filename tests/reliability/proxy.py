@@ -81,7 +81,6 @@ class Proxy:
         self._slow, self._mirrored = slow, mirrored
         self._fault, self._left = Fault(Place.NOWHERE), 0
         self._writers: set[asyncio.StreamWriter] = set()
-        self._links: set[asyncio.Task[None]] = set()
         self.connections = 0
         self.struck = 0
 
@@ -104,12 +103,15 @@ class Proxy:
         self.target = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def _stop(self) -> None:
-        self._server.close()
+        # Not closed before all tasks of this loop have ended: a client that has just arrived is one of asyncio's own first, and
+        # with its server closed that would leave the connection open.
+        self._loop.remove_reader(self._server.sockets[0])
         self._released.set()
-        while self._links:  # a client that just arrives adds to them
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
             for writer in self._writers:
                 _end(writer, reset=False)
-            await asyncio.wait(self._links, timeout=0.1)
+            await asyncio.wait(tasks, timeout=0.1)
+        self._server.close()
 
     def arm(self, fault: Fault, times: int = 1) -> None:
         """The next answers that come to the fault's place are struck."""
@@ -134,9 +136,6 @@ class Proxy:
     async def _link(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         """One client's connection, and the one or two to the server behind it: the end of any is the end of all."""
         self.connections += 1
-        task = asyncio.current_task()
-        assert task is not None
-        self._links.add(task)
         writers, directions = [client], list[asyncio.Task[None]]()
         try:
             if fault := self._strikes(Place.ACCEPT):
@@ -159,7 +158,6 @@ class Proxy:
                 writer.close()
                 with contextlib.suppress(OSError):
                     await writer.wait_closed()
-            self._links.discard(task)
 
     async def _requests(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter, servers: list[asyncio.StreamWriter]) -> None:
         await self._send(servers, await reader.readexactly(len(_PREFACE)))

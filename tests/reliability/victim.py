@@ -41,7 +41,8 @@ def fail(_: Any) -> None:
 @contextmanager
 def stoppable(style: str, port: int = 0) -> Iterator[tuple[str, Callable[[float | None], Future[Any]]]]:
     """A server's address, and how to begin to stop it with a grace."""
-    with ThreadPoolExecutor(16) as pool, harness.loop_thread() as loop:
+    # The handlers' threads end before the loop does: on an asyncio server each hands grpc's loop the end of its stream.
+    with harness.loop_thread() as loop, ThreadPoolExecutor(16) as pool:
         on_loop = functools.partial(asyncio.run_coroutine_threadsafe, loop=loop)
 
         async def make() -> tuple[Any, int]:

@@ -1,7 +1,4 @@
-"""Networks and servers that fail: every call ends, with a RemoteError, typed where the answer was read and else inferred.
-
-Not collected by `make test` yet: under load two of its cases do not end the same each time. `pytest tests/reliability/faults.py`.
-"""
+"""Networks and servers that fail: every call ends, with a RemoteError, typed where the answer was read and else inferred."""
 
 import asyncio
 import functools
@@ -42,6 +39,7 @@ OPTIONS = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backo
 
 # A connection is lost; INTERNAL is what asyncio's client makes of a request that it could not put on it.
 LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL)
+LOCALLY_CANCELLED = (grpc.StatusCode.CANCELLED, "Locally cancelled by application!")
 
 
 @pytest.fixture(autouse=True)
@@ -54,12 +52,25 @@ def _quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert [text for record in caplog.records if "PollerCompletionQueue" not in (text := record.getMessage())] == []
 
 
+_numbers = itertools.count()
+
+
+@contextmanager
+def action(act: harness.Action, after: int = 0) -> Iterator[bytes]:
+    """As the harness's, but it stays: a request that its client has given up may arrive later."""
+    name = f"fault {next(_numbers)}".encode()
+    harness.ACTIONS[name] = act, after
+    yield name
+
+
 @dataclass
 class Ended:
     """How a call ended."""
 
     responses: list[bytes] = field(default_factory=list)
     error: Any = None
+    cancelled: bool = False
+    """By asyncio grpc itself, which does that when it fails to say that there are no more requests: test_a_deadline_while_writing."""
 
     def assert_typed(self, code: ResCode = ResCode.ROOM_NOT_EXIST) -> None:
         assert type(self.error) is remote(code), self.error
@@ -70,6 +81,11 @@ class Ended:
         assert self.error.code() in (codes or (grpc.StatusCode.UNAVAILABLE,)), self.error
         assert self.error.inferred is (self.error.code() is not grpc.StatusCode.CANCELLED)  # which the table leaves out
         assert (self.error.reason, self.error.domain, dict(self.error.metadata)) == (None, None, {})
+
+    def assert_lost(self, *codes: grpc.StatusCode) -> None:
+        """Inferred, or what bare grpcio makes of requests that were still being written."""
+        if not self.cancelled:
+            self.assert_inferred(*(codes or LOST))
 
 
 class Client:
@@ -114,10 +130,23 @@ class Client:
         """The first call on a good connection: until grpc has noticed, one may still be put on the dead one, and ends as well."""
         for _ in range(1_000):
             ended = self.call(kind, request, wait_for_ready=True)
-            if type(ended.error) is not RemoteError:
+            if type(ended.error) is not RemoteError and not ended.cancelled:
                 break
-            ended.assert_inferred(*LOST)
+            ended.assert_lost()
         return ended
+
+    def call_struck(self, proxy: Proxy, fault: Fault, kind: str, request: bytes) -> tuple[Ended, int]:
+        """A call that the fault struck and grpc did not cancel, and how many it struck until then."""
+        strikes = 0
+        for _ in range(20):
+            proxy.arm(fault)
+            ended = self.call(kind, request)
+            strikes += proxy.struck
+            if proxy.struck and not ended.cancelled:
+                break
+            ended.assert_lost()
+        assert proxy.struck == 1
+        return ended, strikes
 
     def _call(self, kind: str, request: bytes, options: Any) -> Ended:
         ended = Ended()
@@ -138,8 +167,15 @@ class Client:
             else:
                 async for response in call:
                     ended.responses.append(response)
-        except (grpc.RpcError, asyncio.CancelledError) as error:
+        except grpc.RpcError as error:
             ended.error = error
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            assert task is not None
+            if task.cancelling() or not kind.startswith("stream"):
+                raise
+            assert (await call.code(), await call.details()) == LOCALLY_CANCELLED
+            ended.cancelled = True
         return ended
 
 
@@ -162,12 +198,12 @@ async def _await_then_fail(sent: Any) -> None:
 @contextmanager
 def failing(kind: str) -> Iterator[bytes]:
     """A request that is answered with headers, in streams a response, and then an error."""
-    with harness.action(fail if kind.endswith("stream") else headers_then_fail, 1) as request:
+    with action(fail if kind.endswith("stream") else headers_then_fail, 1) as request:
         yield request
 
 
 def cuttable(style: str, kind: str) -> str:
-    """A sync stream on an asyncio server keeps its thread for ever when its client has gone: grpcio's own, see the documents."""
+    """A sync stream on an asyncio server that goes on when its client has gone keeps its thread for ever: see docs/reliability.md."""
     return "sync" if style == "sync_on_aio" and kind.endswith("stream") else style
 
 
@@ -185,11 +221,10 @@ def test_a_connection_that_ends_early(targets: dict[str, str], stack: str, kind:
     """The call is inferred; the next one on the channel finds a new connection, and is typed."""
     target = targets[cuttable(harness.STYLES[CUTS.index(fault) % 4], kind)]
     with failing(kind) as request, Proxy(target) as proxy, Client(stack, proxy.target) as client:
-        proxy.arm(fault)
-        client.call(kind, request).assert_inferred(*LOST)
-        assert proxy.struck == 1
+        ended, strikes = client.call_struck(proxy, fault, kind, request)
+        ended.assert_inferred(*LOST)
         client.call_again(kind, request).assert_typed()
-        assert proxy.connections == 2
+        assert proxy.connections == strikes + 1
 
 
 def test_a_connection_that_ends_when_all_is_said(target: str, stack: str, kind: str) -> None:
@@ -197,9 +232,7 @@ def test_a_connection_that_ends_when_all_is_said(target: str, stack: str, kind: 
     with failing(kind) as request, Proxy(target) as proxy:
         for deed in (Deed.STALL, Deed.CLOSE, Deed.RESET):
             with Client(stack, proxy.target) as client:
-                proxy.arm(Fault(Place.AFTER_TRAILERS, deed))
-                ended = client.call(kind, request)
-                assert proxy.struck == 1
+                ended, _ = client.call_struck(proxy, Fault(Place.AFTER_TRAILERS, deed), kind, request)
                 if deed is not Deed.STALL and ended.error.inferred:
                     ended.assert_inferred(*LOST)
                 else:
@@ -218,8 +251,22 @@ def test_an_answer_that_stops(targets: dict[str, str], stack: str, place: Place)
             begun.append(exits.enter_context(Client(stack, proxy.target)).begin(kind, request, timeout=0.5))
         for kind, call in zip(harness.KINDS, begun, strict=True):
             ended = call.result(harness.DEADLINE)
-            if (stack, kind, type(ended.error)) != ("aio", "stream_unary", asyncio.CancelledError):  # bare grpcio's, now and then
+            if (stack, kind.startswith("stream")) == ("aio", True):  # it may not have written all in time
+                ended.assert_lost(grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.INTERNAL)
+            else:
                 ended.assert_inferred(grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
+@pytest.mark.parametrize("interceptors", [(), None], ids=["bare", "ours"])
+def test_a_deadline_while_writing(targets: dict[str, str], interceptors: Any) -> None:
+    """A half-close that fails makes grpc cancel the call: bare grpcio does it to a few of a thousand, and so do we."""
+    with action(fail) as request, Client("aio", targets["aio"], interceptors) as client:
+        for kind in harness.KINDS:
+            for call in [client.begin(kind, request, timeout=number / 20_000) for number in range(100)]:
+                ended = call.result(harness.DEADLINE)
+                if not ended.cancelled:
+                    assert type(ended.error) is grpc.aio.AioRpcError if interceptors == () else isinstance(ended.error, RemoteError)
+                    assert ended.error.code() in {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.NOT_FOUND, *LOST}
 
 
 @pytest.mark.parametrize("how", ["slow", "mirrored"])
@@ -237,16 +284,18 @@ def test_slow_and_duplicated_connections(target: str, stack: str, kind: str, how
 def test_an_answer_that_comes_twice(targets: dict[str, str], style: str, stack: str, kind: str) -> None:
     """Trailers alone are read once; headers twice break the protocol, and nothing of it is believed."""
     target = targets[cuttable(style, kind)]
-    with harness.action(fail) as alone, failing(kind) as request, Proxy(target) as proxy, Client(stack, proxy.target) as client:
-        proxy.arm(Fault(Place.AFTER_TRAILERS, Deed.TWICE))
-        client.call(kind, alone).assert_typed()
-        proxy.arm(Fault(Place.HEADERS, Deed.TWICE))
-        client.call(kind, request).assert_inferred(grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE)
+    with action(fail) as alone, failing(kind) as request, Proxy(target) as proxy:
+        with Client(stack, proxy.target) as client:
+            ended, _ = client.call_struck(proxy, Fault(Place.AFTER_TRAILERS, Deed.TWICE), kind, alone)
+            ended.assert_typed()
+        with Client(stack, proxy.target) as client:
+            ended, _ = client.call_struck(proxy, Fault(Place.HEADERS, Deed.TWICE), kind, request)
+            ended.assert_inferred(grpc.StatusCode.UNKNOWN, *LOST)
 
 
 @pytest.mark.parametrize("reset", [False, True])
 def test_connections_dropped_again_and_again(target: str, stack: str, reset: bool) -> None:
-    with harness.action(fail, 1) as request, Proxy(target) as proxy, Client(stack, proxy.target) as client:
+    with action(fail, 1) as request, Proxy(target) as proxy, Client(stack, proxy.target) as client:
         for number in range(1, 6):
             for kind in harness.KINDS:
                 client.call(kind, request, wait_for_ready=True).assert_typed()
@@ -266,7 +315,7 @@ def test_keepalive(targets: dict[str, str], stack: str) -> None:
             proxy.arm(Fault(Place.HEADERS, Deed.STALL))
             begun.append(exits.enter_context(Client(stack, proxy.target, options=options)).begin(kind, request))
         for call in begun:
-            call.result(harness.DEADLINE).assert_inferred()
+            call.result(harness.DEADLINE).assert_lost()
 
 
 # Servers that end.
@@ -310,7 +359,7 @@ def test_a_server_that_is_killed_and_comes_back(style: str) -> None:
         server.kill()
         for (_, kind), call in held.items():
             ended = call.result(harness.DEADLINE)
-            ended.assert_inferred()
+            ended.assert_lost()
             assert ended.responses in ([], [b"first"] if kind.endswith("stream") else [])
         for client in clients:
             client.call("unary_unary", victim.RAISE).assert_inferred()  # nobody listens
@@ -350,13 +399,13 @@ class Gate:
 def test_a_server_that_stops_with_grace(style: str, stack: str, patient: bool) -> None:
     """Who ends within the grace is answered as ever; who does not is inferred; new calls find nobody."""
     gate = Gate(style)
-    with victim.stoppable(style) as (target, stop), harness.action(gate.act, 1) as request, Client(stack, target) as client:
+    with victim.stoppable(style) as (target, stop), action(gate.act, 1) as request, Client(stack, target) as client:
         try:
             held = [client.begin(kind, request) for kind in harness.KINDS]
             gate.wait_until_held(len(held))
             stopping = stop(harness.DEADLINE if patient else 0.05)
             if patient:
-                with harness.action(fail) as other, Client(stack, target) as late:
+                with action(fail) as other, Client(stack, target) as late:
                     for _ in range(1_000):  # until it has begun to stop
                         if type((ended := late.call("unary_unary", other)).error) is RemoteError:
                             break
@@ -398,13 +447,13 @@ def test_a_handler_that_outlives_its_client(targets: dict[str, str], style: str)
         finally:
             tell(context)
 
-    with harness.action(act, 1) as request, harness.sync_channel(targets[style]) as channel:
+    with action(act, 1) as request, harness.sync_channel(targets[style]) as channel:
         options = {"metadata": (("x-value", value),), "timeout": harness.DEADLINE}
         futures = [harness.method(channel, "unary_unary").future(request, **options) for _ in range(calls)]
         gate.wait_until_held(calls)
         for future in futures:
             future.cancel()
-    with harness.action(fail) as other:  # behind the news that they are cancelled
+    with action(fail) as other:  # behind the news that they are cancelled
         for kind in harness.KINDS * 8:
             assert harness.call("sync", targets[style], kind, other).code is grpc.StatusCode.NOT_FOUND
     gate.open()
@@ -431,7 +480,7 @@ def how(run: Callable[[], Any]) -> tuple[str, Any]:
 def test_a_channel_closed_during_a_call(targets: dict[str, str], kind: str) -> None:
     def close(interceptors: Any) -> list[Any]:
         gate = Gate("sync")
-        with harness.action(gate.act, 1) as request, grpc.insecure_channel(targets["sync"]) as channel:
+        with action(gate.act, 1) as request, grpc.insecure_channel(targets["sync"]) as channel:
             method = harness.method(grpc.intercept_channel(channel, *interceptors), kind)
             make = method.future if kind.endswith("unary") else method
             call = make(harness.argument(kind, request), timeout=harness.DEADLINE)
@@ -455,7 +504,7 @@ def test_an_asyncio_channel_closed_during_a_call(targets: dict[str, str], kind: 
     async def close(interceptors: Any) -> list[Any]:
         gate = Gate("aio")
         async with harness.noticing(), grpc.aio.insecure_channel(targets["aio"], interceptors=interceptors) as channel:
-            with harness.action(gate.act, 1) as request:
+            with action(gate.act, 1) as request:
                 method = harness.method(channel, kind)
                 task = asyncio.ensure_future(ended(method(harness.argument(kind, request), timeout=harness.DEADLINE), kind))
                 await asyncio.to_thread(gate.wait_until_held, 1)
@@ -500,7 +549,7 @@ def test_an_event_loop_closed_during_a_call(
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-        with harness.action(gate.act, 1) as request, warnings.catch_warnings(record=True) as warned:
+        with action(gate.act, 1) as request, warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             left = loop.run_until_complete(begin(request))
             if orderly:
@@ -516,9 +565,14 @@ def test_an_event_loop_closed_during_a_call(
         caplog.clear()
         return found, {text for text in complaints if "PollerCompletionQueue" not in text}
 
-    null, null_complaints = close(NULL["aio"])
     ours, our_complaints = close(OURS["aio"])
-    assert ours == null
+    null_complaints = set[str]()
+    for _ in range(20):  # which of them come is decided by grpc's poller
+        null, complaints = close(NULL["aio"])
+        assert ours == null
+        null_complaints |= complaints
+        if our_complaints <= null_complaints:
+            break
     assert our_complaints <= null_complaints
 
 
@@ -531,7 +585,11 @@ POLICY = {
     "backoffMultiplier": 1,
     "retryableStatusCodes": ["UNAVAILABLE"],
 }
-RETRIES = [("grpc.service_config", json.dumps({"methodConfig": [{"name": [{}], "retryPolicy": POLICY}]})), ("grpc.enable_retries", 1)]
+
+
+def retries(**policy: Any) -> list[tuple[str, Any]]:
+    config = {"methodConfig": [{"name": [{}], "retryPolicy": {**POLICY, **policy}}]}
+    return [("grpc.service_config", json.dumps(config)), ("grpc.enable_retries", 1)]
 
 
 def attempt_of(context: Any) -> int:
@@ -546,7 +604,7 @@ def test_retries(target: str, stack: str, kind: str, good: int) -> None:
         attempt = attempt_of(context)
         raise ServiceError(ResCode.ROOM_NOT_EXIST if attempt == good else ResCode.SERVICE_UNAVAILABLE, attempt=attempt)
 
-    with harness.action(act) as request, Client(stack, target, options=RETRIES) as client:
+    with action(act) as request, Client(stack, target, options=retries()) as client:
         found = client.call(kind, request)
         found.assert_typed(ResCode.ROOM_NOT_EXIST if good == 2 else ResCode.SERVICE_UNAVAILABLE)
         assert found.error.metadata == {"attempt": "2"}
@@ -554,12 +612,42 @@ def test_retries(target: str, stack: str, kind: str, good: int) -> None:
         assert [key for key, _ in found.error.trailing_metadata()].count(harness.DETAILS_KEY) == 1
 
 
-def test_a_retry_after_a_broken_connection(target: str, stack: str, kind: str) -> None:
-    def act(context: Any) -> None:
-        raise ServiceError(ResCode.ROOM_NOT_EXIST, attempt=attempt_of(context))
+def cut_then_retried(target: str, stack: str, kind: str, options: Any, timeout: float, interceptors: Any = None) -> tuple[Ended, list[int]]:
+    """A call whose first answer is cut off with its connection, and the attempts of it that the server saw."""
+    attempts = list[int]()
 
-    with harness.action(act) as request, Proxy(target) as proxy, Client(stack, proxy.target, options=RETRIES) as client:
+    def act(context: Any) -> None:
+        attempts.append(attempt_of(context))
+        raise ServiceError(ResCode.ROOM_NOT_EXIST, attempt=attempts[-1])
+
+    with action(act) as request, Proxy(target) as proxy, Client(stack, proxy.target, interceptors, options) as client:
         proxy.arm(Fault(Place.HEADERS, Deed.CLOSE))
-        found = client.call(kind, request, wait_for_ready=True)
-        found.assert_typed()
-        assert (proxy.struck, found.error.metadata) == (1, {"attempt": "1"})
+        ended = client.call(kind, request, wait_for_ready=True, timeout=timeout)
+        return ended, attempts
+
+
+def test_a_retry_after_a_broken_connection(target: str, stack: str, kind: str) -> None:
+    """The last attempt's details are read, if grpc does not lose the attempt: see the next test."""
+    for _ in range(20):
+        found, attempts = cut_then_retried(target, stack, kind, retries(), timeout=2)
+        if not found.cancelled and type(found.error) is not RemoteError:
+            break
+        found.assert_lost(grpc.StatusCode.DEADLINE_EXCEEDED, *LOST)
+    found.assert_typed()
+    assert len(attempts) > 1
+    assert found.error.metadata == {"attempt": str(attempts[-1])}
+
+
+@pytest.mark.parametrize("interceptors", [(), None], ids=["bare", "ours"])
+def test_a_retry_that_begins_on_a_dead_connection(targets: dict[str, str], stack: str, kind: str, interceptors: Any) -> None:
+    """grpc loses about every second attempt that it begins before it has noticed; the deadline ends the call, bare or with us."""
+    options = retries(initialBackoff="0.001s", maxBackoff="0.001s")
+    for _ in range(2):
+        found, attempts = cut_then_retried(targets["sync"], stack, kind, options, timeout=0.2, interceptors=interceptors)
+        if interceptors == ():
+            assert found.cancelled or found.error.code() in {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.DEADLINE_EXCEEDED, *LOST}
+        elif found.cancelled or type(found.error) is RemoteError:
+            found.assert_lost(grpc.StatusCode.DEADLINE_EXCEEDED, *LOST)
+        else:
+            found.assert_typed()
+            assert found.error.metadata == {"attempt": str(attempts[-1])}
