@@ -134,11 +134,12 @@ def test_is_a_call_and_a_future_of_grpc(channel: grpc.Channel, kind: str) -> Non
     with harness.action(fail) as request:
         argument = harness.argument(kind, request)
         call: Any = method.future(argument) if kind.endswith("unary") else method(argument)
-        assert all(isinstance(call, base) for base in (grpc.Call, grpc.Future, grpc.RpcContext))
+        assert all(isinstance(call, base) for base in (grpc.Call, grpc.Future, grpc.RpcContext, grpc.RpcError))
         with pytest.raises(remote(ResCode.ROOM_NOT_EXIST)):
             call.result() if kind.endswith("unary") else next(call)
         assert "ROOM_NOT_EXIST" not in repr(call)
         assert "StatusCode.NOT_FOUND" in repr(call)  # as grpc's own call tells of itself
+        assert str(call) == repr(call)
 
 
 # How it is raised.

@@ -188,3 +188,25 @@ async def test_a_channel_that_is_dropped_is_gone(targets: dict[str, str]) -> Non
         finally:
             gc.enable()
     assert gone == [True, True]
+
+
+async def test_a_call_that_is_dropped_is_gone(targets: dict[str, str], kind: str) -> None:
+    """Or waits for the collector, when that of grpc does."""
+    gone: list[Any] = []
+    for make in (bare, wrap):
+        async with make(targets["sync"]) as channel:
+            method = harness.method(channel, kind)
+            with harness.action(succeed) as request:
+                await consume(method(harness.argument(kind, request)), kind)
+                gc.collect()
+                gc.disable()
+                try:
+                    call = method(harness.argument(kind, request))
+                    await consume(call, kind)
+                    reference = weakref.ref(call)
+                    await asyncio.sleep(0)
+                    del call
+                    gone.append(reference() is None)
+                finally:
+                    gc.enable()
+    assert gone[0] == gone[1]
