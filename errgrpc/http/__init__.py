@@ -1,0 +1,12 @@
+"""The same errors over HTTP: an error to status, headers and JSON, and back. Needs no framework.
+
+`errgrpc.http.starlette` answers for Starlette and FastAPI, `errgrpc.http.asgi` for any other ASGI application,
+`errgrpc.http.httpx` reads httpx's responses.
+"""
+
+from errgrpc.http.bodies import Answer, Form, Request, encode
+from errgrpc.http.details import data
+from errgrpc.http.reading import MAX_BODY_BYTES, decode
+from errgrpc.http.responder import Responder
+
+__all__ = ["MAX_BODY_BYTES", "Answer", "Form", "Request", "Responder", "data", "decode", "encode"]

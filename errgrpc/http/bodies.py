@@ -1,0 +1,158 @@
+"""What an error looks like over HTTP: status, headers and one of three JSON bodies.
+
+envelope   {"code": 1004, "msg": "Room Not Found", "data"?, "ts", "requestId", "cost"?}
+aip193     {"error": {"code": 404, "message": "Room Not Found", "status": "NOT_FOUND", "details": [...]}}
+both       the keys of both: for clients of the one while others move to the other
+"""
+
+import json
+import math
+import time
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, get_args
+
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2 as rpc
+
+from errgrpc import locales, wire
+from errgrpc.arguments import clean, is_request_id, shown
+from errgrpc.budget import Parts, unpack
+from errgrpc.errors import ServiceError
+from errgrpc.http.details import Json, is_data, plain, to_json
+from errgrpc.http.statuses import grpc_status, has_body, http_status
+
+__all__ = ["ACCEPT_LANGUAGE", "REQUEST_ID", "Answer", "Form", "Headers", "Request", "coded", "encode", "form_of", "uncoded"]
+
+Form = Literal["envelope", "aip193", "both"]
+Headers = Iterable[tuple[str, str]]
+
+ACCEPT_LANGUAGE = locales.ACCEPT_LANGUAGE
+REQUEST_ID = "x-request-id"
+
+
+class Answer(NamedTuple):
+    """What goes over HTTP. Names of headers are in lower case; the body is empty where the status allows none."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is known of the request that failed."""
+
+    method: str = "GET"
+    path: str = "/"
+    headers: Sequence[tuple[str, str]] = ()
+    """Names in lower case."""
+    started: float | None = None
+    """When it began, by `time.monotonic()`; without it an envelope has no `cost`."""
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header, or None."""
+        return next((value for key, value in self.headers if key == name), None)
+
+
+@dataclass(slots=True)
+class _Facts:
+    """What the bodies are written from."""
+
+    status: int
+    number: int
+    message: str
+    grpc_status: str
+    details: Sequence[any_pb2.Any]
+    request_id: str
+    started: float | None
+    headers: list[tuple[str, str]] = field(default_factory=list)
+
+
+def form_of(form: object) -> Form:
+    """`form` itself. Raises ValueError for what is none."""
+    if form not in get_args(Form):
+        raise ValueError(f"form is {shown(form, 80)}: give one of {', '.join(map(repr, get_args(Form)))}")
+    return form  # type: ignore[return-value]
+
+
+def encode(service_error: ServiceError, accept_language: str | None = None, *, form: Form = "envelope") -> Answer:
+    """What an error is over HTTP, with the hint in a language of this `accept-language` value.
+
+    For who has no framework that we know: `Responder` answers whatever is raised. Raises TypeError for what is no
+    ServiceError, ValueError for an unknown form.
+    """
+    if not isinstance(service_error, ServiceError):
+        raise TypeError(f"{shown(service_error)} is no errgrpc.ServiceError")
+    headers = () if accept_language is None else ((ACCEPT_LANGUAGE, accept_language),)
+    return coded(service_error, None, Request(headers=headers), form_of(form))
+
+
+def coded(error: ServiceError, request_id: str | None, request: Request, form: Form) -> Answer:
+    """The answer that has the code of an error; `request_id` is that of the log record about it, if there is one."""
+    parts = error._parts(locales.requested(request.headers), request_id)
+    code, told = parts.error_code, parts.request and unpack(parts.request, rpc.RequestInfo)
+    facts = _Facts(
+        http_status(code),
+        code.number,
+        parts.message,
+        code.grpc_status.name,
+        wire.to_status(parts).details,
+        told.request_id if told and is_request_id(told.request_id) else _request_id(request),
+        request.started,
+    )
+    if form != "envelope":  # which has no text for the end user: its clients know the numbers
+        if parts.localized is not None:
+            facts.headers.append(("content-language", parts.localized[0]))
+        facts.headers.append(("vary", "Accept-Language"))
+    facts.headers += _retry_after(parts)
+    return _written(facts, form)
+
+
+def uncoded(status: int, message: str, data: any_pb2.Any | None, request: Request, form: Form, headers: Headers = ()) -> Answer:
+    """The answer of who failed with an HTTP status on purpose: that status, and no code of any catalogue."""
+    details = [] if data is None else [data]
+    facts = _Facts(status, status, clean(message), grpc_status(status).name, details, _request_id(request), request.started)
+    facts.headers += ((name.lower(), value) for name, value in headers)
+    return _written(facts, form)
+
+
+def _request_id(request: Request) -> str:
+    given = request.header(REQUEST_ID)
+    return given if is_request_id(given) else uuid.uuid4().hex
+
+
+def _retry_after(parts: Parts) -> Headers:
+    info = parts.retry and unpack(parts.retry, rpc.RetryInfo)
+    if info and info.retry_delay.ToNanoseconds() >= 0:
+        yield "retry-after", str(math.ceil(info.retry_delay.ToNanoseconds() / 1_000_000_000))
+
+
+def _written(facts: _Facts, form: Form) -> Answer:
+    own = [*facts.headers, (REQUEST_ID, facts.request_id)]
+    if not has_body(facts.status):
+        return Answer(facts.status, tuple(own), b"")
+    body = {} if form == "aip193" else _envelope(facts)
+    if form != "envelope":
+        body["error"] = _aip193(facts)
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    taken = {name for name, _ in own}
+    kind = [] if "content-type" in taken else [("content-type", "application/json; charset=utf-8")]
+    return Answer(facts.status, (*kind, *own), clean(text).encode())
+
+
+def _envelope(facts: _Facts) -> dict[str, Json]:
+    body: dict[str, Json] = {"code": facts.number, "msg": facts.message}
+    own = next(filter(is_data, facts.details), None)
+    if own is not None:
+        body["data"] = plain(own)
+    body |= {"ts": time.time_ns() // 1_000_000, "requestId": facts.request_id}
+    if facts.started is not None:
+        body["cost"] = f"{max(0, round((time.monotonic() - facts.started) * 1_000))}ms"
+    return body
+
+
+def _aip193(facts: _Facts) -> dict[str, Json]:
+    details = [to_json(detail) for detail in facts.details]
+    return {"code": facts.status, "message": facts.message, "status": facts.grpc_status, "details": details}

@@ -1,0 +1,54 @@
+"""What an HTTP service answers to whatever was raised: the decisions are those of gRPC's servers (`errgrpc.answering`)."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from errgrpc.answering import Answering, OnError, Rpc, Translate
+from errgrpc.codes import ErrorCode
+from errgrpc.errors import ServiceError
+from errgrpc.http.bodies import Answer, Form, Headers, Request, coded, form_of, uncoded
+from errgrpc.http.details import Json, as_detail
+from errgrpc.http.statuses import phrase
+
+__all__ = ["Responder"]
+
+_LONGEST_PATH = 200  # characters of it in a log record
+
+
+class Responder:
+    """Answers what handlers raise, for any framework: `Responder(ResCode).answer(error, Request("GET", "/rooms/r-42", headers))`.
+
+    `catalogue` is the one whose fallback answers what nobody foresaw; a ServiceError of any catalogue is answered as itself.
+    `translate` and `on_error` are those of `errgrpc.ServerInterceptor`, the `method` of a request being `GET /rooms/r-42`.
+    `form` is what the bodies look like: `envelope`, `aip193` or `both`.
+
+    Raises TypeError for what is no catalogue and ValueError for one without a fallback or for an unknown form.
+    """
+
+    def __init__(
+        self,
+        catalogue: type[ErrorCode],
+        *,
+        form: Form = "envelope",
+        translate: Translate | None = None,
+        on_error: OnError | None = None,
+    ) -> None:
+        self._answering = Answering(catalogue, translate=translate, on_error=on_error)
+        self._form: Form = form_of(form)
+
+    def answer(self, error: BaseException, request: Request, *, gone: bool = False) -> Answer:
+        """What the client is answered, and the log record that goes with it. `gone` says that nobody hears the answer."""
+        method = f"{request.method} {request.path[:_LONGEST_PATH]}"
+        decided, request_id = self._answering.decide(error, Rpc(method, request.headers, (), None, "", gone=gone))
+        # None is for a status that the handler had set before, which is not how HTTP fails.
+        return coded(cast(ServiceError, decided), request_id, request, self._form)
+
+    def stand(
+        self, status: int, message: str | None, request: Request, *, data: Json = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """What a handler fails with on purpose, without a code: an HTTP status with a text for developers, data and headers.
+
+        As with `context.abort` of gRPC nothing claims that a catalogue's code was raised.
+        """
+        given = headers.items() if headers is not None else ()
+        return uncoded(status, phrase(status) if message is None else message, as_detail(data), request, self._form, cast(Headers, given))

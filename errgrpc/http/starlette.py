@@ -1,0 +1,135 @@
+"""Answers what an application of Starlette or FastAPI raises: `install(app, ResCode)`.
+
+what is raised                         what is answered
+ServiceError, what `translate` names   its code
+RequestValidationError of FastAPI      the catalogue's code for INVALID_ARGUMENT, with a BadRequest
+HTTPException, also an unknown path    that status, without a code
+anything else                          the catalogue's fallback and a request id
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, cast
+
+from google.rpc import error_details_pb2 as rpc
+from grpc import StatusCode
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from errgrpc.answering import OnError, Translate
+from errgrpc.codes import ErrorCode
+from errgrpc.errors import ServiceError
+from errgrpc.http.asgi import ErrorMiddleware, messages_of, request_of, was_told
+from errgrpc.http.bodies import Answer, Form
+from errgrpc.http.details import Json
+from errgrpc.http.responder import Responder
+
+try:
+    from fastapi.exceptions import RequestValidationError
+except ImportError:
+    RequestValidationError = None  # type: ignore[assignment, misc]
+
+__all__ = ["exception_handlers", "install"]
+
+Handler = Callable[[Request, Any], Awaitable[Response]]
+
+_MOST_VIOLATIONS = 100
+
+
+def install(
+    app: Starlette,
+    catalogue: type[ErrorCode],
+    *,
+    form: Form = "envelope",
+    translate: Translate | None = None,
+    on_error: OnError | None = None,
+) -> None:
+    """Makes an application of Starlette or FastAPI answer with codes; the arguments are those of `Responder`.
+
+    Middleware is guarded, too, if it was added before; what it sets on responses (CORS, say) is set on errors as well.
+    """
+    responder = Responder(catalogue, form=form, translate=translate, on_error=on_error)
+    for kind, handler in _Handlers(responder, catalogue, translate).by_class.items():
+        app.add_exception_handler(kind, handler)
+    # Around the routes, where other middleware still sees the answer, and around that middleware for what it raises itself.
+    app.add_middleware(cast(Any, ErrorMiddleware), responder)
+    app.user_middleware.append(Middleware(cast(Any, ErrorMiddleware), responder))
+
+
+def exception_handlers(
+    catalogue: type[ErrorCode],
+    *,
+    form: Form = "envelope",
+    translate: Translate | None = None,
+    on_error: OnError | None = None,
+) -> dict[Any, Handler]:
+    """The same for `Starlette(exception_handlers=...)`, or one by one for `add_exception_handler`.
+
+    They know less than `install`: an envelope has no `cost`, and Starlette hands what nobody foresaw on to the server after
+    it has been answered, which logs it a second time.
+    """
+    return _Handlers(Responder(catalogue, form=form, translate=translate, on_error=on_error), catalogue, translate).by_class
+
+
+class _Handlers:
+    """A handler for each class of exceptions that Starlette is to know."""
+
+    def __init__(self, responder: Responder, catalogue: type[ErrorCode], translate: Translate | None) -> None:
+        self._responder = responder
+        self._invalid = catalogue.inference.get(StatusCode.INVALID_ARGUMENT)
+        # Each by its class, as Starlette hands what only the handler for Exception takes on to the server.
+        translated = (kind for kind in translate or () if issubclass(kind, Exception))
+        self.by_class: dict[Any, Handler] = {HTTPException: self._stand, ClientDisconnect: self._gone}
+        if RequestValidationError is not None:
+            self.by_class[RequestValidationError] = self._refuse
+        self.by_class |= dict.fromkeys((ServiceError, ExceptionGroup, *translated, Exception), self._answer)
+
+    async def _answer(self, request: Request, error: Exception) -> Response:
+        if request.scope["type"] != "http":
+            raise error  # a websocket is left alone
+        if was_told(request.scope):
+            return Response()  # which Starlette does not send, as the response has begun
+        return _response(self._responder.answer(error, request_of(request.scope)), request)
+
+    async def _gone(self, request: Request, error: ClientDisconnect) -> Response:
+        return _response(self._responder.answer(error, request_of(request.scope), gone=True), request)
+
+    async def _stand(self, request: Request, error: HTTPException) -> Response:
+        asked, detail = request_of(request.scope), cast(Json, error.detail)  # FastAPI takes any JSON for it
+        text, data = (detail, None) if isinstance(detail, str) else (None, detail)
+        return _response(self._responder.stand(error.status_code, text, asked, data=data, headers=error.headers), request)
+
+    async def _refuse(self, request: Request, error: Any) -> Response:
+        violations = _violations(error.errors())
+        if self._invalid is not None:
+            return await self._answer(request, ServiceError(self._invalid, details=[rpc.BadRequest(field_violations=violations)]))
+        data = {"fieldViolations": [{"field": v.field, "description": v.description, "reason": v.reason} for v in violations]}
+        return _response(self._responder.stand(400, None, request_of(request.scope), data=data), request)
+
+
+def _response(answer: Answer, request: Request) -> Response:
+    """An answer as Starlette's."""
+    head, body = messages_of(answer, request.scope.get("method", "GET"))
+    response = Response(body["body"], head["status"])
+    response.raw_headers = head["headers"]
+    return response
+
+
+def _violations(errors: Sequence[Mapping[str, Any]]) -> Iterable[rpc.BadRequest.FieldViolation]:
+    """What FastAPI refused, as BadRequest says it. Not the values that were given: they may be secrets."""
+    return [
+        rpc.BadRequest.FieldViolation(
+            field=_path(error.get("loc", ())), description=str(error.get("msg", "")), reason=str(error.get("type", "")).upper()[:63]
+        )
+        for error in errors[:_MOST_VIOLATIONS]
+    ]
+
+
+def _path(location: Iterable[Json]) -> str:
+    """`body.seats[0].user` of `("body", "seats", 0, "user")`."""
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return path.removeprefix(".")
