@@ -19,7 +19,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[i
 from grpc_reflection.v1alpha import proto_reflection_descriptor_database, reflection  # type: ignore[import-untyped]
 
 import errgrpc
-from errgrpc import RemoteError, ResCode, ServiceError, remote
+from errgrpc import ErrorCode, RemoteError, ResCode, ServiceError, Spec, remote
 
 DEADLINE = harness.DEADLINE
 CLASSES: list[Any] = [
@@ -99,6 +99,35 @@ async def test_what_is_no_channel_is_refused(bare: grpc.Channel) -> None:
         for value in (aio, None, "127.0.0.1:1", grpc.Channel, errgrpc.ClientInterceptor(), harness.method(bare, "unary_unary")):
             with pytest.raises(TypeError, match=r"is no grpc\.Channel; errgrpc\.aio\.wrap_channel takes those of grpc\.aio"):
                 errgrpc.wrap_channel(value, ResCode)  # type: ignore[arg-type]
+
+
+class Twin(ErrorCode, domain=ResCode.domain):
+    ROOM_NOT_EXIST = 1, Spec(StatusCode.NOT_FOUND, message="Another")
+
+
+WRONG: list[tuple[Any, Any, type[Exception], str]] = [
+    (("ResCode",), None, TypeError, "no catalogue"),
+    ((ResCode.NOT_FOUND,), None, TypeError, "no catalogue"),
+    ((ResCode, Twin), None, ValueError, "ROOM_NOT_EXIST"),
+    ((ResCode,), "zh_CN", ValueError, "locale"),
+]
+
+
+@pytest.mark.parametrize(("catalogues", "locale", "kind_of_error", "named"), WRONG)
+async def test_wrong_arguments_are_refused_as_by_the_interceptors(
+    catalogues: Any, locale: Any, kind_of_error: type[Exception], named: str, bare: grpc.Channel
+) -> None:
+    async with grpc.aio.insecure_channel("127.0.0.1:1") as aio:
+        said = set()
+        for make in (
+            errgrpc.ClientInterceptor,
+            functools.partial(errgrpc.wrap_channel, bare),
+            functools.partial(errgrpc.aio.wrap_channel, aio),
+        ):
+            with pytest.raises(kind_of_error, match=named) as caught:
+                make(*catalogues, locale=locale)
+            said.add(str(caught.value))
+    assert len(said) == 1
 
 
 def test_a_channel_of_someone_else_is_one() -> None:
