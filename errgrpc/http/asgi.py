@@ -56,12 +56,12 @@ class ErrorMiddleware:
         try:
             await self._app(scope, receive, sending)
         except Exception as error:  # cancellation and the end of the process are the server's
-            if begun and started.told:
+            if begun:
+                if not started.told:
+                    started.told = True
+                    self._responder.lose(error, request_of(scope))
                 raise
             answer = self._responder.answer(error, request_of(scope))
-            started.told = True
-            if begun:
-                raise
         else:
             return
         for message in messages_of(answer, scope["method"]):  # outside of `except`: no error of `send` has this one as context

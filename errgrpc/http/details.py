@@ -5,8 +5,8 @@ What comes in is a peer's: nothing here raises on it. What goes out is the raise
 
 import base64
 import binascii
-import math
 import struct
+import sys
 from typing import Any
 
 from google.protobuf import any_pb2, json_format, struct_pb2
@@ -125,8 +125,8 @@ def _value(value: Json, depth: int) -> bytes:
         return _text(3, value)
     if isinstance(value, bool):
         return b"\x20\x01" if value else b"\x20\x00"
-    if isinstance(value, int | float) and math.isfinite(number := float(value)):
-        return b"\x11" + struct.pack("<d", number)
+    if isinstance(value, int | float) and abs(value) <= sys.float_info.max:
+        return b"\x11" + struct.pack("<d", value)
     if isinstance(value, dict):
         return _field(5, _struct(value, depth + 1))
     if isinstance(value, list):

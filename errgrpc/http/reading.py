@@ -133,7 +133,8 @@ def _read_envelope(body: dict[str, Json], http: int, catalogues: tuple[type[Erro
 
 def _read_status(body: dict[str, Json], http: int) -> _Said:
     """A google.rpc.Status in JSON: AIP-193's, or as gateways for gRPC write it, with gRPC's number in `code`."""
-    name, number, message, details = (body.get(key) for key in ("status", "code", "message", "details"))
+    name, number, details = (body.get(key) for key in ("status", "code", "details"))
+    message = body.get("message", "")
     status = StatusCode.__members__.get(name) if isinstance(name, str) else None
     if status is None and "status" not in body and type(number) is int and isinstance(details, list):
         status = STATUSES.get(number)

@@ -38,10 +38,17 @@ class Responder:
 
     def answer(self, error: BaseException, request: Request, *, gone: bool = False) -> Answer:
         """What the client is answered, and the log record that goes with it. `gone` says that nobody hears the answer."""
-        method = f"{request.method} {request.path[:_LONGEST_PATH]}"
-        decided, request_id = self._answering.decide(error, Rpc(method, request.headers, (), None, "", gone=gone))
+        decided, request_id = self._decide(error, request, gone)
         # None is for a status that the handler had set before, which is not how HTTP fails.
         return coded(cast(ServiceError, decided), request_id, request, self._form)
+
+    def lose(self, error: BaseException, request: Request) -> None:
+        """Logs an error that came when the response had begun: there is nobody left to answer, be it foreseen or not."""
+        _, request_id = self._decide(error, request)
+        if request_id is None:
+            lost = RuntimeError("the response had begun before the error that it should tell")
+            lost.__cause__ = error
+            self._decide(lost, request)
 
     def stand(
         self, status: int, message: str | None, request: Request, *, data: Json = None, headers: Mapping[str, str] | None = None
@@ -52,3 +59,7 @@ class Responder:
         """
         given = headers.items() if headers is not None else ()
         return uncoded(status, phrase(status) if message is None else message, as_detail(data), request, self._form, cast(Headers, given))
+
+    def _decide(self, error: BaseException, request: Request, gone: bool = False) -> tuple[ServiceError | None, str | None]:
+        method = f"{request.method} {request.path[:_LONGEST_PATH]}"
+        return self._answering.decide(error, Rpc(method, request.headers, (), None, "", gone=gone))

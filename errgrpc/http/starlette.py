@@ -7,7 +7,7 @@ HTTPException, also an unknown path    that status, without a code
 anything else                          the catalogue's fallback and a request id
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from google.rpc import error_details_pb2 as rpc
@@ -33,7 +33,7 @@ except ImportError:
 
 __all__ = ["exception_handlers", "install"]
 
-Handler = Callable[[Request, Any], Awaitable[Response]]
+Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
 _MOST_VIOLATIONS = 100
 

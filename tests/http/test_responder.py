@@ -1,0 +1,118 @@
+"""What is answered to whatever was raised, without a framework: as gRPC's servers answer it."""
+
+import json
+import logging
+from typing import Any
+
+import pytest
+
+import errgrpc
+from errgrpc import ComponentCode, ResCode, ServiceError
+from errgrpc.http import Request, Responder, data, decode
+
+REQUEST = Request("GET", "/rooms/r-42", [("accept-language", "en"), ("x-request-id", "id-1")])
+
+
+class StaleRead(Exception):
+    pass
+
+
+def test_a_coded_error_leaves_no_record(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    answer = Responder(ResCode, form="both").answer(ServiceError(ComponentCode(30206)), REQUEST)
+    assert answer.status == 403
+    assert json.loads(answer.body)["code"] == 30206
+    assert caplog.records == []
+
+
+def test_what_nobody_foresaw_is_masked_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    answer = Responder(ResCode, form="both").answer(KeyError("secret"), REQUEST)
+    written = json.loads(answer.body)
+    assert (answer.status, written["code"], written["msg"], written["requestId"]) == (500, 500, "Internal Server Error", "id-1")
+    assert "secret" not in str(answer)
+    assert decode(*answer, ResCode).request_id == "id-1"
+    (record,) = caplog.records
+    assert record.getMessage() == "'GET /rooms/r-42' answers ResCode.INTERNAL_SERVER_ERROR, request id id-1"
+    assert record.exc_info is not None
+
+
+def test_the_path_in_the_log_is_bounded_and_escaped(caplog: pytest.LogCaptureFixture) -> None:
+    Responder(ResCode).answer(KeyError(), Request("GET", "/\n\x1b[31m" + "p" * 10_000))
+    message = caplog.records[0].getMessage()
+    assert len(message) < 400
+    assert message.isprintable()
+
+
+def test_translate_and_on_error() -> None:
+    told: list[Any] = []
+
+    def on_error(error: BaseException, *, method: str, code: errgrpc.ErrorCode, request_id: str) -> None:
+        told.append((str(error), method, code, request_id))
+
+    responder = Responder(ResCode, translate={StaleRead: ResCode.CONFLICT}, on_error=on_error)
+    assert responder.answer(StaleRead(), REQUEST).status == 409
+    assert responder.answer(ExceptionGroup("", [StaleRead()]), REQUEST).status == 409
+    assert told == []
+    assert responder.answer(ValueError("text"), REQUEST).status == 500
+    assert told == [("text", "GET /rooms/r-42", ResCode.INTERNAL_SERVER_ERROR, "id-1")]
+
+
+def test_an_error_received_over_http_is_masked_unless_passed_on_by_name() -> None:
+    upstream = errgrpc.http.encode(ServiceError(ResCode.ROOM_NOT_EXIST, "of another service", room_uuid="r-1"), form="both")
+    received = decode(*upstream, ResCode)
+    answer = Responder(ResCode, form="both").answer(received, Request())
+    assert answer.status == 500
+    assert "another service" not in str(answer)
+    assert decode(*answer, ResCode).request_id == received.request_id  # by which both logs are found
+    passing = Responder(ResCode, form="both", translate={errgrpc.remote(ResCode): ServiceError.from_remote})
+    passed = decode(*passing.answer(received, Request()), ResCode)
+    assert (passed.error_code, passed.details(), passed.metadata) == (ResCode.ROOM_NOT_EXIST, "of another service", {"room_uuid": "r-1"})
+
+
+@pytest.mark.parametrize("form", ["envelope", "aip193", "both"])
+def test_what_stands_has_no_code(form: Any) -> None:
+    answer = Responder(ResCode, form=form).stand(418, "Teapot", REQUEST, data={"a": [1]}, headers={"X-Own": "1"})
+    assert answer.status == 418
+    assert dict(answer.headers)["x-own"] == "1"
+    written = json.loads(answer.body)
+    if form != "aip193":
+        assert (written["code"], written["msg"], written["data"], written["requestId"]) == (418, "Teapot", {"a": [1]}, "id-1")
+    if form != "envelope":
+        detail = {"@type": "type.googleapis.com/google.protobuf.Struct", "value": {"a": [1]}}
+        assert written["error"] == {"code": 418, "message": "Teapot", "status": "INVALID_ARGUMENT", "details": [detail]}
+    error = decode(*answer, ResCode)
+    assert (error.error_code, error.inferred, error.reason) == (ResCode.BAD_REQUEST, True, None)
+    assert (error.details(), data(error)) == ("Teapot", {"a": [1]})
+
+
+def test_what_stands_without_a_body_has_none() -> None:
+    answer = Responder(ResCode).stand(304, None, REQUEST, headers={"etag": "x"})
+    assert answer == (304, (("etag", "x"), ("x-request-id", "id-1")), b"")
+    assert json.loads(Responder(ResCode).stand(404, None, REQUEST).body)["msg"] == "Not Found"
+
+
+def test_when_nobody_hears_it_the_record_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    Responder(ResCode).answer(OSError(), REQUEST, gone=True)
+    assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
+        (logging.INFO, "'GET /rooms/r-42' could not be answered, request id id-1")
+    ]
+
+
+def test_what_comes_too_late_is_logged_foreseen_or_not(caplog: pytest.LogCaptureFixture) -> None:
+    for error in (ServiceError(ResCode.CONFLICT), KeyError("text")):
+        caplog.clear()
+        Responder(ResCode).lose(error, REQUEST)
+        (record,) = caplog.records
+        assert record.exc_info is not None
+        assert error in (record.exc_info[1], getattr(record.exc_info[1], "__cause__", None))
+
+
+def test_wrong_arguments_are_named() -> None:
+    wrong: Any = "xml"
+    with pytest.raises(ValueError, match="form is 'xml'"):
+        Responder(ResCode, form=wrong)
+    with pytest.raises(ValueError, match="ComponentCode declares no fallback"):
+        Responder(ComponentCode)
+    with pytest.raises(TypeError, match="translate has the key"):
+        Responder(ResCode, translate={wrong: ResCode.CONFLICT})

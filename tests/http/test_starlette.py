@@ -1,0 +1,379 @@
+"""Applications of Starlette and FastAPI, over HTTP's own messages and under a real server."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import fastapi
+import httpx
+import pytest
+from fastapi.middleware.cors import CORSMiddleware
+from google.protobuf import json_format, struct_pb2
+from google.rpc import error_details_pb2 as rpc
+from grpc import StatusCode
+from pydantic import BaseModel, Field, SecretStr
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+import errgrpc
+from errgrpc import ErrorCode, ResCode, ServiceError, Spec
+from errgrpc.http import data, decode
+from errgrpc.http.starlette import exception_handlers, install
+
+ROOM = {"roomUuid": "r-42", "roomName": "数学"}
+
+
+class StaleRead(Exception):
+    pass
+
+
+class Payment(HTTPException):
+    def __init__(self) -> None:
+        super().__init__(402, "Pay", {"x-price": "5"})
+
+
+RAISED: dict[str, Callable[[], Exception]] = {
+    "coded": lambda: ServiceError(ResCode.ROOM_NOT_EXIST, room_uuid="r-42"),
+    "room": lambda: ServiceError(ResCode.CONFLICT, details=[json_format.ParseDict(ROOM, struct_pb2.Struct())]),
+    "unchanged": lambda: ServiceError(ResCode.NOT_MODIFIED),
+    "translated": StaleRead,
+    "group": lambda: ExceptionGroup("", [StaleRead()]),
+    "unforeseen": lambda: KeyError("secret"),
+    "remote": lambda: errgrpc.decode(errgrpc.encode(ServiceError(ResCode.ROOM_NOT_EXIST, "secret")), ResCode),
+    "stands": Payment,
+    "gone": ClientDisconnect,
+}
+EXPECTED = {
+    "coded": (404, 1004, "Room Not Found"),
+    "room": (409, 409, "Target Already Exists"),
+    "translated": (409, 409, "Target Already Exists"),
+    "group": (409, 409, "Target Already Exists"),
+    "unforeseen": (500, 500, "Internal Server Error"),
+    "remote": (500, 500, "Internal Server Error"),
+    "stands": (402, 402, "Pay"),
+    "gone": (500, 500, "Internal Server Error"),
+}
+TRANSLATE = {StaleRead: ResCode.CONFLICT}
+
+
+async def failing(request: Request) -> Response:
+    raise RAISED[request.path_params["what"]]()
+
+
+async def streaming(request: Request) -> Response:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"begun\n"
+        raise RAISED[request.path_params["what"]]()
+
+    return StreamingResponse(parts(), media_type="text/plain")
+
+
+async def talking(websocket: WebSocket) -> None:
+    raise RAISED[websocket.path_params["what"]]()
+
+
+def starlette_app(**more: Any) -> Starlette:
+    inner = Starlette(routes=[Route("/{what}", failing)])  # an application of its own, which answers by itself
+    install(inner, ResCode, form="both")
+    routes = [
+        *(Route("/stream/{what}", streaming), WebSocketRoute("/talk/{what}", talking)),
+        *(Mount("/inner", inner), Route("/fine", PlainTextResponse("fine")), Route("/{what}", failing, methods=["GET", "PUT"])),
+    ]
+    return Starlette(routes=routes, **more)
+
+
+def fastapi_app(**more: Any) -> fastapi.FastAPI:
+    app = fastapi.FastAPI(**more)
+    app.add_api_route("/{what}", failing, methods=["GET", "HEAD", "PUT"])
+    return app
+
+
+def installed(make: Callable[..., Starlette]) -> Starlette:
+    app = make()
+    install(app, ResCode, translate=TRANSLATE)
+    return app
+
+
+def with_handlers(make: Callable[..., Starlette]) -> Starlette:
+    return make(exception_handlers=exception_handlers(ResCode, translate=TRANSLATE))
+
+
+def added(make: Callable[..., Starlette]) -> Starlette:
+    app = make()
+    for kind, handler in exception_handlers(ResCode, translate=TRANSLATE).items():
+        app.add_exception_handler(kind, handler)
+    return app
+
+
+async def ask(app: Any, path: str, method: str = "GET", *, raises: bool = True, **more: Any) -> httpx.Response:
+    """With `raises`, what the application raises on to the server is raised here."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=raises)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        return await client.request(method, path, **more)
+
+
+@pytest.mark.parametrize("what", EXPECTED)
+@pytest.mark.parametrize("make", [starlette_app, fastapi_app])
+@pytest.mark.parametrize("way", [installed, with_handlers, added])
+async def test_each_way_into_each_framework(way: Any, make: Any, what: str, caplog: pytest.LogCaptureFixture) -> None:
+    masked = what in ("unforeseen", "remote")
+    response = await ask(way(make), f"/{what}", raises=way is installed or not masked, headers={"x-request-id": "id-1"})
+    status, number, message = EXPECTED[what]
+    body = response.json()
+    assert (response.status_code, body["code"], body["msg"], body["requestId"]) == (status, number, message, "id-1")
+    assert response.headers["content-type"] == "application/json; charset=utf-8"
+    assert ("cost" in body) == (way is installed)
+    assert "secret" not in response.text + str(response.headers)
+    assert body.get("data") == (ROOM if what == "room" else None)
+    assert len(caplog.records) == masked
+
+
+async def test_a_304_has_neither_body_nor_type() -> None:
+    response = await ask(installed(starlette_app), "/unchanged")
+    assert (response.status_code, response.content) == (304, b"")
+    assert "content-type" not in response.headers
+    error = decode(304, response.headers.items(), response.content, ResCode)
+    assert (error.error_code, error.inferred) == (ResCode.NOT_MODIFIED, True)
+
+
+async def test_the_frameworks_own_failures_stand() -> None:
+    app = installed(starlette_app)
+    missing, wrong_method = await ask(app, "/no/such/path"), await ask(app, "/coded", "DELETE")
+    assert (missing.status_code, missing.json()["code"], missing.json()["msg"]) == (404, 404, "Not Found")
+    assert (wrong_method.status_code, wrong_method.json()["code"]) == (405, 405)
+    assert set(wrong_method.headers["allow"].split(", ")) == {"GET", "HEAD", "PUT"}
+    assert (await ask(app, "/stands")).headers["x-price"] == "5"
+
+
+async def test_aip193_in_the_language_asked_for() -> None:
+    app = starlette_app()
+    install(app, ResCode, form="aip193")
+    response = await ask(app, "/coded", headers={"accept-language": "fr, en;q=0.5"})
+    assert (response.headers["content-language"], response.headers["vary"]) == ("en-US", "Accept-Language")
+    error = decode(404, response.headers.items(), response.content, ResCode)
+    assert (error.hint, error.metadata) == ("The room does not exist", {"room_uuid": "r-42"})
+
+
+async def test_a_mounted_application_answers_as_it_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    app = installed(starlette_app)
+    assert (await ask(app, "/inner/coded")).json()["error"]["status"] == "NOT_FOUND"
+    assert caplog.records == []
+    assert (await ask(app, "/inner/unforeseen")).json()["error"]["status"] == "INTERNAL"
+    assert len(caplog.records) == 1
+
+
+class Seat(BaseModel):
+    number: int = Field(gt=0)
+    password: SecretStr = Field(min_length=8)
+
+
+class Room(BaseModel):
+    name: str
+    seats: list[Seat]
+
+
+@pytest.mark.parametrize("form", ["envelope", "aip193", "both"])
+async def test_a_request_that_fastapi_refuses(form: Any) -> None:
+    app = fastapi.FastAPI()
+
+    @app.post("/rooms/{number}")
+    async def create(number: int, room: Room) -> None:
+        raise AssertionError
+
+    install(app, ResCode, form=form)
+    sent = {"seats": [{"number": 0, "password": "s3cr3t"}]}
+    response = await ask(app, "/rooms/x", "POST", json=sent)
+    assert response.status_code == 400
+    assert "s3cr3t" not in response.text
+    error = decode(400, response.headers.items(), response.content, ResCode)
+    assert (error.error_code, error.inferred) == (ResCode.BAD_REQUEST, False)
+    violations = data(error)["fieldViolations"]
+    assert [(violation["field"], violation["reason"]) for violation in violations] == [
+        ("path.number", "INT_PARSING"),
+        ("body.name", "MISSING"),
+        ("body.seats[0].number", "GREATER_THAN"),
+        ("body.seats[0].password", "TOO_SHORT"),
+    ]
+    assert all(violation["description"] for violation in violations)
+    assert (error.detail(rpc.BadRequest) is not None) == (form != "envelope")
+    no_json = await ask(app, "/rooms/1", "POST", content=b"{", headers={"content-type": "application/json"})
+    assert (no_json.status_code, "JSON_INVALID" in no_json.text) == (400, True)
+
+
+async def test_a_catalogue_without_a_code_for_it_refuses_without_one() -> None:
+    class Small(ErrorCode, domain="small.example.com", fallback="BROKEN"):
+        BROKEN = 1, Spec(StatusCode.INTERNAL)
+
+    app = fastapi.FastAPI()
+
+    @app.get("/")
+    async def get(page: int) -> None:
+        raise AssertionError
+
+    install(app, Small, form="both")
+    body = (await ask(app, "/?page=x")).json()
+    assert (body["code"], body["error"]["status"]) == (400, "INVALID_ARGUMENT")
+    assert body["data"]["fieldViolations"][0]["field"] == "query.page"
+
+
+async def test_translate_comes_before_what_stands() -> None:
+    app = starlette_app()
+    install(app, ResCode, translate={Payment: ResCode.FORBIDDEN, Exception: ResCode.SERVICE_UNAVAILABLE})
+    assert (await ask(app, "/stands")).json()["code"] == 403
+    assert (await ask(app, "/unforeseen")).json()["code"] == 503
+    assert (await ask(app, "/no/such/path")).json()["code"] == 404
+
+
+async def test_fastapis_detail_may_be_any_json() -> None:
+    app = fastapi.FastAPI()
+
+    @app.get("/")
+    async def get() -> None:
+        raise fastapi.HTTPException(409, {"version": 3})
+
+    install(app, ResCode)
+    body = (await ask(app, "/")).json()
+    assert (body["code"], body["msg"], body["data"]) == (409, "Conflict", {"version": 3})
+
+
+class Refusing:
+    """A middleware that raises by itself."""
+
+    def __init__(self, app: Any, error: Callable[[], Exception]) -> None:
+        self.error = error
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        raise self.error()
+
+
+@pytest.mark.parametrize("what", ["coded", "translated", "unforeseen"])
+async def test_what_middleware_raises_is_answered(what: str, caplog: pytest.LogCaptureFixture) -> None:
+    app = starlette_app()
+    app.add_middleware(Refusing, RAISED[what])
+    install(app, ResCode, translate=TRANSLATE)
+    response = await ask(app, "/fine")
+    assert (response.status_code, response.json()["code"]) == EXPECTED[what][:2]
+    assert len(caplog.records) == (what == "unforeseen")
+    # Middleware that is added later is outside of ours: answered all the same, and then raised on.
+    later = starlette_app()
+    install(later, ResCode, translate=TRANSLATE)
+    later.add_middleware(Refusing, RAISED[what])
+    assert (await ask(later, "/fine", raises=False)).json()["code"] == EXPECTED[what][1]
+
+
+@pytest.mark.parametrize("what", ["coded", "unforeseen"])
+@pytest.mark.parametrize("first", [True, False])
+async def test_what_middleware_sets_is_set_on_errors(what: str, first: bool) -> None:
+    """A browser shows nothing of an answer without CORS headers to the page."""
+    app = starlette_app()
+    for step in (0, 1):
+        if step == first:
+            install(app, ResCode)
+        else:
+            app.add_middleware(CORSMiddleware, allow_origins=["*"])
+    response = await ask(app, f"/{what}", headers={"origin": "http://other"})
+    assert response.headers["access-control-allow-origin"] == "*"
+
+
+def test_head_gets_the_headers_alone(serve: Callable[[Any], str]) -> None:
+    base = serve(installed(starlette_app))
+    got, head = httpx.get(f"{base}/coded"), httpx.head(f"{base}/coded")
+    assert (head.status_code, head.content) == (404, b"")
+    assert head.headers.keys() == got.headers.keys()
+    assert int(head.headers["content-length"]) > 0
+    assert len(got.content) == int(got.headers["content-length"])
+
+
+def test_head_has_no_body_whatever_the_server() -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "HEAD", "path": "/coded", "headers": [], "query_string": b""}
+    asyncio.run(installed(starlette_app)(scope, None, send))  # type: ignore[arg-type]
+    assert (sent[0]["status"], sent[1]["body"]) == (404, b"")
+
+
+@pytest.mark.parametrize("what", ["coded", "unforeseen"])
+@pytest.mark.parametrize("way", [installed, with_handlers])
+def test_a_stream_that_has_begun_breaks_and_is_logged_once(
+    way: Any, what: str, serve: Callable[[Any], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    base = serve(way(starlette_app))
+    with httpx.Client(base_url=base) as client:
+        with client.stream("GET", f"/stream/{what}") as response:
+            assert response.status_code == 200
+            with pytest.raises(httpx.RemoteProtocolError):
+                b"".join(response.iter_bytes())
+        assert client.get("/fine").text == "fine"
+    assert len([record for record in caplog.records if record.name == "errgrpc"]) == 1
+
+
+@pytest.mark.parametrize("what", ["coded", "unforeseen", "translated"])
+@pytest.mark.parametrize("way", [installed, with_handlers])
+async def test_websockets_are_left_alone(way: Any, what: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    scope = {"type": "websocket", "path": f"/talk/{what}", "headers": [], "query_string": b"", "subprotocols": []}
+    with pytest.raises(type(RAISED[what]())):
+        await way(starlette_app)(scope, None, None)
+    assert caplog.records == []
+
+
+async def test_what_refuses_a_websocket_refuses_it() -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    extensions: dict[str, Any] = {"websocket.http.response": {}}
+    scope = {"type": "websocket", "path": "/talk/stands", "headers": [], "query_string": b"", "extensions": extensions}
+    await installed(starlette_app)(scope, None, send)  # type: ignore[arg-type]
+    assert [message["type"] for message in sent] == ["websocket.http.response.start", "websocket.http.response.body"]
+    assert sent[0]["status"] == 402
+
+
+async def test_lifespans_are_left_alone() -> None:
+    ran: list[str] = []
+
+    async def lifespan(_: Any) -> AsyncIterator[None]:
+        ran.append("up")
+        yield
+        ran.append("down")
+
+    app = starlette_app(lifespan=asynccontextmanager(lifespan))
+    install(app, ResCode)
+    messages: Iterator[Any] = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(_: Any) -> None:
+        pass
+
+    await app({"type": "lifespan"}, receive, send)
+    assert ran == ["up", "down"]
+
+
+async def test_cancellation_is_the_servers() -> None:
+    async def cancelled(request: Request) -> Response:
+        raise asyncio.CancelledError
+
+    app = Starlette(routes=[Route("/", cancelled)])
+    install(app, ResCode)
+    with pytest.raises(asyncio.CancelledError):
+        await ask(app, "/")
+
+
+def test_the_body_is_what_the_reader_reads(serve: Callable[[Any], str]) -> None:
+    response = httpx.get(f"{serve(installed(fastapi_app))}/room")
+    assert json.loads(response.content)["data"] == ROOM
+    error = decode(response.status_code, response.headers.multi_items(), response.content, ResCode)
+    assert (error.error_code, data(error)) == (ResCode.CONFLICT, ROOM)
