@@ -55,7 +55,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
         del sys.modules[name]
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md", "docs/wire.md"])
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md", "docs/http.md", "docs/wire.md"])
 @pytest.mark.usefixtures("empty_folder")
 def test_the_examples_run(name: str, fresh_with_protoc: Any) -> None:
     parsers = [CodeBlockParser(language=language, evaluator=evaluator) for language, evaluator in EVALUATORS.items()]

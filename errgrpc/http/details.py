@@ -80,9 +80,10 @@ def plain(detail: Message) -> Json:
 
 
 def _whole(value: Json) -> Json:
-    """Numbers without a fraction as integers: `3.0`, as protobuf reads a 3 from a Struct, is no int to many a client."""
+    """Numbers without a fraction as integers: `3.0`, as protobuf reads a 3 from a Struct, is no int to many a client. And keys
+    in their order, as protobuf's maps have none of their own."""
     if isinstance(value, dict):
-        return {key: _whole(item) for key, item in value.items()}
+        return {key: _whole(value[key]) for key in sorted(value)}
     if isinstance(value, list):
         return [_whole(item) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT else value

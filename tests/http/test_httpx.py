@@ -86,6 +86,9 @@ async def test_a_hook_of_each_client(http: Any) -> None:
 
 
 async def test_the_asyncio_client(http: Any) -> None:
+    async with async_client(http, 200) as found:
+        response = await found.get("/")
+        assert await araise_for_error(response, ResCode) is response
     async with async_client(http, *MISSING) as found:
         with pytest.raises(remote(ResCode.ROOM_NOT_EXIST)):
             raise_for_error(await found.get("/"), ResCode)

@@ -1,8 +1,11 @@
 """Applications of Starlette and FastAPI, over HTTP's own messages and under a real server."""
 
 import asyncio
+import inspect
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -377,3 +380,17 @@ def test_the_body_is_what_the_reader_reads(serve: Callable[[Any], str]) -> None:
     assert json.loads(response.content)["data"] == ROOM
     error = decode(response.status_code, response.headers.multi_items(), response.content, ResCode)
     assert (error.error_code, data(error)) == (ResCode.CONFLICT, ROOM)
+
+
+def test_starlette_alone_is_enough() -> None:
+    code = """
+        import sys
+        sys.modules["fastapi"] = sys.modules["fastapi.exceptions"] = None
+        from errgrpc import ResCode
+        from errgrpc.http.starlette import exception_handlers, install
+        from starlette.applications import Starlette
+        install(Starlette(), ResCode)
+        print(*sorted(kind.__name__ for kind in exception_handlers(ResCode)))
+    """
+    done = subprocess.run([sys.executable, "-W", "error", "-c", inspect.cleandoc(code)], capture_output=True, text=True, check=True)
+    assert done.stdout == "ClientDisconnect Exception ExceptionGroup HTTPException ServiceError\n"
