@@ -12,6 +12,7 @@ import pytest
 
 import errgrpc
 import errgrpc.aio
+import errgrpc.http
 
 GENERATED = ("errgrpc.v1", "errgrpc.codegen")
 ROOMS = [info.name for info in pkgutil.walk_packages(errgrpc.__path__, "errgrpc.") if not info.name.startswith(GENERATED)]
@@ -45,7 +46,7 @@ def test_the_names_of_the_contract() -> None:
     assert set(errgrpc.aio.__all__) == {"ServerInterceptor", "client_interceptors", "wrap_channel"}
 
 
-@pytest.mark.parametrize("module", [errgrpc, errgrpc.aio], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [errgrpc, errgrpc.aio, errgrpc.http], ids=lambda module: module.__name__)
 def test_nothing_else_is_public(module: Any) -> None:
     assert public(module) == set(module.__all__)
     assert module.__all__ == sorted(module.__all__)
@@ -71,7 +72,7 @@ def documented(owner: Any, name: str) -> list[str]:
     return missing
 
 
-@pytest.mark.parametrize("module", [errgrpc, errgrpc.aio], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [errgrpc, errgrpc.aio, errgrpc.http], ids=lambda module: module.__name__)
 def test_all_that_is_public_is_documented(module: Any) -> None:
     assert inspect.getdoc(module)
     assert [missing for name in module.__all__ for missing in documented(getattr(module, name), name)] == []

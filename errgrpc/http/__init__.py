@@ -4,9 +4,9 @@
 `errgrpc.http.httpx` reads httpx's responses.
 """
 
-from errgrpc.http.bodies import Answer, Form, Request, encode
+from errgrpc.http.bodies import Answer, Request, encode
 from errgrpc.http.details import data
-from errgrpc.http.reading import MAX_BODY_BYTES, decode
+from errgrpc.http.reading import decode
 from errgrpc.http.responder import Responder
 
-__all__ = ["MAX_BODY_BYTES", "Answer", "Form", "Request", "Responder", "data", "decode", "encode"]
+__all__ = ["Answer", "Request", "Responder", "data", "decode", "encode"]

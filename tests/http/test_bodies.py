@@ -11,7 +11,8 @@ from grpc import StatusCode
 
 import errgrpc.http
 from errgrpc import ComponentCode, ErrorCode, ResCode, ServiceError, Spec
-from errgrpc.http import Answer, Form, Request, bodies
+from errgrpc.http import Answer, Request, bodies
+from errgrpc.http.bodies import Form
 
 MISSING = ServiceError(ResCode.ROOM_NOT_EXIST, room_uuid="r-42")
 ROOM = {"roomUuid": "r-42", "roomName": "数学", "config": {"seats": 3}}

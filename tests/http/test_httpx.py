@@ -10,8 +10,9 @@ import httpx2
 import pytest
 
 from errgrpc import RemoteError, ResCode, ServiceError, remote
-from errgrpc.http import MAX_BODY_BYTES, data, encode
+from errgrpc.http import data, encode
 from errgrpc.http.httpx import araise_for_error, raise_for_error
+from errgrpc.http.reading import MAX_BODY_BYTES
 
 MISSING = encode(ServiceError(ResCode.ROOM_NOT_EXIST))
 

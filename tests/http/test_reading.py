@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 import errgrpc
 from errgrpc import ComponentCode, ErrorCode, RemoteError, ResCode, ServiceError, Spec, remote
-from errgrpc.http import MAX_BODY_BYTES, Form, data, decode, encode
+from errgrpc.http import data, decode, encode
+from errgrpc.http.bodies import Form
+from errgrpc.http.reading import MAX_BODY_BYTES
 
 ENVELOPE = {"code": 1004, "msg": "Room Not Found", "ts": 1619068087795, "requestId": "6e507107", "cost": "66ms"}
 URL = "type.googleapis.com/google.rpc."
