@@ -134,7 +134,7 @@ class ManyWritten(harness.ReaderWriterServicer):
 
 @pytest.mark.parametrize(
     ("style", "servicer", "most"),
-    [("sync", Many, 1), ("aio", ManyAsync, 1), ("reader_writer", ManyWritten, 2), ("sync_on_aio", Many, 1)],
+    [("sync", Many, 1), ("aio", ManyAsync, 1), ("reader_writer", ManyWritten, 1), ("sync_on_aio", Many, 1)],
 )
 def test_frames_of_a_message_on_the_server(style: str, servicer: Any, most: int) -> None:
     def run(messages: int) -> list[str]:
@@ -231,7 +231,7 @@ SEEN, NEW = read(constant()), read(with_metadata())
 
 @pytest.mark.parametrize(
     ("run", "most"),
-    [(constant, 335), (with_metadata, 790), (with_violations, 1_040), (SEEN, 197), (NEW, 367)],
+    [(constant, 335), (with_metadata, 720), (with_violations, 1_220), (SEEN, 197), (NEW, 367)],
     ids=["constant", "metadata", "violations", "seen", "new"],
 )
 def test_bytecodes(run: Callable[[], Any], most: int) -> None:

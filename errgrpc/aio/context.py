@@ -7,7 +7,7 @@ there is lost in about half the runs (measured), and what a sync context has bee
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NoReturn
 
 import grpc
@@ -57,6 +57,27 @@ class AsyncContext(_Context):
     """The context of an async handler; `sent` is the exception by which grpc says that a status has been sent."""
 
     sent: BaseException | None = None
+    _interrupted = _started = False
+
+    async def write(self, message: Any) -> None:
+        await self._send_first(self._context.write(message))
+
+    async def send_initial_metadata(self, initial_metadata: Any) -> None:
+        await self._send_first(self._context.send_initial_metadata(initial_metadata))
+
+    async def _send_first(self, sending: Awaitable[None]) -> None:
+        try:
+            await sending
+        except (asyncio.CancelledError, grpc.aio.BaseError):
+            self._interrupted = True
+            raise
+        self._started = True
+        vars(self)["write"] = self._context.write  # the others cost nothing
+
+    def is_stuck(self) -> bool:
+        """Whether grpc would refuse a status, and never free it: it sends the initial metadata along if those of a first
+        message that was interrupted, mostly by a client that went, have not arrived."""
+        return self._interrupted and not self._started
 
     async def abort(self, code: Any, details: str = "", trailing_metadata: Iterable[Trailer] = ()) -> NoReturn:
         if self.sent is not None:

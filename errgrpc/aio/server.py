@@ -211,10 +211,14 @@ async def _abort(
             raise context.sent  # the status is on its way, and grpc wants its own exception back
         if _is_cancelled(error, task):
             # Grpc sends no status. If the call has ended, this one goes nowhere; if the service cancelled the task, somebody waits.
-            with contextlib.suppress(grpc.aio.BaseError):
-                await context.send(Answer(grpc.StatusCode.CANCELLED, "", tuple(sendable(context.trailing_metadata()))))
+            if not context.is_stuck():
+                with contextlib.suppress(grpc.aio.BaseError):
+                    await context.send(Answer(grpc.StatusCode.CANCELLED, "", tuple(sendable(context.trailing_metadata()))))
             raise error
-        await context.send(_answer(answering, method, context, error))
+        answer = _answer(answering, method, context, error)
+        if context.is_stuck():
+            raise asyncio.CancelledError
+        await context.send(answer)
     finally:
         _raise_fatal(error)
 

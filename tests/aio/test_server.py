@@ -458,3 +458,39 @@ def test_on_a_sync_server_it_says_so(caplog: pytest.LogCaptureFixture) -> None:
         outcome = harness.call("sync", target, "unary_unary", b"")
     assert outcome.code is StatusCode.UNKNOWN
     assert "give grpc.server an errgrpc.ServerInterceptor" in caplog.text
+
+
+@pytest.mark.parametrize("swallow", [False, True])
+def test_a_client_that_goes_while_a_message_is_sent_leaves_nothing(swallow: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """Grpc refuses a status while the batch with the initial metadata is under way, and never frees what it has refused."""
+    started, ended = threading.Event(), threading.Event()
+    before = len(refused_statuses())
+
+    class Large(harness.ReaderWriterServicer):
+        async def unary_stream(self, request: bytes, context: Any) -> None:
+            try:
+                started.set()
+                await context.write(b"x" * 3_000_000)  # more than is sent before the client reads
+            except asyncio.CancelledError:
+                if swallow:
+                    raise ServiceError(ResCode.CONFLICT) from None
+                raise
+            finally:
+                ended.set()
+
+    with harness.serve("reader_writer", servicer=Large()) as target, grpc.insecure_channel(target) as channel:
+        method: Any = channel.unary_stream("/test.Service/unary_stream")
+        for _ in range(20):
+            call = method(b"", timeout=harness.DEADLINE)
+            assert started.wait(harness.DEADLINE)
+            call.cancel()
+            assert ended.wait(harness.DEADLINE)
+            started.clear()
+            ended.clear()
+    assert len(refused_statuses()) == before
+    assert caplog.records == []
+
+
+def refused_statuses() -> list[Any]:
+    gc.collect()
+    return [found for found in gc.get_objects() if type(found).__name__ == "SendStatusFromServerOperation"]
