@@ -51,13 +51,16 @@ def metadata(given: object, more: Mapping[str, object], report: Report) -> dict[
     if given is not None and not isinstance(given, Mapping):
         report(f"metadata is a {type(given).__name__}, not a mapping: it is left out")
         given = None
-    items = () if given is None else _read("metadata", given, _items, report)
+    if given is not None:
+        more = {**dict(_read("metadata", given, _items, report) or ()), **more}
     texts: dict[str, str] = {}
-    for key, value in {**dict(items or ()), **more}.items():
+    for key, value in more.items():
         if not isinstance(key, str) or not _KEY.fullmatch(key) or len(key) > _MAX_KEY:
             report(f"the metadata key {shown(key, 80)} is left out: AIP-193 asks for {_KEY.pattern} of at most {_MAX_KEY} characters")
         elif key == NUMBER_KEY:
             report(f"the metadata key {key!r} is left out: it holds the code's number")
+        elif type(value) is str and value.isascii():  # of nearly all, nothing is to be done
+            texts[key] = value
         elif value is not None:
             try:
                 texts[key] = clean(_as_text(value))

@@ -166,15 +166,15 @@ class ServiceError(Exception):
         return self._retry_delay
 
     def _brief(self, accept_language: str | None) -> bytes | None:
-        """The serialized Status of an error without a hint, details and delay of its own, which most are; None for others."""
-        if self._hints is not None or self._details or self._retry_delay is not None:
-            return None
+        """The serialized Status of an error whose hint is the table's and that has no details, as most; None for others."""
         code = self._error_code
         hints = code.hints_for(self._metadata)
+        if self._hints is not None or self._details or self._retry_delay is not None or hints is not code.hints:
+            return None
         locale = locales.choose(accept_language, hints, code.default_locale)
         if self._message is None and not self._metadata:
             return wire.constant(code, locale)
-        return wire.status_bytes(code, self.message, self._metadata, None if locale is None else (locale, hints[locale]))
+        return wire.brief(code, self._message, self._metadata, locale)
 
     def _parts(self, accept_language: str | None, request_id: str | None = None, trailers: Iterable[Trailer] = ()) -> Parts:
         """What goes on the wire for a reader of these languages, beside these trailing metadata of the handler."""

@@ -16,7 +16,7 @@ from errgrpc.budget import Parts, Trailer, fit
 from errgrpc.codes import STATUSES, ErrorCode
 from errgrpc.received import NUMBER_KEY, parse
 
-__all__ = ["DETAILS_KEY", "constant", "cut", "encode", "status_bytes", "status_code", "surely_fits", "to_status", "trailer_bytes"]
+__all__ = ["DETAILS_KEY", "brief", "constant", "cut", "encode", "status_code", "surely_fits", "to_status", "trailer_bytes"]
 
 DETAILS_KEY = "grpc-status-details-bin"
 
@@ -41,7 +41,14 @@ def constant(code: ErrorCode, locale: str | None) -> bytes:
 
     One for each code and locale of the tables, whatever peers send; looking it up takes a twentieth of writing it.
     """
-    return status_bytes(code, code.message, {}, None if locale is None else (locale, code.hints[locale]))
+    return brief(code, None, {}, locale)
+
+
+def brief(code: ErrorCode, message: str | None, metadata: Mapping[str, str], locale: str | None) -> bytes:
+    """The serialized Status of an error with its own hint and without other details, as most are; None for its own message."""
+    head = _own_head(code) if message is None else _head(code, message)
+    info = _error_info(code, metadata)
+    return head + info if locale is None else head + info + _own_hint(code, locale)
 
 
 def encode(parts: Parts, limit: int) -> tuple[bytes, list[str]]:
@@ -108,24 +115,16 @@ def _percent_encoded(text: str) -> int:
     return len(raw) + 2 * len(raw.translate(None, _CLEAR))
 
 
+# Protobuf's encoding by hand: to build the messages and pack them takes longer.
+
+
 def _serialized(parts: Parts) -> bytes:
-    others = [detail for detail in (*parts.details, parts.retry, parts.request) if detail is not None]
-    return status_bytes(parts.error_code, parts.message, parts.metadata, parts.localized, others)
-
-
-# Protobuf's encoding by hand: to build the messages and pack them takes 4 times as long.
-
-
-def status_bytes(
-    code: ErrorCode, message: str, metadata: Mapping[str, str], localized: tuple[str, str] | None, details: Iterable[Message] = ()
-) -> bytes:
-    """The serialized Status of an error; `localized` is locale and text, and `details` are packed."""
-    written = [_own_head(code) if message is code.message else _head(code, message), _error_info(code, metadata)]
-    if localized is not None:
-        locale, text = localized
-        written.append(_own_hint(code, locale) if code.hints.get(locale) is text else _localized_message(locale, text))
-    written += (_field(3, detail.SerializeToString()) for detail in details)
-    return b"".join(written)
+    code = parts.error_code
+    written = [_head(code, parts.message), _error_info(code, parts.metadata)]
+    if parts.localized is not None:
+        written.append(_localized_message(*parts.localized))
+    details = (detail for detail in (*parts.details, parts.retry, parts.request) if detail is not None)
+    return b"".join([*written, *(_field(3, detail.SerializeToString()) for detail in details)])
 
 
 def _head(code: ErrorCode, message: str) -> bytes:
@@ -144,7 +143,7 @@ def _error_info(code: ErrorCode, metadata: Mapping[str, str]) -> bytes:
     entries = {NUMBER_KEY: number}
     for key, text in metadata.items():
         entries[key] = _entry_of_map(key, text)
-    return _detail(rpc.ErrorInfo, identity + b"".join([entries[key] for key in sorted(entries)]))  # the same bytes each time
+    return _detail(rpc.ErrorInfo, identity + b"".join(map(entries.__getitem__, sorted(entries))))  # the same bytes each time
 
 
 @cache
@@ -162,7 +161,10 @@ def _localized_message(locale: str, text: str) -> bytes:
 
 
 def _entry_of_map(key: str, text: str) -> bytes:
-    return _field(3, _field(1, key.encode()) + _field(2, text.encode()))
+    name, value = key.encode(), text.encode()
+    if len(name) + len(value) < 0x7C:  # three fields in one go, as most have
+        return b"\x1a%c\x0a%c%b\x12%c%b" % (len(name) + len(value) + 4, len(name), name, len(value), value)
+    return _field(3, _field(1, name) + _field(2, value))
 
 
 def _detail(kind: type[Message], value: bytes) -> bytes:
@@ -178,6 +180,8 @@ def _field(number: int, value: bytes) -> bytes:
     size = len(value)
     if size < 0x80:
         return bytes((number << 3 | 2, size)) + value
+    if size < 0x4000:
+        return bytes((number << 3 | 2, size & 0x7F | 0x80, size >> 7)) + value
     head = [number << 3 | 2]
     while size >= 0x80:
         head.append(size & 0x7F | 0x80)
