@@ -17,7 +17,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata, util
 from multiprocessing import get_context
 from pathlib import Path
@@ -31,6 +31,7 @@ from .atheris_main import RESULT
 ROOT = Path(__file__).parents[3]
 CORPUS = Path(__file__).parent / "corpus"
 WORK = ROOT / "build" / "fuzz"
+LINES = WORK / "results.jsonl"
 LONGEST = 4_096
 """Bytes of an input: atheris grows them from the shortest."""
 
@@ -65,6 +66,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, help="by default docs/reliability-fuzz.json, below a million inputs in build/")
+    parser.add_argument("--resume", action="store_true", help="go on with the run of the same arguments that was stopped")
     parser.add_argument("--save", action="store_true", help="keep a minimized corpus of what atheris found")
     options = parser.parse_args()
     output: Path = options.output or ROOT / ("docs" if options.inputs >= 1_000_000 else "build") / "reliability-fuzz.json"
@@ -75,12 +77,12 @@ def main() -> int:
         for tool, target in SHARES:
             if tool == "atheris":
                 shares["hypothesis", target] += shares.pop((tool, target))
-    shutil.rmtree(WORK, ignore_errors=True)
+    if not options.resume:
+        shutil.rmtree(WORK, ignore_errors=True)
     for target in targets.CHECKS:
-        (WORK / target).mkdir(parents=True)
-    start = time.monotonic()
-    found = _run(list(_chunks(shares, options.inputs, options.seed)), options.inputs, options.jobs)
-    report = _report(found, shares, options, time.monotonic() - start)
+        (WORK / target).mkdir(parents=True, exist_ok=True)
+    found, seconds = _run(list(_chunks(shares, options.inputs, options.seed)), options.inputs, options.jobs)
+    report = _report(found, shares, options, seconds)
     output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     if options.save and ("atheris", "reader") in shares:
         _save()
@@ -99,21 +101,38 @@ def _chunks(shares: dict[tuple[str, str], int], inputs: int, first: int) -> Iter
         yield from (chunks[turn] for chunks in lists if turn < len(chunks))
 
 
-def _run(chunks: list[Chunk], inputs: int, jobs: int) -> dict[tuple[str, str], list[dict[str, Any]]]:
+def _run(chunks: list[Chunk], inputs: int, jobs: int) -> tuple[dict[tuple[str, str], list[dict[str, Any]]], float]:
+    """What all chunks found, and the seconds that they took; a run that was stopped had written what it had by then."""
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    start, done, crashes = time.monotonic(), 0, 0
+    before, done, crashes = 0.0, 0, 0
+    finished: set[Chunk] = set()
+
+    def add(chunk: Chunk, result: dict[str, Any]) -> None:
+        nonlocal done, crashes
+        finished.add(chunk)
+        found.setdefault((chunk.tool, chunk.target), []).append(result)
+        done += result["inputs"]
+        crashes += len(result["crashes"])
+
+    if LINES.exists():
+        for line in LINES.read_text("utf-8").splitlines():
+            chunk, result, before = json.loads(line)
+            add(Chunk(**chunk), result)
+    todo = [chunk for chunk in chunks if chunk not in finished]
+    start = time.monotonic() - before
     # A new process after 20 chunks, as hypothesis keeps some memory of each.
-    with get_context("spawn").Pool(jobs, maxtasksperchild=20) as pool:
-        finished = pool.imap_unordered(run_chunk, chunks)
-        for _ in chunks:
-            chunk, result = finished.next(2 * LONGEST_CHUNK)
-            found.setdefault((chunk.tool, chunk.target), []).append(result)
-            done += result["inputs"]
-            crashes += len(result["crashes"])
+    with get_context("spawn").Pool(jobs, maxtasksperchild=20) as pool, LINES.open("a", encoding="utf-8") as lines:
+        results = pool.imap_unordered(run_chunk, todo)
+        for _ in todo:
+            chunk, result = results.next(2 * LONGEST_CHUNK)
+            add(chunk, result)
+            seconds = time.monotonic() - start
+            lines.write(json.dumps([asdict(chunk), result, seconds]) + "\n")
+            lines.flush()
             for crash in result["crashes"]:
                 print(f"{chunk}: {crash[-1_500:]}", file=sys.stderr, flush=True)
-            print(f"{done:>9,} of {inputs:,} inputs, {crashes} crashes, {done / (time.monotonic() - start):,.0f} a second", flush=True)
-    return found
+            print(f"{done:>9,} of {inputs:,} inputs, {crashes} crashes, {done / seconds:,.0f} a second", flush=True)
+    return found, time.monotonic() - start
 
 
 def run_chunk(chunk: Chunk) -> tuple[Chunk, dict[str, Any]]:
