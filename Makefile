@@ -7,15 +7,32 @@ BIN := $(VENV)/bin
 CODEGEN := .venv-codegen
 PIP := -m pip install --quiet --disable-pip-version-check
 EXAMPLE := examples/classroom/v1/classroom.proto
+WEB := examples/classroom/web
 PROTOS := $(sort $(wildcard protos/errgrpc/v1/*.proto))
 
-.PHONY: demo serve test check test-lowest test-all coverage mutants generate breaking release reliability clean
+.PHONY: demo serve gateway demo-web test-gateway test-web picture
+.PHONY: test check test-lowest test-all coverage mutants generate breaking release reliability clean
 
 demo: $(VENV)/demo.stamp  ## the classroom, with its errors on both sides
 	$(BIN)/python -m examples.classroom demo
 
 serve: $(VENV)/demo.stamp  ## the classroom, until Ctrl-C, with reflection and health
 	$(BIN)/python -m examples.classroom serve
+
+gateway: $(VENV)/gateway.stamp  ## the classroom for curl and browsers, through Envoy, until Ctrl-C
+	$(BIN)/python -m examples.classroom.gateway
+
+demo-web: $(VENV)/gateway.stamp $(WEB)/node_modules/stamp  ## the same with a page, whose address it prints
+	$(BIN)/python -m examples.classroom.gateway -- npm --prefix $(WEB) run --silent dev
+
+test-gateway: $(VENV)/gateway.stamp $(VENV)/test.stamp  ## what is skipped in `make test` without Envoy
+	REQUIRE_ENVOY=1 $(BIN)/python -m pytest tests/examples/test_gateway.py
+
+test-web: $(VENV)/gateway.stamp $(WEB)/node_modules/stamp  ## the page in a browser; needs chromium
+	$(BIN)/python -m examples.classroom.gateway -- npm --prefix $(WEB) run --silent test
+
+picture: $(VENV)/gateway.stamp $(WEB)/node_modules/stamp  ## docs/classroom.png
+	$(BIN)/python -m examples.classroom.gateway -- npm --prefix $(WEB) run --silent picture
 
 test: $(VENV)/test.stamp  ## all tests
 	$(BIN)/python -m pytest
@@ -74,7 +91,7 @@ reliability: $(VENV)/test.stamp requirements/reliability.txt  ## every figure of
 	$(BIN)/python -m tests.reliability
 
 clean:
-	rm -rf .venv .venv-* build dist mutants
+	rm -rf .venv .venv-* build dist mutants $(addprefix $(WEB)/,node_modules build dist src/gen)
 
 VERSIONS ?= newest
 
@@ -85,6 +102,15 @@ $(VENV)/stamp: pyproject.toml requirements/$(VERSIONS).txt
 
 $(VENV)/demo.stamp: $(VENV)/stamp examples/classroom/requirements.txt
 	$(BIN)/python $(PIP) -r examples/classroom/requirements.txt -r requirements/$(VERSIONS).txt
+	touch $@
+
+$(VENV)/gateway.stamp: $(VENV)/stamp requirements/gateway.txt
+	$(BIN)/python $(PIP) -r requirements/gateway.txt
+	touch $@
+
+$(WEB)/node_modules/stamp: $(WEB)/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing: it comes with Node.js, 20.19 or newer, https://nodejs.org"; exit 1; }
+	npm --prefix $(WEB) ci
 	touch $@
 
 $(VENV)/test.stamp: $(VENV)/demo.stamp requirements/test.txt

@@ -1,0 +1,63 @@
+"""`python -m examples.classroom.gateway`: the gateway until Ctrl-C, or as long as a command runs that uses it."""
+
+import argparse
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from typing import NoReturn
+
+from . import SERVICE, gateway
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="gateway", description="The classroom over gRPC, gRPC-Web and JSON, on one port.")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument("command", nargs="*", help="runs with the gateway's URL in VITE_GATEWAY; when it ends, so does all")
+    arguments = parser.parse_args()
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
+    try:
+        with gateway(arguments.port) as url:
+            return _run(arguments.command, url) if arguments.command else _wait(url)
+    except KeyboardInterrupt:
+        return 0
+
+
+def _end(number: int, _: object) -> NoReturn:
+    """The first of them ends all in order; another one changes nothing."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt(number)
+
+
+def _wait(url: str) -> int:
+    def curl(language: str, method: str, body: str) -> str:
+        headers = f"-H 'content-type: application/json' -H 'authorization: Bearer chen' -H 'accept-language: {language}'"
+        return f"  curl {headers} {url}/{SERVICE}/{method} -d '{body}'"
+
+    print(f"{SERVICE} listens on {url} for JSON, gRPC-Web and gRPC (Ctrl-C stops it)\n")
+    print(curl("zh-CN", "GetRoom", '{"room_uuid": "r-42"}'))
+    print(curl("en-US", "CreateRoom", '{"room_uuid": "Maths!", "config_id": ""}'))
+    print(curl("en-US", "CreateRoom", '{"room_uuid": "maths", "config_id": "small-class"}'))
+    print(curl("zh-CN", "GetOccupancy", '{"room_uuid": "maths"}'), flush=True)
+    threading.Event().wait()
+    raise AssertionError
+
+
+def _run(command: list[str], url: str) -> int:
+    # In a group of its own, as npm does not always pass on what ends it.
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env={**os.environ, "VITE_GATEWAY": url}, process_group=0)  # noqa: S603
+    try:
+        return process.wait()
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

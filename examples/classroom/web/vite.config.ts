@@ -1,0 +1,5 @@
+import { defineConfig } from "vite";
+
+export default defineConfig({
+  server: { host: "127.0.0.1", port: 0 }, // a free port
+});
