@@ -54,8 +54,8 @@ def install(
     for kind, handler in _Handlers(responder, catalogue, translate).by_class.items():
         app.add_exception_handler(kind, handler)
     # Around the routes, where other middleware still sees the answer, and around that middleware for what it raises itself.
-    app.add_middleware(cast(Any, ErrorMiddleware), responder)
-    app.user_middleware.append(Middleware(cast(Any, ErrorMiddleware), responder))
+    app.add_middleware(cast(Any, ErrorMiddleware), responder=responder)
+    app.user_middleware.append(Middleware(cast(Any, ErrorMiddleware), responder=responder))
 
 
 def exception_handlers(

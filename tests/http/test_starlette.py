@@ -259,7 +259,7 @@ class Refusing:
 @pytest.mark.parametrize("what", ["coded", "translated", "unforeseen"])
 async def test_what_middleware_raises_is_answered(what: str, caplog: pytest.LogCaptureFixture) -> None:
     app = starlette_app()
-    app.add_middleware(Refusing, RAISED[what])
+    app.add_middleware(Refusing, error=RAISED[what])
     install(app, ResCode, translate=TRANSLATE)
     response = await ask(app, "/fine")
     assert (response.status_code, response.json()["code"]) == EXPECTED[what][:2]
@@ -267,7 +267,7 @@ async def test_what_middleware_raises_is_answered(what: str, caplog: pytest.LogC
     # Middleware that is added later is outside of ours: answered all the same, and then raised on.
     later = starlette_app()
     install(later, ResCode, translate=TRANSLATE)
-    later.add_middleware(Refusing, RAISED[what])
+    later.add_middleware(Refusing, error=RAISED[what])
     assert (await ask(later, "/fine", raises=False)).json()["code"] == EXPECTED[what][1]
 
 
