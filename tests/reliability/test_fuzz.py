@@ -1,5 +1,7 @@
 """A short run of what `python -m tests.reliability.fuzz.run` does a million times, and all that the fuzzers ever found."""
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 
 from .fuzz import meter, strategies, targets
 
+ROOT = Path(__file__).parents[2]
 CORPUS = Path(__file__).parent / "fuzz" / "corpus"
 
 
@@ -38,3 +41,13 @@ def test_what_the_fuzzers_found(name: str) -> None:
     assert len(found) > 10
     for path in found:
         targets.CHECKS[name](path.read_bytes())
+
+
+def test_the_page_has_the_figures_of_a_full_run() -> None:
+    figures = json.loads((ROOT / "docs" / "reliability-fuzz.json").read_text("utf-8"))
+    page = (ROOT / "docs" / "reliability.md").read_text("utf-8")
+    assert figures["total"]["inputs"] >= 1_000_000
+    assert figures["total"]["crashes"] == figures["total"]["slow"] == 0
+    assert f"{figures['total']['inputs']:,} inputs, 0 crashes, 0 that took more than {figures['slow_ms']:.0f} ms" in page
+    for part in figures["parts"]:
+        assert re.search(rf"\| {part['tool']} \| .* \| {part['inputs']:,} \| {part['median_ms']} \| {part['slowest_ms']} \|", page)
