@@ -30,6 +30,7 @@ Headers = Iterable[tuple[str, str]]
 
 ACCEPT_LANGUAGE = locales.ACCEPT_LANGUAGE
 REQUEST_ID = "x-request-id"
+_OWNED = {"content-type", "content-length", REQUEST_ID}  # which say what is in our body
 
 
 class Answer(NamedTuple):
@@ -47,12 +48,14 @@ class Request:
     method: str = "GET"
     path: str = "/"
     headers: Sequence[tuple[str, str]] = ()
-    """Names in lower case."""
     started: float | None = None
     """When it began, by `time.monotonic()`; without it an envelope has no `cost`."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "headers", [(name.lower(), value) for name, value in self.headers])
+
     def header(self, name: str) -> str | None:
-        """The first value of a header, or None."""
+        """The first value of a header by its name in lower case, or None."""
         return next((value for key, value in self.headers if key == name), None)
 
 
@@ -114,7 +117,7 @@ def uncoded(status: int, message: str, data: any_pb2.Any | None, request: Reques
     """The answer of who failed with an HTTP status on purpose: that status, and no code of any catalogue."""
     details = [] if data is None else [data]
     facts = _Facts(status, status, clean(message), grpc_status(status).name, details, _request_id(request), request.started)
-    facts.headers += ((name.lower(), value) for name, value in headers)
+    facts.headers += ((name.lower(), value) for name, value in headers if name.lower() not in _OWNED)
     return _written(facts, form)
 
 
@@ -137,9 +140,7 @@ def _written(facts: _Facts, form: Form) -> Answer:
     if form != "envelope":
         body["error"] = _aip193(facts)
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    taken = {name for name, _ in own}
-    kind = [] if "content-type" in taken else [("content-type", "application/json; charset=utf-8")]
-    return Answer(facts.status, (*kind, *own), clean(text).encode())
+    return Answer(facts.status, (("content-type", "application/json; charset=utf-8"), *own), clean(text).encode())
 
 
 def _envelope(facts: _Facts) -> dict[str, Json]:

@@ -19,7 +19,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from errgrpc.answering import OnError, Translate
-from errgrpc.codes import ErrorCode
+from errgrpc.arguments import clean
+from errgrpc.codes import MAX_REASON, ErrorCode
 from errgrpc.errors import ServiceError
 from errgrpc.http.asgi import ErrorMiddleware, messages_of, request_of, was_told
 from errgrpc.http.bodies import Answer, Form
@@ -36,6 +37,7 @@ __all__ = ["exception_handlers", "install"]
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
 _MOST_VIOLATIONS = 100
+_LONGEST_PATH = 200  # characters; a client chooses the names of fields that are not expected
 
 
 def install(
@@ -121,7 +123,9 @@ def _violations(errors: Sequence[Mapping[str, Any]]) -> Iterable[rpc.BadRequest.
     """What FastAPI refused, as BadRequest says it. Not the values that were given: they may be secrets."""
     return [
         rpc.BadRequest.FieldViolation(
-            field=_path(error.get("loc", ())), description=str(error.get("msg", "")), reason=str(error.get("type", "")).upper()[:63]
+            field=clean(_path(error.get("loc", ()))[:_LONGEST_PATH]),
+            description=clean(str(error.get("msg", ""))),
+            reason=clean(str(error.get("type", ""))).upper()[:MAX_REASON],
         )
         for error in errors[:_MOST_VIOLATIONS]
     ]

@@ -1,6 +1,7 @@
 """What a client makes of an HTTP answer, whatever it is."""
 
 import json
+import pickle
 import time
 from typing import Any
 
@@ -290,6 +291,13 @@ def test_grpc_to_envelope_to_grpc_loses_nothing_that_an_envelope_can_hold(error:
             for info in (found.detail(rpc.RetryInfo), over_grpc.detail(rpc.RetryInfo))
         ]
         assert waits[0] == waits[1]
+
+
+def test_an_error_can_be_pickled() -> None:
+    error = read({**ENVELOPE, "data": {"a": 1}}, headers=[("server", "nginx")])
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert (type(again), seen(again), data(again)) == (type(error), seen(error), {"a": 1})
+    assert [tuple(entry) for entry in again.initial_metadata()] == [("server", "nginx")]
 
 
 def test_wrong_catalogues_are_named() -> None:

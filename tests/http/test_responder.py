@@ -71,7 +71,8 @@ def test_an_error_received_over_http_is_masked_unless_passed_on_by_name() -> Non
 
 @pytest.mark.parametrize("form", ["envelope", "aip193", "both"])
 def test_what_stands_has_no_code(form: Any) -> None:
-    answer = Responder(ResCode, form=form).stand(418, "Teapot", REQUEST, data={"a": [1]}, headers={"X-Own": "1"})
+    answer = Responder(ResCode, form=form).stand(418, "Teapot", REQUEST, data={"a": [1]}, headers={"X-Own": "1", "Content-Length": "5"})
+    assert "content-length" not in dict(answer.headers)
     assert answer.status == 418
     assert dict(answer.headers)["x-own"] == "1"
     written = json.loads(answer.body)
@@ -97,6 +98,12 @@ def test_when_nobody_hears_it_the_record_says_so(caplog: pytest.LogCaptureFixtur
     assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
         (logging.INFO, "'GET /rooms/r-42' could not be answered, request id id-1")
     ]
+
+
+def test_names_of_headers_are_taken_in_any_case() -> None:
+    request = Request("GET", "/", [("Accept-Language", "en"), ("X-Request-ID", "id-1")])
+    answer = Responder(ResCode, form="both").answer(ServiceError(ResCode.CONFLICT), request)
+    assert (dict(answer.headers)["content-language"], dict(answer.headers)["x-request-id"]) == ("en-US", "id-1")
 
 
 def test_what_comes_too_late_is_logged_foreseen_or_not(caplog: pytest.LogCaptureFixture) -> None:

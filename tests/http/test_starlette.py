@@ -17,7 +17,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from google.protobuf import json_format, struct_pb2
 from google.rpc import error_details_pb2 as rpc
 from grpc import StatusCode
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -208,6 +208,24 @@ async def test_a_request_that_fastapi_refuses(form: Any) -> None:
     assert (error.detail(rpc.BadRequest) is not None) == (form != "envelope")
     no_json = await ask(app, "/rooms/1", "POST", content=b"{", headers={"content-type": "application/json"})
     assert (no_json.status_code, "JSON_INVALID" in no_json.text) == (400, True)
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+@pytest.mark.parametrize("name", ["\\ud800", "n" * 100_000])
+async def test_a_client_cannot_break_or_swell_a_refusal(name: str) -> None:
+    app = fastapi.FastAPI()
+
+    @app.post("/")
+    async def post(strict: Strict) -> None:
+        raise AssertionError
+
+    install(app, ResCode)
+    response = await ask(app, "/", "POST", content=f'{{"{name}": 1}}', headers={"content-type": "application/json"})
+    assert (response.status_code, response.json()["code"]) == (400, 400)
+    assert len(response.content) < 1_000
 
 
 async def test_a_catalogue_without_a_code_for_it_refuses_without_one() -> None:
