@@ -3,7 +3,6 @@
 A mistake on a rarely run line must not turn NOT_FOUND into INTERNAL, so nothing here raises, whatever it is given.
 """
 
-import copy
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
@@ -14,8 +13,7 @@ from google.protobuf import any_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2 as rpc
 
-from errgrpc import locales
-from errgrpc.budget import pack
+from errgrpc import locales, wire
 from errgrpc.codes import ErrorCode
 from errgrpc.received import NUMBER_KEY
 
@@ -124,12 +122,12 @@ def seconds(given: object, report: Report) -> float | None:
     return None
 
 
-def details(given: object, *, with_retry: bool, report: Report) -> tuple[tuple[Message, any_pb2.Any], ...]:
-    """The details that can go on the wire, each with its packed form, RetryInfo and RequestInfo last."""
+def details(given: object, *, with_retry: bool, report: Report) -> tuple[tuple[Message, bytes], ...]:
+    """The details that can go on the wire, each with its bytes in an Any, RetryInfo and RequestInfo last."""
     if isinstance(given, Message) or not isinstance(given, Iterable):
         report(f"details is a {type(given).__name__}, not a sequence of messages: it is left out")
         given = ()
-    kept: dict[str, tuple[Message, any_pb2.Any]] = {}
+    kept: dict[str, tuple[Message, bytes]] = {}
     for detail in _read("details", given, iter, report) or ():
         if not isinstance(detail, Message):
             report(f"the detail {shown(detail, 80)} is left out: it is a {type(detail).__name__}, not a protobuf message")
@@ -143,7 +141,7 @@ def details(given: object, *, with_retry: bool, report: Report) -> tuple[tuple[M
             report(f"the detail {name} is left out: each type goes on the wire at most once (AIP-193)")
         else:
             try:
-                kept[name] = (detail, copy.copy(detail) if isinstance(detail, any_pb2.Any) else pack(detail))
+                kept[name] = detail, wire.packed(detail)
             except Exception as error:  # noqa: BLE001  EncodeError, and others for messages of another runtime
                 report(f"the detail {name} is left out: {shown(str(error), 200)}")
     return tuple(kept[name] for name in sorted(kept, key=lambda name: _LAST.get(name, 0)))

@@ -84,7 +84,7 @@ class ServiceError(Exception):
     _hint: str | Mapping[str, str] | None = None
     _hints: dict[str, str] | None = None
     _retry_delay: float | None = None
-    _details: tuple[tuple[Message, any_pb2.Any], ...] = ()
+    _details: tuple[tuple[Message, bytes], ...] = ()
 
     def _fill(
         self,
@@ -166,19 +166,19 @@ class ServiceError(Exception):
         return self._retry_delay
 
     def _brief(self, accept_language: str | None) -> bytes | None:
-        """The serialized Status of an error whose hint is the table's and that has no details, as most; None for others."""
+        """The serialized Status of an error whose hint is the table's, as most; None for others."""
         code = self._error_code
         hints = code.hints_for(self._metadata)
-        if self._hints is not None or self._details or self._retry_delay is not None or hints is not code.hints:
+        if self._hints is not None or self._retry_delay is not None or hints is not code.hints:
             return None
         locale = locales.choose(accept_language, hints, code.default_locale)
-        if self._message is None and not self._metadata:
+        if self._message is None and not self._metadata and not self._details:
             return wire.constant(code, locale)
-        return wire.brief(code, self._message, self._metadata, locale)
+        return wire.brief(code, self._message, self._metadata, locale, (packed for _, packed in self._details))
 
     def _parts(self, accept_language: str | None, request_id: str | None = None, trailers: Iterable[Trailer] = ()) -> Parts:
         """What goes on the wire for a reader of these languages, beside these trailing metadata of the handler."""
-        code, details = self._error_code, [packed for _, packed in self._details]
+        code, details = self._error_code, [any_pb2.Any.FromString(packed) for _, packed in self._details]
         hints = code.hints_for(self._metadata) if self._hints is None else self._hints
         locale = locales.choose(accept_language, hints, code.default_locale)
         retry = request = None

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
+from google.protobuf import any_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2 as rpc
 from google.rpc import status_pb2
@@ -16,12 +17,13 @@ from errgrpc.budget import Parts, Trailer, fit
 from errgrpc.codes import STATUSES, ErrorCode
 from errgrpc.received import NUMBER_KEY, parse
 
-__all__ = ["DETAILS_KEY", "brief", "constant", "cut", "encode", "status_code", "surely_fits", "to_status", "trailer_bytes"]
+__all__ = ["DETAILS_KEY", "brief", "constant", "cut", "encode", "packed", "status_code", "surely_fits", "to_status", "trailer_bytes"]
 
 DETAILS_KEY = "grpc-status-details-bin"
 
 # What gRPC counts for each entry of metadata beside its name and value (RFC 9113 section 6.5.2).
 _ENTRY_BYTES = 32
+_TYPE_URL = "type.googleapis.com/"
 _CLEAR = bytes(sorted(set(range(0x20, 0x7F)) - {ord("%")}))
 
 
@@ -44,11 +46,22 @@ def constant(code: ErrorCode, locale: str | None) -> bytes:
     return brief(code, None, {}, locale)
 
 
-def brief(code: ErrorCode, message: str | None, metadata: Mapping[str, str], locale: str | None) -> bytes:
-    """The serialized Status of an error with its own hint and without other details, as most are; None for its own message."""
+def brief(code: ErrorCode, message: str | None, metadata: Mapping[str, str], locale: str | None, details: Iterable[bytes] = ()) -> bytes:
+    """The serialized Status of an error with its own hint for a locale, as most are; None for its own message."""
     head = _own_head(code) if message is None else _head(code, message)
-    info = _error_info(code, metadata)
-    return head + info if locale is None else head + info + _own_hint(code, locale)
+    whole = head + _error_info(code, metadata)
+    if locale is not None:
+        whole += _own_hint(code, locale)
+    for detail in details:
+        whole += _field(3, detail)
+    return whole
+
+
+def packed(detail: Message) -> bytes:
+    """A message in an Any, serialized; an Any as it is. Raises EncodeError if it lacks a required field."""
+    if isinstance(detail, any_pb2.Any):
+        return detail.SerializeToString()
+    return _text(1, _TYPE_URL + detail.DESCRIPTOR.full_name) + _field(2, detail.SerializeToString(deterministic=True))
 
 
 def encode(parts: Parts, limit: int) -> tuple[bytes, list[str]]:
@@ -190,7 +203,7 @@ def _field(number: int, value: bytes) -> bytes:
 
 
 _TYPE_URLS: dict[type[Message], bytes] = {
-    kind: _text(1, f"type.googleapis.com/{kind.DESCRIPTOR.full_name}") for kind in (rpc.ErrorInfo, rpc.LocalizedMessage)
+    kind: _text(1, _TYPE_URL + kind.DESCRIPTOR.full_name) for kind in (rpc.ErrorInfo, rpc.LocalizedMessage)
 }
 
 _OVERHEAD = _bytes_of("", ()) + _entry(DETAILS_KEY, 4)

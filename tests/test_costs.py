@@ -231,7 +231,7 @@ SEEN, NEW = read(constant()), read(with_metadata())
 
 @pytest.mark.parametrize(
     ("run", "most"),
-    [(constant, 335), (with_metadata, 720), (with_violations, 1_220), (SEEN, 197), (NEW, 367)],
+    [(constant, 335), (with_metadata, 720), (with_violations, 800), (SEEN, 197), (NEW, 367)],
     ids=["constant", "metadata", "violations", "seen", "new"],
 )
 def test_bytecodes(run: Callable[[], Any], most: int) -> None:
