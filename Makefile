@@ -11,7 +11,7 @@ WEB := examples/classroom/web
 PROTOS := $(sort $(wildcard protos/errgrpc/v1/*.proto))
 
 .PHONY: demo serve gateway demo-web test-gateway test-web picture
-.PHONY: test check test-lowest test-all coverage mutants generate breaking release reliability clean
+.PHONY: test check test-lowest test-all coverage mutants generate breaking release reliability bench clean
 
 demo: $(VENV)/demo.stamp  ## the classroom, with its errors on both sides
 	$(BIN)/python -m examples.classroom demo
@@ -31,7 +31,7 @@ test-gateway: $(VENV)/gateway.stamp $(VENV)/test.stamp  ## what is skipped in `m
 test-web: $(VENV)/gateway.stamp $(WEB)/node_modules/stamp  ## the page in a browser; needs chromium
 	$(BIN)/python -m examples.classroom.gateway -- npm --prefix $(WEB) run --silent test
 
-picture: $(VENV)/gateway.stamp $(WEB)/node_modules/stamp  ## docs/classroom.png
+picture: $(VENV)/gateway.stamp $(WEB)/node_modules/stamp  ## docs/classroom.png; needs a Chinese font, too
 	$(BIN)/python -m examples.classroom.gateway -- npm --prefix $(WEB) run --silent picture
 
 test: $(VENV)/test.stamp  ## all tests
@@ -89,6 +89,10 @@ mutants: $(VENV)/test.stamp  ## mutation tests of the rooms without I/O
 reliability: $(VENV)/test.stamp requirements/reliability.txt  ## every figure of docs/reliability.md, about an hour
 	$(BIN)/python $(PIP) -r requirements/reliability.txt
 	$(BIN)/python -m tests.reliability
+
+bench: $(VENV)/test.stamp requirements/bench.txt  ## every figure of docs/performance.md, about half an hour of an idle machine
+	$(BIN)/python $(PIP) -r requirements/bench.txt
+	$(BIN)/python -m tests.bench
 
 clean:
 	rm -rf .venv .venv-* build dist mutants $(addprefix $(WEB)/,node_modules build dist src/gen)

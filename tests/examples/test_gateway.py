@@ -183,6 +183,40 @@ def test_a_feed_says_why_it_ends(url: str) -> None:
             next(feed)
 
 
+@needs_envoy
+def test_the_largest_error_passes(url: str) -> None:
+    """Whole up to the limit of our own; beyond it the server has shed what is too much, and the code is still there."""
+    ask_json(url, "CreateRoom", {"room_uuid": "large", "config_id": "lecture"})
+    for length, arrives in [(5500, True), (50_000, False)]:
+        user = "x" * length
+        status, answer = ask_json(url, "LeaveRoom", {"room_uuid": "large", "user_uuid": user})
+        info = details(answer)["ErrorInfo"]
+        assert (status, info["reason"]) == (404, "ROOM_DESTINATION_MEMBER_NOT_EXIST")
+        _, trailers = ask_web(url, "LeaveRoom", pb.LeaveRoomRequest(room_uuid="large", user_uuid=user))
+        assert decoded(trailers).error_code is ResCode.ROOM_DESTINATION_MEMBER_NOT_EXIST
+        assert (info["metadata"].get("user_uuid") == user) is arrives
+        assert (decoded(trailers).metadata.get("user_uuid") == user) is arrives
+
+
+@needs_envoy
+def test_an_unknown_method(url: str) -> None:
+    answer = Answer(url, "POST", f"/{subject.SERVICE}/EnterRoom", b"{}", {"content-type": "application/json"})
+    assert answer.status == 404
+
+
+@needs_envoy
+def test_the_page_about_it_shows_what_comes(url: str) -> None:
+    page = (ROOT / "docs/gateway.md").read_text()
+    shown = re.findall(r"^```json\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert [json.loads(each) for each in shown] == [ask_json(url, "GetRoom", {"room_uuid": "r-42"}, "zh-CN")[1]]
+
+
+def test_the_page_about_it_shows_the_code_that_runs() -> None:
+    page = (ROOT / "docs/gateway.md").read_text()
+    (shown,) = re.findall(r"^```ts\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert shown in (ROOT / "examples/classroom/web/src/errors.ts").read_text()
+
+
 def preflight(url: str, origin: str) -> Answer:
     asked = {"access-control-request-method": "POST", "access-control-request-headers": "authorization,x-grpc-web"}
     return Answer(url, "OPTIONS", f"/{subject.SERVICE}/GetRoom", b"", {"origin": origin, **asked})

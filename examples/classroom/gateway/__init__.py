@@ -8,7 +8,8 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
 from pathlib import Path
 from string import Template
 from tempfile import TemporaryDirectory
@@ -93,8 +94,8 @@ def _port(process: subprocess.Popen[bytes], admin: Path) -> int:
     """Where Envoy listens, once it does."""
     end = time.monotonic() + START
     while process.poll() is None and time.monotonic() < end:
-        if admin.exists() and (address := admin.read_text()):
-            with urlopen(f"http://{address}/listeners?format=json", timeout=START) as answer:
+        with suppress(OSError, HTTPException):  # not there yet, or going down: it says why itself
+            with urlopen(f"http://{admin.read_text()}/listeners?format=json", timeout=START) as answer:
                 listeners = json.load(answer).get("listener_statuses", [])
             if listeners:
                 return int(listeners[0]["local_address"]["socket_address"]["port_value"])

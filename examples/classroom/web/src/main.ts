@@ -58,8 +58,11 @@ async function watch({ roomUuid }: Room, signal: AbortSignal): Promise<void> {
   try {
     for await (const _ of client.watchRoom({ roomUuid }, { signal, timeoutMs: 0 })) {
       const now = (await client.getRoom({ roomUuid }, { signal })).room;
-      if (!signal.aborted) showRoom((room = now));
+      if (signal.aborted) return;
+      showRoom((room = now));
+      find("live").hidden = false;
     }
+    if (!signal.aborted) exit(); // left on another page
   } catch (error) {
     if (signal.aborted) return;
     exit();
@@ -102,6 +105,7 @@ function tryInRoom(action: (room: Room) => Promise<void>): void {
 function enter(entered: Room): void {
   feed.abort();
   feed = new AbortController();
+  find("live").hidden = true;
   showRoom((room = entered));
   void watch(entered, feed.signal);
   find("room-title").focus();
@@ -135,8 +139,8 @@ function show(where: string, failure: Failure, remedy?: Remedy): void {
 function showRoom(shown: Room | undefined): void {
   find("outside").hidden = shown !== undefined;
   find("inside").hidden = shown === undefined;
+  find("room-title").textContent = shown?.roomUuid ?? "";
   if (!shown) return;
-  find("room-title").textContent = shown.roomUuid;
   find("room-kind").textContent = word(shown.configId === "lecture" ? "lecture" : "smallClass");
   find("no-seats").hidden = shown.seats.length > 0;
   const seats = find("seats");
