@@ -1,0 +1,121 @@
+"""A case -> its vector: the bytes from errgrpc's decisions, what is to be read of them from protobuf alone."""
+
+import base64
+import json
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from google.protobuf import any_pb2, descriptor_pool, json_format, message_factory
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2 as rpc
+from google.rpc import status_pb2
+
+from conformance.vectors import Vector
+from conformance.vectors.cases import KNOWN, Case, raised
+from conformance.vectors.foreign import Foreign, foreign
+from errgrpc import ErrorCode, ResCode, wire
+from errgrpc.answering import Answer, Answering, Rpc
+
+__all__ = ["answer", "as_json", "cases", "vectors"]
+
+
+def cases() -> tuple[Case | Foreign, ...]:
+    """All cases; the number of a vector is the place of its case, from 1."""
+    return (*raised(), *foreign())
+
+
+def vectors() -> list[Vector]:
+    """All vectors, made anew."""
+    logging.getLogger("errgrpc").addHandler(logging.NullHandler())  # what is masked or shed here is meant to be
+    return [_vector(number, case) for number, case in enumerate(cases(), 1)]
+
+
+def as_json(made: list[Vector]) -> str:
+    """As they are checked in."""
+    return json.dumps(made, ensure_ascii=False, indent=1) + "\n"
+
+
+def answer(case: Case | Foreign) -> Answer:
+    """What is on the wire."""
+    if isinstance(case, Foreign):
+        return Answer(case.status, case.message, () if case.details is None else ((wire.DETAILS_KEY, case.details),))
+    rpc_seen = Rpc("/vectors", case.metadata, case.trailing, None, "")
+    return Answering(ResCode, on_error=lambda *_, **__: None).answer(case.error(), rpc_seen)
+
+
+def _vector(number: int, case: Case | Foreign) -> Vector:
+    status, message, trailers = answer(case)
+    raw = next((value for key, value in trailers if key == wire.DETAILS_KEY and isinstance(value, bytes)), None)
+    trailing = {key: value for key, value in trailers if key != wire.DETAILS_KEY}
+    seen = case.seen if isinstance(case, Foreign) else status_pb2.Status.FromString(raw or b"").details
+    read = {"status": status.value[0], "message": message, **_read(seen), "trailing": trailing}
+    sent = None if raw is None else base64.b64encode(raw).decode()
+    return {
+        "number": number,
+        "name": case.name,
+        "request": {"metadata": dict(case.metadata)},
+        "trailers": {"grpc-status": status.value[0], "grpc-message": message, "grpc-status-details-bin": sent, "metadata": trailing},
+        "read": read,
+        "typed": _typed(case, read),
+        "servable": case.servable,
+    }
+
+
+def _read(details: Iterable[any_pb2.Any]) -> dict[str, Any]:
+    """What any reader sees, in the words of the standard messages."""
+    read: dict[str, Any] = dict.fromkeys(("reason", "domain", "metadata", "locale", "hint"))
+    others = []
+    for packed in details:
+        kind = packed.TypeName()
+        if kind == rpc.ErrorInfo.DESCRIPTOR.full_name:
+            info = rpc.ErrorInfo.FromString(packed.value)
+            read |= {"reason": info.reason, "domain": info.domain, "metadata": dict(sorted(info.metadata.items()))}
+        elif kind == rpc.LocalizedMessage.DESCRIPTOR.full_name:
+            localized = rpc.LocalizedMessage.FromString(packed.value)
+            read |= {"locale": localized.locale, "hint": localized.message}
+        else:
+            others.append({"type": kind, "base64": base64.b64encode(packed.value).decode(), "json": _json(kind, packed.value)})
+    return read | {"details": others}
+
+
+def _json(kind: str, value: bytes) -> dict[str, Any] | None:
+    try:
+        found = message_factory.GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(kind))
+        message = found.FromString(value)
+    except (KeyError, DecodeError):
+        return None
+    # A well-known type has no object of its own: in an Any its JSON is the field `value`.
+    made = json_format.MessageToDict(message)
+    return made if isinstance(made, dict) else {"value": made}
+
+
+def _typed(case: Case | Foreign, read: dict[str, Any]) -> dict[str, Any]:
+    """What a reader makes of it who knows our catalogues."""
+    code = _known(case)
+    catalogue = None if read["reason"] is None else next((c for c in KNOWN if read["domain"] in {c.domain, ""}), None)
+    typed: dict[str, Any] = {
+        "catalogue": catalogue and catalogue.__name__,
+        "code": code and code.reason,
+        "number": _number(read) if code is None else code.number,
+        "inferred": read["reason"] is None and code is not None,
+        "locale": read["locale"],
+        "hint": read["hint"],
+        "request_id": next((d["json"].get("requestId") for d in read["details"] if d["type"] == "google.rpc.RequestInfo"), None),
+    }
+    if code is not None and read["hint"] is None:  # from its own table; no case of these asks for a language
+        typed |= {"locale": code.default_locale, "hint": code.hints[code.default_locale]}
+    return typed
+
+
+def _known(case: Case | Foreign) -> ErrorCode | None:
+    if isinstance(case, Foreign):
+        return case.code
+    return case.code if type(case.code) in KNOWN else case.known_as
+
+
+def _number(read: dict[str, Any]) -> int | None:
+    """The number that an unknown code gives itself: 32 bits in ASCII digits."""
+    text = (read["metadata"] or {}).get("code", "")
+    digits = text.removeprefix("-")
+    return int(text) if digits.isascii() and digits.isdecimal() and abs(int(text)) < 2**31 else None
