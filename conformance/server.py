@@ -1,0 +1,34 @@
+"""errgrpc's own server of the vectors, which the clients of all peers call: `python -m conformance.server`."""
+
+import functools
+
+import grpc
+
+import errgrpc
+from conformance.service import serve
+from conformance.vectors.build import cases
+from conformance.vectors.cases import Case
+from conformance.vectors.foreign import Foreign
+from errgrpc import wire
+
+__all__ = ["fail"]
+
+_cases = functools.cache(cases)
+
+
+def fail(number: int, context: grpc.ServicerContext) -> None:
+    """Fails an RPC with a vector: raises what a handler would raise, or aborts with the bytes of another server."""
+    case: Case | Foreign | None = _cases()[number - 1] if 1 <= number <= len(_cases()) else None
+    match case:
+        case Case():
+            context.set_trailing_metadata(case.trailing)
+            raise case.error()
+        case Foreign():
+            context.set_trailing_metadata(() if case.details is None else ((wire.DETAILS_KEY, case.details),))
+            context.abort(case.status, case.message)
+        case _:
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, f"no vector has the number {number}")
+
+
+if __name__ == "__main__":
+    serve(fail, errgrpc.ServerInterceptor(errgrpc.ResCode, on_error=lambda *_, **__: None))
