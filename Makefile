@@ -7,10 +7,12 @@ BIN := $(VENV)/bin
 CODEGEN := .venv-codegen
 PIP := -m pip install --quiet --disable-pip-version-check
 EXAMPLE := examples/classroom/v1/classroom.proto
+CONFORMANCE := conformance/v1/conformance.proto
 WEB := examples/classroom/web
 PROTOS := $(sort $(wildcard protos/errgrpc/v1/*.proto))
 
 .PHONY: demo serve gateway demo-web test-gateway test-web picture
+.PHONY: vectors interop
 .PHONY: test check test-lowest test-all coverage mutants generate breaking release reliability bench clean
 
 demo: $(VENV)/demo.stamp  ## the classroom, with its errors on both sides
@@ -34,13 +36,19 @@ test-web: $(VENV)/gateway.stamp $(WEB)/node_modules/stamp  ## the page in a brow
 picture: $(VENV)/gateway.stamp $(WEB)/node_modules/stamp  ## docs/classroom.png; needs a Chinese font, too
 	$(BIN)/python -m examples.classroom.gateway -- npm --prefix $(WEB) run --silent picture
 
+vectors: $(VENV)/test.stamp  ## what errgrpc puts on the wire, as golden cases
+	$(BIN)/python -m conformance.vectors
+
+interop: $(VENV)/test.stamp  ## other languages' programs against them, those whose tools are here; PEERS="go python" runs only these
+	$(BIN)/python -m conformance $(PEERS)
+
 test: $(VENV)/test.stamp  ## all tests
 	$(BIN)/python -m pytest
 
 check: $(VENV)/check.stamp $(CODEGEN)/stamp  ## all that is not a test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy errgrpc examples
+	$(BIN)/mypy errgrpc examples conformance
 	$(BIN)/mypy --config-file tests/mypy.ini tests
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
@@ -68,6 +76,7 @@ generate: $(CODEGEN)/stamp
 	  --python_out=$(OUT) --pyi_out=$(OUT) --errgrpc_out=$(OUT) $(PROTOS)
 	PATH=$(CURDIR)/$(CODEGEN)/bin:$$PATH $(CODEGEN)/bin/python -m grpc_tools.protoc -I . -I $(CODEGEN)/site-packages \
 	  --python_out=$(OUT) --grpc_python_out=$(OUT) --mypy_out=$(OUT) --mypy_grpc_out=$(OUT) $(EXAMPLE)
+	$(CODEGEN)/bin/python -m grpc_tools.protoc -I . -I $(CODEGEN)/site-packages --python_out=$(OUT) --pyi_out=$(OUT) $(CONFORMANCE)
 
 test-lowest: ## the tests with the lower bounds of pyproject.toml
 	$(MAKE) --no-print-directory test VENV=.venv-lowest VERSIONS=lowest
@@ -90,7 +99,7 @@ reliability: $(VENV)/test.stamp requirements/reliability.txt  ## every figure of
 	$(BIN)/python $(PIP) -r requirements/reliability.txt
 	$(BIN)/python -m tests.reliability
 
-bench: $(VENV)/test.stamp requirements/bench.txt  ## every figure of docs/performance.md, about half an hour of an idle machine
+bench: $(VENV)/test.stamp requirements/bench.txt  ## every figure of docs/performance.md, about 20 minutes of an idle machine
 	$(BIN)/python $(PIP) -r requirements/bench.txt
 	$(BIN)/python -m tests.bench
 

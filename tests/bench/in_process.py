@@ -1,0 +1,226 @@
+"""What takes microseconds, in one process, by pyperf: each beside what it is compared with.
+
+`python -m tests.bench.in_process FOLDER 0,1,2 -o FILE` is run by `python -m tests.bench`: FOLDER holds the catalogues of many codes,
+the numbers say which cases.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from itertools import cycle
+from pathlib import Path
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import grpc
+import grpc.aio
+import pyperf
+from grpc_status import rpc_status
+
+import errgrpc
+from errgrpc import ErrorCode, ResCode, ServiceError, locales, wire
+from errgrpc.answering import Answering, Rpc
+from errgrpc.reading import Reading
+
+from . import by_hand, catalogues
+
+__all__ = ["CASES", "Case"]
+
+CODE = ResCode.ROOM_NOT_EXIST
+ASKED = (("user-agent", "grpc-python/1.85.3"), ("accept-language", "zh-CN"))  # as a client with a locale sends it
+BROWSER = "zh-TW,zh;q=0.9,en-US;q=0.8,en;q=0.7"
+LIMIT = 7_900
+MANY = 1_000  # of what has never been seen: each comes back after so many others
+Run = Callable[[], object]
+
+
+class Case(NamedTuple):
+    """Two ways to do the same, each made ready by a function; `ours` is measured against `other`."""
+
+    name: str
+    other_name: str
+    ours: Callable[[Path], Run]
+    other: Callable[[Path], Run]
+
+
+def ready(run: Run) -> Callable[[Path], Run]:
+    return lambda _: run
+
+
+# Raise to bytes.
+
+ANSWERING = Answering(ResCode)
+
+
+def constant() -> ServiceError:
+    return ServiceError(CODE)
+
+
+def with_metadata() -> ServiceError:
+    return ServiceError(CODE, room_uuid="r-42")
+
+
+def with_violations() -> ServiceError:
+    return ServiceError(ResCode.BAD_REQUEST, details=[by_hand.VIOLATIONS])
+
+
+MADE = {"Constant": constant, "Metadata": with_metadata, "Violations": with_violations}
+
+
+def encoded(make: Callable[[], ServiceError]) -> Run:
+    def run() -> bytes:
+        error = make()
+        return error._brief("zh-CN") or wire.encode(error._parts("zh-CN"), LIMIT)[0]
+
+    return run
+
+
+def to_message(make: Callable[[], ServiceError]) -> Run:
+    return lambda: errgrpc.encode(make())
+
+
+def bytes_by_hand(build: Callable[[], Any]) -> Run:
+    return lambda: build().SerializeToString()
+
+
+def raised(make: Callable[[], ServiceError]) -> Run:
+    def run() -> object:
+        try:
+            raise make()
+        except BaseException as error:
+            return ANSWERING.answer(error, Rpc("/bench.Bench/Fail", ASKED, (), None, ""))
+
+    return run
+
+
+def raised_by_hand(build: Callable[[], Any]) -> Run:
+    def run() -> object:
+        try:
+            raise by_hand.AppError(CODE, {}, None, grpc.StatusCode.NOT_FOUND)
+        except by_hand.AppError:
+            return rpc_status.to_status(build())
+
+    return run
+
+
+# Bytes to exception.
+
+READING = Reading((ResCode,))
+
+
+def failed(error: ServiceError) -> grpc.aio.AioRpcError:
+    """What grpc raises for the answer."""
+    answer = ANSWERING.answer(error, Rpc("/bench.Bench/Fail", ASKED, (), None, ""))
+    trailers: Any = answer.trailers
+    return grpc.aio.AioRpcError(answer.status, grpc.aio.Metadata(), trailers, answer.message, "")
+
+
+def seen() -> list[Any]:
+    return [failed(constant())]
+
+
+def new() -> list[Any]:
+    return [failed(ServiceError(CODE, room_uuid=f"r-{number}")) for number in range(MANY)]
+
+
+def in_turn(items: Sequence[Any], act: Callable[[Any], object]) -> Run:
+    following = cycle(items).__next__
+    return lambda: act(following())
+
+
+def typed_and_asked(error: Any) -> object:
+    read = READING.read(error)
+    return read.metadata, read.hint
+
+
+# Languages.
+
+HINTS = tuple(CODE.hints)
+OFFERED = {locale.lower(): locale for locale in HINTS} | {locale.partition("-")[0]: locale for locale in HINTS}
+
+
+def chosen(header: str) -> object:
+    return locales.choose(header, HINTS, "zh-CN")
+
+
+def chosen_by_hand(header: str) -> object:
+    return by_hand.choose(header, OFFERED, "zh-CN")
+
+
+HEADERS = [f"{BROWSER},x-{number}" for number in range(MANY)]
+
+# Catalogues: raised, answered, read and caught.
+
+
+def caught(size: int, some: int) -> Callable[[Path], Run]:
+    """With `some` codes, spread over a catalogue of `size`, in turn."""
+
+    def prepare(folder: Path) -> Run:
+        catalogue = catalogues.load(folder, size)
+        codes = list(catalogue)[:: size // some]
+        answering, reading = Answering(catalogue), Reading((catalogue,))
+        return in_turn([(code, errgrpc.remote(code)) for code in codes], lambda pair: _once(answering, reading, *pair))
+
+    return prepare
+
+
+def _once(answering: Answering, reading: Reading, code: ErrorCode, kind: type[errgrpc.RemoteError]) -> None:
+    answer = answering.answer(ServiceError(code, thing="t-42"), Rpc("/bench.Bench/Fail", ASKED, (), None, ""))
+    try:
+        raise reading.read(grpc.aio.AioRpcError(answer.status, None, answer.trailers, answer.message))  # type: ignore[arg-type]
+    except kind:
+        pass
+
+
+def _cases() -> Iterable[Case]:
+    for key, name in (("Constant", "constant"), ("Metadata", "with metadata"), ("Violations", "with ten violations")):
+        make, build = MADE[key], by_hand.BUILT[key]
+        yield Case(f"{name}: constructed, encoded", "by hand", ready(encoded(make)), ready(bytes_by_hand(build)))
+        yield Case(f"{name}: constructed, encoded to a message", "by hand", ready(to_message(make)), ready(build))
+        yield Case(f"{name}: raised, caught, answered", "by hand", ready(raised(make)), ready(raised_by_hand(build)))
+    for name, errors in (("seen before", seen), ("new", new)):
+        yield Case(
+            f"{name}: decoded",
+            "by hand",
+            lambda _, e=errors: in_turn(e(), READING.read),  # type: ignore[misc]
+            lambda _, e=errors: in_turn(e(), by_hand.read),  # type: ignore[misc]
+        )
+        yield Case(
+            f"{name}: decoded, metadata and hint asked for",
+            "by hand",
+            lambda _, e=errors: in_turn(e(), typed_and_asked),  # type: ignore[misc]
+            lambda _, e=errors: in_turn(e(), by_hand.read),  # type: ignore[misc]
+        )
+    yield Case("locale: header seen before", "by hand", ready(lambda: chosen(BROWSER)), ready(lambda: chosen_by_hand(BROWSER)))
+    yield Case("locale: header never seen", "by hand", ready(in_turn(HEADERS, chosen)), ready(in_turn(HEADERS, chosen_by_hand)))
+    for size in catalogues.SIZES[1:]:
+        yield Case(f"{size:,} codes: raised, read, caught", "10 codes", caught(size, 10), caught(10, 10))
+        yield Case(f"{size:,} codes, all in turn: raised, read, caught", "10 codes", caught(size, size), caught(10, 10))
+
+
+CASES = tuple(_cases())
+
+
+def main() -> None:
+    folder, chosen = Path(sys.argv[1]), sys.argv[2]
+    del sys.argv[1:3]
+    runner = pyperf.Runner(warmups=1, min_time=0.02, program_args=("-m", "tests.bench.in_process", str(folder), chosen))
+    for case in (CASES[int(index)] for index in chosen.split(",")):
+        for name, prepare in ((case.name, case.ours), (f"{case.name} / {case.other_name}", case.other)):
+            runner.bench_time_func(name, _timed(cache(prepare), folder))
+
+
+def _timed(prepare: Callable[[Path], Run], folder: Path) -> Callable[[int], float]:
+    def timed(loops: int) -> float:
+        run = prepare(folder)
+        numbers = range(loops)
+        start = perf_counter()
+        for _ in numbers:
+            run()
+        return perf_counter() - start
+
+    return timed
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""The bench runs each work with each contender, its figures are right on known blocks, and the page says what was measured."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import errgrpc
+
+from . import by_hand, catalogues, contenders, in_process, inside, report, results, runs, targets
+from .__main__ import DOCS, parsed
+from .contenders import CONTENDERS
+from .fresh import WHAT
+from .ratios import Ratio, ratio
+from .runs import Block
+from .works import FIRST, WORKS
+
+SHORT = [work for work in WORKS if work.messages < 10_000 and work.at_once < 64]
+
+
+@pytest.mark.parametrize("stack", ["sync", "aio"])
+def test_each_work_runs_with_each_contender(stack: str) -> None:
+    ticks: list[float] = []
+    with runs.started(CONTENDERS, stack, 1, lambda: ticks.append(0)) as pairs:
+        assert {block.contender for block in runs.first(pairs, lambda: None)} == {contender.name for contender in CONTENDERS}
+        for work in SHORT:
+            for pair in pairs:
+                block = pair.block(work, work.at_once)  # each call fails that does not do what its work says
+                assert block.wall > 0
+        blocks = runs.measure(pairs[:2], SHORT[0], 0.001, 0, 3, ticks.append)
+    assert len(blocks) == 6
+    assert len(ticks) == len(CONTENDERS) + 6
+    assert sum(ticks) == pytest.approx(1)
+
+
+def test_a_process_that_ends_is_an_error() -> None:
+    child = runs._Child("tests.bench.server", "bare")  # and no stack
+    try:
+        with pytest.raises(RuntimeError, match=r"tests\.bench\.server.* ended with 1"):
+            child.read()
+    finally:
+        child.close()
+
+
+@pytest.mark.parametrize("name", by_hand.BUILT)
+def test_by_hand_is_the_same_answer(name: str) -> None:
+    error = contenders.MADE[name]()
+    assert by_hand.BUILT[name]() == errgrpc.encode(error)
+    read = by_hand.read(in_process.failed(error))
+    assert (read.code, read.metadata.get("room_uuid")) == (error.error_code, error.metadata.get("room_uuid"))
+    assert read.hint == error.error_code.hint("zh-CN")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("catalogues")
+    catalogues.write(made)
+    return made
+
+
+@pytest.mark.parametrize("case", in_process.CASES, ids=lambda case: case.name)
+def test_each_case_runs(case: in_process.Case, folder: Path) -> None:
+    for prepare in (case.ours, case.other):
+        run = prepare(folder)
+        for _ in range(3):
+            run()
+
+
+def test_fresh_processes(folder: Path) -> None:
+    found = inside._fresh(folder, 1, lambda _: None)
+    assert list(found) == list(WHAT)
+    assert all(entry["seconds"] > 0 for entry in found.values())
+
+
+def test_ratios() -> None:
+    assert ratio([[2.0, 2.0], [2.0]], [[1.0]]) == (2, 2, 2)
+    spread = ratio([[1.0, 3.0, 2.0], [2.0, 2.5]], [[1.0, 1.1, 0.9]])
+    assert spread.low < spread.value < spread.high
+    assert ratio([[1.0, 5.0, 1.0]], [[1.0]]).value == 1  # medians
+
+
+def test_a_slow_round_is_no_slow_contender() -> None:
+    rounds = [[Block(name, 0, slow * wall, 0, 0) for name, wall in (("a", 1.0), ("b", 2.0), ("c", 3.0))] for slow in (1, 1, 10)]
+    found = list(runs._with_drift(rounds))
+    for name in "abc":
+        assert len({round(block.wall / block.drift, 9) for block in found if block.contender == name}) == 1
+
+
+def blocks_of(contender: str, wall: float) -> list[Block]:
+    return [Block(contender, process, wall, wall / 2, wall / 4) for process in range(2) for _ in range(3)]
+
+
+BLOCKS = [*blocks_of("null", 100e-6), *blocks_of("null again", 101e-6), *blocks_of("errgrpc, interceptors", 105e-6)]
+
+
+def test_what_is_reported() -> None:
+    found = results.rounded(results.calls(BLOCKS))
+    assert found["errgrpc, interceptors"]["wall ratio"] == [1.05, 1.05, 1.05]
+    assert found["null"]["cpu"] == 75e-6
+    lines = targets.judged({"calls": {"sync": {"success": found, "error": found, "error with metadata": found}}})
+    assert [(line.what, line.target.bound, line.verdict) for line in lines] == [
+        ("sync, success", 1.02, "missed"),
+        ("sync, error", 1.05, "met"),
+        ("sync, error with metadata", 1.07, "met"),
+    ]
+    tables = report.tables({"calls": {"sync": {"error": found}}, "command": "", "took": 1, "machine": results.machine()})
+    assert tables["sync-wall"].rows == [("error", "100", "1.010 ±0.000", "1.050 ±0.000")]
+    assert tables["targets"].rows[0][-1] == "met"
+
+
+def test_verdicts() -> None:
+    most, least = targets.Target("", 1.02), targets.Target("", 4, more=True)
+    cases = [(most, (1.02, 1, 2), "met"), (most, (1.03, 1.01, 1.05), "within noise"), (most, (1.1, 1.03, 1.2), "missed")]
+    cases += [(least, (4, 3, 5), "met"), (least, (3.9, 3, 4.1), "within noise"), (least, (3, 2, 3.5), "missed")]
+    for target, ratio_, verdict in cases:
+        assert targets.Line(target, "", Ratio(*ratio_), "").verdict == verdict
+
+
+def test_arguments() -> None:
+    assert not parsed([]).part
+    for some in (["--quick"], ["--in-process"], ["--works", "error"], ["--contenders", "hand"], ["--stacks", "aio"], ["--seconds", "3"]):
+        assert parsed(some).part
+
+
+def test_the_page_has_the_figures_that_were_measured() -> None:
+    page, path = (DOCS / "performance.md").read_text("utf-8"), DOCS / "performance.json"
+    figures = json.loads(path.read_text("utf-8")) if path.exists() else {}  # or says that they are not measured yet
+    assert page == report.rendered(page, figures), "run `python -m tests.bench --render`"
+    if figures:
+        for works in figures["calls"].values():
+            assert list(works) == [FIRST.name, *(work.name for work in WORKS)]
+        assert list(figures["in process"]) == [case.name for case in in_process.CASES]
