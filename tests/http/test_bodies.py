@@ -39,7 +39,7 @@ def test_the_envelope() -> None:
     assert (written["code"], written["msg"], written["requestId"]) == (1004, "Room Not Found", "id-1")
     assert before <= written["ts"] <= time.time_ns() // 1_000_000
     assert written["cost"].endswith("ms")
-    assert int(written["cost"].removesuffix("ms")) >= 2_000
+    assert 2_000 <= int(written["cost"].removesuffix("ms")) < 60_000
     assert headers(answer) == {"content-type": "application/json; charset=utf-8", "x-request-id": "id-1"}
 
 

@@ -53,7 +53,7 @@ def test_an_envelope() -> None:
 
 
 def test_the_existing_room() -> None:
-    room = {"roomUuid": "r-42", "members": [{"seat": 3}]}
+    room = {"roomUuid": "r-42", "members": [{"seat": 3, "volume": 0.5}]}
     error = read({**ENVELOPE, "code": 409, "data": room}, 409)
     assert type(error) is remote(ResCode.CONFLICT)
     assert data(error) == room

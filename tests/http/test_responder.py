@@ -78,6 +78,7 @@ def test_what_stands_has_no_code(form: Any) -> None:
     written = json.loads(answer.body)
     if form != "aip193":
         assert (written["code"], written["msg"], written["data"], written["requestId"]) == (418, "Teapot", {"a": [1]}, "id-1")
+    assert ("code" in written, "error" in written) == (form != "aip193", form != "envelope")
     if form != "envelope":
         detail = {"@type": "type.googleapis.com/google.protobuf.Struct", "value": {"a": [1]}}
         assert written["error"] == {"code": 418, "message": "Teapot", "status": "INVALID_ARGUMENT", "details": [detail]}
