@@ -1,0 +1,189 @@
+"""The peers: what their `peers.json` says, and how they are built and run."""
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from conformance.service import Call, Said
+from conformance.vectors import PATH
+
+__all__ = ["HERE", "Cannot", "Peer", "PeerError", "build", "load", "run_client", "run_server", "version"]
+
+HERE = Path(__file__).parent
+BUILD_SECONDS, CLIENT_SECONDS, START_SECONDS, STOP_SECONDS = 1_800, 600, 60, 10
+
+
+class PeerError(Exception):
+    """A peer that did not do what README.md asks of it."""
+
+
+@dataclass(frozen=True)
+class Cannot:
+    """What a peer cannot express, and why."""
+
+    direction: str
+    reason: str
+    vectors: Sequence[str] = ("*",)
+    methods: Sequence[str] = ()
+    fields: Sequence[str] = ()
+
+    def covers(self, direction: str, name: str, method: str) -> bool:
+        """Whether it is about this call."""
+        in_reach = direction == self.direction and (not self.methods or method in self.methods)
+        return in_reach and any(fnmatchcase(name, pattern) for pattern in self.vectors)
+
+
+@dataclass(frozen=True)
+class Peer:
+    """An entry of `peers.json`."""
+
+    directory: Path
+    name: str
+    library: str
+    version: Sequence[str]
+    needs: Sequence[str] = ()
+    build: Sequence[Sequence[str]] = ()
+    client: Sequence[str] = ()
+    server: Sequence[str] = ()
+    no_client: str = ""
+    no_server: str = ""
+    cannot: Sequence[Cannot] = field(default=())
+
+    def missing(self) -> list[str]:
+        """The tools that it needs and that are not here."""
+        return [tool for tool in self.needs if shutil.which(tool) is None]
+
+
+def load(languages: Sequence[str] = ()) -> list[Peer]:
+    """The peers of these directories, or of all."""
+    known = sorted(path.parent.name for path in HERE.glob("*/peers.json"))
+    if unknown := sorted(set(languages) - set(known)):
+        raise PeerError(f"no peers in {', '.join(unknown)}: there are {', '.join(known)}")
+    return [peer for language in known if not languages or language in languages for peer in _load(HERE / language)]
+
+
+def _load(directory: Path) -> Iterator[Peer]:
+    for entry in json.loads((directory / "peers.json").read_text("utf-8"))["peers"]:
+        cannot = tuple(Cannot(**item) for item in entry.pop("cannot", ()))
+        peer = Peer(directory=directory, cannot=cannot, **entry)
+        for command, why in ((peer.client, peer.no_client), (peer.server, peer.no_server)):
+            if bool(command) == bool(why):
+                raise PeerError(
+                    f"{directory.name}/{peer.name}: give each of client and server a command, or say in no_client, no_server why not"
+                )
+        yield peer
+
+
+@functools.cache
+def _run_once(directory: Path, command: tuple[str, ...]) -> str:
+    """What a command prints; the same build of several peers is run once."""
+    words = _filled(command)
+    try:
+        done = subprocess.run(words, cwd=directory, env=_environment(), capture_output=True, timeout=BUILD_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise PeerError(f"{' '.join(words)}: {error}") from error
+    if done.returncode:
+        raise PeerError(f"{' '.join(words)} gave {done.returncode}:\n{_tail(done.stdout + done.stderr)}")
+    return done.stdout.decode(errors="replace")
+
+
+def build(peer: Peer) -> None:
+    """Builds it."""
+    for command in peer.build:
+        _run_once(peer.directory, tuple(command))
+
+
+def version(peer: Peer) -> str:
+    """The version of its library."""
+    lines = _run_once(peer.directory, tuple(peer.version)).strip().splitlines()
+    return lines[-1].strip() if lines else "unknown"
+
+
+def run_client(peer: Peer, target: str, calls: Sequence[Call]) -> dict[int, Said]:
+    """What its client said of each call, by id."""
+    words = _filled(peer.client, target=target)
+    lines = "".join(json.dumps(call) + "\n" for call in calls).encode()
+    try:
+        done = subprocess.run(
+            words, cwd=peer.directory, env=_environment(), input=lines, capture_output=True, timeout=CLIENT_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise PeerError(f"{' '.join(words)}: {error}") from error
+    if done.returncode:
+        raise PeerError(f"{' '.join(words)} gave {done.returncode}:\n{_tail(done.stderr)}")
+    try:
+        return {said["id"]: said for said in map(json.loads, done.stdout.splitlines())}
+    except (ValueError, TypeError, KeyError) as error:
+        raise PeerError(f"{' '.join(words)} printed what is no answer: {error}\n{_tail(done.stdout)}") from error
+
+
+@contextmanager
+def run_server(command: Sequence[str], directory: Path) -> Iterator[str]:
+    """A server, until the block ends; gives its address."""
+    words = _filled(command)
+    with tempfile.TemporaryFile() as errors:
+
+        def told() -> str:
+            errors.seek(0)
+            return _tail(errors.read())
+
+        try:
+            process = subprocess.Popen(
+                words, cwd=directory, env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
+            )
+        except OSError as error:
+            raise PeerError(f"{' '.join(words)}: {error}") from error
+        with process:
+            try:
+                yield f"127.0.0.1:{_port(process, words, told)}"
+            except BaseException:
+                process.kill()
+                raise
+            _stop(process, words, told)
+
+
+def _port(process: "subprocess.Popen[str]", words: Sequence[str], told: Callable[[], str]) -> int:
+    """What a server prints when it is ready."""
+
+    timer = threading.Timer(START_SECONDS, process.kill)
+    timer.start()
+    line = process.stdout.readline().strip() if process.stdout else ""
+    timer.cancel()
+    if not line.isdecimal():
+        raise PeerError(f"{' '.join(words)} printed {line!r}, not its port\n{told()}")
+    return int(line)
+
+
+def _stop(process: "subprocess.Popen[str]", words: Sequence[str], told: Callable[[], str]) -> None:
+    if process.stdin:
+        process.stdin.close()
+    try:
+        code = process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        process.kill()
+        raise PeerError(f"{' '.join(words)} did not end within {STOP_SECONDS} s of the end of its input\n{told()}") from error
+    if code:
+        raise PeerError(f"{' '.join(words)} gave {code}:\n{told()}")
+
+
+def _filled(command: Sequence[str], **values: str) -> list[str]:
+    known = {"python": sys.executable, "vectors": str(PATH), **values}
+    return [functools.reduce(lambda word, item: word.replace(f"{{{item[0]}}}", item[1]), known.items(), word) for word in command]
+
+
+def _environment() -> Mapping[str, str]:
+    return os.environ | {"PYTHONPATH": str(HERE.parent)}
+
+
+def _tail(output: bytes) -> str:
+    return "\n".join(output.decode(errors="replace").splitlines()[-20:])
