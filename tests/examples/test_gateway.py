@@ -260,7 +260,7 @@ def running(*options: str) -> Iterator[subprocess.Popen[str]]:
 
 
 @needs_envoy
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_the_command(number: signal.Signals) -> None:
     with running() as process:
         assert process.stdout is not None

@@ -11,6 +11,8 @@ from typing import NoReturn
 
 from . import SERVICE, gateway
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="gateway", description="The classroom over gRPC, gRPC-Web and JSON, on one port.")
@@ -18,8 +20,9 @@ def main() -> int:
     parser.add_argument("command", nargs="*", help="runs with the gateway's URL in VITE_GATEWAY; when it ends, so does all")
     arguments = parser.parse_args()
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _end)
+    for number in SIGNALS:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # which nohup asks for
+            signal.signal(number, _end)
     try:
         with gateway(arguments.port) as url:
             return _run(arguments.command, url) if arguments.command else _wait(url)
@@ -29,7 +32,7 @@ def main() -> int:
 
 def _end(number: int, _: object) -> NoReturn:
     """The first of them ends all in order; another one changes nothing."""
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt(number)
 

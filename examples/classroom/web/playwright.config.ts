@@ -30,5 +30,5 @@ export default defineConfig({
     launchOptions: { executablePath: browser(), args: process.getuid?.() === 0 ? ["--no-sandbox"] : [] },
   },
   // The page on the port that Vite chose, which is then in `PAGE`.
-  webServer: { command: "npx vite --clearScreen false", wait: { stdout: /Local:\s+(?<page>http:\S+)/ } },
+  webServer: { command: "npx vite", wait: { stdout: /Local:\s+(?<page>http:\S+)/ } },
 });
