@@ -8,10 +8,10 @@ by_hand.py      what people write without errgrpc
 server.py       a process with the server of one contender
 client.py       a process with its client, which runs blocks of calls when it is told to
 runs.py         those processes, and blocks in random order
-in_process.py   what takes microseconds, by pyperf: raise to bytes, bytes to exception, catalogues of many codes
+in_process.py   what takes microseconds: raise to bytes, bytes to exception, catalogues of many codes
 catalogues.py   those catalogues
 fresh.py        what a process pays once
-inside.py       runs these two
+inside.py       runs these two, each way beside another
 ratios.py       ratios of medians, with intervals
 results.py      what was measured, as it is written to docs/performance.json
 targets.py      what the project wants of it

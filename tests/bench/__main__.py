@@ -61,13 +61,13 @@ def measure(given: argparse.Namespace, progress: Progress) -> Results:
     start = time.monotonic()
     cases = [] if given.calls else _chosen(CASES, given.works)
     if cases:
-        processes, values = (1, 2) if given.quick else (5, 5)
+        processes, rounds = (1, 5) if given.quick else (5, 10)
         task = progress.add_task("in process", total=inside.steps(cases, processes))
 
         def done(what: str) -> None:
             progress.update(task, advance=1, description=what)
 
-        results |= inside.measure(cases, processes, values, done)
+        results |= inside.measure(cases, processes, rounds, done)
     if not given.in_process:
         results["calls"] = {stack: _calls(given, stack, progress) for stack in given.stacks}
     results["took"] = time.monotonic() - start

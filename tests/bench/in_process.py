@@ -1,20 +1,18 @@
-"""What takes microseconds, in one process, by pyperf: each beside what it is compared with.
+"""What takes microseconds: `python -m tests.bench.in_process CASE SIDE FOLDER` is a process that does one of two ways of a case.
 
-`python -m tests.bench.in_process FOLDER 0,1,2 -o FILE` is run by `python -m tests.bench`: FOLDER holds the catalogues of many codes,
-the numbers say which cases.
+For each number that it reads it does it so many times, and prints the seconds of processor time that all of them took: another
+process of the machine disturbs those least. FOLDER holds the catalogues of many codes.
 """
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
 from itertools import cycle
 from pathlib import Path
-from time import perf_counter
+from time import thread_time
 from typing import Any, NamedTuple
 
 import grpc
 import grpc.aio
-import pyperf
 from grpc_status import rpc_status
 
 import errgrpc
@@ -159,7 +157,10 @@ def caught(size: int, some: int) -> Callable[[Path], Run]:
         catalogue = catalogues.load(folder, size)
         codes = list(catalogue)[:: size // some]
         answering, reading = Answering(catalogue), Reading((catalogue,))
-        return in_turn([(code, errgrpc.remote(code)) for code in codes], lambda pair: _once(answering, reading, *pair))
+        pairs = [(code, errgrpc.remote(code)) for code in codes]
+        for pair in pairs:  # what is made once for each code
+            _once(answering, reading, *pair)
+        return in_turn(pairs, lambda pair: _once(answering, reading, *pair))
 
     return prepare
 
@@ -202,24 +203,14 @@ CASES = tuple(_cases())
 
 
 def main() -> None:
-    folder, chosen = Path(sys.argv[1]), sys.argv[2]
-    del sys.argv[1:3]
-    runner = pyperf.Runner(warmups=1, min_time=0.02, program_args=("-m", "tests.bench.in_process", str(folder), chosen))
-    for case in (CASES[int(index)] for index in chosen.split(",")):
-        for name, prepare in ((case.name, case.ours), (f"{case.name} / {case.other_name}", case.other)):
-            runner.bench_time_func(name, _timed(cache(prepare), folder))
-
-
-def _timed(prepare: Callable[[Path], Run], folder: Path) -> Callable[[int], float]:
-    def timed(loops: int) -> float:
-        run = prepare(folder)
-        numbers = range(loops)
-        start = perf_counter()
+    case, side, folder = CASES[int(sys.argv[1])], sys.argv[2], Path(sys.argv[3])
+    run = (case.ours if side == "ours" else case.other)(folder)
+    for line in sys.stdin:
+        numbers = range(int(line))
+        start = thread_time()
         for _ in numbers:
             run()
-        return perf_counter() - start
-
-    return timed
+        print(thread_time() - start, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Runs what is measured in one process: the cases of `in_process` by pyperf, and fresh processes in random order."""
+"""Runs what needs no calls: the cases of `in_process`, two ways in turn, and fresh processes in random order."""
 
 import compileall
 import json
@@ -6,22 +6,22 @@ import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Any
-
-import pyperf
 
 from . import catalogues
 from .fresh import WHAT
 from .in_process import CASES, Case
 from .ratios import Processes, Ratio, middle, ratio
+from .runs import Child
 
 __all__ = ["FRESH_BESIDE", "measure", "steps"]
 
 ROOT = Path(__file__).parents[2]
+BLOCK = 0.005  # seconds
 # What a fresh process does, and what that is compared with.
 FRESH_BESIDE = {
     "errgrpc imported": "grpc and google.rpc imported",
@@ -33,45 +33,56 @@ Tick = Callable[[str], object]
 
 def steps(cases: Sequence[Case], processes: int) -> int:
     """How many ticks `measure` makes."""
-    return 2 * len(cases) + 3 * processes * len(WHAT)
+    return len(cases) + 3 * processes * len(WHAT)
 
 
-def measure(cases: Sequence[Case], processes: int, values: int, tick: Tick) -> dict[str, Any]:
+def measure(cases: Sequence[Case], processes: int, rounds: int, tick: Tick) -> dict[str, Any]:
     """Everything, by name: medians in seconds, and ratios to what each is compared with."""
-    with _catalogues() as folder:
-        timed = _pyperf(folder, cases, processes, values, tick)
-        found: dict[str, Any] = {"in process": {}}
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        catalogues.write(folder)
         for case in cases:
-            ours, other = timed[case.name], timed[f"{case.name} / {case.other_name}"]
-            found["in process"][case.name] = _beside(ours, other, case.other_name)
-        found["fresh"] = _fresh(folder, 3 * processes, tick)
-    return found
+            ours, other = _in_turn(CASES.index(case), folder, processes, rounds)
+            found[case.name] = {
+                "seconds": middle(ours),
+                "beside": case.other_name,
+                "beside seconds": middle(other),
+                "ratio": ratio(ours, other),
+            }
+            tick(case.name)
+        return {"in process": found, "fresh": _fresh(folder, 3 * processes, tick)}
 
 
-def _beside(ours: Processes, other: Processes, name: str) -> dict[str, Any]:
-    return {"seconds": middle(ours), "beside": name, "beside seconds": middle(other), "ratio": ratio(ours, other)}
+def _in_turn(case: int, folder: Path, processes: int, rounds: int) -> tuple[Processes, Processes]:
+    """Seconds of the two ways, in blocks of all processes in random order.
+
+    Tools that run one way after the other (pyperf) are at the mercy of what else the machine does meanwhile: with others at
+    work, ratios were off tenfold. Each way has processes of its own, as a large catalogue slows the garbage collector for both.
+    """
+    values: dict[str, list[list[float]]] = {"ours": [], "other": []}
+    with ExitStack() as closing:
+        children: list[tuple[str, list[float], Child]] = []
+        for side in [*values] * processes:
+            values[side].append([])
+            child = Child("tests.bench.in_process", str(case), side, str(folder))
+            closing.callback(child.close)
+            children.append((side, values[side][-1], child))
+        loops = {}
+        for side, _, child in children:  # all: each warms up
+            loops[side] = _loops(child)
+        for _ in range(rounds):
+            for side, seconds, child in random.sample(children, len(children)):
+                seconds.append(float(child.ask(str(loops[side]))) / loops[side])
+    return values["ours"], values["other"]
 
 
-@contextmanager
-def _catalogues() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        catalogues.write(Path(folder))
-        yield Path(folder)
-
-
-def _pyperf(folder: Path, cases: Sequence[Case], processes: int, values: int, tick: Tick) -> dict[str, Processes]:
-    out = folder / "pyperf.json"
-    chosen = ",".join(str(CASES.index(case)) for case in cases)
-    command = ["-m", "tests.bench.in_process", str(folder), chosen, "-o", str(out), f"-p{processes}", f"-n{values}", "--quiet"]
-    with subprocess.Popen([sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:
-        assert running.stdout is not None
-        for line in running.stdout:
-            if " +- " in line:  # one is done
-                tick(line.split(": Mean")[0])
-    if running.returncode:
-        raise RuntimeError(f"{command} ended with {running.returncode}")
-    suite = pyperf.BenchmarkSuite.load(str(out))
-    return {bench.get_name(): [run.values for run in bench.get_runs() if run.values] for bench in suite.get_benchmarks()}
+def _loops(child: Child) -> int:
+    """How many fill a block."""
+    loops = 1
+    while (seconds := float(child.ask(str(loops)))) < BLOCK / 2:
+        loops *= 2
+    return max(1, round(loops * BLOCK / seconds))
 
 
 def _fresh(folder: Path, processes: int, tick: Tick) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 from .contenders import Contender
 from .works import FIRST, Work
 
-__all__ = ["Block", "Pair", "first", "measure", "started"]
+__all__ = ["Block", "Child", "Pair", "first", "measure", "started"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +39,7 @@ class Block:
         return self.client_cpu + self.server_cpu
 
 
-class _Child:
+class Child:
     """A process that answers each line with a line, and sleeps meanwhile."""
 
     def __init__(self, *arguments: str) -> None:
@@ -50,17 +50,20 @@ class _Child:
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
 
     def ask(self, line: str = "") -> str:
+        """The answer to a line."""
         self._stdin.write(line + "\n")
         self._stdin.flush()
         return self.read()
 
     def read(self) -> str:
+        """What it says by itself. Raises RuntimeError when it has ended."""
         line = self._stdout.readline()
         if not line:
             raise RuntimeError(f"{self._process.args!r} ended with {self._process.wait()}")
         return line
 
     def close(self) -> None:
+        """Ends it."""
         self._stdin.close()
         try:
             self._process.wait(30)
@@ -76,9 +79,9 @@ class Pair:
 
     contender: str
     number: int
-    server: _Child
-    foreign: _Child
-    client: _Child
+    server: Child
+    foreign: Child
+    client: Child
 
     def block(self, work: Work, calls: int) -> Block:
         """So many calls."""
@@ -94,12 +97,12 @@ def started(contenders: Sequence[Contender], stack: str, processes: int, tick: C
     """So many pairs of processes of each contender, all idle."""
     with ExitStack() as closing:
 
-        def child(*arguments: str) -> _Child:
-            made = _Child(*arguments)
+        def child(*arguments: str) -> Child:
+            made = Child(*arguments)
             closing.callback(made.close)
             return made
 
-        def target(server: _Child) -> str:
+        def target(server: Child) -> str:
             return f"127.0.0.1:{int(server.read())}"
 
         foreign = child("tests.bench.server", "bare", stack)

@@ -34,7 +34,7 @@ def test_each_work_runs_with_each_contender(stack: str) -> None:
 
 
 def test_a_process_that_ends_is_an_error() -> None:
-    child = runs._Child("tests.bench.server", "bare")  # and no stack
+    child = runs.Child("tests.bench.server", "bare")  # and no stack
     try:
         with pytest.raises(RuntimeError, match=r"tests\.bench\.server.* ended with 1"):
             child.read()
@@ -64,6 +64,12 @@ def test_each_case_runs(case: in_process.Case, folder: Path) -> None:
         run = prepare(folder)
         for _ in range(3):
             run()
+
+
+def test_two_ways_in_turn(folder: Path) -> None:
+    ours, other = inside._in_turn(3, folder, 2, 4)
+    assert [len(values) for values in (*ours, *other)] == [4] * 4
+    assert min(min(values) for values in (*ours, *other)) > 0
 
 
 def test_fresh_processes(folder: Path) -> None:
