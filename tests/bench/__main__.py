@@ -44,6 +44,10 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--processes", type=int, help="pairs of processes of each contender; by default 6")
     parser.add_argument("--render", action="store_true", help="measure nothing")
     given = parser.parse_args(arguments)
+    known: dict[str, Any] = {"works": (*WORKS, *CASES), "contenders": CONTENDERS}
+    for option, items in known.items():
+        if unknown := [text for text in getattr(given, option) if not any(text in item.name for item in items)]:
+            parser.error(f"--{option} {unknown[0]!r}: no name contains it; there are {'; '.join(item.name for item in items)}")
     given.part = given.quick or given.in_process or given.calls or len(given.stacks) < 2 or bool(given.works or given.contenders)
     given.part = given.part or given.seconds is not None or given.processes is not None
     given.seconds = given.seconds or (1 if given.quick else 20)
@@ -111,7 +115,7 @@ def main() -> int:
     folder = BUILD if given.part else DOCS
     write(results, folder)
     for name, table in report.tables(results).items():
-        if name != "contenders":
+        if name != "contenders" and (name != "not-met" or not given.quick):
             console.print(report.rich_table(table))
     console.print(f"{results['took'] / 60:.1f} min; written into {folder.relative_to(ROOT)}/")
     return 0

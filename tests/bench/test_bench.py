@@ -126,6 +126,8 @@ def test_arguments() -> None:
     assert not parsed([]).part
     for some in (["--quick"], ["--in-process"], ["--works", "error"], ["--contenders", "hand"], ["--stacks", "aio"], ["--seconds", "3"]):
         assert parsed(some).part
+    with pytest.raises(SystemExit):
+        parsed(["--works", "no such work"])
 
 
 def test_the_page_has_the_figures_that_were_measured() -> None:
