@@ -162,6 +162,6 @@ def unpack(packed: any_pb2.Any, kind: type[M]) -> M | None:
     """The message of type `kind` in `packed`, or None if it is of another type or does not parse."""
     # Not packed.Unpack, which takes 3 times as long.
     try:
-        return kind.FromString(packed.value) if "/" in packed.type_url and holds(packed, kind) else None
+        return kind.FromString(packed.value) if packed.type_url.endswith("/" + kind.DESCRIPTOR.full_name) else None
     except DecodeError:
         return None

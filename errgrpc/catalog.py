@@ -39,10 +39,6 @@ class Registry:
                     self._reasons[catalogue.domain, code.reason] = code
                     self._numbers.setdefault((catalogue.domain, code.number), code)
 
-    def named(self, domain: str, reason: str) -> ErrorCode | None:
-        """The code of a domain and reason, or None."""
-        return self._reasons.get((domain, reason))
-
     def find(self, domain: str, reason: str, number: str) -> ErrorCode | None:
         """The code of an ErrorInfo, or None: by domain and reason, else by domain and the decimal digits of `number`.
 

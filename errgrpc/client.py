@@ -82,7 +82,7 @@ def lasting(metadata: Any) -> Any:
 
 def typed_error(error: grpc.RpcError, reading: Reading, metadata: Any) -> RemoteError:
     """The typed error of a call that was made with these metadata."""
-    return reading.read(error, _accept_language(metadata, reading)[0])
+    return reading.read(error, reading.locale if metadata is None else _accept_language(metadata, reading)[0])
 
 
 def _accept_language(metadata: Any, reading: Reading) -> Any:

@@ -142,7 +142,7 @@ class Responses:
 
 
 def _abort(answering: Answering, method: str, context: grpc.ServicerContext, error: BaseException) -> NoReturn:
-    code, details = told(context, "code", _UNTOLD), told(context, "details") or b""
+    code, details, metadata, trailers = _all_told(context)
     if type(error) is grpc.RpcError and told(context, "is_active") is False:
         raise error  # the requests ended because the client has gone; grpc knows its own exception and says nothing
     bare = type(error) is Exception and not error.args  # all that `context.abort` leaves behind
@@ -152,8 +152,8 @@ def _abort(answering: Answering, method: str, context: grpc.ServicerContext, err
     marked = getattr(getattr(context, "_state", None), "aborted", code is not None or bool(details))
     rpc = Rpc(
         method,
-        told(context, "invocation_metadata") or (),
-        told(context, "trailing_metadata") or (),
+        metadata or (),
+        trailers or (),
         status_of(code),
         details.decode(errors="replace") if isinstance(details, bytes) else str(details),
         aborted=bare and marked,
@@ -169,6 +169,15 @@ def _fail_service(answering: Answering, method: str, error: BaseException, _: An
 
 
 _UNTOLD = object()
+
+
+def _all_told(context: Any) -> tuple[Any, Any, Any, Any]:
+    """Code, details, the client's metadata and the trailing metadata, with grpc's own context in one go."""
+    try:
+        return context.code(), context.details() or b"", context.invocation_metadata(), context.trailing_metadata()
+    except (AttributeError, NotImplementedError, RuntimeError):
+        names = ("invocation_metadata", "trailing_metadata")
+        return told(context, "code", _UNTOLD), told(context, "details") or b"", *(told(context, name) for name in names)
 
 
 def told(context: Any, name: str, unknown: Any = None) -> Any:

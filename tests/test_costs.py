@@ -69,9 +69,9 @@ def succeed(_: Any) -> None: ...
         ("sync", succeed, 3),  # the interceptor looks the guarded handler up, and that runs
         ("aio", succeed, 5),
         ("sync_on_aio", succeed, 8),
-        ("sync", fail, 43),
-        ("aio", fail, 59),
-        ("sync_on_aio", fail, 52),
+        ("sync", fail, 31),
+        ("aio", fail, 51),
+        ("sync_on_aio", fail, 43),
     ],
 )
 def test_frames_of_a_call_on_the_server(style: str, act: Any, most: int) -> None:
@@ -99,7 +99,7 @@ def wrapped(target: str) -> grpc.Channel:
 
 
 @pytest.mark.parametrize(
-    ("connected", "act", "most"), [(wrapped, succeed, 1), (interceptors, succeed, 4), (wrapped, fail, 20), (interceptors, fail, 24)]
+    ("connected", "act", "most"), [(wrapped, succeed, 1), (interceptors, succeed, 4), (wrapped, fail, 14), (interceptors, fail, 18)]
 )
 def test_frames_of_a_call_on_the_client(connected: Any, act: Any, most: int, targets: dict[str, str]) -> None:
     def run(calls: int) -> list[str]:
@@ -171,7 +171,7 @@ async def asyncio_channel(door: str, target: str) -> AsyncIterator[Any]:
 
 
 @pytest.mark.parametrize(
-    ("door", "act", "most"), [("wrapped", succeed, 8), ("interceptors", succeed, 16), ("wrapped", fail, 27), ("interceptors", fail, 35)]
+    ("door", "act", "most"), [("wrapped", succeed, 8), ("interceptors", succeed, 16), ("wrapped", fail, 21), ("interceptors", fail, 31)]
 )
 async def test_frames_of_a_call_on_an_asyncio_client(door: str, act: Any, most: int, targets: dict[str, str]) -> None:
     async def run(calls: int) -> int:
@@ -231,7 +231,7 @@ SEEN, NEW = read(constant()), read(with_metadata())
 
 @pytest.mark.parametrize(
     ("run", "most"),
-    [(constant, 335), (with_metadata, 720), (with_violations, 800), (SEEN, 197), (NEW, 367)],
+    [(constant, 350), (with_metadata, 660), (with_violations, 805), (SEEN, 186), (NEW, 317)],
     ids=["constant", "metadata", "violations", "seen", "new"],
 )
 def test_bytecodes(run: Callable[[], Any], most: int) -> None:
