@@ -1,5 +1,6 @@
 """The pictures of docs/performance.md."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ SERIES = (
     ("successful calls in flight", {1: "success", 16: "success, 16 at once", 64: "success, 64 at once"}),
     ("failing calls in flight", {1: "error", 16: "error, 16 at once", 64: "error, 64 at once"}),
     ("bytes of a message", {16: "success", 1_000: "success, 1 kB", 100_000: "success, 100 kB"}),
-    ("details of an error", {2: "error", 3: "error with ten violations"}),
+    ("violations in an error", {0: "error", 10: "error with ten violations"}),
 )
 
 
@@ -79,17 +80,24 @@ def _growth(results: Results, plt: Any) -> Any:
         for contender in ("null", "errgrpc, interceptors", "errgrpc, wrapped channel", "grpcio-status by hand"):
             if all(contender in works[name] for name in points.values()):
                 panel.plot(list(points), [works[name][contender]["wall"] * 1e6 for name in points.values()], marker="o", label=contender)
-        panel.set_xlabel(label)
         panel.set_ylabel("µs a call (sync)")
-        panel.set_xscale("log")
-        panel.legend(fontsize="small")
+        _scaled(panel, label, points)
     panel = panels.flat[5]
     sizes = (10, 1_000, 10_000)
     caught = [cases["10,000 codes: raised, read, caught"]["beside seconds"]]
     caught += [cases[f"{size:,} codes: raised, read, caught"]["seconds"] for size in sizes[1:]]
     panel.plot(sizes, [seconds * 1e6 for seconds in caught], marker="o", label="raised, read, caught, µs")
     panel.plot(sizes, [fresh[f"{size:,} codes imported"]["seconds"] * 1e3 for size in sizes], marker="o", label="imported, ms")
-    panel.set_xlabel("codes of a catalogue")
-    panel.set_xscale("log")
-    panel.legend(fontsize="small")
+    panel.set_yscale("log")
+    _scaled(panel, "codes of a catalogue", sizes)
     return figure
+
+
+def _scaled(panel: Any, label: str, points: Collection[int]) -> None:
+    panel.set_xscale("symlog" if 0 in points else "log")
+    if label.startswith("messages"):
+        panel.set_yscale("log")
+    panel.set_xticks(list(points), [f"{point:,}" for point in points])
+    panel.minorticks_off()
+    panel.set_xlabel(label)
+    panel.legend(fontsize="small")
