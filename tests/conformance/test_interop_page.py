@@ -1,0 +1,34 @@
+"""docs/interop.md shows programs as they ran, and the matrix is that of the peers that are here."""
+
+import json
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from conformance import peers
+from conformance.__main__ import MATRIX
+
+PAGE = Path(peers.HERE.parent / "docs" / "interop.md")
+PARTS = re.findall(r"\]\((\.\./conformance/[^)]+)\):\n\n```\w+\n(.*?)```", PAGE.read_text("utf-8"), flags=re.DOTALL)
+
+
+def test_there_is_a_part_for_each_python_peer():
+    assert len(PARTS) >= len(peers.load(["python"]))
+
+
+@pytest.mark.parametrize(("path", "part"), PARTS, ids=[path.rpartition("/")[2] for path, _ in PARTS])
+def test_a_part_is_from_a_program_that_ran(path, part):
+    program = (PAGE.parent / path).read_text("utf-8")
+    lines = [line.strip() for line in program.splitlines()]
+    wanted = [line.strip() for line in textwrap.dedent(part).splitlines()]
+    assert any(lines[start : start + len(wanted)] == wanted for start in range(len(lines))), f"{path} has no such lines"
+
+
+def test_the_matrix_has_no_failure_and_no_peer_that_is_gone():
+    rows = json.loads(MATRIX.read_text("utf-8"))
+    known = {(peer.directory.name, peer.name) for peer in peers.load()}
+    assert {(row["language"], row["peer"]) for row in rows} <= known
+    assert {row["peer"] for row in rows} >= {peer.name for peer in peers.load(["python"])}
+    assert [row["peer"] for row in rows for way in ("client", "server") if row[way].get("failed")] == []
