@@ -1,3 +1,4 @@
+# mypy: allow-untyped-calls
 """google-api-core: `from_grpc_error` makes the exceptions that Google's own clients raise. It is no server."""
 
 import base64
@@ -18,7 +19,7 @@ with warnings.catch_warnings():  # some releases say at import that this Python'
 
 def read(error: Any) -> Said:
     """What a client author writes."""
-    raised = from_grpc_error(error)  # type: ignore[no-untyped-call]
+    raised = from_grpc_error(error)
     hint = next((detail for detail in raised.details if isinstance(detail, rpc.LocalizedMessage)), None)
     return {
         "status": raised.grpc_status_code.value[0],
