@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2 as rpc
@@ -68,8 +69,8 @@ def raised() -> Iterator[Case]:
     yield from _between_services()
 
 
-def _of(name: str, code: ErrorCode, /, *, to: tuple[tuple[str, str], ...] = (), **arguments: object) -> Case:
-    return Case(name, lambda: ServiceError(code, **arguments), code, to)  # type: ignore[arg-type]
+def _of(name: str, code: ErrorCode, /, *, to: tuple[tuple[str, str], ...] = (), servable: bool = True, **arguments: object) -> Case:
+    return Case(name, lambda: ServiceError(code, **arguments), code, to, servable=servable)  # type: ignore[arg-type]
 
 
 def _codes() -> Iterator[Case]:
@@ -167,15 +168,15 @@ def _details() -> Iterator[Case]:
 
 
 def _oversized() -> Iterator[Case]:
-    code = ResCode.BAD_REQUEST
+    code, cut = ResCode.BAD_REQUEST, partial(_of, servable=False)  # near the limit, and no other server knows what to give up
     violations = [_VIOLATION(field=f"items[{index}].name", description=f"item {index} has no name") for index in range(1_000)]
-    yield _of("oversized/debug_info", code, details=[_DETAILS["BadRequest"], rpc.DebugInfo(detail="stack " * 4_000)])
-    yield _of("oversized/violations", code, details=[rpc.BadRequest(field_violations=violations)])
-    yield _of("oversized/message", code, message="房间 " * 10_000)
-    yield _of("oversized/metadata", code, metadata={f"key-{index:03}": "v" * 60 for index in range(200)})
-    yield _of("oversized/hint", code, hint="提示" * 3_000)
+    yield cut("oversized/debug_info", code, details=[_DETAILS["BadRequest"], rpc.DebugInfo(detail="stack " * 4_000)])
+    yield cut("oversized/violations", code, details=[rpc.BadRequest(field_violations=violations)])
+    yield cut("oversized/message", code, message="房间 " * 10_000)
+    yield cut("oversized/metadata", code, metadata={f"key-{index:03}": "v" * 60 for index in range(200)})
+    yield cut("oversized/hint", code, hint="提示" * 3_000)
     trailing = tuple((f"x-filler-{index}", "f" * 1_000) for index in range(10))
-    yield Case("oversized/trailing", lambda: ServiceError(code), code, trailing=trailing)
+    yield Case("oversized/trailing", lambda: ServiceError(code), code, trailing=trailing, servable=False)
 
 
 def _between_services() -> Iterator[Case]:

@@ -33,14 +33,14 @@ def test_errgrpc_reads_each_vector(target: Any, call: Any) -> None:
 def test_it_reads_our_server(target: Any, name: Any) -> None:
     result = runner.check_client(PYTHON[name], target, brief=True)
     assert not result.failures
-    assert result.passed > 160
+    assert result.passed > 0.9 * len(load())
 
 
 @pytest.mark.parametrize("name", [name for name, peer in PYTHON.items() if peer.server])
 def test_we_read_its_server(name: Any) -> None:
     result = runner.check_server(PYTHON[name], brief=True)
     assert not result.failures
-    assert result.passed > 2 * 160
+    assert result.passed > 0.9 * 2 * sum(vector["servable"] for vector in load())
 
 
 def test_all_manifests_can_be_read() -> None:
