@@ -33,19 +33,19 @@ class _Method(Method):
         return self._kind(self._method(*args, **kwargs), self._reading, metadata)
 
 
-class _UnaryUnary(_Method, grpc.aio.UnaryUnaryMultiCallable[Any, Any]):
+class _UnaryUnary(_Method, grpc.aio.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
     _kind = UnaryUnaryCall
 
 
-class _UnaryStream(_Method, grpc.aio.UnaryStreamMultiCallable[Any, Any]):
+class _UnaryStream(_Method, grpc.aio.UnaryStreamMultiCallable):  # type: ignore[type-arg]
     _kind = UnaryStreamCall
 
 
-class _StreamUnary(_Method, grpc.aio.StreamUnaryMultiCallable[Any, Any]):
+class _StreamUnary(_Method, grpc.aio.StreamUnaryMultiCallable):  # type: ignore[type-arg]
     _kind = StreamUnaryCall
 
 
-class _StreamStream(_Method, grpc.aio.StreamStreamMultiCallable[Any, Any]):
+class _StreamStream(_Method, grpc.aio.StreamStreamMultiCallable):  # type: ignore[type-arg]
     _kind = StreamStreamCall
 
 
