@@ -488,7 +488,8 @@ def test_a_client_that_goes_while_a_message_is_sent_leaves_nothing(swallow: bool
             started.clear()
             ended.clear()
     assert len(refused_statuses()) == before
-    assert caplog.records == []
+    # grpcio before 1.80 logs that of two event loops in a process the other was faster.
+    assert [record for record in caplog.records if not (record.exc_info and record.exc_info[0] is BlockingIOError)] == []
 
 
 def refused_statuses() -> list[Any]:

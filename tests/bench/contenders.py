@@ -1,12 +1,12 @@
 """The contenders: how the server of each fails and what its client makes of it. All else is the same: methods, messages, threads."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import grpc
 import grpc.aio
-from google.api_core import grpc_helpers, grpc_helpers_async
 from grpc_interceptor import AsyncExceptionToStatusInterceptor, ExceptionToStatusInterceptor
 from grpc_interceptor.exceptions import GrpcException
 from grpc_status import rpc_status
@@ -16,6 +16,10 @@ from errgrpc import ResCode, ServiceError
 from errgrpc.answering import Answering, Rpc
 
 from . import by_hand, null, service
+
+with warnings.catch_warnings():  # some releases say at import that this Python's end of life will come
+    warnings.simplefilter("ignore", FutureWarning)
+    from google.api_core import grpc_helpers, grpc_helpers_async
 
 __all__ = ["CONTENDERS", "NULL", "NULL_AGAIN", "Client", "Contender", "client", "failures", "server_interceptors"]
 
