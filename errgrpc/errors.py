@@ -42,6 +42,7 @@ class MisuseWarning(UserWarning):
 
 
 _NONE: tuple[Message, ...] = ()
+_OK = StatusCode.OK  # a member of an enum is found by a function of Python's (3.11)
 
 
 class ServiceError(Exception):
@@ -71,12 +72,13 @@ class ServiceError(Exception):
         super().__init__(error_code)
         if not issubclass(type(error_code), ErrorCode):
             raise TypeError(f"{shown(error_code)} is no error code: give a member of a catalogue such as errgrpc.ResCode.NOT_FOUND")
-        if error_code.grpc_status is StatusCode.OK:
+        if error_code._spec.grpc_status is _OK:
             raise ValueError(f"{error_code} is no error: return normally, or give a code whose status is a failure")
         self._error_code = error_code
-        bare = message is None and metadata is None and hint is None and retry_delay is None
-        if more_metadata or details is not _NONE or not bare:  # else nothing is to be looked at
+        if not (message is None and metadata is None and hint is None and retry_delay is None and details is _NONE):
             self._fill(error_code, message, metadata, more_metadata, hint, details, retry_delay, _warn)
+        elif more_metadata:  # most errors have this or nothing
+            self._metadata = arguments.metadata(None, more_metadata, _warn)
 
     # Of an error that is its code and nothing else.
     _message: str | None = None
@@ -168,10 +170,9 @@ class ServiceError(Exception):
     def _brief(self, accept_language: str | None) -> bytes | None:
         """The serialized Status of an error whose hint is the table's, as most; None for others."""
         code = self._error_code
-        hints = code.hints_for(self._metadata)
-        if self._hints is not None or self._retry_delay is not None or hints is not code.hints:
+        if self._hints is not None or self._retry_delay is not None or code._spec.variants:
             return None
-        locale = locales.choose(accept_language, hints, code.default_locale)
+        locale = locales.choose(accept_language, code._spec.hints, code.default_locale)
         if self._message is None and not self._metadata and not self._details:
             return wire.constant(code, locale)
         return wire.brief(code, self._message, self._metadata, locale, (packed for _, packed in self._details))

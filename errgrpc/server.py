@@ -6,11 +6,11 @@ from typing import Any, NoReturn
 
 import grpc
 
-from errgrpc.answering import Answering, OnError, Rpc, Translate, status_of
+from errgrpc.answering import Answer, Answering, OnError, Rpc, Translate, is_coded, status_of
 from errgrpc.budget import DEFAULT_MAX_TRAILER_BYTES
 from errgrpc.codes import ErrorCode
 
-__all__ = ["Guards", "Responses", "ServerInterceptor", "told"]
+__all__ = ["Guards", "Responses", "ServerInterceptor", "plain", "told"]
 
 Behavior = Callable[..., Any]
 
@@ -142,6 +142,20 @@ class Responses:
 
 
 def _abort(answering: Answering, method: str, context: grpc.ServicerContext, error: BaseException) -> NoReturn:
+    if (answer := plain(answering, context, error)) is None:
+        answer = _answer(answering, method, context, error)
+    context.set_trailing_metadata(answer.trailers)
+    context.abort(answer.status, answer.message)
+
+
+def plain(answering: Answering, context: Any, error: BaseException) -> Answer | None:
+    """The answer to most errors: a ServiceError of a handler that has set no trailing metadata."""
+    if not is_coded(error) or told(context, "trailing_metadata"):
+        return None
+    return answering.plain(error, told(context, "invocation_metadata") or ())
+
+
+def _answer(answering: Answering, method: str, context: grpc.ServicerContext, error: BaseException) -> Answer:
     code, details, metadata, trailers = _all_told(context)
     if type(error) is grpc.RpcError and told(context, "is_active") is False:
         raise error  # the requests ended because the client has gone; grpc knows its own exception and says nothing
@@ -158,9 +172,7 @@ def _abort(answering: Answering, method: str, context: grpc.ServicerContext, err
         details.decode(errors="replace") if isinstance(details, bytes) else str(details),
         aborted=bare and marked,
     )
-    answer = answering.answer(error, rpc)
-    context.set_trailing_metadata(answer.trailers)
-    context.abort(answer.status, answer.message)
+    return answering.answer(error, rpc)
 
 
 def _fail_service(answering: Answering, method: str, error: BaseException, _: Any, context: grpc.ServicerContext) -> NoReturn:

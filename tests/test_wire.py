@@ -132,8 +132,8 @@ def test_what_surely_fits_fits(message: str, filler: int) -> None:
     error = parts(message=message, metadata={"filler": "f" * filler})
     raw, _ = wire.encode(error, 10**6)
     for limit in (1_024, 7_900):
-        assert not wire.surely_fits(raw, limit) or wire.trailer_bytes(error) <= limit
-    assert wire.surely_fits(b"", 1_024)
+        assert len(raw) > wire.surely_fitting(limit) or wire.trailer_bytes(error) <= limit
+    assert 100 < wire.surely_fitting(1_024) < wire.surely_fitting(7_900) == 1_550
 
 
 OWN = st.builds(
