@@ -144,6 +144,8 @@ def details(given: object, *, with_retry: bool, report: Report) -> tuple[tuple[M
                 kept[name] = detail, wire.packed(detail)
             except Exception as error:  # noqa: BLE001  EncodeError, and others for messages of another runtime
                 report(f"the detail {name} is left out: {shown(str(error), 200)}")
+    if len(kept) < 2:
+        return tuple(kept.values())
     return tuple(kept[name] for name in sorted(kept, key=lambda name: _LAST.get(name, 0)))
 
 

@@ -175,7 +175,7 @@ class ServiceError(Exception):
         locale = locales.choose(accept_language, code._spec.hints, code.default_locale)
         if self._message is None and not self._metadata and not self._details:
             return wire.constant(code, locale)
-        return wire.brief(code, self._message, self._metadata, locale, (packed for _, packed in self._details))
+        return wire.brief(code, self._message, self._metadata, locale, self._details)
 
     def _parts(self, accept_language: str | None, request_id: str | None = None, trailers: Iterable[Trailer] = ()) -> Parts:
         """What goes on the wire for a reader of these languages, beside these trailing metadata of the handler."""

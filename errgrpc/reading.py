@@ -17,6 +17,8 @@ from errgrpc.received import Received
 
 __all__ = ["Reading", "decode", "from_error"]
 
+_OK = StatusCode.OK  # a member of an enum is found by a function of Python's (3.11)
+
 
 class Reading:
     """The decisions of one client interceptor, without I/O. Raises TypeError and ValueError for wrong arguments."""
@@ -40,22 +42,21 @@ class Reading:
 
     def read(self, error: grpc.RpcError, accept_language: str | None = None) -> RemoteError:
         """The typed error of a failed call; an error that is already typed stays itself, unless only we know its code."""
-        if RemoteError in type(error).__mro__:  # to ask the class, an ABC, takes ten times as long
-            typed: RemoteError = error  # type: ignore[assignment]
-            if type(error) is not RemoteError or typed.inferred:
-                return typed
-            again = self._read(error, accept_language)
-            return typed if type(again) is RemoteError and again.error_code is None else again
-        return self._read(error, accept_language)
-
-    def _read(self, error: grpc.RpcError, accept_language: str | None) -> RemoteError:
+        typed: Any = error if RemoteError in type(error).__mro__ else None  # to ask the class, an ABC, takes ten times as long
+        if typed is not None and (type(error) is not RemoteError or typed.inferred):
+            return typed  # type: ignore[no-any-return]
         status, text, trailing, initial, debug_error_string = _told(error)
-        if not isinstance(status, StatusCode) or status is StatusCode.OK:
+        if not isinstance(status, StatusCode) or status is _OK:
             status = StatusCode.UNKNOWN
-        values = [value for key, value in trailing or () if key == wire.DETAILS_KEY]
+        values = []  # by no comprehension, which is a function (3.11)
+        for key, value in trailing or ():
+            if key == wire.DETAILS_KEY:
+                values.append(value)
         received = Received(values)
         known = self._constants.get(values[0]) if values and type(values[0]) is bytes else None
         kind, code, inferred = known or self._kind(status, received)
+        if typed is not None and code is None and kind is RemoteError:
+            return typed  # type: ignore[no-any-return]
         return kind(status, text, received, code, inferred, accept_language, initial, trailing, debug_error_string)
 
     def decode(self, raw: bytes) -> RemoteError:

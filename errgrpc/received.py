@@ -76,12 +76,21 @@ class Received:
         return Received, ((self.status.SerializeToString(),),)
 
 
+# Found at import: each look into a message's class takes 0.5 us and more between two calls.
+_parse_status, _parse_error_info = status_pb2.Status.FromString, rpc.ErrorInfo.FromString
+_ERROR_INFO = "/" + rpc.ErrorInfo.DESCRIPTOR.full_name
+
+
 def _read(values: Sequence[object]) -> tuple[status_pb2.Status, rpc.ErrorInfo | None]:
     readable = None
     for value in values:
         status = parse(value)
-        if (info := _first(status, rpc.ErrorInfo)) is not None:
-            return status, info
+        for detail in status.details:
+            if detail.type_url.endswith(_ERROR_INFO):
+                try:
+                    return status, _parse_error_info(detail.value)
+                except DecodeError:
+                    pass
         if readable is None and status.ByteSize():
             readable = status
     return readable or status_pb2.Status(), None
@@ -90,7 +99,7 @@ def _read(values: Sequence[object]) -> tuple[status_pb2.Status, rpc.ErrorInfo | 
 def parse(value: object) -> status_pb2.Status:
     """The Status of these bytes, an empty one if they are none."""
     try:
-        return status_pb2.Status.FromString(value) if isinstance(value, bytes) else status_pb2.Status()
+        return _parse_status(value) if isinstance(value, bytes) else status_pb2.Status()
     except DecodeError:
         return status_pb2.Status()
 

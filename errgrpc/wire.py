@@ -46,13 +46,18 @@ def constant(code: ErrorCode, locale: str | None) -> bytes:
     return brief(code, None, {}, locale)
 
 
-def brief(code: ErrorCode, message: str | None, metadata: Mapping[str, str], locale: str | None, details: Iterable[bytes] = ()) -> bytes:
-    """The serialized Status of an error with its own hint for a locale, as most are; None for its own message."""
+def brief(
+    code: ErrorCode, message: str | None, metadata: Mapping[str, str], locale: str | None, details: Iterable[tuple[Message, bytes]] = ()
+) -> bytes:
+    """The serialized Status of an error with its own hint for a locale, as most are; None for its own message.
+
+    `details` are messages, each with what `packed` makes of it.
+    """
     whole = _own_head(code) if message is None else _head(code, message)
     whole += _error_info(code, metadata)
     if locale is not None:
         whole += _own_hint(code, locale)
-    for detail in details:
+    for _, detail in details:
         whole += _field(3, detail)
     return whole
 

@@ -32,8 +32,14 @@ class _Interceptor:
     async def _intercept(self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request: Any) -> Any:
         # Only the call is awaited for, never its outcome: that would deadlock a caller who has yet to write.
         details = with_accept_language(client_call_details, self._reading)
-        call = await _typed(continuation(details, request), self._reading, details.metadata)  # one inside ours may have awaited it
-        return self._kind(call, self._reading, details.metadata)
+        try:
+            return self._kind(await continuation(details, request), self._reading, details.metadata)
+        except grpc.RpcError as error:  # one inside ours has awaited it
+            typed = typed_error(error, self._reading, details.metadata)
+        try:
+            raise typed
+        finally:
+            del typed
 
 
 async def _typed(outcome: Awaitable[Any], reading: Reading, metadata: Any) -> Any:
@@ -103,7 +109,15 @@ class _TypedCall(grpc.aio.Call):
 
 class _UnaryResponse(_TypedCall):
     def __await__(self) -> Generator[Any, None, Any]:
-        return self._typed(self._call).__await__()
+        # As `_typed`, which would be one more coroutine for each call.
+        try:
+            return (yield from self._call.__await__())
+        except grpc.RpcError as error:
+            typed = typed_error(error, self._reading, self._metadata)
+        try:
+            raise typed
+        finally:
+            del typed
 
 
 class _StreamResponse(_TypedCall):

@@ -15,7 +15,7 @@ from errgrpc.aio.context import Aborted, AsyncContext, SyncContext
 from errgrpc.answering import Answer, Answering, OnError, Rpc, Translate, sendable
 from errgrpc.budget import DEFAULT_MAX_TRAILER_BYTES
 from errgrpc.codes import ErrorCode
-from errgrpc.server import Behavior, Guards, Responses, told
+from errgrpc.server import Behavior, Guards, Responses, plain, told
 
 __all__ = ["ServerInterceptor"]
 
@@ -190,6 +190,8 @@ def _is_closed(error: BaseException, task: asyncio.Task[Any] | None) -> bool:
 def _answer(answering: Answering, method: str, context: AsyncContext | SyncContext, error: BaseException) -> Answer:
     if type(error) is Aborted:
         return error.answer
+    if plain_answer := plain(answering, context, error):
+        return plain_answer
     rpc = Rpc(
         method,
         told(context, "invocation_metadata") or (),
@@ -204,6 +206,8 @@ def _answer(answering: Answering, method: str, context: AsyncContext | SyncConte
 async def _abort(
     answering: Answering, method: str, context: AsyncContext, error: BaseException, task: asyncio.Task[Any] | None
 ) -> NoReturn:
+    if context.sent is None and not context.is_stuck() and (plain_answer := plain(answering, context._context, error)):
+        await context.send(plain_answer)  # as most errors are; what ends RPCs and tasks is none
     if _is_closed(error, task):
         raise error
     try:
