@@ -15,11 +15,14 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from conformance.service import Call, Said
+from conformance.v1 import conformance_pb2
 from conformance.vectors import PATH
+from examples.classroom.gateway import envoy, find_envoy
 
 __all__ = ["HERE", "Cannot", "Peer", "PeerError", "build", "load", "run_client", "run_server", "version"]
 
 HERE = Path(__file__).parent
+GATEWAY = "{gateway}"
 BUILD_SECONDS, CLIENT_SECONDS, START_SECONDS, STOP_SECONDS = 1_800, 600, 60, 10
 
 
@@ -59,9 +62,15 @@ class Peer:
     no_server: str = ""
     cannot: Sequence[Cannot] = field(default=())
 
+    @property
+    def through_envoy(self) -> bool:
+        """Whether its client calls errgrpc's server through Envoy."""
+        return any(GATEWAY in word for word in self.client)
+
     def missing(self) -> list[str]:
         """The tools that it needs and that are not here."""
-        return [tool for tool in self.needs if shutil.which(tool) is None]
+        missing = [tool for tool in self.needs if shutil.which(tool) is None]
+        return [*missing, "envoy"] if self.through_envoy and find_envoy() is None else missing
 
 
 def load(languages: Sequence[str] = ()) -> list[Peer]:
@@ -111,7 +120,16 @@ def version(peer: Peer) -> str:
 
 def run_client(peer: Peer, target: str, calls: Sequence[Call]) -> dict[int, Said]:
     """What its client said of each call, by id."""
-    words = _filled(peer.client, target=target)
+    if not peer.through_envoy:
+        return _run_client(peer, _filled(peer.client, target=target), calls)
+    try:
+        with envoy(int(target.rpartition(":")[2]), conformance_pb2.DESCRIPTOR) as url:
+            return _run_client(peer, _filled(peer.client, gateway=url.removeprefix("http://")), calls)
+    except SystemExit as ended:
+        raise PeerError(str(ended)) from ended
+
+
+def _run_client(peer: Peer, words: Sequence[str], calls: Sequence[Call]) -> dict[int, Said]:
     lines = "".join(json.dumps(call) + "\n" for call in calls).encode()
     try:
         done = subprocess.run(

