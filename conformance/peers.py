@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ __all__ = ["HERE", "Cannot", "Peer", "PeerError", "build", "load", "run_client",
 
 HERE = Path(__file__).parent
 GATEWAY = "{gateway}"
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # Maven's, even in its batch mode
 BUILD_SECONDS, CLIENT_SECONDS, START_SECONDS, STOP_SECONDS = 1_800, 600, 60, 10
 
 
@@ -114,8 +116,8 @@ def build(peer: Peer) -> None:
 
 def version(peer: Peer) -> str:
     """The version of its library."""
-    lines = _run_once(peer.directory, tuple(peer.version)).strip().splitlines()
-    return lines[-1].strip() if lines else "unknown"
+    words = _COLOUR.sub("", _run_once(peer.directory, tuple(peer.version))).split()
+    return words[-1] if words else "unknown"
 
 
 def run_client(peer: Peer, target: str, calls: Sequence[Call]) -> dict[int, Said]:

@@ -1,0 +1,1 @@
+"""Envoy before errgrpc's server: what clients see that speak no gRPC."""

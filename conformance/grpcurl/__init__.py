@@ -1,0 +1,1 @@
+"""grpcurl: what somebody at a shell sees."""
