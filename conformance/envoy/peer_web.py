@@ -25,10 +25,10 @@ def read(trailers: dict[str, str]) -> Said:
         status = status_pb2.Status.FromString(base64.b64decode(raw + "=" * (-len(raw) % 4)))
     for detail in status.details:
         with suppress(DecodeError):
-            if detail.Is(rpc.ErrorInfo.DESCRIPTOR) and "reason" not in said:
+            if detail.TypeName() == "google.rpc.ErrorInfo" and "reason" not in said:
                 info = rpc.ErrorInfo.FromString(detail.value)
                 said |= {"reason": info.reason, "domain": info.domain, "metadata": dict(info.metadata)}
-            elif detail.Is(rpc.LocalizedMessage.DESCRIPTOR):
+            elif detail.TypeName() == "google.rpc.LocalizedMessage":
                 hint = rpc.LocalizedMessage.FromString(detail.value)
                 said |= {"locale": hint.locale, "hint": hint.message}
             else:
@@ -37,7 +37,7 @@ def read(trailers: dict[str, str]) -> Said:
 
 
 def client(kind: str, gateway: str) -> None:
-    """Calls as the runner says; `kind` is the content type: `application/grpc-web+proto` or, in base64, `application/grpc-web-text+proto`."""
+    """Calls as the runner says. `kind` is the content type: `application/grpc-web+proto` or `application/grpc-web-text+proto`, in base64."""
     connection, text = HTTPConnection(gateway, timeout=DEADLINE), "-text" in kind
 
     def make(call: Call) -> Said:
