@@ -39,7 +39,7 @@ picture: $(VENV)/gateway.stamp $(WEB)/node_modules/stamp  ## docs/classroom.png;
 vectors: $(VENV)/test.stamp  ## what errgrpc puts on the wire, as golden cases
 	$(BIN)/python -m conformance.vectors
 
-interop: $(VENV)/test.stamp  ## other languages' programs against them, those whose tools are here; PEERS="go python" runs only these
+interop: $(VENV)/test.stamp $(VENV)/gateway.stamp  ## other languages' programs against them, those whose tools are here; PEERS="go python" runs only these
 	$(BIN)/python -m conformance $(PEERS)
 
 test: $(VENV)/test.stamp  ## all tests

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -16,6 +17,7 @@ from conformance.peers import Peer, PeerError
 from conformance.runner import CLIENT, SERVER, Result, check_client, check_server, reference
 
 MATRIX = peers.HERE.parent / "docs" / "interop-matrix.json"
+PAGE = MATRIX.with_name("interop.md")
 Row = tuple[Peer, str, dict[str, Result]]
 
 
@@ -23,7 +25,10 @@ def main() -> int:
     """Returns 1 if anything failed."""
     parser = argparse.ArgumentParser(prog="python -m conformance", description=__doc__)
     parser.add_argument("directories", nargs="*", help="such as go or python; all if none is given")
-    parser.add_argument("--json", type=Path, help=f"where to write the matrix; {MATRIX.name} of docs/ when all are run")
+    parser.add_argument("--json", type=Path, help=f"where to write the matrix; {MATRIX.name} of docs/ when all have run")
+    parser.add_argument(
+        "--lenient", action="store_true", help="a peer that does not build is not run, as when its registry cannot be reached"
+    )
     arguments = parser.parse_args()
     console = Console()
     try:
@@ -34,16 +39,20 @@ def main() -> int:
     with reference() as target:
         for peer in found:
             console.print(f"[dim]{peer.directory.name}/{peer.name} …[/dim]")
-            rows.append(_row(peer, target))
+            rows.append(_row(peer, target, lenient=arguments.lenient))
     console.print(_table(rows))
     _explain(console, rows)
-    path = arguments.json or (None if arguments.directories else MATRIX)
+    complete = not arguments.directories and all(version for _, version, _ in rows)
+    path = arguments.json or (MATRIX if complete else None)
     if path is not None:
         path.write_text(json.dumps([_as_json(row) for row in rows], ensure_ascii=False, indent=1) + "\n", "utf-8")
+    if path == MATRIX:
+        PAGE.write_text(with_matrix(PAGE.read_text("utf-8"), json.loads(path.read_text("utf-8"))), "utf-8")
     return int(any(result.failures for _, _, results in rows for result in results.values()))
 
 
-def _row(peer: Peer, target: str) -> Row:
+def _row(peer: Peer, target: str, *, lenient: bool) -> Row:
+    """The version is empty if it was not run."""
     if missing := peer.missing():
         result = Result(not_run=f"{', '.join(missing)} is not installed")
         return peer, "", {CLIENT: result, SERVER: result}
@@ -51,7 +60,7 @@ def _row(peer: Peer, target: str) -> Row:
         peers.build(peer)
         version = peers.version(peer)
     except PeerError as failure:
-        result = Result(failures=Counter([str(failure)]))
+        result = Result(not_run=f"it did not build: {failure}") if lenient else Result(failures=Counter([str(failure)]))
         return peer, "", {CLIENT: result, SERVER: result}
     return peer, version, {CLIENT: check_client(peer, target), SERVER: check_server(peer)}
 
@@ -91,6 +100,21 @@ def _as_json(row: Row) -> dict[str, Any]:
     peer, version, results = row
     head = {"language": peer.directory.name, "peer": peer.name, "library": peer.library, "version": version}
     return head | {direction: result.as_json() for direction, result in results.items()}
+
+
+def with_matrix(page: str, rows: list[dict[str, Any]]) -> str:
+    """The page with its table made anew."""
+    head = ("peer", "version", "reads errgrpc's server", "errgrpc's clients read its server")
+    body = [(f"{row['language']}: {row['peer']}", row["version"], *(_told(row[way]) for way in (CLIENT, SERVER))) for row in rows]
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ("---",) * 4, *body))
+    return re.sub(r"(?s)(<!-- matrix -->\n).*?(<!-- end -->)", lambda found: f"{found[1]}\n{table}\n\n{found[2]}", page)
+
+
+def _told(result: dict[str, Any]) -> str:
+    if why := result.get("not_run"):
+        return f"not run: {why}"
+    words = (("passed", "passed"), ("in part", "in_part"), ("cannot", "cannot"), ("failed", "failed"))
+    return ", ".join(f"{result[key]:,} {word}" for word, key in words if result[key] or key == "passed")
 
 
 if __name__ == "__main__":

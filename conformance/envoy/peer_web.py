@@ -37,7 +37,7 @@ def read(trailers: dict[str, str]) -> Said:
 
 
 def client(kind: str, gateway: str) -> None:
-    """Calls as the runner says. `kind` is the content type: `application/grpc-web+proto` or `application/grpc-web-text+proto`, in base64."""
+    """Calls as the runner says; `kind` is the content type, `application/grpc-web+proto` or, in base64, `…-text+proto`."""
     connection, text = HTTPConnection(gateway, timeout=DEADLINE), "-text" in kind
 
     def make(call: Call) -> Said:
