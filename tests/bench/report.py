@@ -35,6 +35,8 @@ def tables(results: Results) -> dict[str, Table]:
         found["in-process"] = _in_process(results["in process"])
     if "fresh" in results:
         found["fresh"] = _fresh(results["fresh"])
+    if "stages" in results:
+        found["stages"] = _stages(results["stages"])
     lines = judged(results)
     if lines:
         found["targets"] = _targets(lines)
@@ -87,6 +89,12 @@ def _fresh(fresh: Results) -> Table:
         beside = f"{found['ratio'][0]:.2f} of {found['beside']}" if "ratio" in found else ""
         rows.append((name, _time(found["seconds"]), f"{_time(low)} to {_time(high)}", f"{found['bytes'] / 1e6:.2f} MB", beside))
     return Table("In a fresh process", ("", "takes", "interval", "memory", ""), rows)
+
+
+def _stages(stages: Results) -> Table:
+    names = list(dict.fromkeys(name for found in stages.values() for name in found))
+    rows = [(what, *(f"{found[name] * 1e6:.1f}" if name in found else "" for name in names)) for what, found in stages.items()]
+    return Table("Microseconds of a failed call", ("", *names), rows)
 
 
 def _time(seconds: float) -> str:

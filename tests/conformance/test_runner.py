@@ -3,6 +3,8 @@
 import json
 import sys
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -170,14 +172,14 @@ def test_a_manifest_says_why_a_direction_is_missing(tmp_path: Any, monkeypatch: 
         peers.load(["other"])
 
 
-def run(monkeypatch: Any, tmp_path: Any, *entries: Any) -> Any:
+def run(monkeypatch: Any, tmp_path: Any, entry: Any, *options: str) -> Any:
     """What the command returns and writes."""
     monkeypatch.setattr(peers, "HERE", tmp_path)
-    manifest(tmp_path, *entries)
+    manifest(tmp_path, entry)
     monkeypatch.setenv("COLUMNS", "200")
     nothing = [sys.executable, "-c", "import sys; print(1, flush=True); sys.stdin.read()"]
     path = tmp_path / "matrix.json"
-    monkeypatch.setattr(sys, "argv", ["conformance", "--json", str(path)])
+    monkeypatch.setattr(sys, "argv", ["conformance", "--json", str(path), *options])
     monkeypatch.setattr(command, "reference", lambda: peers.run_server(nothing, tmp_path))
     return command.main(), json.loads(path.read_text("utf-8"))
 
@@ -222,3 +224,36 @@ def test_what_does_not_build_fails(monkeypatch: Any, tmp_path: Any) -> None:
     code, matrix = run(monkeypatch, tmp_path, ENTRY | {"build": build})
     assert code == 1
     assert "no compiler" in next(iter(matrix[0]["client"]["failures"]))
+
+
+def test_what_does_not_build_is_not_run_where_its_registry_may_be_out_of_reach(monkeypatch: Any, tmp_path: Any) -> None:
+    build = [["{python}", "-c", "import sys; sys.exit('no network')"]]
+    code, matrix = run(monkeypatch, tmp_path, ENTRY | {"build": build}, "--lenient")
+    assert code == 0
+    assert "no network" in matrix[0]["client"]["not_run"]
+
+
+def test_a_client_behind_envoy_is_not_run_without_it(monkeypatch: Any, tmp_path: Any) -> None:
+    monkeypatch.setattr(peers, "find_envoy", lambda: None)
+    code, matrix = run(monkeypatch, tmp_path, ENTRY | {"client": [*client(), "{gateway}"]})
+    assert code == 0
+    assert matrix[0]["client"] == {"not_run": "envoy is not installed"}
+
+
+def test_a_client_behind_envoy_gets_its_address(monkeypatch: Any, peer: Any) -> None:
+    @contextmanager
+    def envoy(port: int, _: Any) -> Iterator[str]:
+        yield f"http://127.0.0.1:{port + 1}"
+
+    monkeypatch.setattr(peers, "find_envoy", lambda: "envoy")
+    monkeypatch.setattr(peers, "envoy", envoy)
+    made = peer(client=[*client("assert sys.argv[3] == '127.0.0.1:2'"), "{gateway}"])
+    assert (made.missing(), check(made).passed) == ([], CALLS)
+
+
+def test_an_envoy_that_does_not_start_fails(monkeypatch: Any, peer: Any) -> None:
+    def envoy(*_: Any) -> Any:
+        raise SystemExit("envoy did not start")
+
+    monkeypatch.setattr(peers, "envoy", envoy)
+    assert list(check(peer(client=[*client(), "{gateway}"])).failures) == ["envoy did not start"]
