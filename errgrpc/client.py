@@ -23,9 +23,9 @@ class ClientInterceptor(
 ):
     """Raises failed calls as RemoteError: `grpc.intercept_channel(channel, errgrpc.ClientInterceptor(ResCode))`.
 
-    `catalogues` are those that it reads typed; the first with an inference table also guesses the code of an error that
-    came without one. `locale`, a language tag or a whole `accept-language` value, is sent as `accept-language` with each
-    call that has none.
+    `catalogues` are those that it reads typed; without any, `error_code` is None. The first with an inference table also
+    guesses the code of an error that came without one. `locale`, a language tag or a whole `accept-language` value, is sent
+    as `accept-language` with each call that has none.
 
     Raises TypeError for what is no catalogue, ValueError for two that share a domain and a reason and for a broken locale.
     """

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -49,7 +49,7 @@ class _Said(NamedTuple):
 
 def decode(
     status: int,
-    headers: Iterable[tuple[str, str]],
+    headers: Mapping[str, str] | Iterable[tuple[str, str]],
     body: bytes,
     *catalogues: type[ErrorCode],
     accept_language: str | None = None,
@@ -59,7 +59,8 @@ def decode(
     An envelope's number is that of the first catalogue that declares it, as an envelope names no domain. A body that is
     neither an envelope nor AIP-193's leaves what the status says: an inferred code. Raises TypeError for what is no catalogue.
     """
-    known = tuple((str(name).lower(), str(value)) for name, value in headers)
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    known = tuple((str(name).lower(), str(value)) for name, value in pairs)
     first = dict(reversed(known))
     said = _read(_parsed(body), status, catalogues)
     if status == 304 and (code := _only(304, catalogues)) is not None:

@@ -52,6 +52,13 @@ def test_an_envelope() -> None:
     assert errgrpc.http.decode(404, [], json.dumps(ENVELOPE).encode(), ResCode, accept_language="en").hint == "The room does not exist"
 
 
+def test_headers_are_a_mapping_or_pairs() -> None:
+    for headers in ({"Retry-After": "2"}, [("Retry-After", "2")], iter([("retry-after", "2")])):
+        error = read(ENVELOPE, headers=headers)
+        assert error.retry_delay == 2
+        assert dict(error.initial_metadata()) == {"retry-after": "2"}
+
+
 def test_the_existing_room() -> None:
     room = {"roomUuid": "r-42", "members": [{"seat": 3, "volume": 0.5}]}
     error = read({**ENVELOPE, "code": 409, "data": room}, 409)

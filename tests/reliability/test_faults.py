@@ -40,7 +40,8 @@ OPTIONS = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backo
 # A connection is lost; INTERNAL is what asyncio's client makes of a request that it could not put on it.
 LOST: tuple[grpc.StatusCode, ...] = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL)
 PATIENCE: float = harness.DEADLINE
-if tuple(map(int, grpc.__version__.split(".")[:2])) < (1, 80):
+OLD = tuple(map(int, grpc.__version__.split(".")[:2])) < (1, 80)
+if OLD:
     # There a client overlooks many resets (sync: 28 of 60 bare, 27 of 60 with ours): such a call has but its deadline.
     LOST += (grpc.StatusCode.DEADLINE_EXCEEDED,)
     PATIENCE = 1
@@ -643,6 +644,7 @@ def test_a_retry_after_a_broken_connection(target: str, stack: str, kind: str) -
     assert found.error.metadata == {"attempt": str(attempts[-1])}
 
 
+@pytest.mark.skipif(OLD, reason="grpcio before 1.80: bare, too, such a call outlives its deadline and its channel")
 @pytest.mark.parametrize("interceptors", [(), None], ids=["bare", "ours"])
 def test_a_retry_that_begins_on_a_dead_connection(targets: dict[str, str], stack: str, kind: str, interceptors: Any) -> None:
     """grpc loses about every second attempt that it begins before it has noticed; the deadline ends the call, bare or with us."""
