@@ -3,6 +3,7 @@
 import json
 import pickle
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -55,7 +56,7 @@ def test_an_envelope() -> None:
 def test_headers_are_a_mapping_or_pairs() -> None:
     for headers in ({"Retry-After": "2"}, [("Retry-After", "2")], iter([("retry-after", "2")])):
         error = read(ENVELOPE, headers=headers)
-        assert error.retry_delay == 2
+        assert error.detail(rpc.RetryInfo) == rpc.RetryInfo(retry_delay=timedelta(seconds=2))
         assert dict(error.initial_metadata()) == {"retry-after": "2"}
 
 
