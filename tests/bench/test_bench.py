@@ -7,7 +7,7 @@ import pytest
 
 import errgrpc
 
-from . import by_hand, catalogues, contenders, in_process, inside, report, results, runs, targets
+from . import by_hand, catalogues, contenders, in_process, inside, report, results, runs, stages, targets
 from .__main__ import DOCS, parsed
 from .contenders import CONTENDERS
 from .fresh import WHAT
@@ -80,6 +80,14 @@ def test_fresh_processes(folder: Path) -> None:
     found = inside._fresh(folder, 1, lambda _: None)
     assert list(found) == list(WHAT)
     assert all(entry["seconds"] > 0 for entry in found.values())
+
+
+@pytest.mark.parametrize("stack", ["sync", "aio"])
+def test_the_stages_of_a_call(stack: str) -> None:
+    for which in stages.SERVERS:
+        assert 0 < stages._pair(stack, "error", [stages.MODULE, "serve", which], "null", 16)[0] < 1
+    for which in stages.CLIENTS:
+        assert 0 < stages._pair(stack, "error", ["tests.bench.server", "null"], which, 16)[1] < 1
 
 
 def test_ratios() -> None:
