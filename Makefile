@@ -79,7 +79,7 @@ generate: $(CODEGEN)/stamp
 	$(CODEGEN)/bin/python -m grpc_tools.protoc -I . -I $(CODEGEN)/site-packages --python_out=$(OUT) --pyi_out=$(OUT) $(CONFORMANCE)
 
 test-lowest: ## the tests with the lower bounds of pyproject.toml
-	$(MAKE) --no-print-directory test VENV=.venv-lowest VERSIONS=lowest
+	$(MAKE) --no-print-directory test VENV=.venv-lowest VERSIONS=lowest PYTHON=python3.11
 
 test-all: ## the tests with each Python
 	set -e; for python in $(PYTHONS); do $(MAKE) --no-print-directory test VENV=.venv-$$python PYTHON=$$python; done
@@ -105,6 +105,7 @@ bench: $(VENV)/test.stamp requirements/bench.txt  ## every figure of docs/perfor
 
 clean:
 	rm -rf .venv .venv-* build dist mutants $(addprefix $(WEB)/,node_modules build dist src/gen)
+	rm -rf $(addprefix conformance/,go/build grpcurl/build java/target node/gen node/node_modules rust/target)
 
 VERSIONS ?= newest
 
