@@ -111,11 +111,11 @@ VERSIONS ?= newest
 
 $(VENV)/stamp: pyproject.toml requirements/$(VERSIONS).txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python $(PIP) --editable . -r requirements/$(VERSIONS).txt
+	$(BIN)/python $(PIP) --editable . -c requirements/$(VERSIONS).txt
 	touch $@
 
 $(VENV)/demo.stamp: $(VENV)/stamp examples/classroom/requirements.txt
-	$(BIN)/python $(PIP) -r examples/classroom/requirements.txt -r requirements/$(VERSIONS).txt
+	$(BIN)/python $(PIP) -r examples/classroom/requirements.txt -c requirements/$(VERSIONS).txt
 	touch $@
 
 $(VENV)/gateway.stamp: $(VENV)/stamp requirements/gateway.txt
@@ -128,11 +128,11 @@ $(WEB)/node_modules/stamp: $(WEB)/package-lock.json
 	touch $@
 
 $(VENV)/test.stamp: $(VENV)/demo.stamp requirements/test.txt
-	$(BIN)/python $(PIP) -r requirements/test.txt -r requirements/$(VERSIONS).txt
+	$(BIN)/python $(PIP) -r requirements/test.txt -c requirements/$(VERSIONS).txt
 	touch $@
 
 $(VENV)/check.stamp: $(VENV)/test.stamp requirements/check.txt
-	$(BIN)/python $(PIP) -r requirements/check.txt -r requirements/$(VERSIONS).txt
+	$(BIN)/python $(PIP) -r requirements/check.txt -c requirements/$(VERSIONS).txt
 	touch $@
 
 $(CODEGEN)/stamp: requirements/codegen.txt pyproject.toml
