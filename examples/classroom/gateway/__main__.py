@@ -15,7 +15,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="gateway", description="The classroom over gRPC, gRPC-Web and JSON, on one port.")
+    parser = argparse.ArgumentParser(prog="gateway", description="The classroom over gRPC, gRPC-Web, Connect and JSON, on one port.")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default: %(default)s)")
     parser.add_argument("command", nargs="*", help="runs with the gateway's URL in VITE_GATEWAY; when it ends, so does all")
     arguments = parser.parse_args()
@@ -42,7 +42,7 @@ def _wait(url: str) -> int:
         headers = f"-H 'content-type: application/json' -H 'authorization: Bearer chen' -H 'accept-language: {language}'"
         return f"  curl {headers} {url}/{SERVICE}/{method} -d '{body}'"
 
-    print(f"{SERVICE} listens on {url} for JSON, gRPC-Web and gRPC (Ctrl-C stops it)\n")
+    print(f"{SERVICE} listens on {url} for JSON, gRPC-Web, Connect and gRPC (Ctrl-C stops it)\n")
     print(curl("zh-CN", "GetRoom", '{"room_uuid": "r-42"}'))
     print(curl("en-US", "CreateRoom", '{"room_uuid": "Maths!", "config_id": ""}'))
     print(curl("en-US", "CreateRoom", '{"room_uuid": "maths", "config_id": "small-class"}'))
