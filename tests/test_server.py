@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import logging
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -465,6 +466,7 @@ class TestMisbehaviours:
         assert SECRET not in repr((outcome.details, outcome.trailing, outcome.initial))
         assert outcome.responses == given(kind, after)
 
+    @pytest.mark.skipif(sys.version_info[:3] == (3, 13, 0), reason="CPython 3.13.0 never ends a recursion in a thread, grpc or not")
     def test_recursion(self, target: str, kind: str) -> None:
         assert coded(ask(target, kind, recurse)) == FALLBACK
 
