@@ -32,7 +32,7 @@ if tuple(map(int, grpc.__version__.split(".")[:2])) < (1, 83):
     Intercepted: Any = grpc.aio._interceptor.InterceptedCall  # type: ignore[attr-defined]
 
     def collected(self: Any, original: Any = Intercepted.__del__) -> None:
-        with suppress(grpc.aio.UsageError):
+        with suppress(Exception):  # whatever an interceptor raised
             original(self)
 
     Intercepted.__del__ = collected
