@@ -40,13 +40,13 @@ class ClientInterceptor(
         except grpc.RpcError as raised:  # grpc raises at once when a request cannot be serialized
             error = raised
         else:
-            # Grpc hands on the error of a blocking call, and what an interceptor inside ours has raised, as if it were the call.
-            is_error = isinstance(call, grpc.RpcError) and not hasattr(call, "__next__")
-            is_future = is_error and isinstance(call, grpc.Future)
-            if not is_error or (is_future and not call.done()):
+            if not isinstance(call, grpc.RpcError) or hasattr(call, "__next__"):
                 return TypedCall(call, self._reading, details.metadata)
-            if is_future:
-                return typed_error(call, self._reading, details.metadata)
+            # Grpc hands on the error of a blocking call, and what an interceptor inside ours has raised, as if it were the call.
+            if isinstance(call, grpc.Future):
+                if call.done():
+                    return typed_error(call, self._reading, details.metadata)
+                return TypedCall(call, self._reading, details.metadata)
             error = call
         raise typed_error(error, self._reading, details.metadata)
 

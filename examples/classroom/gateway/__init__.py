@@ -38,7 +38,8 @@ def gateway(port: int = 0) -> Iterator[str]:
 
     Raises SystemExit when Envoy is missing or does not start.
     """
-    find_envoy() or _missing()  # before the server
+    if find_envoy() is None:
+        _missing()  # before there is a server
     with _server() as server_port, envoy(server_port, pb.DESCRIPTOR, port) as url:
         yield url
 
