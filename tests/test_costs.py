@@ -245,11 +245,13 @@ def test_bytecodes(run: Callable[[], Any], most: int) -> None:
         return trace
 
     before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        run()
-    finally:
-        sys.settrace(before)
+    for _ in range(2):  # CPython 3.12.1 tells of no opcodes in what it traces for the first time
+        count = 0
+        sys.settrace(trace)
+        try:
+            run()
+        finally:
+            sys.settrace(before)
     assert most * 0.7 < count <= most, count
 
 
