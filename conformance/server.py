@@ -9,7 +9,7 @@ from conformance.service import serve
 from conformance.vectors.build import cases
 from conformance.vectors.cases import Case
 from conformance.vectors.foreign import Foreign
-from errgrpc import wire
+from errgrpc.wire.packing import DETAILS_KEY
 
 __all__ = ["fail"]
 
@@ -24,7 +24,7 @@ def fail(number: int, context: grpc.ServicerContext) -> None:
             context.set_trailing_metadata(case.trailing)
             raise case.error()
         case Foreign():
-            context.set_trailing_metadata(() if case.details is None else ((wire.DETAILS_KEY, case.details),))
+            context.set_trailing_metadata(() if case.details is None else ((DETAILS_KEY, case.details),))
             context.abort(case.status, case.message)
         case _:
             context.abort(grpc.StatusCode.UNIMPLEMENTED, f"no vector has the number {number}")

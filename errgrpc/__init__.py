@@ -5,26 +5,30 @@ Declare a catalogue in a `.proto` (`errgrpc/v1/annotations.proto`, protoc-gen-er
 """
 
 from errgrpc import aio
-from errgrpc.answering import encode
-from errgrpc.channel import wrap_channel
-from errgrpc.client import ClientInterceptor
+from errgrpc.answering import Translate, encode
 from errgrpc.codes import ErrorCode, Spec, Variant
-from errgrpc.errors import MisuseWarning, RemoteError, ServiceError, remote
 from errgrpc.reading import decode, from_error
-from errgrpc.server import ServerInterceptor
+from errgrpc.remote_error import RemoteError, remote
+from errgrpc.reports import OnError
+from errgrpc.service_error import MisuseWarning, ServiceError
+from errgrpc.sync import ClientInterceptor, ServerInterceptor, wrap_channel
 from errgrpc.v1.component_code_errgrpc import ComponentCode
 from errgrpc.v1.res_code_errgrpc import ResCode
+
+__version__ = "0.1.0"
 
 __all__ = [
     "ClientInterceptor",
     "ComponentCode",
     "ErrorCode",
     "MisuseWarning",
+    "OnError",
     "RemoteError",
     "ResCode",
     "ServerInterceptor",
     "ServiceError",
     "Spec",
+    "Translate",
     "Variant",
     "aio",
     "decode",
@@ -33,3 +37,24 @@ __all__ = [
     "remote",
     "wrap_channel",
 ]
+
+# Tracebacks, logs and pickles name what is exported, and not the room in which it stands today.
+for _exported in (
+    ClientInterceptor,
+    ComponentCode,
+    ErrorCode,
+    MisuseWarning,
+    OnError,
+    RemoteError,
+    ResCode,
+    ServerInterceptor,
+    ServiceError,
+    Spec,
+    Variant,
+    decode,
+    encode,
+    from_error,
+    remote,
+    wrap_channel,
+):
+    _exported.__module__ = __name__

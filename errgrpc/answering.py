@@ -11,30 +11,34 @@ Of an exception group the first member counts that 2 or 3 apply to: a TaskGroup 
 one that stopped the others.
 """
 
-import contextlib
 import inspect
 import logging
 import re
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, NamedTuple, Protocol, TypeGuard
+from typing import Any, NamedTuple
 
 from google.rpc import status_pb2
 from grpc import StatusCode
 
-from errgrpc import locales, wire
-from errgrpc.arguments import clean, is_request_id, shown
-from errgrpc.budget import DEFAULT_MAX_TRAILER_BYTES, Trailer
 from errgrpc.catalog import fallback_of
 from errgrpc.codes import ErrorCode
-from errgrpc.errors import RemoteError, ServiceError
+from errgrpc.locales import Metadata, requested
+from errgrpc.raised import causes, forget_earlier, leaves
+from errgrpc.remote_error import RemoteError
+from errgrpc.reports import OnError, Report, Unhandled, report
+from errgrpc.service_error import ServiceError, values_of
+from errgrpc.texts import clean, is_request_id, shown
+from errgrpc.wire.budget import DEFAULT_MAX_TRAILER_BYTES
+from errgrpc.wire.encoding import brief, cut, fitted, parts_of, surely_fitting, whole
+from errgrpc.wire.packing import DETAILS_KEY, Trailer
+from errgrpc.wire.values import Values
 
-__all__ = ["Answer", "Answering", "OnError", "Rpc", "Translate", "encode", "is_coded", "sendable", "status_of"]
+__all__ = ["Answering", "Decision", "Rpc", "RpcAnswer", "Translate", "encode", "status_of"]
 
-_LOGGER = logging.getLogger("errgrpc")
 _REQUEST_ID = "x-request-id"
+_with_traceback = BaseException.with_traceback
 _MIN_TRAILER_BYTES = 1_024  # ErrorInfo alone can take about 700
 _KEY = re.compile(r"[0-9a-z_.-]+")  # gRPC over HTTP2: Header-Name
 _TEXT = re.compile(r"[ -~]*")  # gRPC over HTTP2: ASCII-Value
@@ -44,36 +48,42 @@ _FATAL = {"grpc-timeout", "grpclb_client_stats"}  # in trailers they abort the p
 Translate = Mapping[type[Any], ErrorCode | Callable[[Any], ServiceError]]
 
 
-class OnError(Protocol):
-    """What hears of an error that nobody foresaw, in place of the log record."""
-
-    def __call__(self, error: BaseException, /, *, method: str, code: ErrorCode, request_id: str) -> object: ...
-
-
 @dataclass(slots=True)
 class Rpc:
     """What the stack knows of an RPC whose handler has raised."""
 
     method: str
-    metadata: locales.Metadata
+    metadata: Metadata
     """What the client sent."""
-    trailers: Iterable[Trailer]
+    trailers: Iterable[Trailer] = ()
     """The trailing metadata that the handler set."""
-    status: StatusCode | None
-    """The failure that the handler set or aborted with."""
-    details: str
+    status: object = None
+    """The code that the handler set or aborted with, as the stack has it."""
+    details: str | bytes = ""
     aborted: bool = False
     """Whether what was raised is grpc's own signal that the handler aborted."""
     gone: bool = False
-    """Whether the RPC itself failed, as it does when the client has gone: then nobody hears the answer."""
+    """Whether the RPC itself failed, as it does when the client has gone and no answer can reach it."""
 
 
-class Answer(NamedTuple):
+class RpcAnswer(NamedTuple):
     """What goes on the wire, in values that grpc can send."""
 
     status: StatusCode
     message: str
     trailers: tuple[Trailer, ...]
+
+
+class Decision(NamedTuple):
+    """What answers an exception."""
+
+    values: Values
+    """The error that answers it: a ServiceError's, or those of the fallback."""
+    request_id: str | None = None
+    """The id that the client is given for the log record of an unhandled exception."""
+    stands: bool = False
+    """Whether a status that the handler had set answers in place of `values`."""
+    reports: tuple[Report, ...] = ()
 
 
 class Answering:
@@ -97,113 +107,118 @@ class Answering:
         if type(max_trailer_bytes) is not int or max_trailer_bytes < _MIN_TRAILER_BYTES:
             raise ValueError(f"max_trailer_bytes is {max_trailer_bytes!r}, not an int of at least {_MIN_TRAILER_BYTES}")
         self._max_trailer_bytes = max_trailer_bytes
-        self._surely_fitting = wire.surely_fitting(max_trailer_bytes)
+        self._surely_fitting = surely_fitting(max_trailer_bytes)
 
-    def plain(self, error: ServiceError, metadata: locales.Metadata) -> Answer | None:
-        """The answer to an error of a handler that has set no trailing metadata, as most are; None where `answer` is needed.
-
-        In a third of the frames: between two calls code is cold, and each function takes 1 us and more.
-        """
-        brief = error._brief(locales.requested(metadata))
-        if brief is None or len(brief) > self._surely_fitting:
-            return None
-        BaseException.with_traceback(error, None)  # no log has it, and it holds the request
-        spec, message = error._error_code._spec, error._message
-        return Answer(spec.grpc_status, spec.message if message is None else message, ((wire.DETAILS_KEY, brief),))
-
-    def answer(self, error: BaseException, rpc: Rpc) -> Answer:
+    def answer(self, error: BaseException, rpc: Rpc) -> RpcAnswer:
         """What the client is answered, and the log record that goes with it."""
         if rpc.aborted:
             return self._standing(rpc)
-        foreseen, request_id = self.decide(error, rpc)
-        if foreseen is None:
-            return self._standing(rpc)
-        trailers = [(key, value) for key, value in sendable(rpc.trailers) if key != wire.DETAILS_KEY] if rpc.trailers else []
-        if request_id is None and not trailers and (plain := self.plain(foreseen, rpc.metadata)):
-            return plain
-        code = foreseen.error_code
-        parts = foreseen._parts(locales.requested(rpc.metadata), request_id, trailers)
-        raw, shed = wire.encode(parts, self._max_trailer_bytes)
-        self._log_shed(rpc.method, code, shed)
-        return Answer(code.grpc_status, parts.message, (*parts.trailers, (wire.DETAILS_KEY, raw)))
+        values = values_of(error)
+        if values is not None and not rpc.trailers:  # as most are: in a third of the frames
+            raw = brief(values, requested(rpc.metadata))
+            if raw is not None and len(raw) <= self._surely_fitting:
+                _with_traceback(error, None)  # no log has it, and it holds the request
+                spec, message = values.code.spec, values.message
+                return RpcAnswer(spec.grpc_status, spec.message if message is None else message, ((DETAILS_KEY, raw),))
+        decision = self.decide(error, rpc)
+        self.report(decision.reports)
+        return self._standing(rpc) if decision.stands else self._coded(decision, rpc)
 
-    def decide(self, error: BaseException, rpc: Rpc) -> tuple[ServiceError | None, str | None]:
-        """The error that answers what was raised, with a request id if nobody foresaw it, and the log record; None where the
-        status stands that the handler had set."""
-        _forget_earlier(error)
+    def decide(self, error: BaseException, rpc: Rpc) -> Decision:
+        """What answers the exception, and what is to be logged of it."""
+        forget_earlier(error)
+        reports: list[Report] = []
+        fallback = Values(self._fallback)
+        found: BaseException | None
         try:
-            foreseen = error if is_coded(error) else self._foreseen(error, rpc)
-        except BaseException as failure:  # noqa: BLE001  the translator raised: neither its text nor the error's may go out
+            found = self._found(error, rpc, reports)
+        except BaseException as failure:  # noqa: BLE001  of the translator: neither its text nor the error's may go out
             if failure is not error and failure.__context__ is None:
                 failure.__context__ = error  # for the log, where no handler of `error` is running
-            error, foreseen = failure, None
+            error, found = failure, None
         else:
-            if foreseen is None and rpc.status is not None:
-                _log(logging.INFO, "%r failed with the status that it had set, %s", rpc.method, rpc.status, error=error)
-                return None, None
-        if foreseen is None:
-            request_id = _request_id(error, rpc.metadata)
-            self._record(error, rpc, request_id)
-            return ServiceError(self._fallback), request_id
-        BaseException.with_traceback(foreseen, None)  # no log has it, and it holds the request
-        return foreseen, None
+            if found is None and (status := status_of(rpc.status)) is not None:
+                text = "%r failed with the status that it had set, %s"
+                reports.append(Report(logging.INFO, text, (rpc.method, status), error))
+                return Decision(fallback, stands=True, reports=tuple(reports))
+        if found is not None and (values := values_of(found)) is not None:
+            _with_traceback(found, None)  # no log has it, and it holds the request
+            return Decision(values, reports=tuple(reports))
+        request_id = _request_id(error, rpc.metadata)
+        if rpc.gone:
+            text = "%r could not be answered, request id %s"
+            reports.append(Report(logging.INFO, text, (rpc.method, request_id), error))
+        else:
+            unhandled = Unhandled(rpc.method, self._fallback, request_id)
+            reports.append(Report(logging.ERROR, "%r answers %s, request id %s", unhandled, error, unhandled))
+        return Decision(fallback, request_id, reports=tuple(reports))
 
-    def fitted(self, method: str, answer: Answer) -> Answer:
-        """What a handler aborted with, as much of it as fits."""
-        message, trailers, shed = wire.cut(answer.message, answer.trailers, self._max_trailer_bytes)
-        self._log_shed(method, answer.status, shed)
-        return Answer(answer.status, message, trailers)
+    def standing(self, method: str, status: StatusCode, message: str, *trailers: Iterable[Trailer] | None) -> RpcAnswer:
+        """What the handler itself ended the RPC with, as much of it as fits.
 
-    def _standing(self, rpc: Rpc) -> Answer:
-        return self.fitted(rpc.method, Answer(rpc.status or StatusCode.UNKNOWN, clean(rpc.details), tuple(sendable(rpc.trailers))))
+        Of several collections of trailing metadata, the first counts that has an entry that grpc can send.
+        """
+        kept: list[Trailer] = []
+        for given in trailers:
+            kept, reports = _sendable(given)
+            self.report(reports)
+            if kept:
+                break
+        message, fitting, shed = cut(message, tuple(kept), self._max_trailer_bytes)
+        self.report(self._shed(method, status, shed))
+        return RpcAnswer(status, message, fitting)
 
-    def _log_shed(self, method: str, answered: object, shed: list[str]) -> None:
-        if shed:
-            text = "%r answers %s cut to %d bytes of trailers: %s"
-            _log(logging.WARNING, text, method, answered, self._max_trailer_bytes, ", ".join(shed))
+    def report(self, reports: Iterable[Report]) -> None:
+        """Logs what a decision says, or calls `on_error` in place of that."""
+        report(reports, self._on_error)
 
-    def _foreseen(self, error: BaseException, rpc: Rpc) -> ServiceError | None:
-        """The ServiceError that `error` holds or translates to."""
-        leaves = list(_leaves(error))
-        found = next(filter(is_coded, leaves), None) or next(filter(None, map(self._translated, (*leaves, error))), None)
-        if found is not None and len(leaves) > 1 and not all(is_coded(leaf) for leaf in leaves):
-            _log(logging.ERROR, "%r answers %s, raised in a group with others", rpc.method, found.error_code, error=error)
+    def _standing(self, rpc: Rpc) -> RpcAnswer:
+        details = rpc.details.decode(errors="replace") if isinstance(rpc.details, bytes) else str(rpc.details)
+        return self.standing(rpc.method, status_of(rpc.status) or StatusCode.UNKNOWN, clean(details), rpc.trailers)
+
+    def _coded(self, decision: Decision, rpc: Rpc) -> RpcAnswer:
+        code = decision.values.code
+        sendable, reports = _sendable(rpc.trailers)
+        trailers = [entry for entry in sendable if entry[0] != DETAILS_KEY]
+        parts = parts_of(decision.values, requested(rpc.metadata), decision.request_id, trailers)
+        raw, shed = fitted(code, parts, self._max_trailer_bytes)
+        self.report([*reports, *self._shed(rpc.method, code, shed)])
+        return RpcAnswer(code.grpc_status, parts.message, (*parts.trailers, (DETAILS_KEY, raw)))
+
+    def _shed(self, method: str, answered: object, shed: list[str]) -> list[Report]:
+        arguments = method, answered, self._max_trailer_bytes, ", ".join(shed)
+        return [Report(logging.WARNING, "%r answers %s cut to %d bytes of trailers: %s", arguments)] if shed else []
+
+    def _found(self, error: BaseException, rpc: Rpc, reports: list[Report]) -> BaseException | None:
+        """The ServiceError that `error` is, holds or translates to."""
+        members = list(leaves(error))
+        coded = [leaf for leaf in members if values_of(leaf) is not None]
+        found = coded[0] if coded else next(filter(None, map(self._translated, (*members, error))), None)
+        if found is not None and len(members) > 1 and len(coded) < len(members):
+            code = values_of(found).code  # type: ignore[union-attr]
+            reports.append(Report(logging.ERROR, "%r answers %s, raised in a group with others", (rpc.method, code), error))
         return found
 
     def _translated(self, error: BaseException) -> ServiceError | None:
         for kind in type(error).__mro__ if self._translate else ():
             if (target := self._translate.get(kind)) is not None:
                 made = ServiceError(target) if isinstance(target, ErrorCode) else target(error)
-                if not is_coded(made):
+                if values_of(made) is None:
                     raise TypeError(f"translate[{kind.__name__}] gave a {type(made).__name__}, not a ServiceError")
                 return made
         return None
-
-    def _record(self, error: BaseException, rpc: Rpc, request_id: str) -> None:
-        if rpc.gone:
-            _log(logging.INFO, "%r could not be answered, request id %s", rpc.method, request_id, error=error)
-            return
-        if self._on_error is not None:
-            try:
-                self._on_error(error, method=rpc.method, code=self._fallback, request_id=request_id)
-            except BaseException as failure:  # noqa: BLE001  whatever it raises: the client still waits for its answer
-                if failure.__context__ is None and failure is not error:
-                    failure.__context__ = error  # else nobody would ever hear of it
-                _log(logging.ERROR, "on_error failed for %r, request id %s", rpc.method, request_id, error=failure)
-            return
-        extra = {"grpc_method": rpc.method, "error_code": self._fallback.reason, "request_id": request_id}
-        _log(logging.ERROR, "%r answers %s, request id %s", rpc.method, self._fallback, request_id, error=error, extra=extra)
 
 
 def encode(service_error: ServiceError, accept_language: str | None = None) -> status_pb2.Status:
     """The google.rpc.Status of an error, whole, with the hint in a language of this `accept-language` value.
 
-    For who has no interceptor: put its bytes into `grpc-status-details-bin`. Raises TypeError for what is no ServiceError.
+    For a server without our interceptor: put its bytes into `grpc-status-details-bin`. Raises TypeError if
+    `service_error` is not a ServiceError.
     """
-    if not isinstance(service_error, ServiceError):
+    if (values := values_of(service_error)) is None:
         raise TypeError(f"{shown(service_error)} is no errgrpc.ServiceError")
-    brief = service_error._brief(accept_language)
-    return status_pb2.Status.FromString(brief) if brief else wire.to_status(service_error._parts(accept_language))
+    raw = brief(values, accept_language)
+    return status_pb2.Status.FromString(raw or whole(values.code, parts_of(values, accept_language)))
 
 
 def _check_translation(kind: object, target: object) -> None:
@@ -220,87 +235,37 @@ def _is_function(target: object) -> bool:
     return callable(target) and not inspect.iscoroutinefunction(target)
 
 
-def is_coded(error: object) -> TypeGuard[ServiceError]:
-    # `isinstance` would run a hostile `__class__`; a subclass may have forgotten to call our `__init__`.
-    return issubclass(type(error), ServiceError) and hasattr(error, "_error_code")
-
-
-_traceback_of = BaseException.__dict__["__traceback__"].__get__  # whatever a subclass makes of it
-
-
-def _forget_earlier(error: BaseException) -> None:
-    """Cuts what earlier requests left in the traceback of an instance that is raised again and again.
-
-    Each raise adds to it (a module's constant, a future that many wait for): it would keep the locals of all requests, and
-    the log of one would show the others.
-    """
-    first: TracebackType | None = _traceback_of(error)
-    entry = first
-    while first is not None and entry is not None and (following := entry.tb_next) is not None:
-        if following.tb_frame.f_code is first.tb_frame.f_code:  # where an earlier one was caught, as this one is
-            entry.tb_next = None
-        entry = following
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    """The exceptions of a group in their order, or the exception itself."""
-    todo = [error]  # no recursion: groups may be nested deeper than the stack is
-    while todo:
-        current = todo.pop()
-        if issubclass(type(current), BaseExceptionGroup):
-            todo += reversed(_members(current))
-        else:
-            yield current
-
-
-def _members(error: BaseException) -> tuple[BaseException, ...]:
-    return error.exceptions if issubclass(type(error), BaseExceptionGroup) else ()  # type: ignore[attr-defined]
-
-
-def _request_id(error: BaseException, metadata: locales.Metadata) -> str:
+def _request_id(error: BaseException, metadata: Metadata) -> str:
     """The request's own id, else that of the received error behind this one, else a fresh one."""
     for text in (value for key, value in metadata if key == _REQUEST_ID):
         if is_request_id(text):
             return text
-    for cause in _causes(error):
+    for cause in causes(error):
         if issubclass(type(cause), RemoteError) and is_request_id(cause.request_id):
             return cause.request_id
     return uuid.uuid4().hex
 
 
-def _causes(error: BaseException) -> Iterator[Any]:
-    """The error and what led to it, each once."""
-    todo, seen = [error], set[int]()
-    while todo:
-        current = todo.pop()
-        if id(current) not in seen:
-            seen.add(id(current))
-            yield current
-            todo += (led for led in (*reversed(_members(current)), current.__context__, current.__cause__) if led is not None)
-
-
-def sendable(trailers: Iterable[Trailer] | None) -> Iterator[Trailer]:
-    """The entries that gRPC can send: one bad entry of a handler would cost the whole answer."""
+def _sendable(trailers: Iterable[Trailer] | None) -> tuple[list[Trailer], list[Report]]:
+    """The entries that gRPC can send, and what is to be logged: one bad entry of a handler would cost the whole answer."""
+    kept: list[Trailer] = []
+    refused: list[Report] = []
     for entry in trailers if trailers is not None and issubclass(type(trailers), Iterable) else ():
         key: object = None
         try:
             key, value = entry
             text = value.decode("latin-1") if isinstance(value, bytes) else value
             if _KEY.fullmatch(key) and key not in _FATAL and (isinstance(value, bytes) if key.endswith("-bin") else _TEXT.fullmatch(text)):
-                yield key, value
+                kept.append((key, value))
                 continue
         except (TypeError, ValueError):
             pass
         # Not the value, which may be a secret.
-        _log(logging.WARNING, "trailing metadata that gRPC cannot send is left out, its key is %s", shown(key, 200))
+        text = "trailing metadata that gRPC cannot send is left out, its key is %s"
+        refused.append(Report(logging.WARNING, text, (shown(key, 200),)))
+    return kept, refused
 
 
 def status_of(code: object) -> StatusCode | None:
     """The failure that a handler set; None for OK, nothing, or what grpc would not understand."""
     return code if isinstance(code, StatusCode) and code is not StatusCode.OK else None
-
-
-def _log(level: int, text: str, *args: object, error: BaseException | None = None, extra: dict[str, Any] | None = None) -> None:
-    info = None if error is None else (type(error), error, error.__traceback__)
-    with contextlib.suppress(Exception):  # of a foreign handler or filter: the client still waits for its answer
-        _LOGGER.log(level, text, *args, exc_info=info, extra=extra, stacklevel=2)

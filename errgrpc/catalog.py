@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 
 from grpc import StatusCode
 
 from errgrpc.codes import ErrorCode
 
-__all__ = ["Registry", "as_catalogue", "fallback_of", "registry"]
+__all__ = ["Registry", "as_catalogue", "fallback_of", "parse_number"]
 
 _NUMBER = re.compile(r"-?[0-9]{1,10}", re.ASCII)
 
@@ -77,13 +76,3 @@ def fallback_of(catalogue: object) -> ErrorCode:
     if guarding.fallback is None:
         raise ValueError(f"{guarding.__name__} declares no fallback: a server needs a code for what nobody foresaw")
     return guarding.fallback
-
-
-@lru_cache(maxsize=64)
-def _registry(catalogues: tuple[type[ErrorCode], ...]) -> Registry:
-    return Registry(catalogues)
-
-
-def registry(*catalogues: type[ErrorCode]) -> Registry:
-    """The registry of these catalogues, built once for all who ask for it."""
-    return _registry(tuple(as_catalogue(catalogue) for catalogue in catalogues))

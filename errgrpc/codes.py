@@ -94,9 +94,11 @@ class ErrorCode(Enum):
     inference: Mapping[StatusCode, "ErrorCode"]
     """The code that each status stands for when a peer sent no ErrorInfo."""
 
+    spec: Spec
+    """What the catalogue declares of this code."""
+
     _value_: int
-    _spec: Spec
-    _position: int
+    _sort_order_: int  # by Enum itself
 
     def __new__(cls, number: int, spec: Spec | None = None) -> Self:
         if type(number) is not int or not -(2**31) <= number < 2**31:
@@ -105,8 +107,7 @@ class ErrorCode(Enum):
             raise TypeError(f"{cls.__name__} {number} has {spec!r} for its Spec: declare `NAME = number, Spec(...)`")
         member = object.__new__(cls)
         member._value_ = number
-        member._spec = spec
-        member._position = len(cls._member_names_)
+        member.spec = spec
         member.__doc__ = spec.description or None
         return member
 
@@ -154,34 +155,34 @@ class ErrorCode(Enum):
     @property
     def grpc_status(self) -> StatusCode:
         """The gRPC status that an RPC fails with."""
-        return self._spec.grpc_status
+        return self.spec.grpc_status
 
     @property
     def http_status(self) -> int | None:
         """The HTTP status, or None where the code has none."""
-        return self._spec.http_status
+        return self.spec.http_status
 
     @property
     def message(self) -> str:
         """What went wrong, in English, for developers: the default `grpc-message`."""
-        return self._spec.message
+        return self.spec.message
 
     @property
     def description(self) -> str:
         """When the code is used, for who looks it up; empty when the catalogue says nothing."""
-        return self._spec.description
+        return self.spec.description
 
     @property
     def hints(self) -> Mapping[str, str]:
         """What the end user is told, by locale, whatever the metadata."""
-        return self._spec.hints
+        return self.spec.hints
 
     def hints_for(self, metadata: Mapping[str, str]) -> Mapping[str, str]:
         """What the end user is told, by locale, of an error with these metadata."""
-        if not self._spec.variants:
-            return self._spec.hints
-        variants = [variant for variant in self._spec.variants if variant.when.items() <= metadata.items()]
-        chosen = {locale.lower(): (locale, text) for locale, text in self._spec.hints.items()}
+        if not self.spec.variants:
+            return self.spec.hints
+        variants = [variant for variant in self.spec.variants if variant.when.items() <= metadata.items()]
+        chosen = {locale.lower(): (locale, text) for locale, text in self.spec.hints.items()}
         variants.sort(key=lambda variant: -len(variant.when))  # the most entries win, of equals the first
         for variant in reversed(variants):
             chosen.update((locale.lower(), (locale, text)) for locale, text in variant.hints.items())
@@ -204,13 +205,13 @@ class ErrorCode(Enum):
     # Python asks them for > and >= too, with the sides changed.
 
     def __lt__(self, other: Self) -> bool:
-        return self._position < other._position if type(other) is type(self) else NotImplemented
+        return self._sort_order_ < other._sort_order_ if type(other) is type(self) else NotImplemented
 
     def __le__(self, other: Self) -> bool:
-        return self._position <= other._position if type(other) is type(self) else NotImplemented
+        return self._sort_order_ <= other._sort_order_ if type(other) is type(self) else NotImplemented
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}.{self._name_}: {self._value_} {self._spec.grpc_status.name}>"
+        return f"<{type(self).__name__}.{self._name_}: {self._value_} {self.spec.grpc_status.name}>"
 
 
 def _wrong_members(members: Mapping[str, ErrorCode]) -> list[str]:

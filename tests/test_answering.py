@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import errgrpc
-from errgrpc import ComponentCode, ErrorCode, RemoteError, ResCode, ServiceError, answering, remote, wire
-from errgrpc.answering import Answer, Answering, Rpc
-from errgrpc.budget import pack
+from errgrpc import ComponentCode, ErrorCode, RemoteError, ResCode, ServiceError, answering, remote
+from errgrpc.answering import Answering, Rpc, RpcAnswer
+from errgrpc.wire.packing import DETAILS_KEY, pack
 
 METHOD = "/test.Service/Method"
 SECRET = "canary-secret"
@@ -32,12 +32,12 @@ def rpc_of(**given: Any) -> Rpc:
     return Rpc(**whole | given)
 
 
-def ask(error: BaseException, *, translate: Any = None, on_error: Any = None, max_trailer_bytes: int = 7_900, **given: Any) -> Answer:
+def ask(error: BaseException, *, translate: Any = None, on_error: Any = None, max_trailer_bytes: int = 7_900, **given: Any) -> RpcAnswer:
     made = Answering(ResCode, translate=translate, on_error=on_error, max_trailer_bytes=max_trailer_bytes)
     return made.answer(error, rpc_of(**given))
 
 
-def read(answer: Answer) -> RemoteError:
+def read(answer: RpcAnswer) -> RemoteError:
     """What a client reads of an answer."""
     *_, (key, raw) = answer.trailers
     assert key == "grpc-status-details-bin"
@@ -355,14 +355,14 @@ def test_an_abort_stands(records: list[logging.LogRecord]) -> None:
             trailers=trailers,
             translate={Exception: ResCode.CONFLICT},
         )
-        assert answer == Answer(StatusCode.ABORTED, "as I say\ufffd", trailers)
-    assert ask(Exception(), aborted=True, details="x") == Answer(StatusCode.UNKNOWN, "x", ())
+        assert answer == RpcAnswer(StatusCode.ABORTED, "as I say\ufffd", trailers)
+    assert ask(Exception(), aborted=True, details="x") == RpcAnswer(StatusCode.UNKNOWN, "x", ())
     assert records == []
 
 
 def test_an_abort_is_cut_to_what_arrives(records: list[logging.LogRecord]) -> None:
     own = status_pb2.Status(code=10, message="m" * 30_000)
-    trailers = [(wire.DETAILS_KEY, own.SerializeToString())]
+    trailers = [(DETAILS_KEY, own.SerializeToString())]
     answer = ask(Exception(), aborted=True, status=StatusCode.ABORTED, details=own.message, trailers=trailers)
     assert answer.status is StatusCode.ABORTED
     assert set(answer.message) == {"m"}
@@ -376,7 +376,7 @@ def test_an_abort_is_cut_to_what_arrives(records: list[logging.LogRecord]) -> No
 def test_a_status_that_was_set_stands_but_for_coded_errors(records: list[logging.LogRecord]) -> None:
     given: dict[str, Any] = {"status": StatusCode.ABORTED, "details": "set", "trailers": (("grpc-status-details-bin", b"own"),)}
     error = LookupError(SECRET)
-    assert ask(error, **given) == Answer(StatusCode.ABORTED, "set", given["trailers"])
+    assert ask(error, **given) == RpcAnswer(StatusCode.ABORTED, "set", given["trailers"])
     (record,) = records
     assert (record.levelno, record.getMessage()) == (logging.INFO, f"'{METHOD}' failed with the status that it had set, StatusCode.ABORTED")
     assert record.exc_info == (LookupError, error, None)
@@ -533,8 +533,8 @@ def test_a_record_says_where_it_comes_from(records: list[logging.LogRecord]) -> 
     """Left out where the rooms are mutated: there they call each other through others."""
     ask(LookupError(), trailers=[None])
     assert [(Path(record.pathname).name, record.funcName) for record in records] == [
-        ("answering.py", "_record"),
-        ("answering.py", "sendable"),
+        ("reports.py", "report"),
+        ("reports.py", "report"),
     ]
 
 
@@ -651,14 +651,19 @@ BAD: list[Any] = [
 ]
 
 
+def sendable(trailers: Any) -> list[Any]:
+    """What is left of the trailing metadata of a handler that aborts."""
+    return list(Answering(ResCode).standing(METHOD, StatusCode.ABORTED, "", trailers).trailers)
+
+
 def test_what_grpc_can_send_is_sent() -> None:
-    assert list(answering.sendable(GOOD)) == GOOD
-    assert list(answering.sendable(None)) == list(answering.sendable(())) == []
+    assert sendable(GOOD) == GOOD
+    assert sendable(None) == sendable(()) == []
 
 
 @pytest.mark.parametrize("entry", BAD, ids=range(len(BAD)))
 def test_what_it_cannot_is_left_out(entry: Any, records: list[logging.LogRecord]) -> None:
-    assert list(answering.sendable([GOOD[1], entry, GOOD[4]])) == [GOOD[1], GOOD[4]]
+    assert sendable([GOOD[1], entry, GOOD[4]]) == [GOOD[1], GOOD[4]]
     (record,) = records
     assert record.levelno == logging.WARNING
     key = entry[0] if isinstance(entry, tuple) and len(entry) == 2 else None
@@ -666,13 +671,13 @@ def test_what_it_cannot_is_left_out(entry: Any, records: list[logging.LogRecord]
 
 
 def test_a_long_key_is_named_in_part(records: list[logging.LogRecord]) -> None:
-    assert list(answering.sendable([("K" * 5_000, "v")])) == []
+    assert sendable([("K" * 5_000, "v")]) == []
     assert records[0].getMessage().endswith("its key is '" + "K" * 199 + "...")
 
 
 @pytest.mark.parametrize("trailers", [5, object(), ServiceError])
 def test_what_is_no_metadata_at_all(trailers: Any) -> None:
-    assert list(answering.sendable(trailers)) == []
+    assert sendable(trailers) == []
     assert read(ask(ServiceError(ResCode.CONFLICT), trailers=trailers)).error_code is ResCode.CONFLICT
 
 
@@ -682,7 +687,7 @@ def test_what_is_no_metadata_at_all(trailers: Any) -> None:
 def test_sendable_takes_anything(trailers: list[Any]) -> None:
     logging.getLogger("errgrpc").setLevel(logging.CRITICAL)
     try:
-        for key, value in answering.sendable(trailers):
+        for key, value in sendable(trailers):
             assert key.isascii()
             assert isinstance(value, bytes) or value.isascii()
     finally:
@@ -693,4 +698,4 @@ def test_status_of() -> None:
     assert answering.status_of(StatusCode.ABORTED) is StatusCode.ABORTED
     for nothing in (StatusCode.OK, None, 5, "ABORTED"):
         assert answering.status_of(nothing) is None
-    assert wire.DETAILS_KEY == "grpc-status-details-bin"
+    assert DETAILS_KEY == "grpc-status-details-bin"

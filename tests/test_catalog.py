@@ -9,7 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errgrpc import ComponentCode, ErrorCode, ResCode, Spec
-from errgrpc.catalog import Registry, as_catalogue, fallback_of, parse_number, registry
+from errgrpc.catalog import Registry, as_catalogue, fallback_of, parse_number
+from errgrpc.reading import Reading
+
+
+def registry(*catalogues: type[ErrorCode]) -> Registry:
+    return Registry(catalogues)
 
 
 class ShopCode(ErrorCode, domain="shop.example.com", infer={StatusCode.NOT_FOUND: "GONE"}):
@@ -170,6 +175,6 @@ def test_the_fallback_of_a_server() -> None:
 
 
 def test_a_registry_is_built_once() -> None:
-    assert registry(ResCode, ComponentCode) is registry(ResCode, ComponentCode)
-    assert registry(ResCode, ComponentCode).catalogues == (ResCode, ComponentCode)
-    assert registry() is not registry(ResCode)
+    assert Reading.by(ResCode, ComponentCode) is Reading.by(ResCode, ComponentCode)
+    assert Reading.by(ResCode, ComponentCode).registry.catalogues == (ResCode, ComponentCode)
+    assert Reading.by() is not Reading.by(ResCode)

@@ -42,7 +42,7 @@ class ShopCode(ErrorCode, domain="shop.example.com", default_locale="zh-CN", fal
 
 
 class OtherCode(ErrorCode, domain="other.example.com"):
-    GONE = 1, ShopCode.GONE._spec
+    GONE = 1, ShopCode.GONE.spec
 
 
 def declare(name: str = "GONE", number: Any = 1, spec: Any = None, **options: Any) -> type[ErrorCode]:
@@ -316,7 +316,7 @@ def test_the_variant_with_the_most_entries_wins_locale_by_locale(metadata: dict[
     hints = {locale.lower(): text for locale, text in ShopCode.GONE.hints_for(metadata).items()}
     for locale in ("zh-cn", "en-us", "de-de"):
         best, text = -1, {key.lower(): value for key, value in ShopCode.GONE.hints.items()}.get(locale)
-        for variant in ShopCode.GONE._spec.variants:
+        for variant in ShopCode.GONE.spec.variants:
             own = {key.lower(): value for key, value in variant.hints.items()}
             if locale in own and len(variant.when) > best and all(metadata.get(key) == value for key, value in variant.when.items()):
                 best, text = len(variant.when), own[locale]

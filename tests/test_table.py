@@ -43,7 +43,7 @@ def test_python() -> None:
             code.hints["zh-CN"],
             code.hints["en-US"],
             code.description,
-            tuple((tuple(variant.when.items()), variant.hints["zh-CN"], variant.hints["en-US"]) for variant in code._spec.variants),
+            tuple((tuple(variant.when.items()), variant.hints["zh-CN"], variant.hints["en-US"]) for variant in code.spec.variants),
         )
         for name, catalogue in CATALOGUES.items()
         for code in catalogue

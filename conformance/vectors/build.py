@@ -14,8 +14,9 @@ from google.rpc import status_pb2
 from conformance.vectors import Vector
 from conformance.vectors.cases import KNOWN, Case, raised
 from conformance.vectors.foreign import Foreign, foreign
-from errgrpc import ErrorCode, ResCode, wire
-from errgrpc.answering import Answer, Answering, Rpc
+from errgrpc import ErrorCode, ResCode
+from errgrpc.answering import Answering, Rpc, RpcAnswer
+from errgrpc.wire.packing import DETAILS_KEY
 
 __all__ = ["answer", "as_json", "cases", "vectors"]
 
@@ -36,18 +37,18 @@ def as_json(made: list[Vector]) -> str:
     return json.dumps(made, ensure_ascii=False, indent=1) + "\n"
 
 
-def answer(case: Case | Foreign) -> Answer:
+def answer(case: Case | Foreign) -> RpcAnswer:
     """What is on the wire."""
     if isinstance(case, Foreign):
-        return Answer(case.status, case.message, () if case.details is None else ((wire.DETAILS_KEY, case.details),))
+        return RpcAnswer(case.status, case.message, () if case.details is None else ((DETAILS_KEY, case.details),))
     rpc_seen = Rpc("/vectors", case.metadata, case.trailing, None, "")
     return Answering(ResCode, on_error=lambda *_, **__: None).answer(case.error(), rpc_seen)
 
 
 def _vector(number: int, case: Case | Foreign) -> Vector:
     status, message, trailers = answer(case)
-    raw = next((value for key, value in trailers if key == wire.DETAILS_KEY and isinstance(value, bytes)), None)
-    trailing = {key: value for key, value in trailers if key != wire.DETAILS_KEY}
+    raw = next((value for key, value in trailers if key == DETAILS_KEY and isinstance(value, bytes)), None)
+    trailing = {key: value for key, value in trailers if key != DETAILS_KEY}
     seen = case.seen if isinstance(case, Foreign) else status_pb2.Status.FromString(raw or b"").details
     read = {"status": status.value[0], "message": message, **_read(seen), "trailing": trailing}
     sent = None if raw is None else base64.b64encode(raw).decode()

@@ -6,10 +6,9 @@ import grpc
 import grpc.aio
 
 from errgrpc.aio.client import StreamStreamCall, StreamUnaryCall, UnaryStreamCall, UnaryUnaryCall
-from errgrpc.arguments import shown
-from errgrpc.channel import Method
+from errgrpc.calls import Caller, Method
 from errgrpc.codes import ErrorCode
-from errgrpc.reading import Reading
+from errgrpc.texts import shown
 
 __all__ = ["wrap_channel"]
 
@@ -18,53 +17,53 @@ def wrap_channel(channel: grpc.aio.Channel, *catalogues: type[ErrorCode], locale
     """A channel that raises failed calls as RemoteError, otherwise the same: `wrap_channel(grpc.aio.insecure_channel(target), ResCode)`.
 
     Interceptors that the channel has run inside. `catalogues` and `locale`, and what they raise, are those of
-    `errgrpc.ClientInterceptor`. Raises TypeError for what is no channel of grpc's asyncio stack.
+    `errgrpc.ClientInterceptor`. Raises TypeError if `channel` is not one of grpc's asyncio stack.
     """
     if not isinstance(channel, grpc.aio.Channel):
         raise TypeError(f"{shown(channel)} is no grpc.aio.Channel; errgrpc.wrap_channel takes those of the sync stack")
-    return _Channel(channel, Reading(catalogues, locale))
+    return _Channel(channel, Caller(catalogues, locale))
 
 
-class _Method(Method):
+class _AsyncMethod(Method):
     _kind: Any
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         args, kwargs, metadata = self._prepared(args, kwargs)
-        return self._kind(self._method(*args, **kwargs), self._reading, metadata)
+        return self._kind(self._method(*args, **kwargs), self._caller, metadata)
 
 
-class _UnaryUnary(_Method, grpc.aio.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
+class _UnaryUnaryMethod(_AsyncMethod, grpc.aio.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
     _kind = UnaryUnaryCall
 
 
-class _UnaryStream(_Method, grpc.aio.UnaryStreamMultiCallable):  # type: ignore[type-arg]
+class _UnaryStreamMethod(_AsyncMethod, grpc.aio.UnaryStreamMultiCallable):  # type: ignore[type-arg]
     _kind = UnaryStreamCall
 
 
-class _StreamUnary(_Method, grpc.aio.StreamUnaryMultiCallable):  # type: ignore[type-arg]
+class _StreamUnaryMethod(_AsyncMethod, grpc.aio.StreamUnaryMultiCallable):  # type: ignore[type-arg]
     _kind = StreamUnaryCall
 
 
-class _StreamStream(_Method, grpc.aio.StreamStreamMultiCallable):  # type: ignore[type-arg]
+class _StreamStreamMethod(_AsyncMethod, grpc.aio.StreamStreamMultiCallable):  # type: ignore[type-arg]
     _kind = StreamStreamCall
 
 
 class _Channel(grpc.aio.Channel):
-    def __init__(self, channel: grpc.aio.Channel, reading: Reading) -> None:
+    def __init__(self, channel: grpc.aio.Channel, caller: Caller) -> None:
         self._channel = channel
-        self._reading = reading
+        self._caller = caller
 
     def unary_unary(self, *args: Any, **kwargs: Any) -> Any:
-        return _UnaryUnary(self._channel.unary_unary(*args, **kwargs), self._reading)
+        return _UnaryUnaryMethod(self._channel.unary_unary(*args, **kwargs), self._caller)
 
     def unary_stream(self, *args: Any, **kwargs: Any) -> Any:
-        return _UnaryStream(self._channel.unary_stream(*args, **kwargs), self._reading)
+        return _UnaryStreamMethod(self._channel.unary_stream(*args, **kwargs), self._caller)
 
     def stream_unary(self, *args: Any, **kwargs: Any) -> Any:
-        return _StreamUnary(self._channel.stream_unary(*args, **kwargs), self._reading)
+        return _StreamUnaryMethod(self._channel.stream_unary(*args, **kwargs), self._caller)
 
     def stream_stream(self, *args: Any, **kwargs: Any) -> Any:
-        return _StreamStream(self._channel.stream_stream(*args, **kwargs), self._reading)
+        return _StreamStreamMethod(self._channel.stream_stream(*args, **kwargs), self._caller)
 
     def get_state(self, *args: Any, **kwargs: Any) -> grpc.ChannelConnectivity:
         return self._channel.get_state(*args, **kwargs)

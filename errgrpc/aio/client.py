@@ -6,9 +6,8 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from errgrpc.client import typed_error, with_accept_language
+from errgrpc.calls import Caller
 from errgrpc.codes import ErrorCode
-from errgrpc.reading import Reading
 
 __all__ = ["StreamStreamCall", "StreamUnaryCall", "UnaryStreamCall", "UnaryUnaryCall", "client_interceptors"]
 
@@ -19,30 +18,31 @@ def client_interceptors(*catalogues: type[ErrorCode], locale: str | None = None)
     One interceptor for each kind of method, as asyncio grpc files each under the first kind that it is an instance of.
     The arguments, and what they raise, are those of `errgrpc.ClientInterceptor`.
     """
-    reading = Reading(catalogues, locale)
-    return [kind(reading) for kind in (_UnaryUnary, _UnaryStream, _StreamUnary, _StreamStream)]
+    caller = Caller(catalogues, locale)
+    kinds = (_UnaryUnaryInterceptor, _UnaryStreamInterceptor, _StreamUnaryInterceptor, _StreamStreamInterceptor)
+    return [kind(caller) for kind in kinds]
 
 
 class _Interceptor:
     _kind: type["_TypedCall"]
 
-    def __init__(self, reading: Reading) -> None:
-        self._reading = reading
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
 
-    async def _intercept(self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request: Any) -> Any:
+    async def intercept(self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request: Any) -> Any:
         # Only the call is awaited for, never its outcome: that would deadlock a caller who has yet to write.
-        details = with_accept_language(client_call_details, self._reading)
+        details = self._caller.details_of(client_call_details)
         try:
-            return self._kind(await continuation(details, request), self._reading, details.metadata)
+            return self._kind(await continuation(details, request), self._caller, details.metadata)
         except grpc.RpcError as error:  # one inside ours has awaited it
-            typed = typed_error(error, self._reading, details.metadata)
+            typed = self._caller.typed_error(error, details.metadata)
         try:
             raise typed
         finally:
             del typed
 
 
-async def _typed(outcome: Awaitable[Any], reading: Reading, metadata: Any) -> Any:
+async def _outcome_of(outcome: Awaitable[Any], caller: Caller, metadata: Any) -> Any:
     """The outcome, its error typed.
 
     Raised outside of `except`, so that the context of the error is what the caller is handling and not grpc's own error.
@@ -50,7 +50,7 @@ async def _typed(outcome: Awaitable[Any], reading: Reading, metadata: Any) -> An
     try:
         return await outcome
     except grpc.RpcError as error:
-        typed = typed_error(error, reading, metadata)
+        typed = caller.typed_error(error, metadata)
     try:
         raise typed
     finally:
@@ -60,13 +60,13 @@ async def _typed(outcome: Awaitable[Any], reading: Reading, metadata: Any) -> An
 class _TypedCall(grpc.aio.Call):
     """A call whose errors are typed where they are raised, and otherwise the call itself."""
 
-    def __init__(self, call: Any, reading: Reading, metadata: Any) -> None:
+    def __init__(self, call: Any, caller: Caller, metadata: Any) -> None:
         self._call = call
-        self._reading = reading
+        self._caller = caller
         self._metadata = metadata
 
     def _typed(self, outcome: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
-        return _typed(outcome, self._reading, self._metadata)
+        return _outcome_of(outcome, self._caller, self._metadata)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._call, name)  # debug_error_string, and grpc's private _done_writing_flag for done_writing
@@ -109,11 +109,11 @@ class _TypedCall(grpc.aio.Call):
 
 class _UnaryResponse(_TypedCall):
     def __await__(self) -> Generator[Any, None, Any]:
-        # As `_typed`, which would be one more coroutine for each call.
+        # As `_outcome_of`, which would be one more coroutine for each call.
         try:
             return (yield from self._call.__await__())
         except grpc.RpcError as error:
-            typed = typed_error(error, self._reading, self._metadata)
+            typed = self._caller.typed_error(error, self._metadata)
         try:
             raise typed
         finally:
@@ -133,7 +133,7 @@ class _StreamResponse(_TypedCall):
             async for response in responses:
                 yield response
         except grpc.RpcError as error:
-            typed = typed_error(error, self._reading, self._metadata)
+            typed = self._caller.typed_error(error, self._metadata)
         else:
             return
         try:
@@ -169,21 +169,21 @@ class StreamStreamCall(_StreamRequest, _StreamResponse, grpc.aio.StreamStreamCal
     """A stream-stream call whose errors are typed."""
 
 
-class _UnaryUnary(_Interceptor, grpc.aio.UnaryUnaryClientInterceptor):
+class _UnaryUnaryInterceptor(_Interceptor, grpc.aio.UnaryUnaryClientInterceptor):
     _kind = UnaryUnaryCall
-    intercept_unary_unary: Any = _Interceptor._intercept
+    intercept_unary_unary: Any = _Interceptor.intercept
 
 
-class _UnaryStream(_Interceptor, grpc.aio.UnaryStreamClientInterceptor):
+class _UnaryStreamInterceptor(_Interceptor, grpc.aio.UnaryStreamClientInterceptor):
     _kind = UnaryStreamCall
-    intercept_unary_stream: Any = _Interceptor._intercept
+    intercept_unary_stream: Any = _Interceptor.intercept
 
 
-class _StreamUnary(_Interceptor, grpc.aio.StreamUnaryClientInterceptor):
+class _StreamUnaryInterceptor(_Interceptor, grpc.aio.StreamUnaryClientInterceptor):
     _kind = StreamUnaryCall
-    intercept_stream_unary: Any = _Interceptor._intercept
+    intercept_stream_unary: Any = _Interceptor.intercept
 
 
-class _StreamStream(_Interceptor, grpc.aio.StreamStreamClientInterceptor):
+class _StreamStreamInterceptor(_Interceptor, grpc.aio.StreamStreamClientInterceptor):
     _kind = StreamStreamCall
-    intercept_stream_stream: Any = _Interceptor._intercept
+    intercept_stream_stream: Any = _Interceptor.intercept

@@ -13,44 +13,40 @@ from typing import Any, NoReturn
 import grpc
 import grpc.aio
 
-from errgrpc.answering import Answer, sendable, status_of
-from errgrpc.arguments import clean
-from errgrpc.budget import Trailer
+from errgrpc.answering import Rpc, RpcAnswer, status_of
 from errgrpc.codes import STATUSES
-from errgrpc.server import told
+from errgrpc.guards import ask
+from errgrpc.texts import clean
+from errgrpc.wire.packing import Trailer
 
 __all__ = ["Aborted", "AsyncContext", "SyncContext"]
 
-Fitted = Callable[[Answer], Answer]
-"""What is left of an answer when its trailers are cut to what arrives."""
+Standing = Callable[..., RpcAnswer]
+"""`Answering.standing` of the method: what a handler ended its RPC with, in values that grpc can send and that arrive."""
 
 
-def _failure(code: object) -> grpc.StatusCode | None:
-    """The failure that a code stands for, numbers included, as asyncio grpc takes them; None for OK and for what is none."""
-    return status_of(STATUSES.get(code) if isinstance(code, int) else code)
-
-
-def _text(details: object) -> str:
+def _details(details: object) -> str:
     return clean(details) if isinstance(details, str) else ""
 
 
-def _abort_answer(code: object, details: object, trailing_metadata: Any, context: "AsyncContext | SyncContext") -> Answer:
-    """What an abort answers: UNKNOWN for what is no failure, as sync grpc does; what was set before in place of what is empty."""
-    text = "" if code is grpc.StatusCode.OK else _text(details) or context.details()
-    trailers = tuple(sendable(trailing_metadata)) or tuple(sendable(context.trailing_metadata()))
-    return Answer(_failure(code) or grpc.StatusCode.UNKNOWN, text, trailers)
-
-
 class _Context:
-    def __init__(self, context: Any, fitted: Fitted) -> None:
+    def __init__(self, context: Any, standing: Standing) -> None:
         self._context = context
-        self._fitted = fitted
+        self._standing = standing
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._context, name)
 
     def set_details(self, details: str) -> None:
-        self._context.set_details(_text(details))
+        self._context.set_details(_details(details))
+
+    def _aborted(self, code: object, details: object, trailing_metadata: Any) -> RpcAnswer:
+        """What an abort answers: UNKNOWN for what is not a failure, as sync grpc does; what was set before in place of
+        what is empty."""
+        text = "" if code is grpc.StatusCode.OK else _details(details) or self.details()
+        # asyncio grpc takes numbers, too.
+        status = status_of(STATUSES.get(code) if isinstance(code, int) else code) or grpc.StatusCode.UNKNOWN
+        return self._standing(status, text, trailing_metadata, self.trailing_metadata())
 
 
 class AsyncContext(_Context):
@@ -82,22 +78,36 @@ class AsyncContext(_Context):
     async def abort(self, code: Any, details: str = "", trailing_metadata: Iterable[Trailer] = ()) -> NoReturn:
         if self.sent is not None:
             raise grpc.aio.UsageError("Abort already called!")  # as grpc's own
-        await self.send(self._fitted(_abort_answer(code, details, trailing_metadata, self)))
+        await self.send(self._aborted(code, details, trailing_metadata))
 
     async def abort_with_status(self, status: grpc.Status) -> NoReturn:
         await self.abort(status.code, status.details, status.trailing_metadata or ())
 
-    def failure(self) -> grpc.StatusCode | None:
-        """The failure that the handler has set."""
-        return _failure(told(self._context, "code"))
+    def rpc(self, method: str, gone: bool) -> Rpc:
+        """What it tells of the RPC."""
+        context = self._context
+        try:
+            code, details = context.code(), context.details()
+            metadata, trailers = context.invocation_metadata(), context.trailing_metadata()
+        except (AttributeError, NotImplementedError, RuntimeError):  # of the wrapper of another interceptor
+            code, details = ask(context, "code"), ask(context, "details")
+            metadata, trailers = ask(context, "invocation_metadata"), ask(context, "trailing_metadata")
+        status = STATUSES.get(code) if isinstance(code, int) else code
+        return Rpc(method, metadata or (), trailers or (), status, details or "", gone=gone)
 
     def details(self) -> str:
-        return told(self._context, "details") or ""
+        return ask(self._context, "details") or ""
 
     def trailing_metadata(self) -> Iterable[Trailer]:
-        return told(self._context, "trailing_metadata") or ()
+        return ask(self._context, "trailing_metadata") or ()
 
-    async def send(self, answer: Answer) -> NoReturn:
+    async def cancel(self) -> None:
+        """Answers CANCELLED. If the call has ended, the answer goes nowhere."""
+        if not self.is_stuck():
+            with contextlib.suppress(grpc.aio.BaseError):
+                await self.send(self._standing(grpc.StatusCode.CANCELLED, "", self.trailing_metadata()))
+
+    async def send(self, answer: RpcAnswer) -> NoReturn:
         """Sends a status; raises what grpc raises, once it has."""
         # In place of what is empty grpc would send what was set before, bad trailing metadata included.
         if not answer.message:
@@ -115,7 +125,7 @@ class AsyncContext(_Context):
 class Aborted(Exception):  # noqa: N818  a signal rather than an error
     """What a sync handler's abort raises, as grpc raises an exception there."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: RpcAnswer) -> None:
         super().__init__()
         self.answer = answer
 
@@ -123,21 +133,21 @@ class Aborted(Exception):  # noqa: N818  a signal rather than an error
 class SyncContext(_Context):
     """The context of a sync handler on an asyncio server: what it aborts with is delivered when it has ended."""
 
-    def __init__(self, context: Any, fitted: Fitted) -> None:
-        super().__init__(context, fitted)
+    def __init__(self, context: Any, standing: Standing) -> None:
+        super().__init__(context, standing)
         self._code: Any = None
         self._details = ""
         self._trailers: Iterable[Trailer] = ()
-        self._answer: Answer | None = None
+        self._answer: RpcAnswer | None = None
         # At once: the thread may outlive the RPC, and then grpc would read memory that it has freed.
-        self._invocation_metadata = told(context, "invocation_metadata")
+        self._invocation_metadata = ask(context, "invocation_metadata")
 
     def invocation_metadata(self) -> Any:
         return self._invocation_metadata
 
     def abort(self, code: Any, details: str = "", trailing_metadata: Iterable[Trailer] = ()) -> NoReturn:
         if self._answer is None:  # the first stands, as with asyncio grpc's own
-            self._answer = self._fitted(_abort_answer(code, details, trailing_metadata, self))
+            self._answer = self._aborted(code, details, trailing_metadata)
         raise Aborted(self._answer)
 
     def abort_with_status(self, status: grpc.Status) -> NoReturn:
@@ -149,7 +159,7 @@ class SyncContext(_Context):
 
     def set_details(self, details: str) -> None:
         super().set_details(details)
-        self._details = _text(details)
+        self._details = _details(details)
 
     def set_trailing_metadata(self, trailing_metadata: Any) -> None:
         self._context.set_trailing_metadata(trailing_metadata)
@@ -158,9 +168,10 @@ class SyncContext(_Context):
     def code(self) -> Any:
         return self._code
 
-    def failure(self) -> grpc.StatusCode | None:
-        """The failure that the handler has set."""
-        return _failure(self._code)
+    def rpc(self, method: str, gone: bool) -> Rpc:
+        """What it tells of the RPC."""
+        status = STATUSES.get(self._code) if isinstance(self._code, int) else self._code
+        return Rpc(method, self._invocation_metadata or (), self._trailers, status, self._details, gone=gone)
 
     def details(self) -> str:
         return self._details
@@ -168,7 +179,7 @@ class SyncContext(_Context):
     def trailing_metadata(self) -> Iterable[Trailer]:
         return self._trailers
 
-    def apply(self, answer: Answer) -> None:
+    def apply(self, answer: RpcAnswer) -> None:
         """Sets the status that the RPC ends with: an abort would be lost, and on the loop's thread it would deadlock."""
         if self._answer is None:
             self._answer = answer
@@ -181,7 +192,7 @@ class SyncContext(_Context):
         if self._answer is not None:
             self.apply(self._answer)
 
-    def send(self, answer: Answer | None, loop: asyncio.AbstractEventLoop) -> None:
+    def send(self, answer: RpcAnswer | None, loop: asyncio.AbstractEventLoop) -> None:
         """Does either for a handler of one response, which never runs on the loop's thread: it can abort, and has to.
 
         A status that is set goes out behind headers and a message; grpc's clients retry only what is a status alone.

@@ -1,7 +1,6 @@
 """How grpc's asyncio server delivers an answer: `await context.abort`, and for sync handlers a status that is set."""
 
 import asyncio
-import contextlib
 import functools
 import inspect
 import threading
@@ -12,10 +11,11 @@ import grpc
 import grpc.aio
 
 from errgrpc.aio.context import Aborted, AsyncContext, SyncContext
-from errgrpc.answering import Answer, Answering, OnError, Rpc, Translate, sendable
-from errgrpc.budget import DEFAULT_MAX_TRAILER_BYTES
+from errgrpc.answering import Answering, RpcAnswer, Translate
 from errgrpc.codes import ErrorCode
-from errgrpc.server import Behavior, Guards, Responses, plain, told
+from errgrpc.guards import Behavior, Guards, Responses
+from errgrpc.reports import OnError
+from errgrpc.wire.budget import DEFAULT_MAX_TRAILER_BYTES
 
 __all__ = ["ServerInterceptor"]
 
@@ -59,7 +59,7 @@ class ServerInterceptor(grpc.aio.ServerInterceptor):
 
 
 def _guard(answering: Answering, method: str, handler: Any, behavior: Behavior) -> Behavior:
-    """The guard of the behavior's own kind: grpc and other interceptors tell the kinds apart by the function."""
+    """The context of the behavior's own kind: grpc and other interceptors tell the kinds apart by the function."""
     if _is(inspect.isasyncgenfunction, behavior):
         guarded = _guarded_generator(answering, method, behavior)
     elif _is(inspect.iscoroutinefunction, behavior):
@@ -78,21 +78,20 @@ def _is(kind: Callable[[Any], bool], behavior: Behavior) -> bool:
     return kind(behavior) or (not inspect.isroutine(behavior) and kind(type(behavior).__call__))
 
 
-# Errors are answered outside of `except`: metadata that are no UTF-8 are logged by grpc with the traceback of what is being
-# handled when they are asked for, and no client may decide where a traceback goes.
+# Errors are answered outside of `except`, as in sync/server.py.
 
 
 def _guarded_coroutine(answering: Answering, method: str, behavior: Behavior) -> Behavior:
-    fitted = functools.partial(answering.fitted, method)
+    standing = functools.partial(answering.standing, method)
 
-    async def guarded(request: Any, context: Any) -> Any:
-        guard, task = AsyncContext(context, fitted), asyncio.current_task()
+    async def guarded(request: Any, grpc_context: Any) -> Any:
+        context, task = AsyncContext(grpc_context, standing), asyncio.current_task()
         try:
-            return await behavior(request, guard)
+            return await behavior(request, context)
         except BaseException as error:  # noqa: BLE001  grpc sends no status for the others
             failure = error
         try:
-            await _abort(answering, method, guard, failure, task)
+            await _abort(answering, method, context, failure, task)
         finally:
             del failure  # it refers to this frame through its traceback
 
@@ -100,15 +99,15 @@ def _guarded_coroutine(answering: Answering, method: str, behavior: Behavior) ->
 
 
 def _guarded_generator(answering: Answering, method: str, behavior: Behavior) -> Behavior:
-    fitted = functools.partial(answering.fitted, method)
+    standing = functools.partial(answering.standing, method)
 
-    async def guarded(request: Any, context: Any) -> AsyncIterator[Any]:
-        guard, task = AsyncContext(context, fitted), asyncio.current_task()
+    async def guarded(request: Any, grpc_context: Any) -> AsyncIterator[Any]:
+        context, task = AsyncContext(grpc_context, standing), asyncio.current_task()
         responses = None
         while True:
             try:
                 if responses is None:
-                    responses = behavior(request, guard)
+                    responses = behavior(request, context)
                 response = await anext(responses)
             except StopAsyncIteration:
                 return
@@ -122,7 +121,7 @@ def _guarded_generator(answering: Answering, method: str, behavior: Behavior) ->
                     raise
                 continue
             try:
-                await _abort(answering, method, guard, failure, task)
+                await _abort(answering, method, context, failure, task)
             finally:
                 del failure
 
@@ -130,19 +129,19 @@ def _guarded_generator(answering: Answering, method: str, behavior: Behavior) ->
 
 
 def _guarded_sync(answering: Answering, method: str, behavior: Behavior) -> Behavior:
-    loop, fitted = asyncio.get_running_loop(), functools.partial(answering.fitted, method)
+    loop, standing = asyncio.get_running_loop(), functools.partial(answering.standing, method)
 
-    def guarded(request: Any, context: Any) -> Any:
-        guard = SyncContext(context, fitted)
+    def guarded(request: Any, grpc_context: Any) -> Any:
+        context = SyncContext(grpc_context, standing)
         try:
-            response = behavior(request, guard)
+            response = behavior(request, context)
         except BaseException as error:  # noqa: BLE001  StopIteration too: grpc sends no status for it
             failure = error
         else:
-            guard.send(None, loop)
+            context.send(None, loop)
             return response
         try:
-            guard.send(_answer(answering, method, guard, failure), loop)
+            context.send(_answer(answering, method, context, failure), loop)
         finally:
             del failure
         return None
@@ -151,22 +150,22 @@ def _guarded_sync(answering: Answering, method: str, behavior: Behavior) -> Beha
 
 
 def _guarded_sync_stream(answering: Answering, method: str, behavior: Behavior) -> Behavior:
-    fitted = functools.partial(answering.fitted, method)
+    standing = functools.partial(answering.standing, method)
 
-    def guarded(request: Any, context: Any) -> Any:
-        guard = SyncContext(context, fitted)
-        fail = functools.partial(_set, answering, method, guard)
+    def guarded(request: Any, grpc_context: Any) -> Any:
+        context = SyncContext(grpc_context, standing)
+        fail = functools.partial(_set, answering, method, context)
         # Unlike the sync server, this one takes whatever can be iterated over, such as a list.
-        return Responses(lambda *arguments: iter(behavior(*arguments)), (request, guard), fail, guard.finish)
+        return Responses(lambda *arguments: iter(behavior(*arguments)), (request, context), fail, context.finish)
 
     return guarded
 
 
 def _failing(answering: Answering, method: str, error: BaseException) -> Behavior:
     # A stream_stream handler answers methods of all four kinds; an async generator, as other interceptors iterate over it.
-    async def fail(_: Any, context: Any) -> AsyncIterator[Any]:
-        guard = AsyncContext(context, functools.partial(answering.fitted, method))
-        await _abort(answering, method, guard, error, asyncio.current_task())
+    async def fail(_: Any, grpc_context: Any) -> AsyncIterator[Any]:
+        context = AsyncContext(grpc_context, functools.partial(answering.standing, method))
+        await _abort(answering, method, context, error, asyncio.current_task())
         yield
 
     return fail
@@ -187,55 +186,42 @@ def _is_closed(error: BaseException, task: asyncio.Task[Any] | None) -> bool:
         return True
 
 
-def _answer(answering: Answering, method: str, context: AsyncContext | SyncContext, error: BaseException) -> Answer:
+def _answer(answering: Answering, method: str, context: AsyncContext | SyncContext, error: BaseException) -> RpcAnswer:
     if type(error) is Aborted:
         return error.answer
-    if plain_answer := plain(answering, context, error):
-        return plain_answer
-    rpc = Rpc(
-        method,
-        told(context, "invocation_metadata") or (),
-        context.trailing_metadata(),
-        context.failure(),
-        context.details(),
-        gone=_is_failed_rpc(error),
-    )
-    return answering.answer(error, rpc)
+    gone = issubclass(type(error), grpc.aio.BaseError) and _is_failed_rpc(type(error))
+    return answering.answer(error, context.rpc(method, gone))
 
 
 async def _abort(
     answering: Answering, method: str, context: AsyncContext, error: BaseException, task: asyncio.Task[Any] | None
 ) -> NoReturn:
-    if context.sent is None and not context.is_stuck() and (plain_answer := plain(answering, context._context, error)):
-        await context.send(plain_answer)  # as most errors are; what ends RPCs and tasks is none
-    if _is_closed(error, task):
+    ending = not issubclass(type(error), Exception)  # it may end the call, its task or the process
+    if ending and _is_closed(error, task):
         raise error
     try:
         if context.sent is not None:
             raise context.sent  # the status is on its way, and grpc wants its own exception back
-        if _is_cancelled(error, task):
-            # Grpc sends no status. If the call has ended, this one goes nowhere; if the service cancelled the task, somebody waits.
-            if not context.is_stuck():
-                with contextlib.suppress(grpc.aio.BaseError):
-                    await context.send(Answer(grpc.StatusCode.CANCELLED, "", tuple(sendable(context.trailing_metadata()))))
+        if ending and _is_cancelled(error, task):
+            await context.cancel()  # if the service cancelled the task, the client waits
             raise error
         answer = _answer(answering, method, context, error)
         if context.is_stuck():
             raise asyncio.CancelledError
         await context.send(answer)
     finally:
-        _raise_fatal(error)
+        if ending:
+            _raise_fatal(error)
 
 
 def _set(answering: Answering, method: str, context: SyncContext, error: BaseException) -> None:
     context.apply(_answer(answering, method, context, error))
 
 
-def _is_failed_rpc(error: BaseException) -> bool:
+def _is_failed_rpc(kind: type[BaseException]) -> bool:
     """Whether it is one of grpc's private exceptions for a batch that failed or a server that stopped."""
-    kind = type(error)
     public = (grpc.aio.BaseError, grpc.aio.UsageError, grpc.aio.InternalError, grpc.aio.AbortError)
-    return issubclass(kind, grpc.aio.BaseError) and kind.__module__ == grpc.aio.BaseError.__module__ and kind not in public
+    return kind.__module__ == grpc.aio.BaseError.__module__ and kind not in public
 
 
 def _raise_fatal(error: BaseException) -> None:

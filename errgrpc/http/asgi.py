@@ -8,7 +8,7 @@ from typing import Any
 from errgrpc.http.bodies import Answer, Request
 from errgrpc.http.responder import Responder
 
-__all__ = ["ErrorMiddleware", "messages_of", "request_of", "was_told"]
+__all__ = ["ErrorMiddleware", "messages_of", "request_of", "was_logged"]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -25,7 +25,7 @@ class _Started:
     """What is kept of a request while it lasts."""
 
     at: float
-    told: bool = False
+    logged: bool = False
     """Whether its failure has been logged."""
 
 
@@ -57,8 +57,8 @@ class ErrorMiddleware:
             await self._app(scope, receive, sending)
         except Exception as error:  # cancellation and the end of the process are the server's
             if begun:
-                if not started.told:
-                    started.told = True
+                if not started.logged:
+                    started.logged = True
                     self._responder.lose(error, request_of(scope))
                 raise
             answer = self._responder.answer(error, request_of(scope))
@@ -75,10 +75,10 @@ def request_of(scope: Scope) -> Request:
     return Request(scope.get("method", "GET"), scope["path"], headers, None if started is None else started.at)
 
 
-def was_told(scope: Scope) -> bool:
+def was_logged(scope: Scope) -> bool:
     """Whether the failure of a request has been logged already."""
     started: _Started | None = scope.get(_STARTED)
-    return started is not None and started.told
+    return started is not None and started.logged
 
 
 def messages_of(answer: Answer, method: str) -> Iterator[Message]:

@@ -16,12 +16,15 @@ from typing import Literal, NamedTuple, get_args
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2 as rpc
 
-from errgrpc import locales, wire
-from errgrpc.arguments import clean, is_request_id, shown
-from errgrpc.budget import Parts, unpack
-from errgrpc.errors import ServiceError
-from errgrpc.http.details import Json, is_data, plain, to_json
+from errgrpc import locales
+from errgrpc.http.details import Json, is_data, to_json, untyped
 from errgrpc.http.statuses import grpc_status, has_body, http_status
+from errgrpc.service_error import ServiceError, values_of
+from errgrpc.texts import clean, is_request_id, shown
+from errgrpc.wire import encoding
+from errgrpc.wire.budget import Parts
+from errgrpc.wire.packing import parse, unpack
+from errgrpc.wire.values import Values
 
 __all__ = ["ACCEPT_LANGUAGE", "REQUEST_ID", "Answer", "Form", "Headers", "Request", "coded", "encode", "form_of", "uncoded"]
 
@@ -86,23 +89,23 @@ def encode(service_error: ServiceError, accept_language: str | None = None, *, f
     For who has no framework that we know: `Responder` answers whatever is raised. Raises TypeError for what is no
     ServiceError, ValueError for an unknown form.
     """
-    if not isinstance(service_error, ServiceError):
+    if (values := values_of(service_error)) is None:
         raise TypeError(f"{shown(service_error)} is no errgrpc.ServiceError")
     headers = () if accept_language is None else ((ACCEPT_LANGUAGE, accept_language),)
-    return coded(service_error, None, Request(headers=headers), form_of(form))
+    return coded(values, None, Request(headers=headers), form_of(form))
 
 
-def coded(error: ServiceError, request_id: str | None, request: Request, form: Form) -> Answer:
+def coded(values: Values, request_id: str | None, request: Request, form: Form) -> Answer:
     """The answer that has the code of an error; `request_id` is that of the log record about it, if there is one."""
-    parts = error._parts(locales.requested(request.headers), request_id)
-    code, told = parts.error_code, parts.request and unpack(parts.request, rpc.RequestInfo)
+    code, parts = values.code, encoding.parts_of(values, locales.requested(request.headers), request_id)
+    info = parts.request and unpack(parts.request, rpc.RequestInfo)
     facts = _Facts(
         http_status(code),
         code.number,
         parts.message,
         code.grpc_status.name,
-        wire.to_status(parts).details,
-        told.request_id if told and is_request_id(told.request_id) else _request_id(request),
+        parse(encoding.whole(code, parts)).details,
+        info.request_id if info and is_request_id(info.request_id) else _request_id(request),
         request.started,
     )
     if form != "envelope":  # which has no text for the end user: its clients know the numbers
@@ -147,7 +150,7 @@ def _envelope(facts: _Facts) -> dict[str, Json]:
     body: dict[str, Json] = {"code": facts.number, "msg": facts.message}
     own = next(filter(is_data, facts.details), None)
     if own is not None:
-        body["data"] = plain(own)
+        body["data"] = untyped(own)
     body |= {"ts": time.time_ns() // 1_000_000, "requestId": facts.request_id}
     if facts.started is not None:
         body["cost"] = f"{max(0, round((time.monotonic() - facts.started) * 1_000))}ms"

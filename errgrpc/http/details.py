@@ -13,11 +13,11 @@ from google.protobuf import any_pb2, json_format, struct_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2 as rpc
 
-from errgrpc.arguments import clean, type_name
-from errgrpc.budget import pack
-from errgrpc.errors import RemoteError
+from errgrpc.remote_error import RemoteError
+from errgrpc.texts import clean
+from errgrpc.wire.packing import pack, type_name
 
-__all__ = ["Json", "as_detail", "data", "from_json", "is_data", "plain", "to_json"]
+__all__ = ["Json", "as_detail", "data", "from_json", "is_data", "to_json", "untyped"]
 
 Json = Any
 """What JSON can say: None, bool, int, float, str, and lists and dicts of them."""
@@ -67,12 +67,12 @@ def data(error: RemoteError, /) -> Json:
 
     Over gRPC, too: `ServiceError(ResCode.CONFLICT, details=[room])` reads the same whichever way it came.
     """
-    return next((plain(detail) for detail in error.status_details if is_data(detail)), None)
+    return next((untyped(detail) for detail in error.status_details if is_data(detail)), None)
 
 
-def plain(detail: Message) -> Json:
+def untyped(detail: Message) -> Json:
     """A detail as JSON without its type."""
-    packed = detail if isinstance(detail, any_pb2.Any) else pack(detail)
+    packed = pack(detail)
     written = to_json(packed)
     if "value" in written and packed.TypeName().startswith("google.protobuf."):
         return written["value"]  # of the types that have a JSON form of their own

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, Protocol, TypeVar
 
 from errgrpc.codes import ErrorCode
-from errgrpc.errors import RemoteError
 from errgrpc.http.bodies import ACCEPT_LANGUAGE
 from errgrpc.http.reading import MAX_BODY_BYTES, decode
+from errgrpc.remote_error import RemoteError
 
 __all__ = ["araise_for_error", "raise_for_error"]
 

@@ -4,7 +4,8 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from google.protobuf import any_pb2
@@ -14,17 +15,16 @@ from google.rpc import status_pb2
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
-from errgrpc import wire
-from errgrpc.arguments import clean
-from errgrpc.budget import holds, pack
-from errgrpc.catalog import registry
+from errgrpc.catalog import Registry
 from errgrpc.codes import STATUSES, ErrorCode
-from errgrpc.errors import RemoteError
 from errgrpc.http.bodies import REQUEST_ID
 from errgrpc.http.details import Json, as_detail, from_json
 from errgrpc.http.statuses import grpc_status, of_grpc, phrase
 from errgrpc.reading import Reading
-from errgrpc.received import NUMBER_KEY, Received
+from errgrpc.remote_error import RemoteError
+from errgrpc.texts import clean
+from errgrpc.wire.packing import DETAILS_KEY, NUMBER_KEY, holds, pack
+from errgrpc.wire.received import Received
 
 __all__ = ["MAX_BODY_BYTES", "decode"]
 
@@ -35,10 +35,11 @@ _MOST_DETAILS = 100
 _LONGEST_INTEGER = 20  # digits; Python's own int() is quadratic in them
 _SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
 _MAX_SECONDS = 315_576_000_000  # google.protobuf.Duration
+_LONGEST_DATE = 64  # characters; an HTTP-date has 29, and the obsolete forms at most 33
 _ENVELOPE = ("code", "msg", "ts", "requestId")
 
 
-class _Said(NamedTuple):
+class _Body(NamedTuple):
     """What a body says."""
 
     status: StatusCode | None = None
@@ -59,29 +60,25 @@ def decode(
     An envelope's number is that of the first catalogue that declares it, as an envelope names no domain. A body that is
     neither an envelope nor AIP-193's leaves what the status says: an inferred code. Raises TypeError for what is no catalogue.
     """
+    reading = Reading.by(*catalogues)
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     known = tuple((str(name).lower(), str(value)) for name, value in pairs)
     first = dict(reversed(known))
-    said = _read(_parsed(body), status, catalogues)
-    if status == 304 and (code := _only(304, catalogues)) is not None:
+    found = _read(_parsed(body), status, reading.registry)
+    if status == 304 and (code := _only(304, reading.registry)) is not None:
         return RemoteError(code.grpc_status, phrase(status), Received(), code, True, accept_language, known, ())
-    details = [*said.details, *_from_headers(first, said)]
-    grpc = said.status or grpc_status(status)
-    message = phrase(status) if said.message is None else clean(said.message)
+    details = [*found.details, *_from_headers(first, found)]
+    grpc = found.status or grpc_status(status)
+    message = phrase(status) if found.message is None else clean(found.message)
     raw = status_pb2.Status(code=grpc.value[0], message=message, details=details).SerializeToString() if details else None
-    trailing = () if raw is None else ((wire.DETAILS_KEY, raw),)
+    trailing = () if raw is None else ((DETAILS_KEY, raw),)
     failed: Any = AioRpcError
-    return _reading(catalogues).read(failed(grpc, known, trailing, message), accept_language)
+    return reading.read(failed(grpc, known, trailing, message), accept_language)
 
 
-@lru_cache(maxsize=64)
-def _reading(catalogues: tuple[type[ErrorCode], ...]) -> Reading:
-    return Reading(catalogues)
-
-
-def _only(http: int, catalogues: tuple[type[ErrorCode], ...]) -> ErrorCode | None:
+def _only(http: int, registry: Registry) -> ErrorCode | None:
     """The one code with an HTTP status whose answers have no body: else the number would be lost."""
-    found = [code for catalogue in registry(*catalogues).catalogues for code in catalogue if code.http_status == http]
+    found = [code for catalogue in registry.catalogues for code in catalogue if code.http_status == http]
     return found[0] if len(found) == 1 else None
 
 
@@ -104,24 +101,24 @@ def _float(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _read(body: Json, http: int, catalogues: tuple[type[ErrorCode], ...]) -> _Said:
+def _read(body: Json, http: int, registry: Registry) -> _Body:
     if not isinstance(body, dict):
-        return _Said()
-    envelope = _read_envelope(body, http, catalogues)
+        return _Body()
+    envelope = _read_envelope(body, http, registry)
     inner = body.get("error", body)
-    rich = _read_status(inner, http) if isinstance(inner, dict) else _Said()
+    rich = _read_status(inner, http) if isinstance(inner, dict) else _Body()
     if rich.status is None:
         return envelope
     return rich._replace(request_id=envelope.request_id)
 
 
-def _read_envelope(body: dict[str, Json], http: int, catalogues: tuple[type[ErrorCode], ...]) -> _Said:
+def _read_envelope(body: dict[str, Json], http: int, registry: Registry) -> _Body:
     if not all(key in body for key in _ENVELOPE):  # of another service: its numbers are not ours
-        return _Said()
+        return _Body()
     number, message, request_id, details = body["code"], body["msg"], body["requestId"], []
     if type(number) is not int or not isinstance(message, str):
-        return _Said()
-    code = registry(*catalogues).find("", "", str(number))
+        return _Body()
+    code = registry.find("", "", str(number))
     if code is not None:
         details.append(pack(rpc.ErrorInfo(reason=code.reason, domain=code.domain, metadata={NUMBER_KEY: str(number)})))
     elif number not in (0, http):  # a code of a newer server; its HTTP status is no code, as `Responder.stand` answers
@@ -129,10 +126,10 @@ def _read_envelope(body: dict[str, Json], http: int, catalogues: tuple[type[Erro
     if (data := as_detail(body.get("data"))) is not None:
         details.append(data)
     status = None if code is None else code.grpc_status
-    return _Said(status, message, tuple(details), request_id if isinstance(request_id, str) else None)
+    return _Body(status, message, tuple(details), request_id if isinstance(request_id, str) else None)
 
 
-def _read_status(body: dict[str, Json], http: int) -> _Said:
+def _read_status(body: dict[str, Json], http: int) -> _Body:
     """A google.rpc.Status in JSON: AIP-193's, or as gateways for gRPC write it, with gRPC's number in `code`."""
     name, number, details = (body.get(key) for key in ("status", "code", "details"))
     message = body.get("message", "")
@@ -140,22 +137,41 @@ def _read_status(body: dict[str, Json], http: int) -> _Said:
     if status is None and "status" not in body and type(number) is int and isinstance(details, list):
         status = STATUSES.get(number)
         if status is not None and of_grpc(status) != http:  # of another service, which counts otherwise
-            return _Said()
+            return _Body()
     if status in (None, StatusCode.OK) or not isinstance(message, str):
-        return _Said()
+        return _Body()
     given = details[:_MOST_DETAILS] if isinstance(details, list) else ()
-    return _Said(status, message, tuple(detail for detail in map(from_json, given) if detail is not None))
+    return _Body(status, message, tuple(detail for detail in map(from_json, given) if detail is not None))
 
 
-def _from_headers(headers: dict[str, str], said: _Said) -> Iterable[any_pb2.Any]:
+def _from_headers(headers: dict[str, str], found: _Body) -> Iterable[any_pb2.Any]:
     """What the headers say and the details do not."""
-    delay = headers.get("retry-after", "")
-    if _SECONDS.fullmatch(delay) and int(delay) <= _MAX_SECONDS and not _has(said, rpc.RetryInfo):
-        yield pack(rpc.RetryInfo(retry_delay=Duration(seconds=int(delay))))
-    request_id = said.request_id or headers.get(REQUEST_ID)
-    if request_id and not _has(said, rpc.RequestInfo):
+    delay = _retry_after(headers)
+    if delay is not None and not _has(found, rpc.RetryInfo):
+        yield pack(rpc.RetryInfo(retry_delay=Duration(seconds=delay)))
+    request_id = found.request_id or headers.get(REQUEST_ID)
+    if request_id and not _has(found, rpc.RequestInfo):
         yield pack(rpc.RequestInfo(request_id=clean(request_id)))
 
 
-def _has(said: _Said, kind: Any) -> bool:
-    return any(holds(detail, kind) for detail in said.details)
+def _retry_after(headers: dict[str, str]) -> int | None:
+    """`Retry-After` in seconds (RFC 9110 section 10.2.3); a date counts from the answer's own `Date`, else from now."""
+    given = headers.get("retry-after", "")
+    if _SECONDS.fullmatch(given):
+        return int(given) if int(given) <= _MAX_SECONDS else None
+    if (until := _http_date(given)) is None:
+        return None
+    since = _http_date(headers.get("date", "")) or datetime.now(UTC)
+    return max(0, math.ceil((until - since).total_seconds()))
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(text) if len(text) <= _LONGEST_DATE else None
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return date if date is None or date.tzinfo is not None else date.replace(tzinfo=UTC)
+
+
+def _has(found: _Body, kind: Any) -> bool:
+    return any(holds(detail, kind) for detail in found.details)

@@ -18,14 +18,15 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from errgrpc.answering import OnError, Translate
-from errgrpc.arguments import clean
+from errgrpc.answering import Translate
 from errgrpc.codes import MAX_REASON, ErrorCode
-from errgrpc.errors import ServiceError
-from errgrpc.http.asgi import ErrorMiddleware, messages_of, request_of, was_told
+from errgrpc.http.asgi import ErrorMiddleware, messages_of, request_of, was_logged
 from errgrpc.http.bodies import Answer, Form
 from errgrpc.http.details import Json
 from errgrpc.http.responder import Responder
+from errgrpc.reports import OnError
+from errgrpc.service_error import ServiceError
+from errgrpc.texts import clean
 
 try:
     from fastapi.exceptions import RequestValidationError
@@ -91,7 +92,7 @@ class _Handlers:
     async def _answer(self, request: Request, error: Exception) -> Response:
         if request.scope["type"] != "http":
             raise error  # a websocket is left alone
-        if was_told(request.scope):
+        if was_logged(request.scope):
             return Response()  # which Starlette does not send, as the response has begun
         return _response(self._responder.answer(error, request_of(request.scope)), request)
 

@@ -1,4 +1,4 @@
-"""What the asyncio client raises, and when. What both clients share is in tests/test_client.py, transparency in a file of its own."""
+"""What the asyncio client raises, and when. What both clients share is in tests/sync/test_client.py, transparency in a file of its own."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ from grpc import StatusCode
 import errgrpc
 from errgrpc import ComponentCode, RemoteError, ResCode, ServiceError, remote
 from errgrpc.aio.client import StreamStreamCall, StreamUnaryCall, UnaryStreamCall, UnaryUnaryCall
-from errgrpc.reading import Reading
+from errgrpc.calls import Caller
 
 DEADLINE = harness.DEADLINE
 CALLS: dict[str, Any] = {
@@ -362,7 +362,7 @@ async def test_wrapped_calls_raise_on_each_read_and_write(talk: tuple[Talk, str]
     """The calls themselves, without grpc's chain of interceptors around them."""
     async with connect(talk[1], interceptors=[]) as channel:
         bare = harness.method(channel, "stream_stream")(timeout=DEADLINE)
-        call = StreamStreamCall(bare, Reading((ResCode,)), None)
+        call = StreamStreamCall(bare, Caller((ResCode,)), None)
         await call.write(b"fail")
         for _ in range(2):
             with pytest.raises(remote(ResCode.ROOM_NOT_EXIST)):
@@ -377,7 +377,7 @@ async def test_wrapped_calls_raise_when_nobody_reads(kind: str) -> None:
     with socket.socket() as bound:  # bound, but not listening
         bound.bind(("127.0.0.1", 0))
         async with connect(f"127.0.0.1:{bound.getsockname()[1]}", interceptors=[]) as channel:
-            call = CALLS[kind](harness.method(channel, kind)(), Reading((ResCode,)), None)
+            call = CALLS[kind](harness.method(channel, kind)(), Caller((ResCode,)), None)
             with pytest.raises(RemoteError) as caught:
                 await call.write(b"x")
             assert (caught.value.code(), caught.value.error_code) == (StatusCode.UNAVAILABLE, ResCode.SERVICE_UNAVAILABLE)

@@ -1,5 +1,6 @@
 """The contexts of an asyncio server's handlers: what a handler can do with one, and what of that reaches the wire."""
 
+import functools
 from typing import Any
 
 import grpc
@@ -11,7 +12,7 @@ from harness import coded
 
 from errgrpc import ResCode, ServiceError
 from errgrpc.aio.context import Aborted, AsyncContext, SyncContext
-from errgrpc.answering import Answer
+from errgrpc.answering import Answering, RpcAnswer
 
 ASYNC_STYLES = ("aio", "reader_writer")
 AIO_STYLES = (*ASYNC_STYLES, "sync_on_aio")
@@ -22,8 +23,7 @@ def style(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-def whole(answer: Answer) -> Answer:
-    return answer
+STANDING = functools.partial(Answering(ResCode).standing, "/test.Service/Method")
 
 
 def ask(target: str, kind: str, act: Any, after: int = 1) -> harness.Outcome:
@@ -146,7 +146,7 @@ class Told:
 class TestAsyncContext:
     async def test_the_first_abort_stands(self) -> None:
         told = Told()
-        context = AsyncContext(told, whole)
+        context = AsyncContext(told, STANDING)
         with pytest.raises(grpc.aio.AbortError) as caught:
             await context.abort(StatusCode.NOT_FOUND, "first")
         assert context.sent is caught.value
@@ -155,8 +155,10 @@ class TestAsyncContext:
         assert told.told == {"code": StatusCode.NOT_FOUND, "details": "first", "trailers": ()}
 
     async def test_a_context_that_cannot_be_asked(self) -> None:
-        context = AsyncContext(Told(), whole)
-        assert (context.failure(), context.details(), tuple(context.trailing_metadata())) == (None, "", ())
+        context = AsyncContext(Told(), STANDING)
+        assert (context.details(), tuple(context.trailing_metadata())) == ("", ())
+        rpc = context.rpc("/m", gone=False)
+        assert (rpc.method, rpc.metadata, rpc.trailers, rpc.status, rpc.details) == ("/m", (), (), None, "")
 
     async def test_an_abort_that_returns(self) -> None:
         """As a mock's does: a handler must not go on behind it."""
@@ -165,13 +167,13 @@ class TestAsyncContext:
             async def abort(self, code: Any, details: str, trailers: Any) -> None: ...
 
         with pytest.raises(AssertionError):
-            await AsyncContext(Returning(), whole).abort(StatusCode.NOT_FOUND, "No such thing")
+            await AsyncContext(Returning(), STANDING).abort(StatusCode.NOT_FOUND, "No such thing")
 
 
 class TestSyncContext:
     def test_an_abort_is_set_when_the_handler_has_ended(self) -> None:
         told = Told()
-        context = SyncContext(told, whole)
+        context = SyncContext(told, STANDING)
         for details in ("first", "second"):
             with pytest.raises(Aborted):
                 context.abort(StatusCode.NOT_FOUND, details)
@@ -181,15 +183,15 @@ class TestSyncContext:
 
     def test_an_abort_stands_whatever_follows(self) -> None:
         told = Told()
-        context = SyncContext(told, whole)
+        context = SyncContext(told, STANDING)
         with pytest.raises(Aborted):
             context.abort(StatusCode.NOT_FOUND, "No such thing")
         context.set_code(StatusCode.OK)
-        context.apply(Answer(StatusCode.INTERNAL, "another", ()))
+        context.apply(RpcAnswer(StatusCode.INTERNAL, "another", ()))
         assert told.told == {"code": StatusCode.NOT_FOUND, "details": "No such thing", "trailers": ()}
 
     def test_nothing_is_set_without_an_abort(self) -> None:
         told = Told()
-        context = SyncContext(told, whole)
+        context = SyncContext(told, STANDING)
         context.finish()
         assert told.told == {}

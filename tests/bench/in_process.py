@@ -16,9 +16,11 @@ import grpc.aio
 from grpc_status import rpc_status
 
 import errgrpc
-from errgrpc import ErrorCode, ResCode, ServiceError, locales, wire
+from errgrpc import ErrorCode, ResCode, ServiceError, locales
 from errgrpc.answering import Answering, Rpc
 from errgrpc.reading import Reading
+from errgrpc.service_error import values_of
+from errgrpc.wire import encoding
 
 from . import by_hand, catalogues
 
@@ -68,7 +70,9 @@ MADE = {"Constant": constant, "Metadata": with_metadata, "Violations": with_viol
 def encoded(make: Callable[[], ServiceError]) -> Run:
     def run() -> bytes:
         error = make()
-        return error._brief("zh-CN") or wire.encode(error._parts("zh-CN"), LIMIT)[0]
+        values = values_of(error)
+        assert values is not None
+        return encoding.brief(values, "zh-CN") or encoding.fitted(values.code, encoding.parts_of(values, "zh-CN"), LIMIT)[0]
 
     return run
 

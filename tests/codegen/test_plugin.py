@@ -128,7 +128,7 @@ def test_a_class_by_hand_equals_the_generated_one() -> None:
 def facts(code: ErrorCode) -> dict[str, object]:
     names = ("name", "number", "reason", "domain", "grpc_status", "http_status", "message", "description", "__doc__")
     hints = {"hints": dict(code.hints), "coupon": dict(code.hints_for({"coupon": "true"}))}
-    return {name: getattr(code, name) for name in names} | hints | {"int": int(code), "repr": repr(code), "spec": code._spec}
+    return {name: getattr(code, name) for name in names} | hints | {"int": int(code), "repr": repr(code), "spec": code.spec}
 
 
 def test_committed_modules_are_not_stale(root: Path, build: Build, request_for: Request) -> None:

@@ -13,6 +13,7 @@ import errgrpc.http
 from errgrpc import ComponentCode, ErrorCode, ResCode, ServiceError, Spec
 from errgrpc.http import Answer, Request, bodies
 from errgrpc.http.bodies import Form
+from errgrpc.service_error import values_of
 
 MISSING = ServiceError(ResCode.ROOM_NOT_EXIST, room_uuid="r-42")
 ROOM = {"roomUuid": "r-42", "roomName": "数学", "config": {"seats": 3}}
@@ -24,6 +25,12 @@ def body(answer: Answer) -> Any:
     return json.loads(answer.body)
 
 
+def coded(error: ServiceError, *arguments: Any) -> Answer:
+    values = values_of(error)
+    assert values is not None
+    return bodies.coded(values, *arguments)
+
+
 def headers(answer: Answer) -> dict[str, str]:
     assert len(dict(answer.headers)) == len(answer.headers)
     return dict(answer.headers)
@@ -32,7 +39,7 @@ def headers(answer: Answer) -> dict[str, str]:
 def test_the_envelope() -> None:
     before = time.time_ns() // 1_000_000
     request = Request(headers=[("x-request-id", "id-1")], started=time.monotonic() - 2)
-    answer = bodies.coded(MISSING, None, request, "envelope")
+    answer = coded(MISSING, None, request, "envelope")
     written = body(answer)
     assert answer.status == 404
     assert list(written) == ["code", "msg", "ts", "requestId", "cost"]
@@ -119,7 +126,7 @@ def test_no_retry_after_without_a_time_to_wait() -> None:
 
 @pytest.mark.parametrize("given", ["", "i" * 129, "\x1b[31m", "身份", "a\nb"])
 def test_only_a_bounded_printable_request_id_is_taken_over(given: str) -> None:
-    answer = bodies.coded(MISSING, None, Request(headers=[("x-request-id", given)]), "envelope")
+    answer = coded(MISSING, None, Request(headers=[("x-request-id", given)]), "envelope")
     made = headers(answer)["x-request-id"]
     assert body(answer)["requestId"] == made
     assert len(made) == 32
@@ -128,12 +135,12 @@ def test_only_a_bounded_printable_request_id_is_taken_over(given: str) -> None:
 
 def test_the_request_id_of_a_log_record_and_of_an_error_passed_on_come_first() -> None:
     request = Request(headers=[("x-request-id", "asked")])
-    assert headers(bodies.coded(MISSING, "logged", request, "envelope"))["x-request-id"] == "logged"
+    assert headers(coded(MISSING, "logged", request, "envelope"))["x-request-id"] == "logged"
     passed = ServiceError(ResCode.CONFLICT, details=[rpc.RequestInfo(request_id="origin")])
-    assert body(bodies.coded(passed, None, request, "both"))["requestId"] == "origin"
+    assert body(coded(passed, None, request, "both"))["requestId"] == "origin"
     for hostile in ("a\r\nset-cookie: b", "i" * 500):
         passed = ServiceError(ResCode.CONFLICT, details=[rpc.RequestInfo(request_id=hostile)])
-        assert headers(bodies.coded(passed, None, request, "both"))["x-request-id"] == "asked"
+        assert headers(coded(passed, None, request, "both"))["x-request-id"] == "asked"
 
 
 def test_text_that_utf8_cannot_hold() -> None:

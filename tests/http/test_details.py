@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import errgrpc
 from errgrpc import ResCode, ServiceError
-from errgrpc.budget import pack, unpack
 from errgrpc.http import data, details
+from errgrpc.wire.packing import pack, unpack
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=9)
 SCALARS = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | TEXT
@@ -32,20 +32,20 @@ def test_data_comes_back(value: Any) -> None:
     kinds: dict[type, type[Message]] = {dict: struct_pb2.Struct, list: struct_pb2.ListValue}
     found = unpack(packed, kinds.get(type(value), struct_pb2.Value))
     assert found == json_format.ParseDict(value, type(found)())  # type: ignore[misc]
-    assert details.plain(packed) == value
-    assert json.loads(json.dumps(details.plain(packed))) == value
+    assert details.untyped(packed) == value
+    assert json.loads(json.dumps(details.untyped(packed))) == value
 
 
 def test_whole_numbers_are_integers_again() -> None:
     packed = details.as_detail({"seats": [3, 3.5, 2**60]})
     assert packed is not None
-    assert repr(details.plain(packed)["seats"]) == repr([3, 3.5, float(2**60)])
+    assert repr(details.untyped(packed)["seats"]) == repr([3, 3.5, float(2**60)])
 
 
 def test_what_struct_cannot_hold() -> None:
     packed = details.as_detail([math.nan, math.inf, 10**400, 1e308, "\ud800", {1: object()}])
     assert packed is not None
-    assert details.plain(packed) == [None, None, None, 1e308, "\ufffd", {"1": None}]
+    assert details.untyped(packed) == [None, None, None, 1e308, "\ufffd", {"1": None}]
 
 
 @pytest.mark.parametrize("depth", [1, 32, 33, 900, 100_000])
@@ -57,7 +57,7 @@ def test_depth_is_bounded(depth: int, shut: str) -> None:
     packed = details.as_detail(value)
     assert (packed is not None) == (depth <= 32)
     if packed is not None:
-        assert details.plain(packed) == value  # hence protobuf can read it
+        assert details.untyped(packed) == value  # hence protobuf can read it
 
 
 KNOWN: list[Message] = [
@@ -105,7 +105,7 @@ def test_what_is_unknown_or_broken_stays_readable(detail: dict[str, Any]) -> Non
     packed = details.from_json(detail)
     assert packed is not None
     assert packed.TypeName() == "google.protobuf.Struct"
-    assert details.plain(packed) == detail
+    assert details.untyped(packed) == detail
 
 
 def test_newer_fields_are_no_reason_to_reject_the_others() -> None:
@@ -133,7 +133,7 @@ def test_nothing_makes_reading_fail(detail: Any) -> None:
     assert (packed is None) == (not isinstance(detail, dict))
     if packed is not None:
         json.dumps(details.to_json(packed), allow_nan=False)
-        details.plain(packed)
+        details.untyped(packed)
 
 
 def test_data_is_the_first_detail_of_the_raiser_whichever_way_it_came() -> None:

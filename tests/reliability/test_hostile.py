@@ -22,8 +22,8 @@ from grpc import StatusCode
 
 import errgrpc
 from errgrpc import locales
-from errgrpc.errors import _classes
-from errgrpc.server import Guards
+from errgrpc.guards import Guards
+from errgrpc.remote_error import _classes
 
 from . import h2client
 from .fuzz import memory, targets

@@ -23,7 +23,7 @@ from google.rpc import status_pb2
 import errgrpc
 from errgrpc.answering import Answering, Rpc
 from errgrpc.reading import Reading
-from errgrpc.received import Received
+from errgrpc.wire.received import Received
 
 from . import targets
 
@@ -36,7 +36,7 @@ WARM = 4_096
 
 Subject = Callable[[int], object]
 _ANSWERING = Answering(errgrpc.ResCode, on_error=lambda *_, **__: None)
-_READING = Reading(targets.CATALOGUES, "en")
+_READING = Reading(targets.CATALOGUES)
 
 
 def _languages(number: int) -> object:

@@ -18,11 +18,13 @@ from google.rpc import status_pb2
 from grpc import StatusCode
 
 import errgrpc
-from errgrpc import locales, wire
+from errgrpc import locales
 from errgrpc.answering import Answering, Rpc
-from errgrpc.budget import DEFAULT_MAX_TRAILER_BYTES
 from errgrpc.codegen import plugin
-from errgrpc.received import NUMBER_KEY
+from errgrpc.service_error import values_of
+from errgrpc.wire import encoding
+from errgrpc.wire.budget import DEFAULT_MAX_TRAILER_BYTES
+from errgrpc.wire.packing import DETAILS_KEY, NUMBER_KEY
 
 __all__ = ["CHECKS", "Failed", "Source", "accept_language", "budget", "codegen", "examine", "listen", "read", "reader"]
 
@@ -80,7 +82,7 @@ class Failed(grpc.RpcError):
     def __init__(self, status: StatusCode, text: str | None, values: Iterable[Any]) -> None:
         super().__init__()
         self._status, self._text = status, text
-        self._trailers = tuple((wire.DETAILS_KEY, value) for value in values)
+        self._trailers = tuple((DETAILS_KEY, value) for value in values)
 
     def code(self) -> StatusCode:
         return self._status
@@ -205,7 +207,7 @@ def _answered(error: errgrpc.RemoteError) -> None:
 def _status(error: BaseException) -> status_pb2.Status:
     answer = _ANSWERING.answer(error, Rpc("/test.Service/Method", (), (), None, "", aborted=False))
     assert _size(answer.message, answer.trailers) <= DEFAULT_MAX_TRAILER_BYTES
-    return status_pb2.Status.FromString(dict(answer.trailers)[wire.DETAILS_KEY])  # type: ignore[arg-type]
+    return status_pb2.Status.FromString(dict(answer.trailers)[DETAILS_KEY])  # type: ignore[arg-type]
 
 
 def _size(message: str, trailers: Iterable[tuple[str, str | bytes]]) -> int:
@@ -251,9 +253,11 @@ def budget(code: errgrpc.ErrorCode, arguments: Arguments, trailers: Sequence[tup
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", errgrpc.MisuseWarning)
         error = errgrpc.ServiceError(code, **arguments)
-    parts = error._parts("en", "request-1", trailers)
-    raw, shed = wire.encode(parts, limit)
-    assert _size(parts.message, (*parts.trailers, (wire.DETAILS_KEY, raw))) <= limit
+    values = values_of(error)
+    assert values is not None
+    parts = encoding.parts_of(values, "en", "request-1", trailers)
+    raw, shed = encoding.fitted(code, parts, limit)
+    assert _size(parts.message, (*parts.trailers, (DETAILS_KEY, raw))) <= limit
     assert error.message.startswith(parts.message)
     assert list(trailers[: len(parts.trailers)]) == parts.trailers
     assert shed or (parts.message == error.message and parts.metadata == error.metadata)

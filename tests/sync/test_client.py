@@ -25,7 +25,7 @@ from grpc import StatusCode
 
 import errgrpc
 from errgrpc import ComponentCode, ErrorCode, RemoteError, ResCode, ServiceError, Spec, remote
-from errgrpc.client import TypedCall
+from errgrpc.sync.client import TypedCall
 
 DEADLINE = harness.DEADLINE
 

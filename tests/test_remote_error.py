@@ -20,10 +20,9 @@ from google.rpc import status_pb2
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
-from errgrpc import ComponentCode, ErrorCode, RemoteError, ResCode, ServiceError, Spec, decode, remote
-from errgrpc import errors as errors_module
-from errgrpc.budget import pack
-from errgrpc.received import Received
+from errgrpc import ComponentCode, ErrorCode, RemoteError, ResCode, ServiceError, Spec, decode, remote, remote_error
+from errgrpc.wire.packing import pack
+from errgrpc.wire.received import Received
 
 ROOT = Path(__file__).parent.parent
 NOT_EXIST = ResCode.ROOM_NOT_EXIST
@@ -212,7 +211,7 @@ def test_many_threads_get_one_class() -> None:
     try:
         for _ in range(20):
             for target in (RaceCode, RaceCode.LOST):
-                errors_module._classes.pop(target, None)
+                remote_error._classes.pop(target, None)
             barrier, made = threading.Barrier(8), list[type]()
 
             def make(barrier: threading.Barrier = barrier, made: list[type] = made) -> None:

@@ -21,7 +21,7 @@ from harness import coded, logged, on_the_wire
 
 import errgrpc
 from errgrpc import ComponentCode, ResCode, ServiceError
-from errgrpc.server import Guards
+from errgrpc.guards import Guards
 
 FALLBACK = "INTERNAL_SERVER_ERROR"
 SECRET = "canary-4711"  # noqa: S105  what must never leave the process

@@ -1,25 +1,24 @@
-"""The bytes of `grpc-status-details-bin`, and how large: an error taken apart -> google.rpc.Status.
+"""Writes the bytes of `grpc-status-details-bin`, and counts how large an answer is: an error's values -> google.rpc.Status.
 
 Only `google.rpc` types, in a fixed order, each at most once (AIP-193).
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from functools import cache
-from typing import Any
 
 from google.protobuf import any_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2 as rpc
 from google.rpc import status_pb2
-from grpc import StatusCode
 
-from errgrpc.budget import Parts, Trailer, fit
-from errgrpc.codes import STATUSES, ErrorCode
-from errgrpc.received import NUMBER_KEY, parse
+from errgrpc import locales
+from errgrpc.codes import ErrorCode
+from errgrpc.wire.budget import Parts, fit
+from errgrpc.wire.packing import DETAILS_KEY, NUMBER_KEY, Trailer, holds, pack, parse
+from errgrpc.wire.values import Values
 
-__all__ = ["DETAILS_KEY", "brief", "constant", "cut", "encode", "packed", "status_code", "surely_fitting", "to_status", "trailer_bytes"]
-
-DETAILS_KEY = "grpc-status-details-bin"
+__all__ = ["brief", "constant", "cut", "fitted", "parts_of", "surely_fitting", "trailer_bytes", "whole"]
 
 # What gRPC counts for each entry of metadata beside its name and value (RFC 9113 section 6.5.2).
 _ENTRY_BYTES = 32
@@ -27,55 +26,62 @@ _TYPE_URL = "type.googleapis.com/"
 _CLEAR = bytes(sorted(set(range(0x20, 0x7F)) - {ord("%")}))
 
 
-def status_code(number: int) -> StatusCode:
-    """The status of a number; UNKNOWN for one that gRPC does not define, as gRPC itself reads it."""
-    return STATUSES.get(number, StatusCode.UNKNOWN)
-
-
-def to_status(parts: Parts) -> status_pb2.Status:
-    """The Status of an error, its details in the order of the contract."""
-    return status_pb2.Status.FromString(_serialized(parts))
+def brief(values: Values, accept_language: str | None) -> bytes | None:
+    """The Status of an error whose hint is the code's own, as most are; None for another, which `parts_of` takes apart."""
+    code, message, metadata, hints, _, retry_delay, details = values
+    spec = code.spec
+    if hints is not None or retry_delay is not None or spec.variants:
+        return None
+    locale = locales.choose(accept_language, spec.hints, code.default_locale)
+    if message is None and not metadata and not details:
+        return constant(code, locale)
+    return _brief(code, message, metadata, locale, details)
 
 
 @cache
 def constant(code: ErrorCode, locale: str | None) -> bytes:
-    """The serialized Status of an error that is its code and nothing else, with its own hint for a locale.
+    """The Status of an error that is its code and nothing else, with the code's own hint for a locale.
 
     One for each code and locale of the tables, whatever peers send; looking it up takes a twentieth of writing it.
     """
-    return brief(code, None, {}, locale)
+    return _brief(code, None, {}, locale)
 
 
-def brief(
-    code: ErrorCode, message: str | None, metadata: Mapping[str, str], locale: str | None, details: Iterable[tuple[Message, bytes]] = ()
-) -> bytes:
-    """The serialized Status of an error with its own hint for a locale, as most are; None for its own message.
-
-    `details` are messages, each with what `packed` makes of it.
-    """
-    whole = _own_head(code) if message is None else _head(code, message)
-    whole += _error_info(code, metadata)
-    if locale is not None:
-        whole += _own_hint(code, locale)
-    for _, detail in details:
-        whole += _field(3, detail)
-    return whole
-
-
-def packed(detail: Message) -> bytes:
-    """A message in an Any, serialized; an Any as it is. Raises EncodeError if it lacks a required field."""
-    if isinstance(detail, any_pb2.Any):
-        return detail.SerializeToString()
-    return _text(1, _TYPE_URL + detail.DESCRIPTOR.full_name) + _field(2, detail.SerializeToString(deterministic=True))
+def parts_of(values: Values, accept_language: str | None, request_id: str | None = None, trailers: Iterable[Trailer] = ()) -> Parts:
+    """What goes on the wire for a reader of these languages, beside these trailing metadata of the handler."""
+    code, details = values.code, [any_pb2.Any.FromString(packed) for _, packed in values.details]
+    hints = code.hints_for(values.metadata) if values.hints is None else values.hints
+    locale = locales.choose(accept_language, hints, code.default_locale)
+    retry = request = None
+    if details and holds(details[-1], rpc.RequestInfo):
+        request = details.pop()
+    if details and holds(details[-1], rpc.RetryInfo):
+        retry = details.pop()
+    if values.retry_delay is not None:
+        retry = pack(rpc.RetryInfo(retry_delay=timedelta(seconds=values.retry_delay)))
+    if request_id is not None:
+        request = pack(rpc.RequestInfo(request_id=request_id))
+    localized = None if locale is None else (locale, hints[locale])
+    message = code.message if values.message is None else values.message
+    return Parts(message, dict(values.metadata), localized, details, retry, request, list(trailers))
 
 
-def encode(parts: Parts, limit: int) -> tuple[bytes, list[str]]:
-    """The serialized Status of an error whose trailers take at most `limit` bytes, and the names of what was shed for that."""
-    raw = _serialized(parts)
+def whole(code: ErrorCode, parts: Parts) -> bytes:
+    """The Status of an error, with its details in the order of the contract."""
+    written = [_head(code, parts.message), _error_info(code, parts.metadata)]
+    if parts.localized is not None:
+        written.append(_localized_message(*parts.localized))
+    details = (detail for detail in (*parts.details, parts.retry, parts.request) if detail is not None)
+    return b"".join([*written, *(_field(3, detail.SerializeToString()) for detail in details)])
+
+
+def fitted(code: ErrorCode, parts: Parts, limit: int) -> tuple[bytes, list[str]]:
+    """The Status of an error whose trailers take at most `limit` bytes, and the names of what was shed for that."""
+    raw = whole(code, parts)
     if _trailer_bytes(parts.message, parts.trailers, len(raw)) <= limit:
         return raw, []
-    shed = fit(parts, limit, trailer_bytes)
-    return _serialized(parts), shed
+    shed = fit(parts, limit, lambda parts: trailer_bytes(code, parts))
+    return whole(code, parts), shed
 
 
 def cut(message: str, trailers: tuple[Trailer, ...], limit: int) -> tuple[str, tuple[Trailer, ...], list[str]]:
@@ -87,8 +93,7 @@ def cut(message: str, trailers: tuple[Trailer, ...], limit: int) -> tuple[str, t
         return message, trailers, []
     own = parse(next((value for key, value in trailers if key == DETAILS_KEY), None))
     others = [(key, value) for key, value in trailers if key != DETAILS_KEY]
-    none: Any = None  # of our codes, for which `fit` does not ask
-    parts = Parts(none, message, {}, None, list(own.details), None, None, others)
+    parts = Parts(message, {}, None, list(own.details), None, None, others)
 
     def left() -> tuple[Trailer, ...]:
         if not own.ByteSize():
@@ -101,13 +106,16 @@ def cut(message: str, trailers: tuple[Trailer, ...], limit: int) -> tuple[str, t
     return parts.message, left(), unreadable + shed
 
 
-def trailer_bytes(parts: Parts) -> int:
+def trailer_bytes(code: ErrorCode, parts: Parts) -> int:
     """What a peer may count for the trailers of an error: the details as base64, as all but C-core send them."""
-    return _trailer_bytes(parts.message, parts.trailers, len(_serialized(parts)))
+    return _trailer_bytes(parts.message, parts.trailers, len(whole(code, parts)))
 
 
 def surely_fitting(limit: int) -> int:
-    """How many bytes of a Status without other trailers fit whatever its message is made of: quicker to tell than the exact size."""
+    """How many bytes of a Status without other trailers fit, whatever its message is made of.
+
+    Quicker to tell than the exact size.
+    """
     return (limit - _OVERHEAD) // 5  # 4/3 as base64, and the message, which is part of it, thrice as long at most
 
 
@@ -136,17 +144,24 @@ def _percent_encoded(text: str) -> int:
 # Protobuf's encoding by hand: to build the messages and pack them takes longer.
 
 
-def _serialized(parts: Parts) -> bytes:
-    code = parts.error_code
-    written = [_head(code, parts.message), _error_info(code, parts.metadata)]
-    if parts.localized is not None:
-        written.append(_localized_message(*parts.localized))
-    details = (detail for detail in (*parts.details, parts.retry, parts.request) if detail is not None)
-    return b"".join([*written, *(_field(3, detail.SerializeToString()) for detail in details)])
+def _brief(
+    code: ErrorCode,
+    message: str | None,
+    metadata: Mapping[str, str],
+    locale: str | None,
+    details: Iterable[tuple[Message, bytes]] = (),
+) -> bytes:
+    status = _own_head(code) if message is None else _head(code, message)
+    status += _error_info(code, metadata)
+    if locale is not None:
+        status += _own_hint(code, locale)
+    for _, detail in details:
+        status += _field(3, detail)
+    return status
 
 
 def _head(code: ErrorCode, message: str) -> bytes:
-    return bytes((1 << 3, code.grpc_status.value[0])) + _text(2, message)  # the status is a varint of one byte
+    return bytes((1 << 3, code.grpc_status.value[0])) + _text_field(2, message)  # the status is a varint of one byte
 
 
 @cache
@@ -171,7 +186,7 @@ def _error_info(code: ErrorCode, metadata: Mapping[str, str]) -> bytes:
 
 @cache
 def _identity(code: ErrorCode) -> tuple[bytes, bytes]:
-    return _text(1, code.reason) + _text(2, code.domain), _entry_of_map(NUMBER_KEY.encode(), b"%d" % code.number)
+    return _text_field(1, code.reason) + _text_field(2, code.domain), _entry_of_map(NUMBER_KEY.encode(), b"%d" % code.number)
 
 
 @cache
@@ -180,7 +195,7 @@ def _own_hint(code: ErrorCode, locale: str) -> bytes:
 
 
 def _localized_message(locale: str, text: str) -> bytes:
-    return _detail(rpc.LocalizedMessage, _text(1, locale) + _text(2, text))
+    return _detail(rpc.LocalizedMessage, _text_field(1, locale) + _text_field(2, text))
 
 
 def _entry_of_map(name: bytes, value: bytes) -> bytes:
@@ -191,7 +206,7 @@ def _detail(kind: type[Message], value: bytes) -> bytes:
     return _field(3, _TYPE_URLS[kind] + _field(2, value))
 
 
-def _text(number: int, text: str) -> bytes:
+def _text_field(number: int, text: str) -> bytes:
     return _field(number, text.encode()) if text else b""
 
 
@@ -210,7 +225,7 @@ def _field(number: int, value: bytes) -> bytes:
 
 
 _TYPE_URLS: dict[type[Message], bytes] = {
-    kind: _text(1, _TYPE_URL + kind.DESCRIPTOR.full_name) for kind in (rpc.ErrorInfo, rpc.LocalizedMessage)
+    kind: _text_field(1, _TYPE_URL + kind.DESCRIPTOR.full_name) for kind in (rpc.ErrorInfo, rpc.LocalizedMessage)
 }
 
 _OVERHEAD = _bytes_of("", ()) + _entry(DETAILS_KEY, 4)

@@ -14,8 +14,12 @@ from grpc import StatusCode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errgrpc import ComponentCode, ErrorCode, ResCode, wire
-from errgrpc.budget import Parts, Trailer, pack
+import errgrpc
+from errgrpc import ComponentCode, ErrorCode, ResCode
+from errgrpc.codes import STATUSES
+from errgrpc.wire import encoding
+from errgrpc.wire.budget import Parts
+from errgrpc.wire.packing import Trailer, pack
 
 CODE = ResCode.ROOM_NOT_EXIST
 CLEAR = "".join(chr(byte) for byte in range(0x20, 0x7F) if chr(byte) != "%")
@@ -23,7 +27,7 @@ INFO = rpc.ErrorInfo(reason="ROOM_NOT_EXIST", domain="errgrpc.v1.ResCode", metad
 
 
 def parts(**given: Any) -> Parts:
-    whole: dict[str, Any] = {"error_code": CODE, "message": "Room Not Found", "metadata": {}, "localized": None, "details": []}
+    whole: dict[str, Any] = {"message": "Room Not Found", "metadata": {}, "localized": None, "details": []}
     return Parts(**whole | {"retry": None, "request": None, "trailers": []} | given)
 
 
@@ -33,40 +37,41 @@ def status(*details: Message, code: int = 5, message: str = "Room Not Found") ->
 
 
 def test_the_numbers_of_gRPC() -> None:  # noqa: N802
-    assert {wire.status_code(number) for number in range(17)} == set(StatusCode)
+    assert {STATUSES[number] for number in range(17)} == set(StatusCode)
     for known in StatusCode:
-        assert wire.status_code(code_pb2.Code.Value(known.name)) is known
+        assert STATUSES[code_pb2.Code.Value(known.name)] is known
     for unknown in (-1, 17, 2**31 - 1, -(2**31)):
-        assert wire.status_code(unknown) is StatusCode.UNKNOWN
+        assert errgrpc.decode(status_pb2.Status(code=unknown)).code() is StatusCode.UNKNOWN
 
 
 def test_all_details_in_their_order() -> None:
     violations = rpc.BadRequest(field_violations=[rpc.BadRequest.FieldViolation(field="name")])
     debug = rpc.DebugInfo(detail="d")
     retry, request = rpc.RetryInfo(retry_delay={"seconds": 1}), rpc.RequestInfo(request_id="id")
-    written = wire.to_status(
+    written = encoding.whole(
+        CODE,
         parts(
             metadata={"room_uuid": "r-42", "b": "2"},
             localized=("zh-CN", "房间不存在"),
             details=[pack(violations), pack(debug)],
             retry=pack(retry),
             request=pack(request),
-        )
+        ),
     )
     localized = rpc.LocalizedMessage(locale="zh-CN", message="房间不存在")
-    assert written.SerializeToString() == status(INFO, localized, violations, debug, retry, request)
+    assert written == status(INFO, localized, violations, debug, retry, request)
 
 
 def test_a_bare_error() -> None:
     info = rpc.ErrorInfo(reason="RTC_INIT_ERROR", domain="errgrpc.v1.ComponentCode", metadata={"code": "-1"})
-    written = wire.to_status(parts(error_code=ComponentCode.RTC_INIT_ERROR, message=""))
-    assert written == status_pb2.Status(code=13, details=[pack(info)])
+    written = encoding.whole(ComponentCode.RTC_INIT_ERROR, parts(message=""))
+    assert status_pb2.Status.FromString(written) == status_pb2.Status(code=13, details=[pack(info)])
 
 
 def test_the_bytes_are_the_same_each_time() -> None:
     metadata = {f"key{number}": str(number) for number in range(50)}
     shuffled = dict(reversed(metadata.items()))
-    assert wire.encode(parts(metadata=metadata), 7_900) == wire.encode(parts(metadata=shuffled), 7_900)
+    assert encoding.whole(CODE, parts(metadata=metadata)) == encoding.whole(CODE, parts(metadata=shuffled))
 
 
 MESSAGES = st.text(st.sampled_from("aZ~ %\x00\n\x1f\x7fé房😀"), max_size=40)
@@ -78,23 +83,23 @@ TRAILERS = st.lists(
 @given(MESSAGES, TRAILERS, st.none() | st.tuples(st.just("zh-CN"), MESSAGES))
 def test_counts_what_is_sent(message: str, trailers: list[tuple[str, str | bytes]], localized: tuple[str, str] | None) -> None:
     error = parts(message=message, trailers=trailers, localized=localized)
-    raw, shed = wire.encode(error, 100_000)
+    raw, shed = encoding.fitted(CODE, error, 100_000)
     assert shed == []
-    assert raw == wire.to_status(error).SerializeToString()
+    assert raw == encoding.whole(CODE, error)
     entries: list[tuple[str, str | bytes]] = [
         ("grpc-status", "05"),
         ("grpc-message", quote(message.encode(), safe=CLEAR)),
         ("grpc-status-details-bin", base64.b64encode(raw)),
         *((key, base64.b64encode(value) if key.endswith("-bin") and isinstance(value, bytes) else value) for key, value in trailers),
     ]
-    assert wire.trailer_bytes(error) == sum(len(key) + len(value) + 32 for key, value in entries)
+    assert encoding.trailer_bytes(CODE, error) == sum(len(key) + len(value) + 32 for key, value in entries)
 
 
 def test_encode_sheds_only_past_the_limit() -> None:
     error = parts(metadata={"filler": "f" * 2_000})
-    most = wire.trailer_bytes(error)
-    assert wire.encode(error, most) == (status(rpc.ErrorInfo(reason=CODE.reason, domain=CODE.domain, metadata=wired(error))), [])
-    raw, shed = wire.encode(error, most - 1)
+    most = encoding.trailer_bytes(CODE, error)
+    assert encoding.fitted(CODE, error, most) == (status(rpc.ErrorInfo(reason=CODE.reason, domain=CODE.domain, metadata=wired(error))), [])
+    raw, shed = encoding.fitted(CODE, error, most - 1)
     assert shed == ["metadata"]
     assert error.metadata == {}
     assert raw == status(rpc.ErrorInfo(reason=CODE.reason, domain=CODE.domain, metadata={"code": "1004"}))
@@ -113,7 +118,7 @@ def wired(error: Parts) -> dict[str, str]:
 def test_the_bytes_are_protobufs_own(
     message: str, metadata: dict[str, str], localized: tuple[str, str] | None, details: list[Message]
 ) -> None:
-    written = wire.encode(parts(message=message, metadata=metadata, localized=localized, details=list(map(pack, details))), 10**6)[0]
+    written = encoding.whole(CODE, parts(message=message, metadata=metadata, localized=localized, details=list(map(pack, details))))
     info = rpc.ErrorInfo(reason=CODE.reason, domain=CODE.domain, metadata={**metadata, "code": "1004"})
     hint = [] if localized is None else [rpc.LocalizedMessage(locale=localized[0], message=localized[1])]
     assert written == status(info, *hint, *details, message=message)
@@ -123,17 +128,17 @@ def test_the_bytes_are_protobufs_own(
 def test_a_constant_is_its_code_and_nothing_else(code: ErrorCode) -> None:
     for locale in (None, *code.hints):
         localized = None if locale is None else (locale, code.hints[locale])
-        whole = parts(error_code=code, message=code.message, localized=localized)
-        assert wire.constant(code, locale) == wire.encode(whole, 7_900)[0]
+        whole = parts(message=code.message, localized=localized)
+        assert encoding.constant(code, locale) == encoding.whole(code, whole)
 
 
 @given(MESSAGES.map(lambda text: text * 50), st.integers(0, 3_000))
 def test_what_surely_fits_fits(message: str, filler: int) -> None:
     error = parts(message=message, metadata={"filler": "f" * filler})
-    raw, _ = wire.encode(error, 10**6)
+    raw, _ = encoding.fitted(CODE, error, 10**6)
     for limit in (1_024, 7_900):
-        assert len(raw) > wire.surely_fitting(limit) or wire.trailer_bytes(error) <= limit
-    assert 100 < wire.surely_fitting(1_024) < wire.surely_fitting(7_900) == 1_550
+        assert len(raw) > encoding.surely_fitting(limit) or encoding.trailer_bytes(CODE, error) <= limit
+    assert 100 < encoding.surely_fitting(1_024) < encoding.surely_fitting(7_900) == 1_550
 
 
 OWN = st.builds(
@@ -153,7 +158,7 @@ OWN = st.builds(
 )
 def test_what_a_handler_aborted_with_is_cut(message: str, others: list[tuple[str, str]], own: bytes | None, limit: int) -> None:
     trailers: tuple[Trailer, ...] = (*others, *([] if own is None else [("grpc-status-details-bin", own)]))
-    left, kept, shed = wire.cut(message, trailers, limit)
+    left, kept, shed = encoding.cut(message, trailers, limit)
     assert wired_bytes(left, kept) <= limit
     assert message.startswith(left)
     if wired_bytes(message, trailers) <= limit:

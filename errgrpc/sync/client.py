@@ -6,13 +6,12 @@ from types import TracebackType
 from typing import Any
 
 import grpc
-import grpc.aio
 
+from errgrpc.calls import Caller
 from errgrpc.codes import ErrorCode
-from errgrpc.errors import RemoteError
-from errgrpc.reading import Reading
+from errgrpc.remote_error import RemoteError
 
-__all__ = ["ClientInterceptor", "TypedCall", "lasting", "localized", "typed_error", "with_accept_language"]
+__all__ = ["ClientInterceptor", "TypedCall"]
 
 
 class ClientInterceptor(
@@ -27,84 +26,34 @@ class ClientInterceptor(
     guesses the code of an error that came without one. `locale`, a language tag or a whole `accept-language` value, is sent
     as `accept-language` with each call that has none.
 
-    Raises TypeError for what is no catalogue, ValueError for two that share a domain and a reason and for a broken locale.
+    Raises TypeError if an argument is not a catalogue, and ValueError if two share a (domain, reason) or the locale is
+    malformed.
     """
 
     def __init__(self, *catalogues: type[ErrorCode], locale: str | None = None) -> None:
-        self._reading = Reading(catalogues, locale)
+        self._caller = Caller(catalogues, locale)
 
     def _intercept(self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request: Any) -> Any:
-        details = with_accept_language(client_call_details, self._reading)
+        details = self._caller.details_of(client_call_details)
         try:
             call = continuation(details, request)
         except grpc.RpcError as raised:  # grpc raises at once when a request cannot be serialized
             error = raised
         else:
             if not isinstance(call, grpc.RpcError) or hasattr(call, "__next__"):
-                return TypedCall(call, self._reading, details.metadata)
+                return TypedCall(call, self._caller, details.metadata)
             # Grpc hands on the error of a blocking call, and what an interceptor inside ours has raised, as if it were the call.
             if isinstance(call, grpc.Future):
                 if call.done():
-                    return typed_error(call, self._reading, details.metadata)
-                return TypedCall(call, self._reading, details.metadata)
+                    return self._caller.typed_error(call, details.metadata)
+                return TypedCall(call, self._caller, details.metadata)
             error = call
-        raise typed_error(error, self._reading, details.metadata)
+        raise self._caller.typed_error(error, details.metadata)
 
     intercept_unary_unary: Any = _intercept
     intercept_unary_stream: Any = _intercept
     intercept_stream_unary: Any = _intercept
     intercept_stream_stream: Any = _intercept
-
-
-def with_accept_language(details: Any, reading: Reading) -> Any:
-    """The details of a call whose metadata ask for the languages of the caller."""
-    if details.metadata is None and reading.locale is None:
-        return details  # of most calls
-    metadata = localized(details.metadata, reading)
-    if metadata is details.metadata:
-        return details
-    # grpc's own details are named tuples, as are most people's.
-    return details._replace(metadata=metadata) if hasattr(details, "_replace") else _CallDetails(details, metadata)
-
-
-def localized(metadata: Any, reading: Reading) -> Any:
-    """The metadata of a call with an `accept-language`, in a collection of the type that the caller chose."""
-    metadata = lasting(metadata)
-    _, added = _accept_language(metadata, reading)
-    if not added:
-        return metadata
-    entries = (*(metadata or ()), *added)
-    if isinstance(metadata, grpc.aio.Metadata):
-        return grpc.aio.Metadata(*entries)
-    return list(entries) if isinstance(metadata, list) else entries
-
-
-def lasting(metadata: Any) -> Any:
-    """The metadata in a form that can be read twice; grpc takes an iterator as well."""
-    return tuple(metadata) if hasattr(metadata, "__next__") else metadata  # asking for an Iterator takes four times as long
-
-
-def typed_error(error: grpc.RpcError, reading: Reading, metadata: Any) -> RemoteError:
-    """The typed error of a call that was made with these metadata."""
-    return reading.read(error, reading.locale if metadata is None else _accept_language(metadata, reading)[0])
-
-
-def _accept_language(metadata: Any, reading: Reading) -> Any:
-    try:
-        return reading.accept_language(metadata)
-    except (TypeError, ValueError):
-        return None, ()  # these are no metadata: grpc refuses them, when it comes so far
-
-
-class _CallDetails(grpc.ClientCallDetails):
-    """The details of a call with other metadata; what they lack stays absent, and what they have beyond grpc's stays."""
-
-    def __init__(self, details: Any, metadata: Any) -> None:
-        self._details = details
-        self.metadata = metadata
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._details, name)
 
 
 class TypedCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg]
@@ -116,15 +65,15 @@ class TypedCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg
     _error: RemoteError | None = None
     _traceback: TracebackType | None = None
 
-    def __init__(self, call: Any, reading: Reading, metadata: Any) -> None:
+    def __init__(self, call: Any, caller: Caller, metadata: Any) -> None:
         self._call = self._responses = call
-        self._reading = reading
+        self._caller = caller
         self._metadata = metadata
 
     def _typed(self, error: grpc.RpcError) -> RemoteError:
         """The typed error, one for the call as grpc's own is; atomic, for several threads may wait for one future."""
         if self._error is None:
-            typed = typed_error(error, self._reading, self._metadata)
+            typed = self._caller.typed_error(error, self._metadata)
             self._traceback = typed.__traceback__  # an interceptor inside ours may have raised it
             vars(self).setdefault("_error", typed)
         return self._error  # type: ignore[return-value]

@@ -11,8 +11,8 @@ from google.rpc import status_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errgrpc.budget import pack
-from errgrpc.received import Received
+from errgrpc.wire.packing import pack
+from errgrpc.wire.received import Received
 
 INFO = rpc.ErrorInfo(reason="ROOM_NOT_EXIST", domain="errgrpc.v1.ResCode", metadata={"room_uuid": "r-42", "code": "1004", "b": "2"})
 

@@ -14,9 +14,12 @@ from google.rpc import status_pb2
 from grpc import StatusCode
 
 import errgrpc
-from errgrpc import ComponentCode, ErrorCode, MisuseWarning, RemoteError, ResCode, ServiceError, Spec, errors, wire
-from errgrpc.budget import pack
-from errgrpc.received import Received
+from errgrpc import ComponentCode, ErrorCode, MisuseWarning, RemoteError, ResCode, ServiceError, Spec, service_error
+from errgrpc.service_error import values_of
+from errgrpc.wire import encoding
+from errgrpc.wire.budget import Parts
+from errgrpc.wire.packing import pack
+from errgrpc.wire.received import Received
 
 HELP = rpc.Help(links=[rpc.Help.Link(url="https://example.com")])
 REQUEST = rpc.RequestInfo(request_id="id")
@@ -173,7 +176,7 @@ def test_warnings_about_data_fill_no_memory() -> None:
         for number in range(3_000):
             make({f"Key{number}": 1})
     assert len(caught) == 3_000
-    assert len(errors._reported) <= 1_001
+    assert len(service_error._reported) <= 1_001
     own = globals().get("__warningregistry__", {})
     assert not [key for key in own if isinstance(key, tuple) and key[1] is MisuseWarning]
 
@@ -232,9 +235,15 @@ def test_unrelated_to_remote_error() -> None:
 # On the wire.
 
 
+def parts_of(error: ServiceError, *arguments: Any, **keywords: Any) -> Parts:
+    values = values_of(error)
+    assert values is not None
+    return encoding.parts_of(values, *arguments, **keywords)
+
+
 def details_of(error: ServiceError, languages: str | None = None, request_id: str | None = None) -> list[Any]:
-    status = wire.to_status(error._parts(languages, request_id))
-    return list(Received([status.SerializeToString()]).details)
+    raw = encoding.whole(error.error_code, parts_of(error, languages, request_id))
+    return list(Received([raw]).details)
 
 
 def test_parts_in_their_order() -> None:
@@ -243,20 +252,20 @@ def test_parts_in_their_order() -> None:
     assert kinds == [rpc.ErrorInfo, rpc.LocalizedMessage, rpc.DebugInfo, rpc.Help, rpc.RetryInfo, rpc.RequestInfo]
     retry = details_of(error)[4].retry_delay
     assert (retry.seconds, retry.nanos) == (1, 500_000_000)
-    parts = error._parts(None)
+    parts = parts_of(error, None)
     assert [detail.TypeName() for detail in parts.details] == ["google.rpc.DebugInfo", "google.rpc.Help"]
     assert (parts.retry, parts.request) == (pack(rpc.RetryInfo(retry_delay={"seconds": 1, "nanos": 500_000_000})), pack(REQUEST))
 
 
 def test_retry_info_and_request_info_by_hand() -> None:
     error = ServiceError(ResCode.CONFLICT, details=[REQUEST, rpc.RetryInfo(retry_delay={"seconds": 9})])
-    parts = error._parts(None)
+    parts = parts_of(error, None)
     assert (parts.details, parts.request) == ([], pack(REQUEST))
     assert parts.retry == pack(rpc.RetryInfo(retry_delay={"seconds": 9}))
-    assert ServiceError(ResCode.CONFLICT, details=[rpc.RetryInfo()])._parts(None).request is None
-    assert ServiceError(ResCode.CONFLICT, details=[HELP])._parts(None).details == [pack(HELP)]
-    assert ServiceError(ResCode.CONFLICT, details=[REQUEST])._parts(None, "own").request == pack(rpc.RequestInfo(request_id="own"))
-    assert ServiceError(ResCode.CONFLICT)._parts(None, trailers=iter([("a", "b")])).trailers == [("a", "b")]
+    assert parts_of(ServiceError(ResCode.CONFLICT, details=[rpc.RetryInfo()]), None).request is None
+    assert parts_of(ServiceError(ResCode.CONFLICT, details=[HELP]), None).details == [pack(HELP)]
+    assert parts_of(ServiceError(ResCode.CONFLICT, details=[REQUEST]), None, "own").request == pack(rpc.RequestInfo(request_id="own"))
+    assert parts_of(ServiceError(ResCode.CONFLICT), None, trailers=iter([("a", "b")])).trailers == [("a", "b")]
 
 
 @pytest.mark.parametrize(
@@ -298,8 +307,8 @@ def test_one_error_raised_by_many_threads_shows_nothing_of_another_request() -> 
 
     def answer(number: int) -> None:
         for _ in range(50):
-            parts = shared._parts("en" if number % 2 else "zh", f"request-{number}", [("x-number", str(number))])
-            raw, _ = wire.encode(parts, 2_000 + number)
+            parts = parts_of(shared, "en" if number % 2 else "zh", f"request-{number}", [("x-number", str(number))])
+            raw, _ = encoding.fitted(shared.error_code, parts, 2_000 + number)
             received = Received([raw])
             if received.request_id != f"request-{number}" or parts.trailers != [("x-number", str(number))]:
                 wrong.append(f"{number}: {received.request_id}")

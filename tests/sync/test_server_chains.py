@@ -376,4 +376,4 @@ class TestOpenTelemetry:
             assert coded(ask(target, kind, raising(ServiceError(ResCode.NOT_FOUND)))) == "NOT_FOUND"
         (span,) = spans.get_finished_spans()
         assert span.attributes["rpc.grpc.status_code"] == 0
-        assert {event.attributes["exception.type"] for event in span.events} == {"errgrpc.errors.ServiceError"}
+        assert {event.attributes["exception.type"] for event in span.events} == {"errgrpc.ServiceError"}

@@ -15,8 +15,10 @@ from google.rpc import error_details_pb2 as rpc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from errgrpc import ErrorCode, ResCode, wire
-from errgrpc.budget import DEFAULT_MAX_TRAILER_BYTES, Parts, fit, holds, pack, unpack
+from errgrpc import ResCode
+from errgrpc.wire import encoding
+from errgrpc.wire.budget import DEFAULT_MAX_TRAILER_BYTES, Parts, fit
+from errgrpc.wire.packing import holds, pack, unpack
 
 CODE = ResCode.ROOM_NOT_EXIST
 VIOLATIONS: dict[type[Message], str] = {
@@ -35,18 +37,21 @@ def parts(
     retry: Message | None = None,
     request: Message | None = None,
     trailers: tuple[tuple[str, str | bytes], ...] = (),
-    code: ErrorCode = CODE,
 ) -> Parts:
     packed = {any_.TypeName(): any_ for any_ in (detail if isinstance(detail, any_pb2.Any) else pack(detail) for detail in details)}
     last = [None if detail is None else pack(detail) for detail in (retry, request)]
-    return Parts(code, message, metadata or {}, localized, list(packed.values()), last[0], last[1], list(trailers))
+    return Parts(message, metadata or {}, localized, list(packed.values()), last[0], last[1], list(trailers))
+
+
+def trailer_bytes(error: Parts) -> int:
+    return encoding.trailer_bytes(CODE, error)
 
 
 def size(error: Parts) -> int:
     """What a peer counts, from the bytes that go on the wire."""
-    status = wire.to_status(error).SerializeToString()
+    status = encoding.whole(CODE, error)
     entries: list[tuple[str, str | bytes]] = [
-        ("grpc-status", str(error.error_code.grpc_status.value[0]).zfill(2)),
+        ("grpc-status", str(CODE.grpc_status.value[0]).zfill(2)),
         ("grpc-message", quote(error.message.encode(), safe=CLEAR)),
         ("grpc-status-details-bin", status),
         *error.trailers,
@@ -110,8 +115,7 @@ def _violations(kind: type[Message]) -> GiveUp:
 
 
 def duplicate(error: Parts) -> Parts:
-    fields = {field.name: copy.copy(getattr(error, field.name)) for field in dataclasses.fields(error) if field.name != "error_code"}
-    return Parts(error_code=error.error_code, **fields)
+    return Parts(**{field.name: copy.copy(getattr(error, field.name)) for field in dataclasses.fields(error)})
 
 
 def without(error: Parts, count: int) -> Parts:
@@ -162,7 +166,6 @@ ERRORS = st.builds(
     trailers=st.lists(
         st.sampled_from([("x-a", "a" * 50), ("x-b-bin", bytes(100)), ("x-c", ""), ("x-d", "d" * 2_000), ("x-e-bin", b"")]), max_size=6
     ).map(tuple),
-    code=st.sampled_from([code for code in ResCode if code is not ResCode.SUCCESS]),
 )
 
 
@@ -170,8 +173,8 @@ ERRORS = st.builds(
 @given(ERRORS, st.integers(600, 9_000))
 def test_sheds_in_order_and_no_more_than_needed(error: Parts, limit: int) -> None:
     whole = duplicate(error)
-    shed = fit(error, limit, wire.trailer_bytes)
-    assert size(error) == wire.trailer_bytes(error)
+    shed = fit(error, limit, trailer_bytes)
+    assert size(error) == trailer_bytes(error)
     assert error == expected(whole, limit)
     assert size(error) <= limit
     assert bool(shed) == (size(whole) > limit)
@@ -180,7 +183,7 @@ def test_sheds_in_order_and_no_more_than_needed(error: Parts, limit: int) -> Non
 @given(ERRORS, st.integers(600, 9_000))
 def test_what_was_shed_is_named(error: Parts, limit: int) -> None:
     whole = duplicate(error)
-    shed = fit(error, limit, wire.trailer_bytes)
+    shed = fit(error, limit, trailer_bytes)
     left = {detail.TypeName(): detail for detail in error.details}
     gone = {
         "message": error.message != whole.message,
@@ -199,7 +202,7 @@ def test_what_was_shed_is_named(error: Parts, limit: int) -> None:
 def test_the_errors_own_details_stay_whole(error: Parts) -> None:
     before = copy.deepcopy(error.details)
     same = list(error.details)
-    fit(error, 900, wire.trailer_bytes)
+    fit(error, 900, trailer_bytes)
     assert same == before  # a ServiceError that is raised again packs them no second time
 
 
@@ -209,7 +212,7 @@ def test_the_default_limit() -> None:
 
 def test_all_of_it_goes_when_nothing_fits() -> None:
     error = everything()
-    shed = fit(error, 0, wire.trailer_bytes)
+    shed = fit(error, 0, trailer_bytes)
     assert error == parts()
     assert shed == [
         "message",
@@ -253,17 +256,17 @@ def test_each_step_gives_up_the_next_thing_only() -> None:
     for count in (count for count in range(total(whole)) if not 70 < count < total(whole) - 10):  # the message's middle is dull
         left, one_less = without(whole, count), without(whole, count + 1)
         error = everything()
-        fit(error, size(left), wire.trailer_bytes)
+        fit(error, size(left), trailer_bytes)
         assert size(error) <= size(left)
         assert error == left or size(error) == size(left)  # base64 counts in threes: a unit may cost nothing
-        fit(error, size(left) - 1, wire.trailer_bytes)
+        fit(error, size(left) - 1, trailer_bytes)
         assert size(error) < size(left)
         assert error == one_less or size(one_less) == size(left)
 
 
 def test_nothing_goes_when_all_fits() -> None:
     error = everything()
-    assert fit(error, size(error), wire.trailer_bytes) == []
+    assert fit(error, size(error), trailer_bytes) == []
     assert error == everything()
 
 
@@ -272,7 +275,7 @@ def test_a_message_is_cut_between_characters(character: str) -> None:
     width, count = len(character.encode()), len(quote(character.encode(), safe=CLEAR))
     for start in ("", "x", "xy", "xyz"):
         error = parts(message=start + character * 30_000)
-        fit(error, 7_900, wire.trailer_bytes)
+        fit(error, 7_900, trailer_bytes)
         assert error.message == start + character * (len(error.message) - len(start))
         assert 7_900 - (width * 4 // 3 + count + 4) < size(error) <= 7_900
 
@@ -280,10 +283,10 @@ def test_a_message_is_cut_between_characters(character: str) -> None:
 def test_a_message_up_to_1024_bytes_outlives_all_but_the_trailers() -> None:
     for message in ("m" * 1_024, "房" * 341):
         error = parts(message=message, metadata={"filler": "f" * 9_000}, trailers=(("x", "y"),))
-        assert fit(error, 7_900, wire.trailer_bytes) == ["metadata"]
+        assert fit(error, 7_900, trailer_bytes) == ["metadata"]
         assert error.message == message
     error = parts(message="房" * 342, metadata={"filler": "f" * 9_000})
-    assert fit(error, 7_900, wire.trailer_bytes) == ["message", "metadata"]
+    assert fit(error, 7_900, trailer_bytes) == ["message", "metadata"]
     assert error.message == "房" * 341
 
 
@@ -294,7 +297,7 @@ def test_a_thousand_violations_of_each_kind() -> None:
             rpc.QuotaFailure(violations=[rpc.QuotaFailure.Violation(subject=f"s{n}") for n in range(1_000)]),
         )
     )
-    assert fit(error, 7_900, wire.trailer_bytes) == ["violations of QuotaFailure", "violations of BadRequest"]
+    assert fit(error, 7_900, trailer_bytes) == ["violations of QuotaFailure", "violations of BadRequest"]
     assert 7_900 - 40 < size(error) <= 7_900
 
 

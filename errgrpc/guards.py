@@ -1,0 +1,97 @@
+"""What the servers of both stacks share: the guarded handler of each method, and the responses of a sync stream."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import grpc
+
+__all__ = ["Behavior", "Guards", "Responses", "ask"]
+
+Behavior = Callable[..., Any]
+"""The function of a handler: from request or requests and context to response or responses."""
+
+
+class Guards:
+    """The guarded handler of each method, made once and not for every call."""
+
+    _MOST = 4_096  # methods; a generic handler may answer names that the client makes up
+
+    def __init__(self, guard: Callable[[str, Any, Behavior], Behavior]) -> None:
+        self._guard = guard
+        self._made: dict[str, tuple[Any, Any]] = {}
+
+    def get(self, method: str, handler: Any) -> Any:
+        """`handler` with its behavior guarded; None for None, which grpc answers UNIMPLEMENTED."""
+        if handler is None:
+            return None
+        of, guarded = self._made.get(method, (None, None))
+        if of is not handler:  # the first call, or an inner interceptor that makes a new handler each time
+            guarded = self._rebuilt(method, handler)
+            if len(self._made) >= self._MOST:
+                self._made.clear()
+            self._made[method] = handler, guarded
+        return guarded
+
+    def _rebuilt(self, method: str, handler: Any) -> Any:
+        kind = ("stream" if handler.request_streaming else "unary") + ("_stream" if handler.response_streaming else "_unary")
+        make = getattr(grpc, f"{kind}_rpc_method_handler")
+        guarded = self._guard(method, handler, getattr(handler, kind))
+        return make(guarded, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer)
+
+
+class Responses:
+    """The responses of a streaming handler: its errors go to `fail`, and it ends when that returns; `finish` hears of its end.
+
+    A class and not a generator: the client's cancellation closes a generator with GeneratorExit, which could not be told
+    from one that the handler raised. BaseException, for grpc sends no status for the others and the client would hang.
+    """
+
+    def __init__(
+        self,
+        behavior: Behavior,
+        arguments: tuple[Any, ...],
+        fail: Callable[[BaseException], object],
+        finish: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._behavior = behavior
+        self._arguments = arguments
+        self._fail = fail
+        self._finish = finish
+        self._responses: Any = None
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            responses = self._responses
+            if responses is None:
+                responses = self._responses = self._begun()
+            return next(responses)
+        except StopIteration:
+            self._finish()
+            raise
+        except BaseException as error:  # noqa: BLE001
+            failure = error
+        try:
+            self._fail(failure)  # outside of `except`, see sync/server.py
+        finally:
+            del failure  # it refers to this frame through its traceback
+        raise StopIteration
+
+    def _begun(self) -> Any:
+        try:
+            return self._behavior(*self._arguments)
+        except StopIteration as error:  # raised by what is no generator: not the end of its responses (PEP 479)
+            raise RuntimeError("the handler raised StopIteration") from error
+
+
+def ask(context: Any, name: str, unknown: Any = None) -> Any:
+    """What a context answers to a question about its RPC.
+
+    `unknown` if it is the wrapper of another interceptor that does not pass the question on.
+    """
+    try:
+        return getattr(context, name)()
+    except (AttributeError, NotImplementedError, RuntimeError):
+        return unknown

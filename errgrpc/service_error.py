@@ -1,0 +1,194 @@
+"""The error that a handler raises. It knows nothing of a Status: `wire.encoding` writes its values."""
+
+import copyreg
+import inspect
+import warnings
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Self
+
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2 as rpc
+from grpc import StatusCode
+
+from errgrpc import arguments
+from errgrpc.codes import ErrorCode
+from errgrpc.remote_error import RemoteError
+from errgrpc.texts import is_request_id, shown
+from errgrpc.wire.packing import type_name
+from errgrpc.wire.values import Values
+
+__all__ = ["MisuseWarning", "ServiceError", "values_of"]
+
+
+class MisuseWarning(UserWarning):
+    """Something beside the code of a ServiceError was wrong and is left out; the code still goes on the wire."""
+
+
+_NONE: tuple[Message, ...] = ()
+_VALUES = "errgrpc.values"  # of an instance's attributes: no name, so that no subclass has one like it by accident
+
+
+@cache
+def _constant(code: ErrorCode) -> Values:
+    """The values of an error that is its code and nothing else. Raises ValueError if the code is a success."""
+    if code.grpc_status is StatusCode.OK:
+        raise ValueError(f"{code} is no error: return normally, or give a code whose status is a failure")
+    return Values(code)
+
+
+class ServiceError(Exception):
+    """An error of this service: raise it in a handler, and the server interceptor answers with its code.
+
+    `message` (English, for developers) replaces the code's own; `hint`, a text in the catalogue's default locale or a
+    mapping of locale to text, replaces all hints of the code; `details` are protobuf messages, each type once;
+    `retry_delay`, in seconds or a timedelta, becomes a RetryInfo. `metadata` and further keyword arguments become
+    `ErrorInfo.metadata`: True and False as `true` and `false`, an enum member as its name; None is left out.
+
+    Raises TypeError if the first argument is not an error code, and ValueError if it is a success (SUCCESS). Anything
+    else that is wrong (a key that breaks AIP-193, a detail that is not a message) is left out with a MisuseWarning
+    that names it.
+    """
+
+    def __init__(
+        self,
+        error_code: ErrorCode,
+        /,
+        message: str | None = None,
+        *,
+        metadata: Mapping[str, object] | None = None,
+        hint: str | Mapping[str, str] | None = None,
+        details: Iterable[Message] = _NONE,
+        retry_delay: float | timedelta | None = None,
+        **more_metadata: object,
+    ) -> None:
+        super().__init__(error_code)
+        if not issubclass(type(error_code), ErrorCode):
+            raise TypeError(f"{shown(error_code)} is no error code: give a member of a catalogue such as errgrpc.ResCode.NOT_FOUND")
+        values = _constant(error_code)
+        if not (message is None and metadata is None and hint is None and retry_delay is None and details is _NONE):
+            values = arguments.values(error_code, message, metadata, more_metadata, hint, details, retry_delay, _warn)
+        elif more_metadata:  # most errors have this or nothing
+            values = Values(error_code, None, arguments.metadata(None, more_metadata, _warn))
+        self.__dict__[_VALUES] = values
+
+    @classmethod
+    def from_remote(cls, error: RemoteError, /) -> Self:
+        """The received error as one of ours, to pass it on by name: `raise ServiceError.from_remote(error) from error`.
+
+        Code, message, metadata, hint and details are taken over, and a request id of at most 128 printable ASCII
+        characters. Raises ValueError if the code was inferred or is unknown here, for such a code is not ours to claim,
+        and TypeError if `error` is not a RemoteError.
+        """
+        if not issubclass(type(error), RemoteError):
+            raise TypeError(f"{shown(error)} is no RemoteError: errgrpc.from_error makes one of another grpc.RpcError")
+        code = error.error_code
+        if code is None or error.inferred:
+            known = "inferred" if code else "unknown"
+            raise ValueError(f"cannot pass on {error}: its code is {known}; raise a code of your own")
+        dropped = (*arguments.OWNED_DETAILS, arguments.REQUEST_INFO)
+        details = [detail for detail in error.status_details if type_name(detail) not in dropped]
+        if is_request_id(error.request_id):
+            details.append(rpc.RequestInfo(request_id=error.request_id))
+        # A text that is the table's own is answered in the next caller's language, any other as it came.
+        sent = error.detail(rpc.LocalizedMessage)
+        hint = None
+        if sent is not None and sent.message and code.hints_for(error.metadata).get(sent.locale) != sent.message:
+            hint = {sent.locale: sent.message}
+        passed = cls.__new__(cls, code)  # not through __init__: a subclass may have one of its own
+        passed.__dict__[_VALUES] = arguments.values(code, error.details(), error.metadata, {}, hint, details, None, _ignore)
+        return passed
+
+    @property
+    def _values(self) -> Values:
+        return self.__dict__[_VALUES]  # type: ignore[no-any-return]
+
+    @property
+    def error_code(self) -> ErrorCode:
+        """The code that is answered."""
+        return self._values.code
+
+    @property
+    def message(self) -> str:
+        """What went wrong, in English, for developers: `grpc-message`."""
+        values = self._values
+        return values.code.message if values.message is None else values.message
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What goes into `ErrorInfo.metadata` beside the number."""
+        return MappingProxyType(self._values.metadata)
+
+    @property
+    def hint(self) -> str | Mapping[str, str] | None:
+        """The hint that replaces the code's own, a text or texts by locale as it was given; None without one."""
+        values = self._values
+        return values.hint if values.hints is None or values.hint is not None else MappingProxyType(values.hints)
+
+    @property
+    def status_details(self) -> tuple[Message, ...]:
+        """The details that go on the wire beside ErrorInfo, LocalizedMessage and the RetryInfo of `retry_delay`."""
+        return tuple(detail for detail, _ in self._values.details)
+
+    @property
+    def retry_delay(self) -> float | None:
+        """How long the caller should wait before it tries again, in seconds, or None."""
+        return self._values.retry_delay
+
+    def __str__(self) -> str:
+        code, metadata = self.error_code, self.metadata
+        return f"{code.reason} ({code.number}): {self.message!r}" + (f" {metadata}" if metadata else "")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Not through __init__: a subclass may have one of its own. By no name of ours, which a later version may move.
+        state = {name: value for name, value in vars(self).items() if name != _VALUES}
+        values = values_of(self)
+        if values is not None:
+            values = values._replace(metadata=dict(values.metadata))
+        rebuild: Any = copyreg.__newobj__  # type: ignore[attr-defined]  # as pickle itself names it
+        return rebuild, (type(self), *self.args), (state, values and tuple(values))
+
+    def __setstate__(self, state: Any) -> None:
+        own, values = state
+        vars(self).update(own)
+        if values is not None:
+            self.__dict__[_VALUES] = Values(*values)
+
+
+_attribute = object.__getattribute__
+
+
+def values_of(error: object) -> Values | None:
+    """The values of a ServiceError; None for anything else, and for a subclass that did not call our `__init__`.
+
+    Runs no code of the error's class, as `isinstance` would run a hostile `__class__`.
+    """
+    try:
+        return _attribute(error, _VALUES)  # type: ignore[no-any-return]
+    except AttributeError:
+        return None
+
+
+# In place of the raiser's __warningregistry__: these texts name data, which must not fill the memory of a server.
+_reported: dict[Any, Any] = {}
+_MOST_REPORTED = 1_000
+
+
+def _warn(text: str) -> None:
+    """Warns at the line that called ServiceError."""
+    frame: Any = inspect.currentframe()
+    while frame.f_globals.get("__name__") in {__name__, arguments.__name__}:
+        frame = frame.f_back
+    if len(_reported) >= _MOST_REPORTED:
+        _reported.clear()
+    module = frame.f_globals.get("__name__", "<unknown>")
+    warnings.warn_explicit(text, MisuseWarning, frame.f_code.co_filename, frame.f_lineno, module, _reported)
+
+
+def _ignore(_: str) -> None:
+    """What a peer sent wrong is not its receiver's misuse."""

@@ -1,0 +1,7 @@
+"""errgrpc for grpc's sync stack: interceptors and channel, the twins of `errgrpc.aio`. `errgrpc` exports them."""
+
+from errgrpc.sync.channel import wrap_channel
+from errgrpc.sync.client import ClientInterceptor
+from errgrpc.sync.server import ServerInterceptor
+
+__all__ = ["ClientInterceptor", "ServerInterceptor", "wrap_channel"]

@@ -1,0 +1,106 @@
+"""How grpc's sync server delivers an answer: trailing metadata, then `context.abort`."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import grpc
+
+from errgrpc.answering import Answering, Rpc, Translate
+from errgrpc.codes import ErrorCode
+from errgrpc.guards import Behavior, Guards, Responses, ask
+from errgrpc.reports import OnError
+from errgrpc.wire.budget import DEFAULT_MAX_TRAILER_BYTES
+
+__all__ = ["ServerInterceptor"]
+
+
+class ServerInterceptor(grpc.ServerInterceptor):
+    """Answers what handlers raise: `grpc.server(pool, interceptors=[errgrpc.ServerInterceptor(ResCode)])`.
+
+    `catalogue` is the one whose fallback answers an unhandled exception; a ServiceError of any catalogue is answered as
+    itself. `translate` maps exception classes to codes, or to functions from the exception to a ServiceError; the most
+    specific class wins. `on_error(error, *, method, code, request_id)` is called for each unhandled exception in place
+    of the log record. `max_trailer_bytes` bounds the trailers of an answer, at least 1,024.
+
+    Raises TypeError if `catalogue` is not a catalogue, and ValueError if it has no fallback.
+    """
+
+    def __init__(
+        self,
+        catalogue: type[ErrorCode],
+        *,
+        translate: Translate | None = None,
+        on_error: OnError | None = None,
+        max_trailer_bytes: int = DEFAULT_MAX_TRAILER_BYTES,
+    ) -> None:
+        answering = Answering(catalogue, translate=translate, on_error=on_error, max_trailer_bytes=max_trailer_bytes)
+        self._guards = Guards(functools.partial(_guard, answering))
+        self._answering = answering
+
+    def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
+        """The handler of an RPC, guarded. What an interceptor inside ours raises is answered like a handler's error."""
+        try:
+            handler = continuation(handler_call_details)
+        except BaseException as error:  # noqa: BLE001  no status would be sent, and the client would hang
+            fail = functools.partial(_fail_service, self._answering, handler_call_details.method, error)
+            return grpc.stream_stream_rpc_method_handler(fail)
+        return self._guards.get(handler_call_details.method, handler)
+
+
+def _guard(answering: Answering, method: str, handler: Any, behavior: Behavior) -> Behavior:
+    # Errors are answered outside of `except`: metadata that are no UTF-8 are logged by grpc with the traceback of what is
+    # being handled when they are asked for, and no client may decide where a traceback goes.
+    # grpc hands a behavior that is marked `experimental_non_blocking` a callback, and iterates over nothing.
+    def guarded(request: Any, context: grpc.ServicerContext, *callback: Any) -> Any:
+        if handler.response_streaming and not callback:
+            return Responses(behavior, (request, context), functools.partial(_abort, answering, method, context))
+        try:
+            return behavior(request, context, *callback)
+        except BaseException as error:  # noqa: BLE001  see Responses
+            failure = error
+        try:
+            _abort(answering, method, context, failure)
+        finally:
+            del failure  # it refers to this frame through its traceback
+
+    # That mark is an attribute of the behavior, as is `experimental_thread_pool`.
+    return functools.update_wrapper(guarded, behavior)
+
+
+def _abort(answering: Answering, method: str, context: grpc.ServicerContext, error: BaseException) -> NoReturn:
+    answer = answering.answer(error, _rpc(method, context, error))
+    context.set_trailing_metadata(answer.trailers)
+    context.abort(answer.status, answer.message)
+
+
+def _rpc(method: str, context: Any, error: BaseException) -> Rpc:
+    """What the context tells of the RPC. Raises `error` itself if only grpc knows what it means."""
+    try:
+        code, details, metadata, trailers = (
+            context.code(),
+            context.details(),
+            context.invocation_metadata(),
+            context.trailing_metadata(),
+        )
+    except (AttributeError, NotImplementedError, RuntimeError):  # of the wrapper of another interceptor
+        code, details = ask(context, "code", _UNTOLD), ask(context, "details")
+        metadata, trailers = ask(context, "invocation_metadata"), ask(context, "trailing_metadata")
+    aborted = False
+    if type(error) is Exception and not error.args:  # all that `context.abort` leaves behind
+        if code is _UNTOLD:
+            raise error  # grpc knows whether it was an abort, and of what; there is no text to hide
+        # grpc's own `_state` knows whether it was an abort. Behind another interceptor's context, and if a later grpcio has no
+        # `_state`, what an abort leaves behind is all that tells it; any code is taken, None too.
+        aborted = getattr(getattr(context, "_state", None), "aborted", code is not None or bool(details))
+    elif type(error) is grpc.RpcError and ask(context, "is_active") is False:
+        raise error  # the requests ended because the client has gone; grpc knows its own exception and says nothing
+    return Rpc(method, metadata or (), trailers or (), code, details or "", aborted)
+
+
+def _fail_service(answering: Answering, method: str, error: BaseException, _: Any, context: grpc.ServicerContext) -> NoReturn:
+    # A stream_stream handler answers methods of all four kinds, and the kind of this one is unknown.
+    _abort(answering, method, context, error)
+
+
+_UNTOLD = object()

@@ -1,0 +1,56 @@
+"""The words of both directions: a message in an Any and back, the bytes of a Status, the keys on the wire."""
+
+from typing import TypeVar
+
+from google.protobuf import any_pb2
+from google.protobuf.message import DecodeError, Message
+from google.rpc import status_pb2
+
+__all__ = ["DETAILS_KEY", "NUMBER_KEY", "M", "Trailer", "holds", "pack", "parse", "type_name", "unpack"]
+
+DETAILS_KEY = "grpc-status-details-bin"
+"""The key of the trailing metadata that holds the google.rpc.Status."""
+NUMBER_KEY = "code"
+"""The key of `ErrorInfo.metadata` that holds the code's number in decimal."""
+
+M = TypeVar("M", bound=Message)
+Trailer = tuple[str, str | bytes]
+
+
+def pack(message: Message) -> any_pb2.Any:
+    """`message` in an Any; an Any as it is. Raises EncodeError if the message lacks a required field."""
+    if isinstance(message, any_pb2.Any):
+        return message
+    packed = any_pb2.Any()
+    packed.Pack(message, deterministic=True)
+    return packed
+
+
+def holds(packed: any_pb2.Any, kind: type[Message]) -> bool:
+    """Whether `packed` says that it is of type `kind`."""
+    return packed.TypeName() == kind.DESCRIPTOR.full_name
+
+
+def unpack(packed: any_pb2.Any, kind: type[M]) -> M | None:
+    """The message of type `kind` in `packed`, or None if it is of another type or does not parse."""
+    message = kind()
+    try:
+        return message if packed.Unpack(message) else None
+    except DecodeError:
+        return None
+
+
+def type_name(detail: Message) -> str:
+    """The full name of a message's type, that of the message inside for an Any."""
+    return detail.TypeName() if isinstance(detail, any_pb2.Any) else detail.DESCRIPTOR.full_name
+
+
+_parse_status = status_pb2.Status.FromString  # found once: each look into a message's class takes 0.5 us between two calls
+
+
+def parse(value: object) -> status_pb2.Status:
+    """The Status of these bytes, or an empty one if they do not parse."""
+    try:
+        return _parse_status(value) if isinstance(value, bytes) else status_pb2.Status()
+    except DecodeError:
+        return status_pb2.Status()
