@@ -8,6 +8,7 @@ inferences break nothing, nor do comments and the order of declarations.
 """
 
 import sys
+from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -57,13 +58,14 @@ def load(path: str) -> FileDescriptorSet:
 
 def main(arguments: Sequence[str]) -> int:
     """Prints every change, a line each: 1 if one breaks, 0 if none does, 2 if the two files cannot be compared."""
+    parser = ArgumentParser(
+        "python -m errgrpc.codegen.breaking", description="Show what a release changes in the catalogues of the last one."
+    )
+    parser.add_argument("old", metavar="OLD.binpb", help="descriptor set of the last release")
+    parser.add_argument("new", metavar="NEW.binpb", help="descriptor set of this one")
+    given = parser.parse_args(arguments)
     try:
-        old, new = arguments
-    except ValueError:
-        print("usage: python -m errgrpc.codegen.breaking OLD.binpb NEW.binpb", file=sys.stderr)
-        return 2
-    try:
-        changes = compare(load(old), load(new))
+        changes = compare(load(given.old), load(given.new))
     except (OSError, ValueError) as error:
         print(f"errgrpc.codegen.breaking: {error}", file=sys.stderr)
         return 2

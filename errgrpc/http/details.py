@@ -5,7 +5,6 @@ What comes in is a peer's: nothing here raises on it. What goes out is the raise
 
 import base64
 import binascii
-import struct
 import sys
 from typing import Any
 
@@ -89,59 +88,30 @@ def _whole(value: Json) -> Json:
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT else value
 
 
-# By hand, as json_format takes 25 us for each value: a peer's 256 kB would take seconds.
-
-
 def as_detail(value: Json) -> any_pb2.Any | None:
     """JSON data as a Struct, ListValue or Value. None for None and for what is nested too deep for protobuf."""
     if value is None:
         return None
-    kind: type[Message] = struct_pb2.Value
+    # Struct.update takes a third of the time of json_format.ParseDict: 95 ms of 202 for a list of 120,000 numbers (3.11).
+    holder = struct_pb2.Struct()
     try:
-        if isinstance(value, dict):
-            kind, raw = struct_pb2.Struct, _struct(value, 1)
-        elif isinstance(value, list):
-            kind, raw = struct_pb2.ListValue, _list(value, 1)
-        else:
-            raw = _value(value, 1)
+        holder.update({"": _storable(value, 1)})
     except RecursionError:
         return None
-    return any_pb2.Any(type_url=f"type.googleapis.com/{kind.DESCRIPTOR.full_name}", value=raw)
+    whole = holder.fields[""]
+    return pack({"struct_value": whole.struct_value, "list_value": whole.list_value}.get(whole.WhichOneof("kind") or "", whole))
 
 
-def _struct(value: dict[str, Json], depth: int) -> bytes:
-    if depth > _DEEPEST:
-        raise RecursionError
-    return b"".join([_field(1, _text(1, str(key)) + _field(2, _value(item, depth))) for key, item in value.items()])
-
-
-def _list(value: list[Json], depth: int) -> bytes:
-    if depth > _DEEPEST:
-        raise RecursionError
-    return b"".join([_field(1, _value(item, depth)) for item in value])
-
-
-def _value(value: Json, depth: int) -> bytes:
+def _storable(value: Json, depth: int) -> Json:
+    """The value with None for what a google.protobuf.Value cannot hold. Raises RecursionError if it is nested too deep."""
     if isinstance(value, str):
-        return _text(3, value)
-    if isinstance(value, bool):
-        return b"\x20\x01" if value else b"\x20\x00"
-    if isinstance(value, int | float) and abs(value) <= sys.float_info.max:
-        return b"\x11" + struct.pack("<d", value)
+        return clean(value)
+    if isinstance(value, dict | list) and depth > _DEEPEST:
+        raise RecursionError
     if isinstance(value, dict):
-        return _field(5, _struct(value, depth + 1))
+        return {clean(str(key)): _storable(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
-        return _field(6, _list(value, depth + 1))
-    return b"\x08\x00"
-
-
-def _text(number: int, text: str) -> bytes:
-    return _field(number, clean(text).encode())
-
-
-def _field(number: int, value: bytes) -> bytes:
-    head, size = [number << 3 | 2], len(value)
-    while size >= 0x80:
-        head.append(size & 0x7F | 0x80)
-        size >>= 7
-    return bytes((*head, size)) + value
+        return [_storable(item, depth + 1) for item in value]
+    if isinstance(value, int | float) and (isinstance(value, bool) or abs(value) <= sys.float_info.max):
+        return value
+    return None

@@ -17,7 +17,12 @@ class ComponentCode(ErrorCode, domain="errgrpc.v1.ComponentCode", default_locale
         StatusCode.UNAUTHENTICATED,
         message="IM Login Error",
         hints={"zh-CN": "IM登录失败", "en-US": "IM login error"},
-        variants=[Variant({"im_reused": "true"}, {"zh-CN": "复用IM时，请先登录IM", "en-US": "Log in to IM first when IM is reused"})],
+        variants=[
+            Variant(
+                {"im_reused": "true"},
+                {"zh-CN": "复用IM时，请先登录IM", "en-US": "Log in to IM first when IM is reused"},
+            ),
+        ],
         description="im登录错误",
     )
     RTC_INIT_ERROR = -1, Spec(

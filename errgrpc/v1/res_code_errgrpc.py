@@ -33,7 +33,13 @@ class ResCode(
 ):
     """What the classroom's servers answer. The descriptions are those of the code table, in Chinese."""
 
-    SUCCESS = 0, Spec(StatusCode.OK, http_status=200, message="Success", hints={"zh-CN": "成功", "en-US": "Success"}, description="成功")
+    SUCCESS = 0, Spec(
+        StatusCode.OK,
+        http_status=200,
+        message="Success",
+        hints={"zh-CN": "成功", "en-US": "Success"},
+        description="成功",
+    )
     NOT_MODIFIED = 304, Spec(
         StatusCode.FAILED_PRECONDITION,
         http_status=304,
@@ -144,13 +150,7 @@ class ResCode(
         http_status=403,
         message="Room Not Prepared",
         hints={"zh-CN": "服务出错了", "en-US": "Service error"},
-        description=(
-            "房间内操作时，房间configId不存在，或者configId对应的config不存在，或有格式或内容有误；\n"
-            "（未完待续）超大房间获取观察者入口时，rtc房间未创建（因为观察者入口并不会创建房间）\n"
-            "（未完待续）超大房间获取观察者入口时，聊天室未创建，因为超大房间是需要聊天室辅助发送信令的\n"
-            "（未完待续）超大房间设置临时座位时，房间座位配置没有正确设置\n"
-            "课堂开始 如step=1时，rtc房间未创建，因为此时录制没发开始"
-        ),
+        description="房间内操作时，房间configId不存在，或者configId对应的config不存在，或有格式或内容有误；\n（未完待续）超大房间获取观察者入口时，rtc房间未创建（因为观察者入口并不会创建房间）\n（未完待续）超大房间获取观察者入口时，聊天室未创建，因为超大房间是需要聊天室辅助发送信令的\n（未完待续）超大房间设置临时座位时，房间座位配置没有正确设置\n课堂开始 如step=1时，rtc房间未创建，因为此时录制没发开始",
     )
     ROOM_ROLE_EXCEED = 1002, Spec(
         StatusCode.RESOURCE_EXHAUSTED,
@@ -254,6 +254,9 @@ class ResCode(
         StatusCode.FAILED_PRECONDITION,
         http_status=400,
         message="Bad Room Config: Conflict",
-        hints={"zh-CN": "房间已存在且配置冲突", "en-US": "The room already exists with a conflicting configuration"},
+        hints={
+            "zh-CN": "房间已存在且配置冲突",
+            "en-US": "The room already exists with a conflicting configuration",
+        },
         description="创建房间时房间已经存在且config冲突",
     )

@@ -20,21 +20,17 @@ class CommentedCode(ErrorCode, domain="comments.example.com"):
     ONLY_LINT = 0, Spec(StatusCode.OK)
     BOTH = 1, Spec(StatusCode.INTERNAL, description="Leading.\n\nTrailing.")
     TRAILING = 2, Spec(StatusCode.INTERNAL, description='"Only" trailing, it\'s quoted.')
-    BLOCK = 3, Spec(StatusCode.INTERNAL, description="A block in the manner of Java,\n  indented on its second line.")
+    BLOCK = 3, Spec(
+        StatusCode.INTERNAL,
+        description="A block in the manner of Java,\n  indented on its second line.",
+    )
     LONG = 4, Spec(
         StatusCode.INTERNAL,
-        description=(
-            "A long comment on one line, which the module cuts in pieces after words, as what stands here does not fit into the hundred "
-            "and forty columns of a line."
-        ),
+        description="A long comment on one line, which the module cuts in pieces after words, as what stands here does not fit into the hundred and forty columns of a line.",
     )
     WIDE = 5, Spec(
         StatusCode.INTERNAL,
-        description=(
-            "任何和房间强关联的操作，指定的roomUuid查不到对应的活的房间，任何和房间强关联的操作，指定的roomUuid查不到对应的活的房间，任何和"
-            "房间强关联的操作\n"
-            "第二行"
-        ),
+        description="任何和房间强关联的操作，指定的roomUuid查不到对应的活的房间，任何和房间强关联的操作，指定的roomUuid查不到对应的活的房间，任何和房间强关联的操作\n第二行",
     )
     UNCUT = 6, Spec(
         StatusCode.INTERNAL,

@@ -12,7 +12,10 @@ class HintCode(ErrorCode, domain="hints.example.com"):
     BY_LOCALE = 0, Spec(
         StatusCode.INTERNAL,
         hints={"en": "always", "de": "immer"},
-        variants=[Variant({"a": "1"}, {"en": "a", "de": "a!"}), Variant({"b": "1"}, {"en": "b", "de": "b!"})],
+        variants=[
+            Variant({"a": "1"}, {"en": "a", "de": "a!"}),
+            Variant({"b": "1"}, {"en": "b", "de": "b!"}),
+        ],
         description="Grouped by condition, although declared by locale.",
     )
     CROSSED = 1, Spec(
@@ -26,22 +29,24 @@ class HintCode(ErrorCode, domain="hints.example.com"):
     )
     TWO_ENTRIES = 2, Spec(
         StatusCode.INTERNAL,
-        variants=[Variant({"a": "1", "b": "2"}, {"en": "both", "de": "beide"}), Variant({"a": "1"}, {"en": "one"})],
+        variants=[
+            Variant({"a": "1", "b": "2"}, {"en": "both", "de": "beide"}),
+            Variant({"a": "1"}, {"en": "one"}),
+        ],
     )
     LONG = 3, Spec(
         StatusCode.INTERNAL,
-        message=(
-            "A message is never cut where it fits on a line of its own, but this one is so long that it does not, so that it stands in "
-            "parentheses."
-        ),
+        message="A message is never cut where it fits on a line of its own, but this one is so long that it does not, so that it stands in parentheses.",
         hints={
             "en": "A hint may be long, too.",
-            "zh-Hant-TW": (
-                "這是一段非常長的文字，用來檢查程式碼產生器如何在寬字元之間換行，因為每個漢字佔兩欄，所以一百四十欄只能容納不到七十個漢字，"
-                "這一行顯然放不下。"
-            ),
+            "zh-Hant-TW": "這是一段非常長的文字，用來檢查程式碼產生器如何在寬字元之間換行，因為每個漢字佔兩欄，所以一百四十欄只能容納不到七十個漢字，這一行顯然放不下。",
         },
         variants=[
-            Variant({"a_key_that_is_long_enough_to_matter": "and a value that is even longer than that"}, {"en": "Short.", "de": "Kurz."}),
+            Variant(
+                {
+                    "a_key_that_is_long_enough_to_matter": "and a value that is even longer than that",
+                },
+                {"en": "Short.", "de": "Kurz."},
+            ),
         ],
     )

@@ -8,7 +8,12 @@ from errgrpc.codes import ErrorCode as ErrorCode_, Spec as Spec_, Variant as Var
 __all__ = ["ErrorCode", "None_", "Spec", "StatusCode", "Variant", "_Specstr", "__all___", "str"]
 
 
-class ErrorCode(ErrorCode_, domain="names.example.com", fallback="A_B", infer={StatusCode_.ABORTED: "A_B"}):
+class ErrorCode(
+    ErrorCode_,
+    domain="names.example.com",
+    fallback="A_B",
+    infer={StatusCode_.ABORTED: "A_B"},
+):
     """Named like what the module imports."""
 
     A_B = 0, Spec_(StatusCode_.ABORTED, variants=[Variant_({"c": "d"}, {"en": "c"})])
