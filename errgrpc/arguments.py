@@ -76,7 +76,7 @@ def metadata(given: object, more: Mapping[str, object], warn: Warn) -> dict[str,
         warn(f"metadata is a {type(given).__name__}, not a mapping: it is left out")
         given = None
     if given is not None:
-        more = {**dict(_read("metadata", given, _items, warn) or ()), **more}
+        more = {**dict(_listed("metadata", given, _items, warn) or ()), **more}
     texts: dict[str, str] = {}
     for key, value in more.items():
         if not isinstance(key, str) or not _KEY.fullmatch(key) or len(key) > _MAX_KEY:
@@ -105,7 +105,7 @@ def _items(given: Any) -> Iterable[Any]:
     return given.items()  # type: ignore[no-any-return]
 
 
-def _read(name: str, given: object, listed: Callable[[Any], Iterable[Any]], warn: Warn) -> list[Any] | None:
+def _listed(name: str, given: object, listed: Callable[[Any], Iterable[Any]], warn: Warn) -> list[Any] | None:
     """What a foreign collection holds: it may raise while it is read."""
     try:
         return list(listed(given))
@@ -122,7 +122,7 @@ def hints(given: object, code: ErrorCode, warn: Warn) -> dict[str, str] | None:
         if given is not None:
             warn(f"hint is a {type(given).__name__}, neither a str nor a mapping of locale to text: the hints of {code} are used")
         return None
-    items = _read("hint", given, _items, warn)
+    items = _listed("hint", given, _items, warn)
     texts: dict[str, tuple[str, str]] = {}
     for locale, text in items or ():
         if not locales.is_language_tag(locale):
@@ -154,7 +154,7 @@ def details(given: object, *, with_retry: bool, warn: Warn) -> tuple[tuple[Messa
         warn(f"details is a {type(given).__name__}, not a sequence of messages: it is left out")
         given = ()
     kept: dict[str, tuple[Message, bytes]] = {}
-    for detail in _read("details", given, iter, warn) or ():
+    for detail in _listed("details", given, iter, warn) or ():
         if not isinstance(detail, Message):
             warn(f"the detail {shown(detail, 80)} is left out: it is a {type(detail).__name__}, not a protobuf message")
             continue

@@ -58,7 +58,7 @@ class Spec:
         if self.http_status is not None and (type(self.http_status) is not int or not 100 <= self.http_status <= 599):
             raise ValueError(f"http_status is {self.http_status!r}, not None or an int from 100 to 599")
         for name in ("message", "description"):
-            _text(name, getattr(self, name))
+            _checked(name, getattr(self, name))
         object.__setattr__(self, "hints", _hints("hints", self.hints))
         object.__setattr__(self, "variants", tuple(self.variants))
         seen = set[tuple[frozenset[tuple[str, str]], str]]()
@@ -226,7 +226,7 @@ def _wrong_members(members: Mapping[str, ErrorCode]) -> list[str]:
     return wrong
 
 
-def _text(name: str, value: object) -> str:
+def _checked(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} is {value!r}, not a str")
     try:
@@ -239,7 +239,7 @@ def _text(name: str, value: object) -> str:
 def _texts(name: str, value: object) -> Mapping[str, str]:
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} is {value!r}, not a mapping of str to str")
-    return MappingProxyType({_text(f"a key of {name}", key): _text(f"{name}[{key!r}]", text) for key, text in value.items()})
+    return MappingProxyType({_checked(f"a key of {name}", key): _checked(f"{name}[{key!r}]", text) for key, text in value.items()})
 
 
 def _hints(name: str, value: object) -> Mapping[str, str]:

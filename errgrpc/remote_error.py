@@ -90,12 +90,12 @@ class RemoteError(AioRpcError, _FailedCall, metaclass=_RemoteType):
     __slots__ = (
         "_accept_language",
         "_debug",
+        "_details",
         "_error_code",
         "_inferred",
         "_initial",
         "_received",
         "_status",
-        "_text",
         "_trailing",
     )
     _target: ErrorCode | type[ErrorCode] | None = None
@@ -115,7 +115,7 @@ class RemoteError(AioRpcError, _FailedCall, metaclass=_RemoteType):
     ) -> None:
         # Not through AioRpcError.__init__, which takes as long as all that is done here: what it keeps is here, too.
         self._status = code
-        self._text = details
+        self._details = details
         self._received = received
         self._error_code = error_code
         self._inferred = inferred
@@ -130,7 +130,7 @@ class RemoteError(AioRpcError, _FailedCall, metaclass=_RemoteType):
 
     def details(self) -> str | None:
         """The text that the peer sent with the status: English, for developers."""
-        return self._text
+        return self._details
 
     def initial_metadata(self) -> Any:
         """The metadata that the peer sent first."""
@@ -233,18 +233,18 @@ class RemoteError(AioRpcError, _FailedCall, metaclass=_RemoteType):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # By no name of ours, which a later version may move, but that of the class.
-        plain = {name: getattr(self, name) for name in RemoteError.__slots__}
-        plain["_initial"], plain["_trailing"] = map(_plain, (self.initial_metadata(), self._trailing))
-        plain["_received"] = self._received.status.SerializeToString()
+        state = {name: getattr(self, name) for name in RemoteError.__slots__}
+        state["_initial"], state["_trailing"] = map(_plain, (self.initial_metadata(), self._trailing))
+        state["_received"] = self._received.status.SerializeToString()
         rebuild: Any = copyreg.__newobj__  # type: ignore[attr-defined]  # as pickle itself names it
-        return rebuild, (type(self),), (vars(self), plain)
+        return rebuild, (type(self),), (vars(self), state)
 
-    def __setstate__(self, state: Any) -> None:
-        own, plain = state
+    def __setstate__(self, both: Any) -> None:
+        own, state = both
         vars(self).update(own)
-        for name, value in plain.items():
+        for name, value in state.items():
             setattr(self, name, value)
-        self._received = Received((plain["_received"],))
+        self._received = Received((state["_received"],))
         self._initial, self._trailing = map(_entries, (self._initial, self._trailing))
 
 

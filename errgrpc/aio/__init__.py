@@ -5,3 +5,6 @@ from errgrpc.aio.client import client_interceptors
 from errgrpc.aio.server import ServerInterceptor
 
 __all__ = ["ServerInterceptor", "client_interceptors", "wrap_channel"]
+
+for _exported in (ServerInterceptor, client_interceptors, wrap_channel):
+    _exported.__module__ = __name__

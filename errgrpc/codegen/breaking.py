@@ -113,7 +113,7 @@ def _differences(where: str, was: _Facts, now: _Facts) -> Iterator[Change]:
 
 
 def _catalog_facts(catalog: Catalog) -> _Facts:
-    facts = {"domain": repr(catalog.domain), "default_locale": _text(catalog.default_locale)}
+    facts = {"domain": repr(catalog.domain), "default_locale": _or_none(catalog.default_locale)}
     if catalog.fallback:
         facts["fallback"] = catalog.fallback
     return facts | {f"inference from {_status(number)}": reason for number, reason in catalog.infer}
@@ -125,13 +125,13 @@ def _code_facts(code: Code) -> _Facts:
         "reason": code.reason,
         "grpc_status": "none" if code.grpc_status is None else _status(code.grpc_status),
         "http_status": "none" if code.http_status is None else str(code.http_status),
-        "message": _text(code.message),
+        "message": _or_none(code.message),
     }
     hints = {f"hint for {hint.locale}{f' when {dict(hint.when)}' if hint.when else ''}": repr(hint.text) for hint in code.hints}
     return facts | hints
 
 
-def _text(text: str) -> str:
+def _or_none(text: str) -> str:
     return repr(text) if text else "none"
 
 

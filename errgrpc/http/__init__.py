@@ -4,9 +4,12 @@
 `errgrpc.http.httpx` reads httpx's responses.
 """
 
-from errgrpc.http.bodies import Answer, Request, encode
-from errgrpc.http.details import data
+from errgrpc.http.bodies import Answer, Form, Headers, Request, encode
+from errgrpc.http.details import Json, data
 from errgrpc.http.reading import decode
 from errgrpc.http.responder import Responder
 
-__all__ = ["Answer", "Request", "Responder", "data", "decode", "encode"]
+__all__ = ["Answer", "Form", "Headers", "Json", "Request", "Responder", "data", "decode", "encode"]
+
+for _exported in (Answer, Request, Responder, data, decode, encode):
+    _exported.__module__ = __name__

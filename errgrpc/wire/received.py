@@ -27,14 +27,14 @@ class Received:
     def status(self) -> status_pb2.Status:
         """The Status, empty if there was none."""
         if self._status is None:
-            self._status, self._info = _read(self._values)
+            self._status, self._info = _first_readable(self._values)
         return self._status
 
     @property
     def info(self) -> rpc.ErrorInfo | None:
         """The ErrorInfo, or None."""
         if self._status is None:
-            self._status, self._info = _read(self._values)
+            self._status, self._info = _first_readable(self._values)
         return self._info
 
     @cached_property
@@ -75,7 +75,7 @@ _parse_error_info = rpc.ErrorInfo.FromString
 _ERROR_INFO = "/" + rpc.ErrorInfo.DESCRIPTOR.full_name
 
 
-def _read(values: Sequence[object]) -> tuple[status_pb2.Status, rpc.ErrorInfo | None]:
+def _first_readable(values: Sequence[object]) -> tuple[status_pb2.Status, rpc.ErrorInfo | None]:
     readable = None
     for value in values:
         status = parse(value)
