@@ -49,7 +49,7 @@ check: $(VENV)/check.stamp $(CODEGEN)/stamp  ## all that is not a test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy errgrpc examples conformance
-	$(BIN)/mypy --config-file tests/mypy.ini tests
+	$(BIN)/mypy --config-file tests/mypy.ini tests bench reliability
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 	$(MAKE) --no-print-directory generate OUT=build/generated
@@ -97,11 +97,11 @@ mutants: $(VENV)/test.stamp  ## mutation tests of the rooms without I/O
 
 reliability: $(VENV)/test.stamp requirements/reliability.txt  ## every figure of docs/reliability.md, about an hour
 	$(BIN)/python $(PIP) -r requirements/reliability.txt
-	$(BIN)/python -m tests.reliability
+	$(BIN)/python -m reliability
 
 bench: $(VENV)/test.stamp requirements/bench.txt  ## every figure of docs/performance.md, about 20 minutes of an idle machine
 	$(BIN)/python $(PIP) -r requirements/bench.txt
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m bench
 
 clean:
 	rm -rf .venv .venv-* build dist mutants $(addprefix $(WEB)/,node_modules build dist src/gen)

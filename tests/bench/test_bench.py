@@ -6,14 +6,13 @@ from pathlib import Path
 import pytest
 
 import errgrpc
-
-from . import by_hand, catalogues, contenders, in_process, inside, report, results, runs, stages, targets
-from .__main__ import DOCS, parsed
-from .contenders import CONTENDERS
-from .fresh import WHAT
-from .ratios import Ratio, ratio
-from .runs import Block
-from .works import FIRST, WORKS
+from bench import by_hand, catalogues, contenders, in_process, inside, report, results, runs, stages, targets
+from bench.__main__ import DOCS, parsed
+from bench.contenders import CONTENDERS
+from bench.fresh import WHAT
+from bench.ratios import Ratio, ratio
+from bench.runs import Block
+from bench.works import FIRST, WORKS
 
 SHORT = [work for work in WORKS if work.messages < 10_000 and work.at_once < 64]
 
@@ -34,9 +33,9 @@ def test_each_work_runs_with_each_contender(stack: str) -> None:
 
 
 def test_a_process_that_ends_is_an_error() -> None:
-    child = runs.Child("tests.bench.server", "bare")  # and no stack
+    child = runs.Child("bench.server", "bare")  # and no stack
     try:
-        with pytest.raises(RuntimeError, match=r"tests\.bench\.server.* ended with 1"):
+        with pytest.raises(RuntimeError, match=r"bench\.server.* ended with 1"):
             child.read()
     finally:
         child.close()
@@ -87,7 +86,7 @@ def test_the_stages_of_a_call(stack: str) -> None:
     for which in stages.SERVERS:
         assert 0 < stages._pair(stack, "error", [stages.MODULE, "serve", which], "null", 16)[0] < 1
     for which in stages.CLIENTS:
-        assert 0 < stages._pair(stack, "error", ["tests.bench.server", "null"], which, 16)[1] < 1
+        assert 0 < stages._pair(stack, "error", ["bench.server", "null"], which, 16)[1] < 1
 
 
 def test_ratios() -> None:
@@ -145,7 +144,7 @@ def test_arguments() -> None:
 def test_the_page_has_the_figures_that_were_measured() -> None:
     page, path = (DOCS / "performance.md").read_text("utf-8"), DOCS / "performance.json"
     figures = json.loads(path.read_text("utf-8")) if path.exists() else {}  # or says that they are not measured yet
-    assert page == report.rendered(page, figures), "run `python -m tests.bench --render`"
+    assert page == report.rendered(page, figures), "run `python -m bench --render`"
     if figures:
         for works in figures["calls"].values():
             assert list(works) == [FIRST.name, *(work.name for work in WORKS)]

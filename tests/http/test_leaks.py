@@ -6,8 +6,6 @@ import logging
 from typing import Any
 
 import pytest
-from reliability import canary
-from reliability.canary import SECRET
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +16,8 @@ from errgrpc import ResCode
 from errgrpc.http import Responder, decode
 from errgrpc.http.asgi import ErrorMiddleware
 from errgrpc.http.starlette import exception_handlers, install
+from reliability import canary
+from reliability.canary import SECRET
 
 TRANSLATE: dict[type, Any] = {canary.Translated: ResCode.CONFLICT, canary.MisTranslated: lambda error: f"{error} is no ServiceError"}
 # What acts on grpc's context has no like over HTTP; what ends the process is the server's.

@@ -1,4 +1,4 @@
-"""The size budget over real connections: 300 of the random errors of `python -m tests.reliability.budget`."""
+"""The size budget over real connections: 300 of the random errors of `python -m reliability.budget`."""
 
 import logging
 from typing import Any
@@ -9,8 +9,7 @@ import pytest
 
 import errgrpc
 from errgrpc import ResCode, ServiceError
-
-from . import budget
+from reliability import budget
 
 
 @pytest.mark.parametrize("start", range(0, 320, 32))

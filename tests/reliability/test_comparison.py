@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from . import comparison, peers
-from .comparison import ROWS, Bench, Row
+from reliability import comparison, peers
+from reliability.comparison import ROWS, Bench, Row
 
 ROOT = Path(__file__).parents[2]
 CALLS_THAT_END_THE_PROCESS = "keyboardinterrupt-and-systemexit-in-the-main-thread-answered-and-the-process-ends"
@@ -62,13 +62,13 @@ def test_others_do_what_the_page_says(peer: peers.Peer) -> None:
             hangs = "hung" in written[name]["sync" if "sync" in written[name] else "any"]
             bench.deadline = 0.5 if hangs else 20
             for style, found in BY_ID[name].measure(bench).items():
-                assert found == written[name][style], f"{name}: run `python -m tests.reliability.comparison`"
+                assert found == written[name][style], f"{name}: run `python -m reliability.comparison`"
 
 
 def test_the_page_has_the_figures_that_were_measured() -> None:
     figures, size = comparison.load()
     page = comparison.PAGE.read_text()
-    assert page == comparison.rendered(page, comparison.tables(figures, size)), "run `python -m tests.reliability.comparison --render`"
+    assert page == comparison.rendered(page, comparison.tables(figures, size)), "run `python -m reliability.comparison --render`"
     assert [(row["id"], row["promise"], row["group"]) for row in figures["rows"]] == [(row.id, row.promise, row.group) for row in ROWS]
     assert len(BY_ID) == len(ROWS)
     assert [limit["name"] for limit in figures["limits"]] == [limit.name for limit in comparison.LIMITS]

@@ -331,7 +331,7 @@ class Victim:
     """A server process on a port that stays ours: we keep it bound, and it listens there."""
 
     def __init__(self, style: str, port: int) -> None:
-        command = [sys.executable, "-m", "tests.reliability.victim", style, str(port)]
+        command = [sys.executable, "-m", "reliability.victim", style, str(port)]
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
         assert self._line() == b"ready"
 

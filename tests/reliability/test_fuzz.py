@@ -1,4 +1,4 @@
-"""A short run of what `python -m tests.reliability.fuzz.run` does a million times, and all that the fuzzers ever found."""
+"""A short run of what `python -m reliability.fuzz.run` does a million times, and all that the fuzzers ever found."""
 
 import json
 import re
@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from .fuzz import meter, strategies, targets
+from reliability.fuzz import meter, strategies, targets
 
 ROOT = Path(__file__).parents[2]
-CORPUS = Path(__file__).parent / "fuzz" / "corpus"
+CORPUS = ROOT / "reliability" / "fuzz" / "corpus"
 
 
 @pytest.mark.parametrize("name", strategies.STRATEGIES)

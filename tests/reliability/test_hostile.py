@@ -24,9 +24,8 @@ import errgrpc
 from errgrpc import locales
 from errgrpc.guards import Guards
 from errgrpc.remote_error import _classes
-
-from . import h2client
-from .fuzz import memory, targets
+from reliability import h2client
+from reliability.fuzz import memory, targets
 
 DOMAIN = errgrpc.ResCode.domain
 UGLY = "%s{0}%n\x1b[31m\u202e\u2066\x00\r\n\x07\x9b\ufeff\U000e0041'\""
@@ -329,7 +328,7 @@ def test_no_input_costs_quadratic_time(name: str) -> None:
 
 @pytest.mark.parametrize("name", memory.SUBJECTS)
 def test_no_cache_grows_with_the_values_of_strangers(name: str) -> None:
-    """`python -m tests.reliability.fuzz.memory` does the same with a million values."""
+    """`python -m reliability.fuzz.memory` does the same with a million values."""
     count = memory.WARM if name == "names of methods" else memory.WARM // 4
     assert memory.growth(memory.SUBJECTS[name], itertools.count(), count) < memory.MOST * count
 

@@ -14,9 +14,8 @@ from grpc import StatusCode
 
 import errgrpc
 from errgrpc import ResCode, ServiceError
-
-from . import canary, h2client
-from .canary import SECRET
+from reliability import canary, h2client
+from reliability.canary import SECRET
 
 FALLBACK = "INTERNAL_SERVER_ERROR"
 TRANSLATE = {canary.Translated: ResCode.CONFLICT, canary.MisTranslated: lambda error: f"{error} is no ServiceError"}

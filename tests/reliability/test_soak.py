@@ -14,7 +14,7 @@ from reliability import soak
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tests.reliability.soak", *arguments]
+    command = [sys.executable, "-m", "reliability.soak", *arguments]
     return subprocess.run(command, cwd=soak.ROOT, check=False, text=True, capture_output=True, timeout=300)  # noqa: S603
 
 

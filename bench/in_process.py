@@ -1,4 +1,4 @@
-"""What takes microseconds: `python -m tests.bench.in_process CASE SIDE FOLDER` is a process that does one of two ways of a case.
+"""What takes microseconds: `python -m bench.in_process CASE SIDE FOLDER` is a process that does one of two ways of a case.
 
 For each number that it reads it does it so many times, and prints the seconds of processor time that all of them took: another
 process of the machine disturbs those least. FOLDER holds the catalogues of many codes.

@@ -1,6 +1,6 @@
 """Where a failed call spends what it costs: from the handler to `context.abort`, and from grpc's own error to `except`.
 
-python -m tests.bench.stages    # about two minutes; into docs/performance.json and the page
+python -m bench.stages    # about two minutes; into docs/performance.json and the page
 
 Each side is measured in a real call, in a process of its own, with null on the other side: between two calls code is cold,
 and takes several times what it takes in a loop.
@@ -30,8 +30,8 @@ from .works import WORKS
 
 __all__ = ["CLIENTS", "NAMES", "SERVERS", "measure"]
 
-MODULE = "tests.bench.stages"
-ROOT = Path(__file__).parents[2]
+MODULE = "bench.stages"
+ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 SERVERS = ("null", "errgrpc", "by hand")
 CLIENTS = ("null", "errgrpc", "wrapped", "by hand")
@@ -160,7 +160,7 @@ def measure(done: Callable[[], object]) -> Results:
             found.setdefault(f"{stack} server, {name}", {})[which] = took
             done()
         for which in CLIENTS:
-            took = _pair(stack, name, ["tests.bench.server", "null"], which)[1]
+            took = _pair(stack, name, ["bench.server", "null"], which)[1]
             found.setdefault(f"{stack} client, {name}", {})[which] = took
             done()
     return rounded(found)  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""A process with the client of one contender: `python -m tests.bench.client CLIENT STACK TARGET FOREIGN_TARGET`.
+"""A process with the client of one contender: `python -m bench.client CLIENT STACK TARGET FOREIGN_TARGET`.
 
 Says when it is ready, then reads one block a line, `{"work": name, "calls": count}`, and prints
 `{"wall": seconds, "cpu": seconds}` for it. Ends when there are no more.

@@ -1,6 +1,6 @@
 """A server that a test can stop when it likes; and one to be killed, in a process of its own.
 
-`python -m tests.reliability.victim STYLE PORT` serves until its input ends. The request `raise` fails with a code; `hold`
+`python -m reliability.victim STYLE PORT` serves until its input ends. The request `raise` fails with a code; `hold`
 says so on the output, and never ends.
 """
 

@@ -1,4 +1,4 @@
-"""A great many calls: `python -m tests.reliability.soak --calls 1000000`. Every outcome the expected one, memory flat, nothing left.
+"""A great many calls: `python -m reliability.soak --calls 1000000`. Every outcome the expected one, memory flat, nothing left.
 
 Client and server are processes of their own, and this one only watches. The server has handlers of all four styles; the
 client calls them with both stacks at once. What call number n does follows from n. After each round, when no call is under
@@ -39,7 +39,7 @@ from google.rpc import status_pb2
 import errgrpc
 from errgrpc import RemoteError, ResCode, ServiceError, remote
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 FULL = 1_000_000
 DEADLINE = 120.0  # seconds; above what any call needs
 HELD = 0.05  # seconds that a sync handler on an asyncio server waits for a client that goes: nobody tells it
@@ -456,7 +456,7 @@ class Process:
     """One of the two, asked line by line; it ends with us."""
 
     def __init__(self, *role: str) -> None:
-        command = [sys.executable, "-m", "tests.reliability.soak", *role]
+        command = [sys.executable, "-m", "reliability.soak", *role]
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603
 
     def ask(self, text: str | None = None, patience: float = 600) -> Any:

@@ -1,7 +1,7 @@
 """Each promise of docs/reliability.md, measured: what errgrpc does and what other ways of answering errors do, in one run.
 
-python -m tests.reliability.comparison            # all; writes docs/reliability-comparison.json and the page's tables
-python -m tests.reliability.comparison --render   # only the tables, from the figures that are there
+python -m reliability.comparison            # all; writes docs/reliability-comparison.json and the page's tables
+python -m reliability.comparison --render   # only the tables, from the figures that are there
 """
 
 import argparse
@@ -39,7 +39,7 @@ from . import budget, misbehaviours, peers
 from .misbehaviours import CANARY, CODE, Misbehaviour
 from .peers import Peer
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "docs" / "reliability-comparison.json"
 PAGE = ROOT / "docs" / "reliability.md"
 DEADLINE = 1.0  # seconds, after which a call counts as hung; an answer takes some milliseconds
@@ -174,7 +174,7 @@ def ends_the_process(bench: Bench, kinds: Sequence[str] = harness.KINDS) -> dict
 
 
 def _fatal(bench: Bench, name: str, kind: str) -> str:
-    command = [sys.executable, "-m", "tests.reliability.peers", bench.peer.name, name]
+    command = [sys.executable, "-m", "reliability.peers", bench.peer.name, name]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         try:
@@ -454,7 +454,7 @@ def measure(each: Callable[[str, int], object] = lambda *_: None) -> Figures:
     limits: list[dict[str, Any]] = [{"name": limit.name, "results": {}} for limit in LIMITS]
     for peer in peers.PEERS:
         # A process for each: what one does to its event loops and threads is not to be another's affair.
-        command = [sys.executable, "-m", "tests.reliability.comparison", "--peer", peer.name]
+        command = [sys.executable, "-m", "reliability.comparison", "--peer", peer.name]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:  # noqa: S603
             assert process.stdout is not None
             for figures in [*rows, *(limits if peer in LIMITED else ())]:

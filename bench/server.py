@@ -1,4 +1,4 @@
-"""A process with the server of one contender: `python -m tests.bench.server SERVER STACK` prints its port.
+"""A process with the server of one contender: `python -m bench.server SERVER STACK` prints its port.
 
 For each line that it reads it prints the CPU seconds that it has used, in all its threads; it ends when there are no more.
 """

@@ -1,7 +1,7 @@
-"""`python -m tests.reliability`: every figure of the reliability documents, one command after the other.
+"""`python -m reliability`: every figure of the reliability documents, one command after the other.
 
-python -m tests.reliability              # all, as documented: about an hour
-python -m tests.reliability --quick      # a hundredth of the inputs, to see that all of it runs
+python -m reliability              # all, as documented: about an hour
+python -m reliability --quick      # a hundredth of the inputs, to see that all of it runs
 """
 
 import argparse
@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 # Module, its option for how many, how many.
 COMMANDS: tuple[tuple[str, str | None, int], ...] = (
     ("budget", "--errors", 10_000),
@@ -22,7 +22,7 @@ COMMANDS: tuple[tuple[str, str | None, int], ...] = (
 
 def command(module: str, option: str | None, count: int, *, quick: bool) -> list[str] | None:
     """What to run; None when that has no quick form."""
-    line = [sys.executable, "-m", f"tests.reliability.{module}"]
+    line = [sys.executable, "-m", f"reliability.{module}"]
     if option is not None:
         line += [option, str(count // 100 if quick else count)]
     elif quick:

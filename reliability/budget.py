@@ -1,6 +1,6 @@
 """The size budget: random errors over real connections. None is lost, each is within the limit and shed no more than needed.
 
-    python -m tests.reliability.budget --errors 10000
+    python -m reliability.budget --errors 10000
 
 A plain client (no errgrpc) receives each error; what it must receive is computed here once more, from the documented order
 alone: the error with the fewest units given up that fits.
@@ -35,7 +35,7 @@ from errgrpc import ComponentCode, ErrorCode, ResCode, ServiceError
 
 LIMIT = 7_900
 KEPT_MESSAGE = 1_024
-PAGE = Path(__file__).parents[2] / "docs" / "reliability-budget.json"
+PAGE = Path(__file__).parents[1] / "docs" / "reliability-budget.json"
 ERRORS = [code for code in (*ResCode, *ComponentCode) if code is not ResCode.SUCCESS]
 DETAILS_KEY = harness.DETAILS_KEY
 

@@ -1,9 +1,9 @@
 """Measures what errgrpc costs, beside gRPC without it and beside what people use today, all in one run.
 
-python -m tests.bench                # all, about 20 minutes of a quiet machine; writes docs/performance.json, its tables and pictures
-python -m tests.bench --quick        # all of it once, to see that it runs; about two minutes
-python -m tests.bench --in-process   # only what runs in one process
-python -m tests.bench --render       # only tables and pictures, from docs/performance.json
+python -m bench                # all, about 20 minutes of a quiet machine; writes docs/performance.json, its tables and pictures
+python -m bench --quick        # all of it once, to see that it runs; about two minutes
+python -m bench --in-process   # only what runs in one process
+python -m bench --render       # only tables and pictures, from docs/performance.json
 
 Less than all is written into build/bench/. Missed targets are printed; the exit code is 0 unless something failed.
 """
@@ -24,16 +24,14 @@ from .in_process import CASES
 from .results import Results, calls, machine, rounded
 from .works import FIRST, WORKS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 DOCS, BUILD = ROOT / "docs", ROOT / "build" / "bench"
 BLOCK = 0.05  # seconds: short, so that all contenders meet the same disturbances
 
 
 def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     """What is to be measured."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="few processes and short blocks: the figures mean little")
     parser.add_argument("--in-process", action="store_true", help="no calls")
     parser.add_argument("--calls", action="store_true", help="only calls")
@@ -61,7 +59,7 @@ def _chosen(items: Any, texts: list[str], *always: str) -> list[Any]:
 
 def measure(given: argparse.Namespace, progress: Progress) -> Results:
     """Everything that is asked for."""
-    results: Results = {"command": " ".join(["python -m tests.bench", *sys.argv[1:]]), "machine": machine()}
+    results: Results = {"command": " ".join(["python -m bench", *sys.argv[1:]]), "machine": machine()}
     start = time.monotonic()
     cases = [] if given.calls else _chosen(CASES, given.works)
     if cases:

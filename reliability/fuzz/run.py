@@ -1,4 +1,4 @@
-"""`python -m tests.reliability.fuzz.run --inputs 1000000`: hypothesis and atheris on all that strangers feed.
+"""`python -m reliability.fuzz.run --inputs 1000000`: hypothesis and atheris on all that strangers feed.
 
 Counts inputs, crashes and slow ones, shows how far it is, writes docs/reliability-fuzz.json, and fails if there was one of
 either. atheris (Python 3.11 or 3.13) is optional: without it, hypothesis has its share too. `--save` keeps a minimized corpus
@@ -28,7 +28,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from . import meter, strategies, targets
 from .atheris_main import RESULT
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 CORPUS = Path(__file__).parent / "corpus"
 WORK = ROOT / "build" / "fuzz"
 LINES = WORK / "results.jsonl"
@@ -205,7 +205,7 @@ def _report(
         parts.append(part)
     names = [name for name in ("hypothesis", "atheris", "protobuf", "grpcio") if util.find_spec(name) or name in ("protobuf", "grpcio")]
     return {
-        "command": f"python -m tests.reliability.fuzz.run --inputs {options.inputs} --seed {options.seed}",
+        "command": f"python -m reliability.fuzz.run --inputs {options.inputs} --seed {options.seed}",
         "python": platform.python_version(),
         "versions": {name: metadata.version(name) for name in names},
         "slow_ms": meter.SLOW_MS,

@@ -20,7 +20,7 @@ from .runs import Child
 
 __all__ = ["FRESH_BESIDE", "measure", "steps"]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 BLOCK = 0.005  # seconds
 # What a fresh process does, and what that is compared with.
 FRESH_BESIDE = {
@@ -65,7 +65,7 @@ def _in_turn(case: int, folder: Path, processes: int, rounds: int) -> tuple[Proc
         children: list[tuple[str, list[float], Child]] = []
         for side in [*values] * processes:
             values[side].append([])
-            child = Child("tests.bench.in_process", str(case), side, str(folder))
+            child = Child("bench.in_process", str(case), side, str(folder))
             closing.callback(child.close)
             children.append((side, values[side][-1], child))
         loops = {}
@@ -91,7 +91,7 @@ def _fresh(folder: Path, processes: int, tick: Tick) -> dict[str, Any]:
     memory: dict[str, list[int]] = {what: [] for what in WHAT}
     for _ in range(processes):
         for what in random.sample(list(WHAT), len(WHAT)):
-            command = [sys.executable, "-m", "tests.bench.fresh", what, str(folder)]
+            command = [sys.executable, "-m", "bench.fresh", what, str(folder)]
             told = json.loads(subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout)
             seconds[what].append([told["seconds"]])
             memory[what].append(told["bytes"])

@@ -16,7 +16,7 @@ from .works import FIRST, Work
 
 __all__ = ["Block", "Child", "Pair", "first", "measure", "started"]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -105,14 +105,14 @@ def started(contenders: Sequence[Contender], stack: str, processes: int, tick: C
         def target(server: Child) -> str:
             return f"127.0.0.1:{int(server.read())}"
 
-        foreign = child("tests.bench.server", "bare", stack)
+        foreign = child("bench.server", "bare", stack)
         foreign_target = target(foreign)
         pairs = []
         for number in range(processes):
             mixed = random.sample(contenders, len(contenders))
-            servers = [child("tests.bench.server", contender.server, stack) for contender in mixed]
+            servers = [child("bench.server", contender.server, stack) for contender in mixed]
             for contender, server in zip(mixed, servers, strict=True):
-                client = child("tests.bench.client", contender.client, stack, target(server), foreign_target)
+                client = child("bench.client", contender.client, stack, target(server), foreign_target)
                 pairs.append(Pair(contender.name, number, server, foreign, client))
             for pair in pairs[-len(mixed) :]:
                 pair.client.read()  # that it is ready

@@ -1,4 +1,4 @@
-"""What errgrpc costs beside gRPC without it and beside what people use today: `make bench`, or `python -m tests.bench`.
+"""What errgrpc costs beside gRPC without it and beside what people use today: `make bench`, or `python -m bench`.
 
 works.py        what a call does: kind, messages, size, calls at once
 service.py      the service that all servers have, and its stub

@@ -1,4 +1,4 @@
-"""What a process pays once: `python -m tests.bench.fresh WHAT FOLDER` prints seconds and the bytes of memory that came with them."""
+"""What a process pays once: `python -m bench.fresh WHAT FOLDER` prints seconds and the bytes of memory that came with them."""
 
 import importlib
 import json
@@ -43,8 +43,8 @@ def _codes(module: str) -> Callable[[], object]:
 WHAT: dict[str, tuple[tuple[str, ...], Callable[[], object]]] = {
     "grpc and google.rpc imported": ((), lambda: imports(*GRPC)),
     "errgrpc imported": (GRPC, lambda: imports("errgrpc")),
-    "first error": (("tests.bench.in_process",), _first_error),
-    "first error by hand": (("tests.bench.in_process",), _first_error_by_hand),
+    "first error": (("bench.in_process",), _first_error),
+    "first error by hand": (("bench.in_process",), _first_error_by_hand),
 }
 for _size in (10, 1_000, 10_000):  # catalogues.SIZES, which would import what is to be measured
     WHAT[f"{_size:,} codes imported"] = ("errgrpc",), _codes(f"bench_{_size}_errgrpc")

@@ -1,4 +1,4 @@
-"""`python -m tests.reliability.fuzz.memory --values 1000000`: whether so many different values of strangers fill the memory.
+"""`python -m reliability.fuzz.memory --values 1000000`: whether so many different values of strangers fill the memory.
 
 Each subject gets values that no other had. The resident memory is compared, and for a smaller number what Python holds.
 """

@@ -1,0 +1,6 @@
+"""atheris on the check `accept_language`: `python -m reliability.fuzz.accept_language CORPUS`, with options of libFuzzer."""
+
+from .atheris_main import main
+
+if __name__ == "__main__":
+    main("accept_language")

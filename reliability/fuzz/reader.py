@@ -1,0 +1,6 @@
+"""atheris on the check `reader`: `python -m reliability.fuzz.reader CORPUS`, with options of libFuzzer."""
+
+from .atheris_main import main
+
+if __name__ == "__main__":
+    main("reader")

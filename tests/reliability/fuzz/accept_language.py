@@ -1,6 +1,0 @@
-"""atheris on the check `accept_language`: `python -m tests.reliability.fuzz.accept_language CORPUS`, with options of libFuzzer."""
-
-from .atheris_main import main
-
-if __name__ == "__main__":
-    main("accept_language")

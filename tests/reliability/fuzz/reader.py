@@ -1,6 +1,0 @@
-"""atheris on the check `reader`: `python -m tests.reliability.fuzz.reader CORPUS`, with options of libFuzzer."""
-
-from .atheris_main import main
-
-if __name__ == "__main__":
-    main("reader")
