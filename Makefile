@@ -9,11 +9,12 @@ PIP := -m pip install --quiet --disable-pip-version-check
 EXAMPLE := examples/classroom/v1/classroom.proto
 CONFORMANCE := conformance/v1/conformance.proto
 WEB := examples/classroom/web
+PARALLEL := -n 2 --dist worksteal
 PROTOS := $(sort $(wildcard protos/errgrpc/v1/*.proto))
 
 .PHONY: demo serve gateway demo-web test-gateway test-web picture
 .PHONY: vectors interop
-.PHONY: test check test-lowest test-all coverage mutants generate breaking release reliability bench clean
+.PHONY: test test-full check test-lowest test-all coverage mutants generate breaking release reliability bench clean
 
 demo: $(VENV)/demo.stamp  ## the classroom, with its errors on both sides
 	$(BIN)/python -m examples.classroom demo
@@ -28,7 +29,7 @@ demo-web: $(VENV)/gateway.stamp $(WEB)/node_modules/stamp  ## the same with a pa
 	$(BIN)/python -m examples.classroom.gateway -- npm --prefix $(WEB) run --silent dev
 
 test-gateway: $(VENV)/gateway.stamp $(VENV)/test.stamp  ## what is skipped in `make test` without Envoy
-	REQUIRE_ENVOY=1 $(BIN)/python -m pytest tests/examples/test_gateway.py
+	REQUIRE_ENVOY=1 $(BIN)/python -m pytest --full tests/examples/test_gateway.py
 
 test-web: $(VENV)/gateway.stamp $(WEB)/node_modules/stamp  ## the page in a browser; needs chromium
 	$(BIN)/python -m examples.classroom.gateway -- npm --prefix $(WEB) run --silent test
@@ -42,8 +43,11 @@ vectors: $(VENV)/test.stamp  ## what errgrpc puts on the wire, as golden cases
 interop: $(VENV)/test.stamp $(VENV)/gateway.stamp  ## other languages' programs against them, those whose tools are here; PEERS="go python" runs only these
 	$(BIN)/python -m conformance $(PEERS)
 
-test: $(VENV)/test.stamp  ## all tests
-	$(BIN)/python -m pytest
+test: $(VENV)/test.stamp  ## every room and every kind of call, in under two minutes
+	$(BIN)/python -m pytest $(PARALLEL)
+
+test-full: $(VENV)/test.stamp  ## what takes long, too, and every case of the large products
+	$(BIN)/python -m pytest --full $(PARALLEL)
 
 check: $(VENV)/check.stamp $(CODEGEN)/stamp  ## all that is not a test
 	$(BIN)/ruff format --check .
@@ -79,14 +83,14 @@ generate: $(CODEGEN)/stamp
 	$(CODEGEN)/bin/python -m grpc_tools.protoc -I . -I $(CODEGEN)/site-packages --python_out=$(OUT) --pyi_out=$(OUT) $(CONFORMANCE)
 
 test-lowest: ## the tests with the lower bounds of pyproject.toml
-	$(MAKE) --no-print-directory test VENV=.venv-lowest VERSIONS=lowest PYTHON=python3.11
+	$(MAKE) --no-print-directory test-full VENV=.venv-lowest VERSIONS=lowest PYTHON=python3.11
 
 test-all: ## the tests with each Python
-	set -e; for python in $(PYTHONS); do $(MAKE) --no-print-directory test VENV=.venv-$$python PYTHON=$$python; done
+	set -e; for python in $(PYTHONS); do $(MAKE) --no-print-directory test-full VENV=.venv-$$python PYTHON=$$python; done
 
 coverage: $(VENV)/test.stamp  ## branch coverage of errgrpc/, at least 97 %
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest --full
 	$(BIN)/coverage combine
 	$(BIN)/coverage report
 

@@ -1,10 +1,14 @@
-"""What all tests share: a server of each style, and a new environment with the wheel, that live as long as the run."""
+"""What all tests share: which of them run, and a server of each style and a new environment that live as long as the run.
+
+`make test` leaves out what takes long (`@pytest.mark.full`) and thins large products out (`@pytest.mark.thinned(n)`).
+`make test-full`, `pytest --full`, and a test that is named by its id (`file.py::test`) run whole.
+"""
 
 import os
 import subprocess
 import sys
 import venv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib import metadata
@@ -16,6 +20,7 @@ import grpc.aio
 import harness
 import hypothesis
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).parent.parent
 
@@ -36,6 +41,42 @@ if tuple(map(int, grpc.__version__.split(".")[:2])) < (1, 83):
             original(self)
 
     Intercepted.__del__ = collected
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="run what takes long, too, and every case of the large products")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--full") or any("::" in argument for argument in config.args):
+        return
+    left_out = {item for item in items if _is_left_out(item)}
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _is_left_out(item: pytest.Item) -> bool:
+    if item.get_closest_marker("full"):
+        return True
+    thinned, call = item.get_closest_marker("thinned"), getattr(item, "callspec", None)
+    # Along the diagonals of the product, so that each value of a parameter meets others.
+    return thinned is not None and call is not None and sum(call.indices.values()) % thinned.args[0] != 0
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Iterator[None]:
+    """pytest-xdist sends reports as UTF-8; what a test logs may hold lone surrogates."""
+    return _escaped((yield))
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_escaped(key): _escaped(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_escaped, value))
+    return value
 
 
 @pytest.fixture(scope="session")
@@ -87,17 +128,28 @@ class Fresh:
 
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Fresh:
-    folder = tmp_path_factory.mktemp("fresh")
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
-    subprocess.run(build, check=True, capture_output=True)  # noqa: S603
-    venv.create(folder, with_pip=True, symlinks=True)
-    made = Fresh(folder)
-    made.install(*map(str, folder.glob("*.whl")))
-    return made
+    def make(made: Fresh) -> None:
+        build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(made.folder), str(ROOT)]
+        subprocess.run(build, check=True, capture_output=True)  # noqa: S603
+        venv.create(made.folder, with_pip=True, symlinks=True)
+        made.install(*map(str, made.folder.glob("*.whl")))
+
+    return _once(tmp_path_factory, "fresh", make)
 
 
 @pytest.fixture(scope="session")
-def fresh_with_protoc(fresh: Fresh) -> Fresh:
+def fresh_with_protoc(fresh: Fresh, tmp_path_factory: pytest.TempPathFactory) -> Fresh:
     """The same with protoc, as another team has it."""
-    fresh.install("grpcio-tools")
-    return fresh
+    return _once(tmp_path_factory, "fresh", lambda made: made.install("grpcio-tools"), "with protoc")
+
+
+def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Fresh], None], step: str = "made") -> Fresh:
+    """The environment, made by the first of pytest-xdist's workers that asks for it."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with FileLock(f"{folder}.lock"):
+        if not (done := folder / step).exists():
+            folder.mkdir(exist_ok=True)
+            make(Fresh(folder))
+            done.touch()
+    return Fresh(folder)

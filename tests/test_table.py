@@ -195,6 +195,7 @@ async def read_aio(target: str, kind: str) -> None:
                         pytest.fail(f"{row.reason} has not been raised")
 
 
+@pytest.mark.thinned(4)
 def test_every_error_over_the_wire(target: str, kind: str, stack: str) -> None:
     if stack == "sync":
         read_sync(target, kind)

@@ -294,6 +294,7 @@ class Stage:
 
 @pytest.mark.parametrize(("act", "after"), SERVER, ids=lambda value: getattr(value, "__name__", value))
 @pytest.mark.parametrize(("kind", "script"), SYNC, ids=lambda value: getattr(value, "__name__", value))
+@pytest.mark.thinned(3)
 def test_sync(kind: str, script: Script, act: Any, after: int, targets: dict[str, str]) -> None:
     with Stage(act, after) as stage, harness.sync_channel(targets["sync"]) as channel:
         play = functools.partial(stage.play, script, kind=kind)
@@ -586,6 +587,7 @@ def wrapped(channel: grpc.aio.Channel, locale: str | None) -> grpc.aio.Channel:
 
 @pytest.mark.parametrize(("act", "after"), SERVER, ids=lambda value: getattr(value, "__name__", value))
 @pytest.mark.parametrize(("kind", "script"), AIO, ids=lambda value: getattr(value, "__name__", value))
+@pytest.mark.thinned(3)
 async def test_aio(kind: str, script: Script, act: Any, after: int, targets: dict[str, str]) -> None:
     async def play(interceptors: Any, wrap: Callable[[Any], Any] = lambda channel: channel) -> Any:
         async with wrap(grpc.aio.insecure_channel(targets["sync"], interceptors=interceptors)) as channel:

@@ -46,6 +46,7 @@ def style(request: pytest.FixtureRequest) -> str:
 
 class TestRequestId:
     @pytest.mark.parametrize("given", ["r-1", "x", "~" * 128, "with space inside", "%s{}"])
+    @pytest.mark.thinned(4)
     def test_of_the_request(self, given: str, target: str, kind: str, caplog: Any) -> None:
         outcome = ask(target, kind, raising(ValueError(SECRET)), metadata=(("x-request-id", given),))
         assert request_id(outcome) == given
@@ -63,6 +64,7 @@ class TestRequestId:
         assert request_id(ask(target, "unary_unary", raising(ValueError()), metadata=metadata)) == "second"
 
     @pytest.mark.parametrize("how", ["raised", "cause", "context", "group", "far"])
+    @pytest.mark.thinned(4)
     def test_of_the_received_error_behind(self, how: str, target: str, kind: str) -> None:
         received = received_error(ResCode.NOT_FOUND, "upstream-1")
 
@@ -139,6 +141,7 @@ class TestRecord:
         assert not logged(caplog)
 
     @pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt, ServiceError(ResCode.NOT_FOUND), grpc.RpcError, SystemExit])
+    @pytest.mark.thinned(4)
     def test_hook_that_raises(self, failure: Any, style: str, kind: str, caplog: Any) -> None:
         def on_error(*_: Any, **__: Any) -> None:
             raise failure
@@ -197,6 +200,7 @@ LEAKS: dict[str, Callable[[], BaseException]] = {
 
 class TestLeaks:
     @pytest.mark.parametrize("name", LEAKS)
+    @pytest.mark.thinned(4)
     def test_nothing_of_an_exception(self, name: str, target: str, kind: str) -> None:
         outcome = ask(target, kind, raising(LEAKS[name]()), after=2)
         assert outcome.code is not StatusCode.OK
@@ -256,6 +260,7 @@ class TestTranslate:
         ],
         ids=repr,
     )
+    @pytest.mark.thinned(3)
     def test_the_most_specific_class(self, error: Any, reason: str, message: str, style: str, translating: Any, kind: str) -> None:
         outcome = ask(translating[style], kind, raising(error))
         assert (coded(outcome), outcome.details) == (reason, message)
@@ -282,6 +287,7 @@ class TestTranslate:
     @pytest.mark.parametrize(
         "broken", [failing_translation, interrupted_translation, lambda _: None, lambda _: ResCode.NOT_FOUND, lambda: None]
     )
+    @pytest.mark.thinned(4)
     def test_a_translation_that_fails(self, broken: Any, style: str, kind: str, caplog: Any) -> None:
         with harness.serve(style, translate={LookupFailed: broken}) as target:
             outcome = ask(target, kind, raising(LookupFailed(SECRET)))
@@ -437,6 +443,7 @@ class TestLocale:
             ((("accept-language", ",".join(f"x{number % 10}" for number in range(1_000))),), "zh-CN"),
         ],
     )
+    @pytest.mark.thinned(4)
     def test_is_negotiated(self, metadata: Any, locale: str, target: str, kind: str) -> None:
         for error in (ServiceError(ResCode.ROOM_NOT_EXIST), ValueError()):
             hint = on_the_wire(ask(target, kind, raising(error), metadata=metadata))["LocalizedMessage"]

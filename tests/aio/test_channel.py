@@ -193,6 +193,7 @@ async def test_a_channel_that_is_dropped_is_gone(targets: dict[str, str]) -> Non
     assert gone == [True, True]
 
 
+@pytest.mark.thinned(2)
 async def test_a_call_that_is_dropped_is_gone(targets: dict[str, str], kind: str) -> None:
     """Or waits for the collector, when that of grpc does."""
     gone: list[Any] = []

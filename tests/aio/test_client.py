@@ -204,6 +204,7 @@ async def test_shows_no_error_of_grpc_beside_itself(channel: Any, kind: str) -> 
             assert not caught.value.__suppress_context__
 
 
+@pytest.mark.thinned(2)
 async def test_an_error_refers_to_nothing_that_refers_to_it(channel: Any, kind: str) -> None:
     async def fails() -> weakref.ref[RemoteError]:
         try:
@@ -521,6 +522,7 @@ async def test_a_deadline_of_grpc(channel: Any, kind: str) -> None:
         assert (caught.value.error_code, caught.value.inferred) == (ResCode.SERVICE_UNAVAILABLE, True)
 
 
+@pytest.mark.thinned(2)
 async def test_dropped_calls(channel: Any, kind: str) -> None:
     """Not awaited, not iterated, in each state of their lives: nothing is logged or left (see the fixture)."""
     with held() as (request, gate):

@@ -187,6 +187,7 @@ HARMLESS: dict[str, Callable[..., Any]] = {
 @pytest.mark.parametrize("other", HARMLESS)
 @every_way
 @both_orders
+@pytest.mark.thinned(3)
 async def test_typed_among_others(order: str, kind: str, way: str, other: str, targets: dict[str, str]) -> None:
     async with connect(targets["sync"], order, HARMLESS[other]) as channel:
         with harness.action(fail, after=1) as request:
@@ -203,6 +204,7 @@ async def test_typed_among_others(order: str, kind: str, way: str, other: str, t
 
 @pytest.mark.parametrize("other", HARMLESS)
 @both_orders
+@pytest.mark.thinned(3)
 async def test_the_outcome_is_known_among_others(order: str, kind: str, other: str, targets: dict[str, str]) -> None:
     async with connect(targets["sync"], order, HARMLESS[other]) as channel:
         with harness.action(fail) as request:

@@ -96,6 +96,7 @@ def final_code(call: Any, kind: str) -> Any:
 class TestTheEndOfACall:
     """Cancellation, deadlines and shutdown, as the asyncio server has them without us."""
 
+    @pytest.mark.thinned(2)
     def test_cancelled_by_the_client(self, interceptors: Any, style: str, kind: str, caplog: Any) -> None:
         watched = Watched()
         with harness.serve(style, interceptors) as target, running(target, kind, watched) as call:
@@ -114,6 +115,7 @@ class TestTheEndOfACall:
         if interceptors is None:  # bare grpc logs a traceback of what is raised
             assert not [record for record in logged(caplog) if record.name == "errgrpc"]
 
+    @pytest.mark.thinned(4)
     def test_deadline(self, interceptors: Any, style: str, kind: str, caplog: Any) -> None:
         watched = Watched()
         with harness.serve(style, interceptors) as target, running(target, kind, watched, timeout=0.2) as call:
@@ -445,6 +447,7 @@ FATAL = """
         ("group", "stream_stream"),
     ],
 )
+@pytest.mark.thinned(2)
 def test_what_ends_the_process_still_does_when_the_client_is_answered(error: str, style: str, kind: str) -> None:
     path = [str(Path(harness.__file__).parent), str(Path(errgrpc.__file__).parent.parent)]
     program = textwrap.dedent(FATAL).format(path=path, error=error, style=style, kind=kind)

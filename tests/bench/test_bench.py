@@ -17,6 +17,7 @@ from bench.works import FIRST, WORKS
 SHORT = [work for work in WORKS if work.messages < 10_000 and work.at_once < 64]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("stack", ["sync", "aio"])
 def test_each_work_runs_with_each_contender(stack: str) -> None:
     ticks: list[float] = []
@@ -62,6 +63,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("case", in_process.CASES, ids=lambda case: case.name)
+@pytest.mark.thinned(3)
 def test_each_case_runs(case: in_process.Case, folder: Path) -> None:
     for prepare in (case.ours, case.other):
         run = prepare(folder)
@@ -75,12 +77,14 @@ def test_two_ways_in_turn(folder: Path) -> None:
     assert min(min(values) for values in (*ours, *other)) > 0
 
 
+@pytest.mark.full
 def test_fresh_processes(folder: Path) -> None:
     found = inside._fresh(folder, 1, lambda _: None)
     assert list(found) == list(WHAT)
     assert all(entry["seconds"] > 0 for entry in found.values())
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("stack", ["sync", "aio"])
 def test_the_stages_of_a_call(stack: str) -> None:
     for which in stages.SERVERS:

@@ -30,6 +30,7 @@ def test_errgrpc_reads_each_vector(target: Any, call: Any) -> None:
 
 
 @pytest.mark.parametrize("name", PYTHON)
+@pytest.mark.thinned(2)
 def test_it_reads_our_server(target: Any, name: Any) -> None:
     result = runner.check_client(PYTHON[name], target, brief=True)
     assert not result.failures
@@ -37,6 +38,7 @@ def test_it_reads_our_server(target: Any, name: Any) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, peer in PYTHON.items() if peer.server])
+@pytest.mark.thinned(2)
 def test_we_read_its_server(name: Any) -> None:
     result = runner.check_server(PYTHON[name], brief=True)
     assert not result.failures

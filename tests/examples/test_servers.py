@@ -239,6 +239,7 @@ def caught(act: Callable[[Stage], object], stage: Stage) -> RemoteError:
 
 
 @pytest.mark.parametrize(("code", "act"), CASES, ids=lambda value: value.name if isinstance(value, ErrorCode) else "")
+@pytest.mark.thinned(3)
 def test_each_promised_error_arrives_typed(code: ErrorCode, act: Callable[[Stage], object], stage: Stage) -> None:
     error = caught(act, stage)
     assert type(error) is errgrpc.remote(code)

@@ -23,13 +23,13 @@ def test_the_way_back_ends_at_the_same_http_status(status: StatusCode) -> None:
     assert statuses.of_grpc(statuses.grpc_status(statuses.of_grpc(status))) == statuses.of_grpc(status)
 
 
-@pytest.mark.parametrize("http", range(100, 600))
-def test_each_http_status_is_a_failure_of_its_kind(http: int) -> None:
-    found = statuses.grpc_status(http)
-    assert found is not StatusCode.OK
-    if http // 100 in (4, 5):
-        assert found is not StatusCode.UNKNOWN
-        assert (statuses.of_grpc(found) // 100 == 4) == (http // 100 == 4) or http in (405, 408)
+def test_each_http_status_is_a_failure_of_its_kind() -> None:
+    for http in range(100, 600):
+        found = statuses.grpc_status(http)
+        assert found is not StatusCode.OK
+        if http // 100 in (4, 5):
+            assert found is not StatusCode.UNKNOWN
+            assert (statuses.of_grpc(found) // 100 == 4) == (http // 100 == 4) or http in (405, 408)
 
 
 def test_what_code_proto_does_not_name() -> None:

@@ -11,6 +11,8 @@ import errgrpc
 from errgrpc import ResCode, ServiceError
 from reliability import budget
 
+pytestmark = pytest.mark.thinned(8)
+
 
 @pytest.mark.parametrize("start", range(0, 320, 32))
 def test_every_code_arrives_within_the_limit_and_no_more_is_shed_than_needed(start: int) -> None:

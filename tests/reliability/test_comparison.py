@@ -9,6 +9,8 @@ import pytest
 from reliability import comparison, peers
 from reliability.comparison import ROWS, Bench, Row
 
+pytestmark = pytest.mark.thinned(8)
+
 ROOT = Path(__file__).parents[2]
 CALLS_THAT_END_THE_PROCESS = "keyboardinterrupt-and-systemexit-in-the-main-thread-answered-and-the-process-ends"
 BY_ID = {row.id: row for row in ROWS}

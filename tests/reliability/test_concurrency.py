@@ -17,6 +17,8 @@ import uvloop
 import errgrpc
 from errgrpc import RemoteError, ResCode, ServiceError, remote
 
+pytestmark = pytest.mark.thinned(8)
+
 THREADS, TASKS = 64, 1_000
 CODES = [code for code in ResCode if code is not ResCode.SUCCESS]
 LOCALES = ("zh-CN", "en-US")

@@ -32,6 +32,8 @@ from errgrpc import RemoteError, ResCode, ServiceError, remote
 from reliability import victim
 from reliability.proxy import Deed, Fault, Place, Proxy
 
+pytestmark = pytest.mark.thinned(8)
+
 ROOT = Path(__file__).parents[2]
 # Without these grpc waits a second before it connects again, and may hand on the connection of an earlier channel.
 OPTIONS = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 50), ("grpc.use_local_subchannel_pool", 1)]

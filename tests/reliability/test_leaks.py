@@ -17,6 +17,8 @@ from errgrpc import ResCode, ServiceError
 from reliability import canary, h2client
 from reliability.canary import SECRET
 
+pytestmark = pytest.mark.thinned(8)
+
 FALLBACK = "INTERNAL_SERVER_ERROR"
 TRANSLATE = {canary.Translated: ResCode.CONFLICT, canary.MisTranslated: lambda error: f"{error} is no ServiceError"}
 

@@ -18,6 +18,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=soak.ROOT, check=False, text=True, capture_output=True, timeout=300)  # noqa: S603
 
 
+@pytest.mark.full
 def test_a_short_soak() -> None:
     done = run("--calls", "4000")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -25,6 +26,7 @@ def test_a_short_soak() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.full
 def test_a_leak_is_found() -> None:
     done = run("--calls", "3000", "--leak")
     assert done.returncode == 1

@@ -371,6 +371,7 @@ def test_a_channel_that_is_dropped_is_gone(targets: dict[str, str]) -> None:
     assert without_collector(drop) == [None, None]
 
 
+@pytest.mark.thinned(2)
 def test_a_call_that_is_dropped_is_gone(wrapped: grpc.Channel, bare: grpc.Channel, kind: str) -> None:
     def is_freed(channel: grpc.Channel) -> bool:
         method = harness.method(channel, kind)

@@ -436,6 +436,7 @@ def assert_inferred(error: RemoteError, status: StatusCode, number: int | None) 
 
 
 @pytest.mark.parametrize("status", INFERRED, ids=lambda status: status.name)
+@pytest.mark.thinned(4)
 def test_inferred_from_the_status(status: StatusCode, foreign: str, kind: str, stack: str) -> None:
     def abort(context: Any) -> None:
         context.set_trailing_metadata((("x-a", "1"), ("x-b-bin", b"\xff")))
@@ -509,6 +510,7 @@ def test_the_first_table_infers(foreign: str, stack: str) -> None:
         ("zh-CN", (("x-a", "1"),), ["zh-CN"], "没有了"),
     ],
 )
+@pytest.mark.thinned(3)
 def test_the_language_is_asked_for(locale: str | None, metadata: Any, heard: list[str], hint: str, stack: str, kind: str) -> None:
     seen: list[Any] = []
 
@@ -537,6 +539,7 @@ def test_the_language_is_asked_for(locale: str | None, metadata: Any, heard: lis
         ("zh-CN", (("accept-language", "fr"),), "It is gone"),
     ],
 )
+@pytest.mark.thinned(3)
 def test_the_table_speaks_the_language_of_the_call(
     locale: str | None, metadata: Any, hint: str, foreign: str, stack: str, kind: str
 ) -> None:

@@ -189,6 +189,7 @@ HARMLESS = {
 @pytest.mark.parametrize("other", HARMLESS)
 @every_way
 @both_orders
+@pytest.mark.thinned(3)
 def test_typed_among_others(order: str, kind: str, way: str, other: str, targets: dict[str, str]) -> None:
     with harness.sync_channel(targets["sync"], *chain(order, HARMLESS[other])) as channel:
         with harness.action(fail, after=1) as request:

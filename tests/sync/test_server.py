@@ -111,6 +111,7 @@ class TestResults:
         assert guarded["time_remaining"] is True
 
     @pytest.mark.parametrize("code", [StatusCode.NOT_FOUND, StatusCode.OK, "garbage", 5])
+    @pytest.mark.thinned(2)
     def test_a_status_that_is_set(
         self, code: Any, style: str, targets: dict[str, str], bare_targets: dict[str, str], place: tuple[str, int]
     ) -> None:
@@ -177,6 +178,7 @@ class TestErrors:
         assert (coded(outcome), outcome.code) == ("NOT_FOUND", StatusCode.NOT_FOUND)
 
     @pytest.mark.parametrize("entry", [("x-text", "é"), ("Upper", "case"), ("x-bin", "text"), ("x-text", b"\xff"), ("", "none")], ids=repr)
+    @pytest.mark.thinned(4)
     def test_survives_trailing_metadata_that_grpc_cannot_send(self, entry: Any, target: str, kind: str, caplog: Any) -> None:
         def act(context: Any) -> None:
             context.set_trailing_metadata((("x-cost", "3"), entry))
@@ -188,6 +190,7 @@ class TestErrors:
         assert [record.levelno for record in logged(caplog) if "left out" in record.getMessage()] == [logging.WARNING]
 
     @pytest.mark.parametrize("garbage", [7, {"x-cost": "3"}, [("x-cost",)], ["x"], [("x-cost", 3)], None], ids=repr)
+    @pytest.mark.thinned(4)
     def test_survives_trailing_metadata_of_wrong_types(self, garbage: Any, target: str, kind: str) -> None:
         def act(context: Any) -> None:
             with suppress(TypeError):  # asyncio grpc refuses it at once
@@ -267,6 +270,7 @@ class TestOwnStatus:
         ],
         ids=ascii,
     )
+    @pytest.mark.thinned(4)
     def test_odd_aborts(self, code: Any, details: Any, on_sync: Any, on_aio: Any, style: str, targets: Any, kind: str) -> None:
         outcome = ask(targets[style], kind, lambda context: context.abort(code, details))
         assert (outcome.code, outcome.details) == (on_sync if style == "sync" else on_aio)
@@ -275,6 +279,7 @@ class TestOwnStatus:
     @pytest.mark.parametrize("entry", [("x-text", "é"), ("Upper", "case"), ("x-bin", "text"), ("x-text", b"\xff"), "garbage"], ids=repr)
     @pytest.mark.parametrize("how", ["set", "argument", "status"])
     @pytest.mark.parametrize("kept", [{}, {"x-cost": "3"}], ids=["alone", "among others"])
+    @pytest.mark.thinned(4)
     def test_abort_with_bad_trailing_metadata(
         self, kept: dict[str, str], how: str, entry: Any, style: str, targets: Any, kind: str
     ) -> None:
@@ -458,6 +463,7 @@ class TestMisbehaviours:
     """Whatever a handler raises, the client is answered at once, and hears nothing of it."""
 
     @pytest.mark.parametrize("name", MISBEHAVIOURS)
+    @pytest.mark.thinned(4)
     def test_is_masked(self, name: str, target: str, place: tuple[str, int]) -> None:
         kind, after = place
         outcome = ask(target, kind, raising(MISBEHAVIOURS[name]()), after)
@@ -811,6 +817,7 @@ class TestTheEndOfACall:
             assert not logged(caplog)
 
     @pytest.mark.parametrize("interceptors", [None, []], ids=["guarded", "bare"])
+    @pytest.mark.thinned(2)
     def test_deadline(self, interceptors: Any, kind: str, caplog: Any) -> None:
         watched = Watched()
         with harness.serve("sync", interceptors, watched) as target, running(target, kind, watched, timeout=0.3) as call:

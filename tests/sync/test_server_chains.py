@@ -201,6 +201,7 @@ class TestOwn:
         ids=repr,
     )
     @pytest.mark.parametrize("when", ["intercepted", "called"])
+    @pytest.mark.thinned(3)
     def test_that_raises(self, when: str, error: BaseException, reason: str, style: str, kind: str) -> None:
         def refuse(*_: Any) -> Any:
             raise error
