@@ -250,7 +250,7 @@ def expected(number: int, responses: list[bytes], error: Any) -> bool:
         "unforeseen": lambda error: is_typed(error, ResCode.INTERNAL_SERVER_ERROR, locale) and error.request_id == f"id-{number}",
         "translated": lambda error: is_typed(error, ResCode.CONFLICT, locale) and error.metadata == own,
         "aborted": lambda error: (
-            is_inferred(error, grpc.StatusCode.FAILED_PRECONDITION) and dict(error.trailing_metadata()).get("x-own") == str(number)
+            is_inferred(error, grpc.StatusCode.FAILED_PRECONDITION) and dict(iter(error.trailing_metadata())).get("x-own") == str(number)
         ),
         "detailed": lambda error: (
             is_typed(error, ResCode.BAD_REQUEST, locale)
@@ -262,7 +262,7 @@ def expected(number: int, responses: list[bytes], error: Any) -> bool:
     if not (responses == partly and error is not None and checks[act](error)):
         return False
     if act in {"coded", "shared"}:  # what any other reader sees
-        raw = dict(error.trailing_metadata())["grpc-status-details-bin"]
+        raw = dict(iter(error.trailing_metadata()))["grpc-status-details-bin"]
         status = status_pb2.Status.FromString(raw)
         return (status.code, status.message) == (error.code().value[0], error.details())
     return True

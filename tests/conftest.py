@@ -31,7 +31,7 @@ hypothesis.settings.load_profile("errgrpc")
 unshrunk = [phase for phase in hypothesis.Phase if phase not in {hypothesis.Phase.shrink, hypothesis.Phase.explain}]
 hypothesis.settings.register_profile("mutants", hypothesis.settings.get_profile("errgrpc"), phases=unshrunk)
 
-if tuple(map(int, grpc.__version__.split(".")[:2])) < (1, 83):
+if harness.GRPC < (1, 83):
     # There an intercepted call that could not begin raises its error once more when it is collected, in whichever test that is;
     # and where pytest just parses a source to show a failure, that makes CPython before 3.11.8 and 3.12.2 count wrong and the run end.
     Intercepted: Any = grpc.aio._interceptor.InterceptedCall  # type: ignore[attr-defined]

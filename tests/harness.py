@@ -31,6 +31,9 @@ CLIENTS = (*STACKS, "wrapped_sync", "wrapped_aio")  # with interceptors; with a 
 DEADLINE = 20.0  # seconds; far above what any call needs, so that a hang fails instead of hanging
 RESPONSES = (b"first", b"second")
 
+GRPC = tuple(map(int, grpc.__version__.split(".")[:2]))
+"""What grpcio itself could not do before a version is left out by name, with the reason."""
+
 Action = Callable[[Any], Any]
 ACTIONS: dict[bytes, tuple[Action, int]] = {}
 _numbers = itertools.count()

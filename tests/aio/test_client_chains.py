@@ -189,6 +189,8 @@ HARMLESS: dict[str, Callable[..., Any]] = {
 @both_orders
 @pytest.mark.thinned(3)
 async def test_typed_among_others(order: str, kind: str, way: str, other: str, targets: dict[str, str]) -> None:
+    if (kind, other) == ("stream_stream", "wraps_in_a_generator") and harness.GRPC < (1, 80):
+        pytest.skip("grpcio before 1.80 may not know its own iterator when a channel with such a call closes")
     async with connect(targets["sync"], order, HARMLESS[other]) as channel:
         with harness.action(fail, after=1) as request:
             for _ in range(2):

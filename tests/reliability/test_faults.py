@@ -42,7 +42,7 @@ OPTIONS = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backo
 # A connection is lost; INTERNAL is what asyncio's client makes of a request that it could not put on it.
 LOST: tuple[grpc.StatusCode, ...] = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL)
 PATIENCE: float = harness.DEADLINE
-OLD = tuple(map(int, grpc.__version__.split(".")[:2])) < (1, 80)
+OLD = harness.GRPC < (1, 80)
 if OLD:
     # There a client overlooks many resets (sync: 28 of 60 bare, 27 of 60 with ours): such a call has but its deadline.
     LOST += (grpc.StatusCode.DEADLINE_EXCEEDED,)
@@ -524,6 +524,8 @@ def test_an_asyncio_channel_closed_during_a_call(targets: dict[str, str], kind: 
                 await asyncio.wait([again])
                 return [*found, how(again.result)]
 
+    if OLD and kind.endswith("stream"):
+        pytest.skip("grpcio before 1.80 overlooks some streams when it closes a channel, without us, too")
     ours = asyncio.run(close(OURS["aio"]))
     assert ours == asyncio.run(close(NULL["aio"]))
     assert [kind for kind, _ in ours] == ["CancelledError", "UsageError"]

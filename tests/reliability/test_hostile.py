@@ -254,6 +254,8 @@ FRAMES: dict[str, Headers] = {
 @pytest.mark.parametrize("name", FRAMES)
 def test_frames_that_grpcio_would_not_send(name: str, messages: Sequence[bytes]) -> None:
     """Each call ends as it does without us, as a RemoteError."""
+    if name == f"status {b'99'!r}" and harness.GRPC < (1, 80):
+        pytest.skip("grpcio before 1.80 raises KeyError for a status that it does not know, without us, too")
     with h2client.serve(FRAMES[name], messages=messages) as target:
         for stack, kind in itertools.product(harness.STACKS, ("unary_unary", "unary_stream")):
             alone = ask(stack, target, kind, interceptors=())
@@ -435,8 +437,8 @@ def test_a_server_answers_whatever_is_asked(guarded: dict[str, str], style: str,
         answer = client.call(f"/test.Service/{kind}", request, language(b"en"))
         assert unpacked(answer.details)["LocalizedMessage"].locale == "en-US"
     assert refused == {"a binary request id", "ugly names"}  # they are not base64, and no names of headers
-    assert len([record for record in caplog.records if record.name == "errgrpc"]) > len(REQUESTS) - len(refused)
-    assert all(record.getMessage().isprintable() for record in caplog.records)
+    assert len([record for record in harness.logged(caplog) if record.name == "errgrpc"]) > len(REQUESTS) - len(refused)
+    assert all(record.getMessage().isprintable() for record in harness.logged(caplog))
 
 
 def unpacked(details: bytes) -> dict[str, Any]:
@@ -461,4 +463,4 @@ def test_a_server_survives_methods_that_strangers_make_up(guarded: dict[str, str
     with h2client.Client(guarded[style]) as client:
         for method in ("/test.Service/nothing", "/%s{0}/x", "/", "/test.Service/" + "m" * 4_000, "/\u202e/\u202e"):
             assert client.call(method, b"").status == StatusCode.UNIMPLEMENTED.value[0]
-    assert all(record.getMessage().isprintable() for record in caplog.records)
+    assert all(record.getMessage().isprintable() for record in harness.logged(caplog))
