@@ -9,7 +9,7 @@ from errgrpc.answering import Translate, encode
 from errgrpc.codes import ErrorCode, Spec, Variant
 from errgrpc.reading import decode, from_error
 from errgrpc.remote_error import RemoteError, remote
-from errgrpc.reports import OnError
+from errgrpc.reports import Answered, OnAnswer, OnError, OnReceived
 from errgrpc.service_error import MisuseWarning, ServiceError
 from errgrpc.sync import ClientInterceptor, ServerInterceptor, wrap_channel
 from errgrpc.v1.component_code_errgrpc import ComponentCode
@@ -18,11 +18,14 @@ from errgrpc.v1.res_code_errgrpc import ResCode
 __version__ = "0.1.0"
 
 __all__ = [
+    "Answered",
     "ClientInterceptor",
     "ComponentCode",
     "ErrorCode",
     "MisuseWarning",
+    "OnAnswer",
     "OnError",
+    "OnReceived",
     "RemoteError",
     "ResCode",
     "ServerInterceptor",
@@ -40,11 +43,13 @@ __all__ = [
 
 # Tracebacks, logs and pickles name what is exported, and not the room in which it stands today.
 for _exported in (
+    Answered,
     ClientInterceptor,
     ComponentCode,
     ErrorCode,
     MisuseWarning,
     OnError,
+    OnReceived,
     RemoteError,
     ResCode,
     ServerInterceptor,

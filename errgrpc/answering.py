@@ -11,28 +11,29 @@ Of an exception group the first member counts that 2 or 3 apply to: a TaskGroup 
 one that stopped the others.
 """
 
-import inspect
+import contextlib
 import logging
-import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from google.rpc import status_pb2
+from google.rpc.error_details_pb2 import RequestInfo
 from grpc import StatusCode
 
 from errgrpc.catalog import fallback_of
 from errgrpc.codes import ErrorCode
 from errgrpc.locales import Metadata, requested
-from errgrpc.raised import causes, forget_earlier, leaves
+from errgrpc.raised import causes, forget_earlier, leaves, link
 from errgrpc.remote_error import RemoteError
-from errgrpc.reports import OnError, Report, Unhandled, report
+from errgrpc.reports import Answered, OnAnswer, OnError, Outcome, Report, Unhandled, as_hook, is_function, notify, report
 from errgrpc.service_error import ServiceError, values_of
 from errgrpc.texts import clean, is_request_id, shown
 from errgrpc.wire.budget import DEFAULT_MAX_TRAILER_BYTES
 from errgrpc.wire.encoding import brief, cut, fitted, parts_of, surely_fitting, whole
 from errgrpc.wire.packing import DETAILS_KEY, Trailer
+from errgrpc.wire.trailers import sendable
 from errgrpc.wire.values import Values
 
 __all__ = ["Answering", "Decision", "Rpc", "RpcAnswer", "Translate", "encode", "status_of"]
@@ -40,9 +41,6 @@ __all__ = ["Answering", "Decision", "Rpc", "RpcAnswer", "Translate", "encode", "
 _REQUEST_ID = "x-request-id"
 _with_traceback = BaseException.with_traceback
 _MIN_TRAILER_BYTES = 1_024  # ErrorInfo alone can take about 700
-_KEY = re.compile(r"[0-9a-z_.-]+")  # gRPC over HTTP2: Header-Name
-_TEXT = re.compile(r"[ -~]*")  # gRPC over HTTP2: ASCII-Value
-_FATAL = {"grpc-timeout", "grpclb_client_stats"}  # in trailers they abort the process that sends them (grpcio 1.85)
 
 # type[Any]: a mapping is invariant in its keys, and a table of one class in a variable should do, too.
 Translate = Mapping[type[Any], ErrorCode | Callable[[Any], ServiceError]]
@@ -61,9 +59,13 @@ class Rpc:
     """The code that the handler set or aborted with, as the stack has it."""
     details: str | bytes = ""
     aborted: bool = False
-    """Whether what was raised is grpc's own signal that the handler aborted."""
+    """Whether the handler aborted, whatever it raised then."""
+    signal: bool = False
+    """Whether what was raised is grpc's own signal of that, and nothing else."""
     gone: bool = False
-    """Whether the RPC itself failed, as it does when the client has gone and no answer can reach it."""
+    """Whether what was raised is grpc's word that the RPC itself failed, as it does when the client has gone."""
+    stuck: bool = False
+    """Whether no answer can be sent any more."""
 
 
 class RpcAnswer(NamedTuple):
@@ -84,6 +86,7 @@ class Decision(NamedTuple):
     stands: bool = False
     """Whether a status that the handler had set answers in place of `values`."""
     reports: tuple[Report, ...] = ()
+    outcome: Outcome = "unhandled"
 
 
 class Answering:
@@ -95,109 +98,188 @@ class Answering:
         *,
         translate: Translate | None = None,
         on_error: OnError | None = None,
+        on_answer: OnAnswer | None = None,
         max_trailer_bytes: int = DEFAULT_MAX_TRAILER_BYTES,
     ) -> None:
         self._fallback = fallback_of(catalogue)
         self._translate = dict(translate or {})
         for kind, target in self._translate.items():
             _check_translation(kind, target)
-        if on_error is not None and not _is_function(on_error):
-            raise TypeError(f"on_error is {on_error!r}: give a function (error, *, method, code, request_id) that is not async")
-        self._on_error = on_error
+        self._on_error: OnError | None = as_hook("on_error", on_error, "(error, *, method, code, request_id)")
+        self.on_answer: OnAnswer | None = as_hook("on_answer", on_answer, "(answered)")
         if type(max_trailer_bytes) is not int or max_trailer_bytes < _MIN_TRAILER_BYTES:
             raise ValueError(f"max_trailer_bytes is {max_trailer_bytes!r}, not an int of at least {_MIN_TRAILER_BYTES}")
         self._max_trailer_bytes = max_trailer_bytes
         self._surely_fitting = surely_fitting(max_trailer_bytes)
 
     def answer(self, error: BaseException, rpc: Rpc) -> RpcAnswer:
-        """What the client is answered, and the log record that goes with it."""
-        if rpc.aborted:
-            return self._standing(rpc)
-        values = values_of(error)
-        if values is not None and not rpc.trailers:  # as most are: in a third of the frames
-            raw = brief(values, requested(rpc.metadata))
-            if raw is not None and len(raw) <= self._surely_fitting:
-                _with_traceback(error, None)  # no log has it, and it holds the request
-                spec, message = values.code.spec, values.message
-                return RpcAnswer(spec.grpc_status, spec.message if message is None else message, ((DETAILS_KEY, raw),))
-        decision = self.decide(error, rpc)
-        self.report(decision.reports)
-        return self._standing(rpc) if decision.stands else self._coded(decision, rpc)
+        """What the client is answered; logs and reports what goes with it.
+
+        Never raises: whatever fails in reading a foreign exception, the fallback answers, and one log record has the
+        failure.
+        """
+        try:
+            if rpc.aborted:
+                return self._standing(error, rpc)
+            values = values_of(error)
+            if values is not None and not rpc.trailers:  # as most are: in a third of the frames
+                raw = brief(values, requested(rpc.metadata))
+                if raw is not None and len(raw) <= self._surely_fitting:
+                    _with_traceback(error, None)  # no log has it, and it holds the request
+                    spec, message = values.code.spec, values.message
+                    if self.on_answer is not None:
+                        self.hear(Decision(values, outcome="coded"), error, rpc.method, spec.grpc_status, gone=rpc.stuck)
+                    return RpcAnswer(spec.grpc_status, spec.message if message is None else message, ((DETAILS_KEY, raw),))
+            decision = self.decide(error, rpc)
+            if decision.stands:
+                self.report(decision.reports)
+                return self._standing(error, rpc)
+            answer, reports = self._coded(decision, rpc)
+        except BaseException as failure:  # noqa: BLE001
+            decision = self._unreadable(failure, error, rpc)
+            answer, reports = self._coded(decision, Rpc(rpc.method, ()))
+        self.report((*decision.reports, *reports))
+        if self.on_answer is not None:
+            self.hear(decision, error, rpc.method, answer.status, gone=rpc.gone or rpc.stuck)
+        return answer
 
     def decide(self, error: BaseException, rpc: Rpc) -> Decision:
-        """What answers the exception, and what is to be logged of it."""
-        forget_earlier(error)
-        reports: list[Report] = []
-        fallback = Values(self._fallback)
-        found: BaseException | None
+        """What answers the exception, and what is to be logged of it. Never raises."""
         try:
-            found = self._found(error, rpc, reports)
-        except BaseException as failure:  # noqa: BLE001  of the translator: neither its text nor the error's may go out
-            if failure is not error and failure.__context__ is None:
-                failure.__context__ = error  # for the log, where no handler of `error` is running
-            error, found = failure, None
-        else:
-            if found is None and (status := status_of(rpc.status)) is not None:
-                text = "%r failed with the status that it had set, %s"
-                reports.append(Report(logging.INFO, text, (rpc.method, status), error))
-                return Decision(fallback, stands=True, reports=tuple(reports))
-        if found is not None and (values := values_of(found)) is not None:
-            _with_traceback(found, None)  # no log has it, and it holds the request
-            return Decision(values, reports=tuple(reports))
-        request_id = _request_id(error, rpc.metadata)
-        if rpc.gone:
-            text = "%r could not be answered, request id %s"
-            reports.append(Report(logging.INFO, text, (rpc.method, request_id), error))
-        else:
-            unhandled = Unhandled(rpc.method, self._fallback, request_id)
-            reports.append(Report(logging.ERROR, "%r answers %s, request id %s", unhandled, error, unhandled))
-        return Decision(fallback, request_id, reports=tuple(reports))
+            return self._decided(error, rpc)
+        except BaseException as failure:  # noqa: BLE001
+            return self._unreadable(failure, error, rpc)
 
     def standing(self, method: str, status: StatusCode, message: str, *trailers: Iterable[Trailer] | None) -> RpcAnswer:
-        """What the handler itself ended the RPC with, as much of it as fits.
+        """What the handler aborted with, as much of it as fits.
 
         Of several collections of trailing metadata, the first counts that has an entry that grpc can send.
         """
+        answer = self.uncoded(method, status, message, *trailers)
+        if self.on_answer is not None:
+            self.hear(None, None, method, status)
+        return answer
+
+    def uncoded(self, method: str, status: StatusCode, message: str, *trailers: Iterable[Trailer] | None) -> RpcAnswer:
+        """A status without a code, as much of it as fits."""
         kept: list[Trailer] = []
         for given in trailers:
-            kept, reports = _sendable(given)
-            self.report(reports)
+            kept, refused = sendable(given)
+            self.report(map(_refusal, refused))
             if kept:
                 break
         message, fitting, shed = cut(message, tuple(kept), self._max_trailer_bytes)
         self.report(self._shed(method, status, shed))
         return RpcAnswer(status, message, fitting)
 
+    def late(self, error: BaseException, method: str, status: object) -> None:
+        """Logs an exception that a handler raised after it had aborted: the client is answered with that status."""
+        if not _is_unimplemented(status, error):
+            forget_earlier(error)
+            self.report([Report(logging.ERROR, "%r raised after it had aborted with %s", (method, status), error)])
+
+    def lost(self, error: BaseException, method: str, status: int) -> None:
+        """Logs an exception that came when a response had begun with this HTTP status, and tells `on_answer`."""
+        forget_earlier(error)
+        self.report([Report(logging.ERROR, "%r failed after its response had begun with %s", (method, status), error)])
+        self.hear(None, error, method, status, gone=True)
+
+    def returned(self, method: str, code: object) -> None:
+        """Tells `on_answer` of a handler that set a failure as its status and returned."""
+        if (status := status_of(code)) is not None:
+            self.hear(None, None, method, status)
+
     def report(self, reports: Iterable[Report]) -> None:
         """Logs what a decision says, or calls `on_error` in place of that."""
         report(reports, self._on_error)
 
-    def _standing(self, rpc: Rpc) -> RpcAnswer:
-        details = rpc.details.decode(errors="replace") if isinstance(rpc.details, bytes) else str(rpc.details)
-        return self.standing(rpc.method, status_of(rpc.status) or StatusCode.UNKNOWN, clean(details), rpc.trailers)
+    def hear(
+        self,
+        decision: "Decision | None",
+        error: BaseException | None,
+        method: str,
+        status: StatusCode | int,
+        request_id: str | None = None,
+        *,
+        gone: bool = False,
+    ) -> None:
+        """Calls `on_answer`; without a decision, a status of the handler's own stands."""
+        if self.on_answer is None:
+            return
+        if decision is None:
+            answered = Answered(method, error, None, status, request_id, "undelivered" if gone else "aborted")
+        else:
+            request_id = request_id or decision.request_id or _sent_id(decision.values)
+            outcome = "undelivered" if gone else decision.outcome
+            answered = Answered(method, error, decision.values.code, status, request_id, outcome)
+        notify("on_answer", self.on_answer, repr(method), error, answered)
 
-    def _coded(self, decision: Decision, rpc: Rpc) -> RpcAnswer:
+    def _decided(self, error: BaseException, rpc: Rpc) -> Decision:
+        forget_earlier(error)
+        reports: list[Report] = []
+        found: BaseException | None
+        try:
+            found, outcome = self._found(error, rpc, reports)
+        except BaseException as failure:  # noqa: BLE001  of the translator: neither its text nor the error's may go out
+            link(failure, error)
+            return self._unhandled(failure, rpc, _request_id(failure, rpc.metadata), reports)
+        if found is not None and (values := values_of(found)) is not None:
+            _with_traceback(found, None)  # no log has it, and it holds the request
+            return Decision(values, reports=tuple(reports), outcome=outcome)
+        if (status := status_of(rpc.status)) is None:
+            return self._unhandled(error, rpc, _request_id(error, rpc.metadata), reports)
+        if not _is_unimplemented(status, error):
+            text = "%r failed with the status that it had set, %s"
+            reports.append(Report(logging.ERROR, text, (rpc.method, status), error))
+        return Decision(Values(self._fallback), stands=True, reports=tuple(reports))
+
+    def _unhandled(self, error: BaseException, rpc: Rpc, request_id: str, reports: Iterable[Report] = ()) -> Decision:
+        if rpc.gone or rpc.stuck:
+            text = "%r could not be answered, request id %s"
+            own = Report(logging.INFO if rpc.gone else logging.ERROR, text, (rpc.method, request_id), error)
+        else:
+            unhandled = Unhandled(rpc.method, self._fallback, request_id)
+            own = Report(logging.ERROR, "%r answers %s, request id %s", unhandled, error, unhandled)
+        return Decision(Values(self._fallback), request_id, reports=(*reports, own), outcome="unhandled")
+
+    def _unreadable(self, failure: BaseException, error: BaseException, rpc: Rpc) -> Decision:
+        """The answer to an exception that cannot be read: nothing of it or of the request is touched again."""
+        link(failure, error)
+        return self._unhandled(failure, rpc, uuid.uuid4().hex)
+
+    def _standing(self, error: BaseException, rpc: Rpc) -> RpcAnswer:
+        details = rpc.details.decode(errors="replace") if isinstance(rpc.details, bytes) else rpc.details
+        status = status_of(rpc.status) or StatusCode.UNKNOWN
+        answer = self.uncoded(rpc.method, status, clean(details if isinstance(details, str) else ""), rpc.trailers)
+        if rpc.aborted and not rpc.signal:
+            self.late(error, rpc.method, status)
+        if self.on_answer is not None:
+            self.hear(None, None if rpc.signal else error, rpc.method, status)
+        return answer
+
+    def _coded(self, decision: Decision, rpc: Rpc) -> tuple[RpcAnswer, list[Report]]:
         code = decision.values.code
-        sendable, reports = _sendable(rpc.trailers)
-        trailers = [entry for entry in sendable if entry[0] != DETAILS_KEY]
+        kept, refused = sendable(rpc.trailers)
+        trailers = [entry for entry in kept if entry[0] != DETAILS_KEY]
         parts = parts_of(decision.values, requested(rpc.metadata), decision.request_id, trailers)
         raw, shed = fitted(code, parts, self._max_trailer_bytes)
-        self.report([*reports, *self._shed(rpc.method, code, shed)])
-        return RpcAnswer(code.grpc_status, parts.message, (*parts.trailers, (DETAILS_KEY, raw)))
+        reports = [*map(_refusal, refused), *self._shed(rpc.method, code, shed)]
+        return RpcAnswer(code.grpc_status, parts.message, (*parts.trailers, (DETAILS_KEY, raw))), reports
 
     def _shed(self, method: str, answered: object, shed: list[str]) -> list[Report]:
         arguments = method, answered, self._max_trailer_bytes, ", ".join(shed)
         return [Report(logging.WARNING, "%r answers %s cut to %d bytes of trailers: %s", arguments)] if shed else []
 
-    def _found(self, error: BaseException, rpc: Rpc, reports: list[Report]) -> BaseException | None:
-        """The ServiceError that `error` is, holds or translates to."""
+    def _found(self, error: BaseException, rpc: Rpc, reports: list[Report]) -> tuple[BaseException | None, Outcome]:
+        """The ServiceError that `error` is or holds, else what `translate` makes of it."""
         members = list(leaves(error))
-        coded = [leaf for leaf in members if values_of(leaf) is not None]
-        found = coded[0] if coded else next(filter(None, map(self._translated, (*members, error))), None)
+        coded = [member for member in members if values_of(member) is not None]
+        made = (self._translated(each) for each in (*members, error))
+        found = coded[0] if coded else next((each for each in made if each is not None), None)
         if found is not None and len(members) > 1 and len(coded) < len(members):
             code = values_of(found).code  # type: ignore[union-attr]
             reports.append(Report(logging.ERROR, "%r answers %s, raised in a group with others", (rpc.method, code), error))
-        return found
+        return found, "coded" if coded else "translated"
 
     def _translated(self, error: BaseException) -> ServiceError | None:
         for kind in type(error).__mro__ if self._translate else ():
@@ -226,13 +308,18 @@ def _check_translation(kind: object, target: object) -> None:
         raise TypeError(f"translate has the key {kind!r}: give exception classes")
     if isinstance(target, ErrorCode):
         ServiceError(target)  # SUCCESS is a ValueError here rather than in production
-    elif not _is_function(target) or (isinstance(target, type) and issubclass(target, ErrorCode)):
+    elif not is_function(target) or (isinstance(target, type) and issubclass(target, ErrorCode)):
         wanted = "an error code or a function, not async, from the exception to a ServiceError"
         raise TypeError(f"translate[{kind.__name__}] is {target!r}: give {wanted}")
 
 
-def _is_function(target: object) -> bool:
-    return callable(target) and not inspect.iscoroutinefunction(target)
+def _is_unimplemented(status: object, error: BaseException) -> bool:
+    """Whether it is what the base classes of generated code raise for a method that a servicer lacks."""
+    return status is StatusCode.UNIMPLEMENTED and issubclass(type(error), NotImplementedError)
+
+
+def _refusal(key: str) -> Report:
+    return Report(logging.WARNING, "trailing metadata that gRPC cannot send is left out, its key is %s", (key,))
 
 
 def _request_id(error: BaseException, metadata: Metadata) -> str:
@@ -241,29 +328,17 @@ def _request_id(error: BaseException, metadata: Metadata) -> str:
         if is_request_id(text):
             return text
     for cause in causes(error):
-        if issubclass(type(cause), RemoteError) and is_request_id(cause.request_id):
-            return cause.request_id
+        if issubclass(type(cause), RemoteError):
+            with contextlib.suppress(AttributeError):  # of a double that did not call our `__init__`
+                if is_request_id(sent := cause.request_id):  # type: ignore[attr-defined]
+                    return sent
     return uuid.uuid4().hex
 
 
-def _sendable(trailers: Iterable[Trailer] | None) -> tuple[list[Trailer], list[Report]]:
-    """The entries that gRPC can send, and what is to be logged: one bad entry of a handler would cost the whole answer."""
-    kept: list[Trailer] = []
-    refused: list[Report] = []
-    for entry in trailers if trailers is not None and issubclass(type(trailers), Iterable) else ():
-        key: object = None
-        try:
-            key, value = entry
-            text = value.decode("latin-1") if isinstance(value, bytes) else value
-            if _KEY.fullmatch(key) and key not in _FATAL and (isinstance(value, bytes) if key.endswith("-bin") else _TEXT.fullmatch(text)):
-                kept.append((key, value))
-                continue
-        except (TypeError, ValueError):
-            pass
-        # Not the value, which may be a secret.
-        text = "trailing metadata that gRPC cannot send is left out, its key is %s"
-        refused.append(Report(logging.WARNING, text, (shown(key, 200),)))
-    return kept, refused
+def _sent_id(values: Values) -> str | None:
+    """The request id that an error brings along, or None."""
+    last = values.details[-1][0] if values.details else None
+    return last.request_id or None if isinstance(last, RequestInfo) else None
 
 
 def status_of(code: object) -> StatusCode | None:

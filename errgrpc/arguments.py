@@ -1,6 +1,7 @@
 """What a ServiceError makes of its arguments: each is put right or left out, and `warn` is called with what was wrong.
 
-A mistake on a rarely run line must not turn NOT_FOUND into INTERNAL, so nothing here raises, whatever it is given.
+A mistake on a rarely run line must not turn NOT_FOUND into INTERNAL, so nothing here raises, whatever it is given. What is given
+is told by its real type: `isinstance` would ask the `__class__` of a lazy object, which may raise or lie.
 """
 
 import re
@@ -39,10 +40,10 @@ _LAST = {_RETRY_INFO: 1, REQUEST_INFO: 2}
 
 def values(
     code: ErrorCode,
-    given_message: object,
+    given_message: Any,
     given_metadata: object,
     more_metadata: Mapping[str, object],
-    given_hint: object,
+    given_hint: Any,
     given_details: object,
     retry_delay: object,
     warn: Warn,
@@ -55,31 +56,31 @@ def values(
         message(given_message, code, warn),
         metadata(given_metadata, more_metadata, warn) if more_metadata or given_metadata is not None else {},
         own_hints,
-        next(iter(own_hints.values())) if own_hints and isinstance(given_hint, str) else None,
+        next(iter(own_hints.values())) if own_hints and issubclass(type(given_hint), str) else None,
         delay,
         details(given_details, with_retry=delay is None, warn=warn),
     )
 
 
-def message(given: object, code: ErrorCode, warn: Warn) -> str | None:
+def message(given: Any, code: ErrorCode, warn: Warn) -> str | None:
     """The text for developers; None for that of the code."""
-    if isinstance(given, str):
+    if issubclass(type(given), str):
         return clean(given)
     if given is not None:
         warn(f"message is a {type(given).__name__}, not a str: the message of {code} is used")
     return None
 
 
-def metadata(given: object, more: Mapping[str, object], warn: Warn) -> dict[str, str]:
+def metadata(given: Any, more: Mapping[str, object], warn: Warn) -> dict[str, str]:
     """The metadata as text, by keys that AIP-193 allows and that do not hold the number."""
-    if given is not None and not isinstance(given, Mapping):
+    if given is not None and not issubclass(type(given), Mapping):
         warn(f"metadata is a {type(given).__name__}, not a mapping: it is left out")
         given = None
     if given is not None:
         more = {**dict(_listed("metadata", given, _items, warn) or ()), **more}
     texts: dict[str, str] = {}
     for key, value in more.items():
-        if not isinstance(key, str) or not _KEY.fullmatch(key) or len(key) > _MAX_KEY:
+        if not issubclass(type(key), str) or not _KEY.fullmatch(key) or len(key) > _MAX_KEY:
             warn(f"the metadata key {shown(key, 80)} is left out: AIP-193 asks for {_KEY.pattern} of at most {_MAX_KEY} characters")
         elif key == NUMBER_KEY:
             warn(f"the metadata key {key!r} is left out: it holds the code's number")
@@ -93,11 +94,11 @@ def metadata(given: object, more: Mapping[str, object], warn: Warn) -> dict[str,
     return texts
 
 
-def _as_text(value: object) -> str:
-    if isinstance(value, bool):
+def _as_text(value: Any) -> str:
+    if issubclass(type(value), bool):
         return "true" if value else "false"
-    if isinstance(value, Enum) and isinstance(value.name, str):  # a Flag without a bit has no name
-        return value.name
+    if issubclass(type(value), Enum) and issubclass(type(value.name), str):  # a Flag without a bit has no name
+        return str(value.name)
     return str(value)
 
 
@@ -105,7 +106,7 @@ def _items(given: Any) -> Iterable[Any]:
     return given.items()  # type: ignore[no-any-return]
 
 
-def _listed(name: str, given: object, listed: Callable[[Any], Iterable[Any]], warn: Warn) -> list[Any] | None:
+def _listed(name: str, given: Any, listed: Callable[[Any], Iterable[Any]], warn: Warn) -> list[Any] | None:
     """What a foreign collection holds: it may raise while it is read."""
     try:
         return list(listed(given))
@@ -114,11 +115,11 @@ def _listed(name: str, given: object, listed: Callable[[Any], Iterable[Any]], wa
         return None
 
 
-def hints(given: object, code: ErrorCode, warn: Warn) -> dict[str, str] | None:
+def hints(given: Any, code: ErrorCode, warn: Warn) -> dict[str, str] | None:
     """The texts for the end user by locale; None for those of the code."""
-    if isinstance(given, str):
+    if issubclass(type(given), str):
         given = {code.default_locale or _UNDETERMINED: given}
-    if not isinstance(given, Mapping):
+    if not issubclass(type(given), Mapping):
         if given is not None:
             warn(f"hint is a {type(given).__name__}, neither a str nor a mapping of locale to text: the hints of {code} are used")
         return None
@@ -127,7 +128,7 @@ def hints(given: object, code: ErrorCode, warn: Warn) -> dict[str, str] | None:
     for locale, text in items or ():
         if not locales.is_language_tag(locale):
             warn(f"the hint for {shown(locale, 80)} is left out: that is no BCP 47 language tag such as 'zh-CN'")
-        elif not isinstance(text, str):
+        elif not issubclass(type(text), str):
             warn(f"the hint for {shown(locale, 80)} is left out: it is a {type(text).__name__}, not a str")
         elif not text:
             warn(f"the hint for {shown(locale, 80)} is left out: it is empty")
@@ -138,24 +139,24 @@ def hints(given: object, code: ErrorCode, warn: Warn) -> dict[str, str] | None:
     return dict(texts.values()) if texts or items == [] else None  # hints that are all wrong replace nothing
 
 
-def seconds(given: object, warn: Warn) -> float | None:
+def seconds(given: Any, warn: Warn) -> float | None:
     """The retry delay in seconds."""
-    delay = given.total_seconds() if isinstance(given, timedelta) else given
-    if isinstance(delay, int | float) and not isinstance(delay, bool) and 0 <= delay <= _MAX_SECONDS:
-        return delay
+    delay = given.total_seconds() if issubclass(type(given), timedelta) else given
+    if issubclass(type(delay), int | float) and not issubclass(type(delay), bool) and 0 <= delay <= _MAX_SECONDS:
+        return delay  # type: ignore[no-any-return]
     if given is not None:
         warn(f"retry_delay {shown(given, 80)} is left out: give seconds from 0 to {_MAX_SECONDS}, or a timedelta")
     return None
 
 
-def details(given: object, *, with_retry: bool, warn: Warn) -> tuple[tuple[Message, bytes], ...]:
+def details(given: Any, *, with_retry: bool, warn: Warn) -> tuple[tuple[Message, bytes], ...]:
     """The details that can go on the wire, each with its bytes in an Any, RetryInfo and RequestInfo last."""
-    if isinstance(given, Message) or not isinstance(given, Iterable):
+    if issubclass(type(given), Message) or not issubclass(type(given), Iterable):
         warn(f"details is a {type(given).__name__}, not a sequence of messages: it is left out")
         given = ()
     kept: dict[str, tuple[Message, bytes]] = {}
     for detail in _listed("details", given, iter, warn) or ():
-        if not isinstance(detail, Message):
+        if not issubclass(type(detail), Message):
             warn(f"the detail {shown(detail, 80)} is left out: it is a {type(detail).__name__}, not a protobuf message")
             continue
         name = type_name(detail)

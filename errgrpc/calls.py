@@ -9,6 +9,7 @@ from errgrpc import locales
 from errgrpc.codes import ErrorCode
 from errgrpc.reading import Reading
 from errgrpc.remote_error import RemoteError
+from errgrpc.reports import OnReceived, as_hook, notify
 
 __all__ = ["Caller", "Method"]
 
@@ -16,19 +17,26 @@ __all__ = ["Caller", "Method"]
 class Caller:
     """One client of errgrpc's: the catalogues that it reads by, and the languages that it asks for.
 
-    `locale` is a language tag or a whole `accept-language` value, sent with each call that has none. Raises TypeError if
-    an argument is not a catalogue, and ValueError if two share a (domain, reason) or the locale is malformed.
+    `locale` is a language tag or a whole `accept-language` value, sent with each call that has none.
+    `on_received(error, *, method)` is called once for each failed call, when its caller is first given the error. Raises
+    TypeError if an argument is not a catalogue or `on_received` is async, and ValueError if two catalogues share a
+    (domain, reason) or the locale is malformed.
     """
 
-    def __init__(self, catalogues: tuple[type[ErrorCode], ...], locale: str | None = None) -> None:
+    def __init__(self, catalogues: tuple[type[ErrorCode], ...], locale: str | None = None, on_received: OnReceived | None = None) -> None:
         self._reading = Reading.by(*catalogues)
+        self._on_received: OnReceived | None = as_hook("on_received", on_received, "(error, *, method)")
         if locale is not None and not locales.is_accept_language(locale):
             raise ValueError(f"locale is {locale!r}, no language tag such as 'zh-CN' and no accept-language such as 'zh-CN, en;q=0.5'")
         self.locale = locale
 
-    def typed_error(self, error: grpc.RpcError, metadata: Any) -> RemoteError:
-        """The typed error of a call that was made with these metadata."""
-        return self._reading.read(error, self.locale if metadata is None else self._languages(metadata)[0])
+    def typed_error(self, error: grpc.RpcError, metadata: Any, method: Any, *, heard: bool = False) -> RemoteError:
+        """The typed error of a call of a method that was made with these metadata; `on_received` hears of it unless it has."""
+        typed = self._reading.read(error, self.locale if metadata is None else self._languages(metadata)[0])
+        if self._on_received is not None and not heard:
+            name = _as_text(method)
+            notify("on_received", self._on_received, repr(name), typed, typed, method=name)
+        return typed
 
     def details_of(self, details: Any) -> Any:
         """The details of a call, with metadata that ask for the languages of the caller."""
@@ -89,8 +97,9 @@ class _CallDetails(grpc.ClientCallDetails):
 class Method:
     """A method of a wrapped channel. Its arguments are grpc's affair, but for the metadata."""
 
-    def __init__(self, method: Any, caller: Caller) -> None:
+    def __init__(self, method: Any, caller: Caller, name: Any) -> None:
         self._method = method
+        self._name = name
         self._caller = caller
         self._localizes = caller.locale is not None
 

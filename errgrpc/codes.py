@@ -1,5 +1,6 @@
 """What one error code is: `Spec` declares it, a member of an `ErrorCode` enum knows it."""
 
+import inspect
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -123,6 +124,11 @@ class ErrorCode(Enum):
         super().__init_subclass__(**kwargs)
         members = cls.__members__
         wrong = list(_wrong_members(members))
+        wrong += (
+            f"it overrides ErrorCode.{name}, which the wire does not read: give its value in Spec"
+            for name in _FACTS
+            if inspect.getattr_static(cls, name, None) is not ErrorCode.__dict__.get(name)
+        )
         if not isinstance(domain, str) or not DOMAIN.fullmatch(domain):
             wrong.append(f"domain is {domain!r}, not 1 to 255 printable ASCII characters without spaces")
         if default_locale and not locales.is_language_tag(default_locale):
@@ -212,6 +218,9 @@ class ErrorCode(Enum):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}.{self._name_}: {self._value_} {self.spec.grpc_status.name}>"
+
+
+_FACTS = ("number", "reason", "grpc_status", "http_status", "message", "description", "hints", "hints_for", "hint")
 
 
 def _wrong_members(members: Mapping[str, ErrorCode]) -> list[str]:

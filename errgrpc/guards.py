@@ -5,6 +5,8 @@ from typing import Any
 
 import grpc
 
+from errgrpc.raised import catcher
+
 __all__ = ["Behavior", "Guards", "Responses", "ask"]
 
 Behavior = Callable[..., Any]
@@ -18,18 +20,19 @@ class Guards:
 
     def __init__(self, guard: Callable[[str, Any, Behavior], Behavior]) -> None:
         self._guard = guard
-        self._made: dict[str, tuple[Any, Any]] = {}
+        self._made: dict[str, tuple[Any, Any, Any]] = {}
 
-    def get(self, method: str, handler: Any) -> Any:
-        """`handler` with its behavior guarded; None for None, which grpc answers UNIMPLEMENTED."""
+    def get(self, method: str, handler: Any, loop: object = None) -> Any:
+        """`handler` with its behavior guarded, in this event loop; None for None, which grpc answers UNIMPLEMENTED."""
         if handler is None:
             return None
-        of, guarded = self._made.get(method, (None, None))
-        if of is not handler:  # the first call, or an inner interceptor that makes a new handler each time
+        of, within, guarded = self._made.get(method, (None, None, None))
+        # The first call, an inner interceptor that makes a new handler each time, or another loop (a second asyncio.run).
+        if of is not handler or within is not loop:
             guarded = self._rebuilt(method, handler)
             if len(self._made) >= self._MOST:
                 self._made.clear()
-            self._made[method] = handler, guarded
+            self._made[method] = handler, loop, guarded
         return guarded
 
     def _rebuilt(self, method: str, handler: Any) -> Any:
@@ -62,6 +65,7 @@ class Responses:
     def __iter__(self) -> Iterator[Any]:
         return self
 
+    @catcher
     def __next__(self) -> Any:
         try:
             responses = self._responses
@@ -89,9 +93,9 @@ class Responses:
 def ask(context: Any, name: str, unknown: Any = None) -> Any:
     """What a context answers to a question about its RPC.
 
-    `unknown` if it is the wrapper of another interceptor that does not pass the question on.
+    `unknown` if it raises, as the wrapper of another interceptor does that does not pass the question on.
     """
     try:
         return getattr(context, name)()
-    except (AttributeError, NotImplementedError, RuntimeError):
+    except BaseException:  # noqa: BLE001  whatever it raises, the client still waits for its answer
         return unknown

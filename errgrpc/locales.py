@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
+from typing import Any
 
 __all__ = ["choose", "is_accept_language", "is_language_tag", "requested"]
 
@@ -27,9 +28,9 @@ _LONGEST_RANGE = 64  # characters; the longest registered tags have about 35, an
 _LONGEST_MEMO = 128  # characters; real headers are shorter, so that a hostile peer cannot fill the memo with long ones
 
 
-def is_language_tag(tag: object) -> bool:
+def is_language_tag(tag: Any) -> bool:
     """Whether `tag` is a well-formed BCP 47 language tag such as `zh-CN` (not `zh_CN`)."""
-    return isinstance(tag, str) and _LANGUAGE_TAG.fullmatch(tag) is not None
+    return issubclass(type(tag), str) and _LANGUAGE_TAG.fullmatch(tag) is not None
 
 
 def is_accept_language(value: object) -> bool:
@@ -43,9 +44,10 @@ def requested(metadata: Metadata | None) -> str | None:
     for name, value in metadata or ():
         if name in _HEADERS and isinstance(value, str):
             asked[name] = f"{asked[name]},{value}" if name in asked else value
-    if len(asked) > 1 and next(_parse(asked[ACCEPT_LANGUAGE]), None) is None:
-        del asked[ACCEPT_LANGUAGE]
-    return asked.get(ACCEPT_LANGUAGE) or asked.get(GATEWAY_ACCEPT_LANGUAGE) or None
+    language = asked.get(ACCEPT_LANGUAGE)
+    if GATEWAY_ACCEPT_LANGUAGE in asked and (language is None or next(_parse(language), None) is None):
+        language = asked[GATEWAY_ACCEPT_LANGUAGE]
+    return language or None
 
 
 def choose(accept_language: str | None, locales: Collection[str], default: str) -> str | None:

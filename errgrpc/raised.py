@@ -1,12 +1,30 @@
-"""What a raised exception holds: the members of a group, its causes, its traceback."""
+"""What a raised exception holds: the members of a group, its causes, the traceback of this raise.
 
-from collections.abc import Iterator
-from types import TracebackType
-from typing import Any
+Exceptions are foreign: their class may override any attribute with code that raises. Here attributes are read and set
+by BaseException's own descriptors, which run no code of the class.
+"""
 
-__all__ = ["causes", "forget_earlier", "leaves"]
+from collections.abc import Callable, Iterator
+from types import CodeType, TracebackType
+from typing import Any, TypeVar
 
-_traceback_of = BaseException.__dict__["__traceback__"].__get__  # whatever a subclass makes of it
+__all__ = ["catcher", "causes", "forget_earlier", "leaves", "link", "traceback_of"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+traceback_of: Callable[[BaseException], TracebackType | None] = BaseException.__dict__["__traceback__"].__get__
+_context_of: Callable[[BaseException], BaseException | None] = BaseException.__dict__["__context__"].__get__
+_set_context: Callable[[BaseException, BaseException], None] = BaseException.__dict__["__context__"].__set__
+_cause_of: Callable[[BaseException], BaseException | None] = BaseException.__dict__["__cause__"].__get__
+_members_of: Callable[[BaseException], tuple[BaseException, ...]] = BaseExceptionGroup.__dict__["exceptions"].__get__
+
+_CATCHERS = set[CodeType]()
+
+
+def catcher(function: F) -> F:
+    """Marks a function of ours that catches what a handler raises: with it the traceback of each raise begins."""
+    _CATCHERS.add(function.__code__)
+    return function
 
 
 def forget_earlier(error: BaseException) -> None:
@@ -15,12 +33,17 @@ def forget_earlier(error: BaseException) -> None:
     Each raise adds to it (a module's constant, a future that many wait for): it would keep the locals of all requests, and
     the log of one would show the others.
     """
-    first: TracebackType | None = _traceback_of(error)
-    entry = first
-    while first is not None and entry is not None and (following := entry.tb_next) is not None:
-        if following.tb_frame.f_code is first.tb_frame.f_code:  # where an earlier one was caught, as this one is
+    entry = traceback_of(error)
+    while entry is not None and (following := entry.tb_next) is not None:
+        if following.tb_frame.f_code in _CATCHERS:
             entry.tb_next = None
         entry = following
+
+
+def link(failure: BaseException, error: BaseException) -> None:
+    """Makes `error` the context of a failure that came while it was handled, so that the log shows both."""
+    if failure is not error and _context_of(failure) is None:
+        _set_context(failure, error)
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
@@ -29,16 +52,12 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
     while todo:
         current = todo.pop()
         if issubclass(type(current), BaseExceptionGroup):
-            todo += reversed(_members(current))
+            todo += reversed(_members_of(current))
         else:
             yield current
 
 
-def _members(error: BaseException) -> tuple[BaseException, ...]:
-    return error.exceptions if issubclass(type(error), BaseExceptionGroup) else ()  # type: ignore[attr-defined]
-
-
-def causes(error: BaseException) -> Iterator[Any]:
+def causes(error: BaseException) -> Iterator[BaseException]:
     """The error and what led to it, each once."""
     todo, seen = [error], set[int]()
     while todo:
@@ -46,4 +65,5 @@ def causes(error: BaseException) -> Iterator[Any]:
         if id(current) not in seen:
             seen.add(id(current))
             yield current
-            todo += (led for led in (*reversed(_members(current)), current.__context__, current.__cause__) if led is not None)
+            members = _members_of(current) if issubclass(type(current), BaseExceptionGroup) else ()
+            todo += (led for led in (*reversed(members), _context_of(current), _cause_of(current)) if led is not None)

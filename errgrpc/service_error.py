@@ -39,6 +39,10 @@ def _constant(code: ErrorCode) -> Values:
     return Values(code)
 
 
+def _held(error: "ServiceError") -> Values:
+    return error.__dict__[_VALUES]  # type: ignore[no-any-return]
+
+
 class ServiceError(Exception):
     """An error of this service: raise it in a handler, and the server interceptor answers with its code.
 
@@ -50,6 +54,9 @@ class ServiceError(Exception):
     Raises TypeError if the first argument is not an error code, and ValueError if it is a success (SUCCESS). Anything
     else that is wrong (a key that breaks AIP-193, a detail that is not a message) is left out with a MisuseWarning
     that names it.
+
+    A subclass may have an `__init__` and attributes of its own. One that overrides an attribute of this class is a
+    TypeError when it is made: the answer has one source for each fact.
     """
 
     def __init__(
@@ -73,6 +80,15 @@ class ServiceError(Exception):
         elif more_metadata:  # most errors have this or nothing
             values = Values(error_code, None, arguments.metadata(None, more_metadata, _warn))
         self.__dict__[_VALUES] = values
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in _FACTS:
+            if inspect.getattr_static(cls, name) is not ServiceError.__dict__[name]:
+                raise TypeError(
+                    f"{cls.__name__} overrides ServiceError.{name}, which the answer does not read: "
+                    f"give its value to ServiceError.__init__, or choose another name"
+                )
 
     @classmethod
     def from_remote(cls, error: RemoteError, /) -> Self:
@@ -102,40 +118,36 @@ class ServiceError(Exception):
         return passed
 
     @property
-    def _values(self) -> Values:
-        return self.__dict__[_VALUES]  # type: ignore[no-any-return]
-
-    @property
     def error_code(self) -> ErrorCode:
         """The code that is answered."""
-        return self._values.code
+        return _held(self).code
 
     @property
     def message(self) -> str:
         """What went wrong, in English, for developers: `grpc-message`."""
-        values = self._values
+        values = _held(self)
         return values.code.message if values.message is None else values.message
 
     @property
     def metadata(self) -> Mapping[str, str]:
         """What goes into `ErrorInfo.metadata` beside the number."""
-        return MappingProxyType(self._values.metadata)
+        return MappingProxyType(_held(self).metadata)
 
     @property
     def hint(self) -> str | Mapping[str, str] | None:
         """The hint that replaces the code's own, a text or texts by locale as it was given; None without one."""
-        values = self._values
+        values = _held(self)
         return values.hint if values.hints is None or values.hint is not None else MappingProxyType(values.hints)
 
     @property
     def status_details(self) -> tuple[Message, ...]:
         """The details that go on the wire beside ErrorInfo, LocalizedMessage and the RetryInfo of `retry_delay`."""
-        return tuple(detail for detail, _ in self._values.details)
+        return tuple(detail for detail, _ in _held(self).details)
 
     @property
     def retry_delay(self) -> float | None:
         """How long the caller should wait before it tries again, in seconds, or None."""
-        return self._values.retry_delay
+        return _held(self).retry_delay
 
     def __str__(self) -> str:
         code, metadata = self.error_code, self.metadata
@@ -160,6 +172,7 @@ class ServiceError(Exception):
             self.__dict__[_VALUES] = Values(*values)
 
 
+_FACTS = ("error_code", "message", "metadata", "hint", "status_details", "retry_delay")
 _attribute = object.__getattribute__
 
 
@@ -182,12 +195,19 @@ _MOST_REPORTED = 1_000
 def _warn(text: str) -> None:
     """Warns at the line that called ServiceError."""
     frame: Any = inspect.currentframe()
-    while frame.f_globals.get("__name__") in {__name__, arguments.__name__}:
+    while frame is not None and frame.f_globals.get("__name__") in {__name__, arguments.__name__}:
         frame = frame.f_back
     if len(_reported) >= _MOST_REPORTED:
         _reported.clear()
-    module = frame.f_globals.get("__name__", "<unknown>")
-    warnings.warn_explicit(text, MisuseWarning, frame.f_code.co_filename, frame.f_lineno, module, _reported)
+    where = ("<unknown>", 0, "<unknown>")  # of a thread without frames of Python's, but ours
+    if frame is not None:
+        where = (frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__", "<unknown>"))
+    try:
+        warnings.warn_explicit(text, MisuseWarning, *where, _reported)
+    except MisuseWarning:
+        raise  # a filter says "error"
+    except Exception:  # noqa: BLE001  of a `showwarning` that raises, or a closed stderr: the code still goes out
+        return
 
 
 def _ignore(_: str) -> None:

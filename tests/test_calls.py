@@ -38,7 +38,7 @@ def test_languages(locale: str | None, metadata: Any, languages: str | None, add
     sent = caller.metadata_of(metadata)
     assert list(sent or ()) == [*(metadata or ()), *added]
     assert type(sent) in (type(metadata), tuple)
-    assert caller.typed_error(failed(), metadata)._accept_language == languages
+    assert caller.typed_error(failed(), metadata, "/m")._accept_language == languages
 
 
 @pytest.mark.parametrize("locale", ["", "zh_CN", "en;q=2", "en\r\nx: y", 5, b"en"])
@@ -51,4 +51,4 @@ def test_what_are_no_metadata_is_left_to_grpc() -> None:
     caller = Caller((ResCode,), "zh-CN")
     for given in (5, [("a", "b", "c")], object()):
         assert caller.metadata_of(given) is given
-        assert caller.typed_error(failed(), given).error_code is ResCode.NOT_FOUND
+        assert caller.typed_error(failed(), given, "/m").error_code is ResCode.NOT_FOUND

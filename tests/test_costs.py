@@ -71,8 +71,8 @@ def succeed(_: Any) -> None: ...
         ("aio", succeed, 5),
         ("sync_on_aio", succeed, 8),
         ("sync", fail, 17),
-        ("aio", fail, 25),
-        ("sync_on_aio", fail, 23),
+        ("aio", fail, 24),
+        ("sync_on_aio", fail, 24),
     ],
 )
 def test_frames_of_a_call_on_the_server(style: str, act: Any, most: int) -> None:
@@ -230,7 +230,7 @@ SEEN, NEW = read(constant()), read(with_metadata())
 
 @pytest.mark.parametrize(
     ("run", "most"),
-    [(constant, 225), (with_metadata, 475), (with_violations, 640), (SEEN, 182), (NEW, 282)],
+    [(constant, 226), (with_metadata, 480), (with_violations, 645), (SEEN, 182), (NEW, 282)],
     ids=["constant", "metadata", "violations", "seen", "new"],
 )
 def test_bytecodes(run: Callable[[], Any], most: int) -> None:

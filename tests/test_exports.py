@@ -21,7 +21,7 @@ import errgrpc.http
 GENERATED = ("errgrpc.v1", "errgrpc.codegen")
 ROOMS = [info.name for info in pkgutil.walk_packages(errgrpc.__path__, "errgrpc.") if not info.name.startswith(GENERATED)]
 
-ALIASES = {"Form", "Headers", "Json", "Translate", "aio"}
+ALIASES = {"Form", "Headers", "Json", "OnAnswer", "Translate", "aio"}
 """What is exported and is neither a class nor a function."""
 
 
@@ -33,11 +33,14 @@ def public(module: types.ModuleType) -> set[str]:
 
 def test_the_names_of_the_contract() -> None:
     assert set(errgrpc.__all__) == {
+        "Answered",
         "ClientInterceptor",
         "ComponentCode",
         "ErrorCode",
         "MisuseWarning",
+        "OnAnswer",
         "OnError",
+        "OnReceived",
         "RemoteError",
         "ResCode",
         "ServerInterceptor",

@@ -8,20 +8,23 @@ import grpc.aio
 from errgrpc.aio.client import StreamStreamCall, StreamUnaryCall, UnaryStreamCall, UnaryUnaryCall
 from errgrpc.calls import Caller, Method
 from errgrpc.codes import ErrorCode
+from errgrpc.reports import OnReceived
 from errgrpc.texts import shown
 
 __all__ = ["wrap_channel"]
 
 
-def wrap_channel(channel: grpc.aio.Channel, *catalogues: type[ErrorCode], locale: str | None = None) -> grpc.aio.Channel:
+def wrap_channel(
+    channel: grpc.aio.Channel, *catalogues: type[ErrorCode], locale: str | None = None, on_received: OnReceived | None = None
+) -> grpc.aio.Channel:
     """A channel that raises failed calls as RemoteError, otherwise the same: `wrap_channel(grpc.aio.insecure_channel(target), ResCode)`.
 
-    Interceptors that the channel has run inside. `catalogues` and `locale`, and what they raise, are those of
+    Interceptors that the channel has run inside. `catalogues`, `locale` and `on_received`, and what they raise, are those of
     `errgrpc.ClientInterceptor`. Raises TypeError if `channel` is not one of grpc's asyncio stack.
     """
     if not isinstance(channel, grpc.aio.Channel):
         raise TypeError(f"{shown(channel)} is no grpc.aio.Channel; errgrpc.wrap_channel takes those of the sync stack")
-    return _Channel(channel, Caller(catalogues, locale))
+    return _Channel(channel, Caller(catalogues, locale, on_received))
 
 
 class _AsyncMethod(Method):
@@ -29,7 +32,7 @@ class _AsyncMethod(Method):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         args, kwargs, metadata = self._prepared(args, kwargs)
-        return self._kind(self._method(*args, **kwargs), self._caller, metadata)
+        return self._kind(self._method(*args, **kwargs), self._caller, metadata, self._name)
 
 
 class _UnaryUnaryMethod(_AsyncMethod, grpc.aio.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
@@ -53,17 +56,17 @@ class _Channel(grpc.aio.Channel):
         self._channel = channel
         self._caller = caller
 
-    def unary_unary(self, *args: Any, **kwargs: Any) -> Any:
-        return _UnaryUnaryMethod(self._channel.unary_unary(*args, **kwargs), self._caller)
+    def unary_unary(self, method: Any, *args: Any, **kwargs: Any) -> Any:
+        return _UnaryUnaryMethod(self._channel.unary_unary(method, *args, **kwargs), self._caller, method)
 
-    def unary_stream(self, *args: Any, **kwargs: Any) -> Any:
-        return _UnaryStreamMethod(self._channel.unary_stream(*args, **kwargs), self._caller)
+    def unary_stream(self, method: Any, *args: Any, **kwargs: Any) -> Any:
+        return _UnaryStreamMethod(self._channel.unary_stream(method, *args, **kwargs), self._caller, method)
 
-    def stream_unary(self, *args: Any, **kwargs: Any) -> Any:
-        return _StreamUnaryMethod(self._channel.stream_unary(*args, **kwargs), self._caller)
+    def stream_unary(self, method: Any, *args: Any, **kwargs: Any) -> Any:
+        return _StreamUnaryMethod(self._channel.stream_unary(method, *args, **kwargs), self._caller, method)
 
-    def stream_stream(self, *args: Any, **kwargs: Any) -> Any:
-        return _StreamStreamMethod(self._channel.stream_stream(*args, **kwargs), self._caller)
+    def stream_stream(self, method: Any, *args: Any, **kwargs: Any) -> Any:
+        return _StreamStreamMethod(self._channel.stream_stream(method, *args, **kwargs), self._caller, method)
 
     def get_state(self, *args: Any, **kwargs: Any) -> grpc.ChannelConnectivity:
         return self._channel.get_state(*args, **kwargs)

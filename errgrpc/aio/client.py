@@ -1,6 +1,6 @@
 """How grpc's asyncio client raises a typed error: every call comes back as one that translates what it raises."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from typing import Any
 
 import grpc
@@ -8,17 +8,21 @@ import grpc.aio
 
 from errgrpc.calls import Caller
 from errgrpc.codes import ErrorCode
+from errgrpc.remote_error import RemoteError
+from errgrpc.reports import OnReceived
 
 __all__ = ["StreamStreamCall", "StreamUnaryCall", "UnaryStreamCall", "UnaryUnaryCall", "client_interceptors"]
 
 
-def client_interceptors(*catalogues: type[ErrorCode], locale: str | None = None) -> list[grpc.aio.ClientInterceptor]:
+def client_interceptors(
+    *catalogues: type[ErrorCode], locale: str | None = None, on_received: OnReceived | None = None
+) -> list[grpc.aio.ClientInterceptor]:
     """Raise failed calls as RemoteError: `grpc.aio.insecure_channel(target, interceptors=client_interceptors(ResCode))`.
 
     One interceptor for each kind of method, as asyncio grpc files each under the first kind that it is an instance of.
     The arguments, and what they raise, are those of `errgrpc.ClientInterceptor`.
     """
-    caller = Caller(catalogues, locale)
+    caller = Caller(catalogues, locale, on_received)
     kinds = (_UnaryUnaryInterceptor, _UnaryStreamInterceptor, _StreamUnaryInterceptor, _StreamStreamInterceptor)
     return [kind(caller) for kind in kinds]
 
@@ -33,40 +37,43 @@ class _Interceptor:
         # Only the call is awaited for, never its outcome: that would deadlock a caller who has yet to write.
         details = self._caller.details_of(client_call_details)
         try:
-            return self._kind(await continuation(details, request), self._caller, details.metadata)
+            return self._kind(await continuation(details, request), self._caller, details.metadata, details.method)
         except grpc.RpcError as error:  # one inside ours has awaited it
-            typed = self._caller.typed_error(error, details.metadata)
+            typed = self._caller.typed_error(error, details.metadata, details.method)
         try:
             raise typed
         finally:
             del typed
 
 
-async def _outcome_of(outcome: Awaitable[Any], caller: Caller, metadata: Any) -> Any:
-    """The outcome, its error typed.
-
-    Raised outside of `except`, so that the context of the error is what the caller is handling and not grpc's own error.
-    """
-    try:
-        return await outcome
-    except grpc.RpcError as error:
-        typed = caller.typed_error(error, metadata)
-    try:
-        raise typed
-    finally:
-        del typed  # else the error would refer to itself through its traceback
-
-
 class _TypedCall(grpc.aio.Call):
     """A call whose errors are typed where they are raised, and otherwise the call itself."""
 
-    def __init__(self, call: Any, caller: Caller, metadata: Any) -> None:
+    _heard = False
+
+    def __init__(self, call: Any, caller: Caller, metadata: Any, method: Any) -> None:
         self._call = call
         self._caller = caller
         self._metadata = metadata
+        self._method = method
 
-    def _typed(self, outcome: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
-        return _outcome_of(outcome, self._caller, self._metadata)
+    async def _typed(self, outcome: Awaitable[Any]) -> Any:
+        """The outcome, its error typed.
+
+        Raised outside of `except`, so that the context of the error is what the caller is handling and not grpc's own error.
+        """
+        try:
+            return await outcome
+        except grpc.RpcError as error:
+            typed = self._typed_error(error)
+        try:
+            raise typed
+        finally:
+            del typed  # else the error would refer to itself through its traceback
+
+    def _typed_error(self, error: grpc.RpcError) -> RemoteError:
+        heard, self._heard = self._heard, True  # grpc raises once more with each read
+        return self._caller.typed_error(error, self._metadata, self._method, heard=heard)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._call, name)  # debug_error_string, and grpc's private _done_writing_flag for done_writing
@@ -109,11 +116,12 @@ class _TypedCall(grpc.aio.Call):
 
 class _UnaryResponse(_TypedCall):
     def __await__(self) -> Generator[Any, None, Any]:
-        # As `_outcome_of`, which would be one more coroutine for each call.
+        # As `_typed`, which would be one more coroutine for each call.
         try:
             return (yield from self._call.__await__())
         except grpc.RpcError as error:
-            typed = self._caller.typed_error(error, self._metadata)
+            typed = self._caller.typed_error(error, self._metadata, self._method, heard=self._heard)
+            self._heard = True
         try:
             raise typed
         finally:
@@ -133,7 +141,7 @@ class _StreamResponse(_TypedCall):
             async for response in responses:
                 yield response
         except grpc.RpcError as error:
-            typed = self._caller.typed_error(error, self._metadata)
+            typed = self._typed_error(error)
         else:
             return
         try:

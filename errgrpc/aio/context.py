@@ -7,6 +7,7 @@ there is lost in about half the runs (measured), and what a sync context has bee
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NoReturn
 
@@ -23,6 +24,9 @@ __all__ = ["Aborted", "AsyncContext", "SyncContext"]
 
 Standing = Callable[..., RpcAnswer]
 """`Answering.standing` of the method: what a handler ended its RPC with, in values that grpc can send and that arrive."""
+
+
+_WHILE_THE_LOOP_RUNS = 0.1  # seconds between two looks at it
 
 
 def _details(details: object) -> str:
@@ -53,6 +57,10 @@ class AsyncContext(_Context):
     """The context of an async handler; `sent` is the exception by which grpc says that a status has been sent."""
 
     sent: BaseException | None = None
+    status: grpc.StatusCode | None = None
+    """The status that has been sent."""
+    aborted = False
+    """Whether the handler has aborted."""
     _interrupted = _started = False
 
     async def write(self, message: Any) -> None:
@@ -78,22 +86,24 @@ class AsyncContext(_Context):
     async def abort(self, code: Any, details: str = "", trailing_metadata: Iterable[Trailer] = ()) -> NoReturn:
         if self.sent is not None:
             raise grpc.aio.UsageError("Abort already called!")  # as grpc's own
+        self.aborted = True
         await self.send(self._aborted(code, details, trailing_metadata))
 
     async def abort_with_status(self, status: grpc.Status) -> NoReturn:
         await self.abort(status.code, status.details, status.trailing_metadata or ())
 
-    def rpc(self, method: str, gone: bool) -> Rpc:
+    def rpc(self, method: str, gone: bool = False) -> Rpc:
         """What it tells of the RPC."""
         context = self._context
         try:
             code, details = context.code(), context.details()
             metadata, trailers = context.invocation_metadata(), context.trailing_metadata()
-        except (AttributeError, NotImplementedError, RuntimeError):  # of the wrapper of another interceptor
+        except BaseException:  # noqa: BLE001  of the wrapper of another interceptor
             code, details = ask(context, "code"), ask(context, "details")
             metadata, trailers = ask(context, "invocation_metadata"), ask(context, "trailing_metadata")
         status = STATUSES.get(code) if isinstance(code, int) else code
-        return Rpc(method, metadata or (), trailers or (), status, details or "", gone=gone)
+        stuck = self._interrupted and not self._started
+        return Rpc(method, metadata or (), trailers or (), status, details or "", gone=gone, stuck=stuck)
 
     def details(self) -> str:
         return ask(self._context, "details") or ""
@@ -101,11 +111,11 @@ class AsyncContext(_Context):
     def trailing_metadata(self) -> Iterable[Trailer]:
         return ask(self._context, "trailing_metadata") or ()
 
-    async def cancel(self) -> None:
+    async def cancel(self, uncoded: Standing) -> None:
         """Answers CANCELLED. If the call has ended, the answer goes nowhere."""
         if not self.is_stuck():
             with contextlib.suppress(grpc.aio.BaseError):
-                await self.send(self._standing(grpc.StatusCode.CANCELLED, "", self.trailing_metadata()))
+                await self.send(uncoded(grpc.StatusCode.CANCELLED, "", self.trailing_metadata()))
 
     async def send(self, answer: RpcAnswer) -> NoReturn:
         """Sends a status; raises what grpc raises, once it has."""
@@ -114,6 +124,7 @@ class AsyncContext(_Context):
             self._context.set_details("")
         if not answer.trailers:
             self._context.set_trailing_metadata(())
+        self.status = answer.status
         try:
             await self._context.abort(answer.status, answer.message, answer.trailers)
         except BaseException as error:
@@ -125,30 +136,32 @@ class AsyncContext(_Context):
 class Aborted(Exception):  # noqa: N818  a signal rather than an error
     """What a sync handler's abort raises, as grpc raises an exception there."""
 
-    def __init__(self, answer: RpcAnswer) -> None:
-        super().__init__()
-        self.answer = answer
-
 
 class SyncContext(_Context):
     """The context of a sync handler on an asyncio server: what it aborts with is delivered when it has ended."""
 
-    def __init__(self, context: Any, standing: Standing) -> None:
+    def __init__(self, context: Any, standing: Standing, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(context, standing)
+        self.answer: RpcAnswer | None = None
+        self._loop = loop
         self._code: Any = None
         self._details = ""
         self._trailers: Iterable[Trailer] = ()
-        self._answer: RpcAnswer | None = None
         # At once: the thread may outlive the RPC, and then grpc would read memory that it has freed.
         self._invocation_metadata = ask(context, "invocation_metadata")
+
+    @property
+    def aborted(self) -> bool:
+        """Whether the handler has aborted."""
+        return self.answer is not None
 
     def invocation_metadata(self) -> Any:
         return self._invocation_metadata
 
     def abort(self, code: Any, details: str = "", trailing_metadata: Iterable[Trailer] = ()) -> NoReturn:
-        if self._answer is None:  # the first stands, as with asyncio grpc's own
-            self._answer = self._aborted(code, details, trailing_metadata)
-        raise Aborted(self._answer)
+        if self.answer is None:  # the first stands, as with asyncio grpc's own
+            self.answer = self._aborted(code, details, trailing_metadata)
+        raise Aborted
 
     def abort_with_status(self, status: grpc.Status) -> NoReturn:
         self.abort(status.code, status.details, status.trailing_metadata or ())
@@ -168,10 +181,11 @@ class SyncContext(_Context):
     def code(self) -> Any:
         return self._code
 
-    def rpc(self, method: str, gone: bool) -> Rpc:
+    def rpc(self, method: str, gone: bool = False) -> Rpc:
         """What it tells of the RPC."""
         status = STATUSES.get(self._code) if isinstance(self._code, int) else self._code
-        return Rpc(method, self._invocation_metadata or (), self._trailers, status, self._details, gone=gone)
+        stuck = not self._loop.is_running()
+        return Rpc(method, self._invocation_metadata or (), self._trailers, status, self._details, gone=gone, stuck=stuck)
 
     def details(self) -> str:
         return self._details
@@ -181,26 +195,34 @@ class SyncContext(_Context):
 
     def apply(self, answer: RpcAnswer) -> None:
         """Sets the status that the RPC ends with: an abort would be lost, and on the loop's thread it would deadlock."""
-        if self._answer is None:
-            self._answer = answer
-        self._context.set_code(self._answer.status)
-        self._context.set_details(self._answer.message)
-        self._context.set_trailing_metadata(self._answer.trailers)
+        if self.answer is None:
+            self.answer = answer
+        self._context.set_code(self.answer.status)
+        self._context.set_details(self.answer.message)
+        self._context.set_trailing_metadata(self.answer.trailers)
 
     def finish(self) -> None:
         """The handler has ended without an error: an abort that it swallowed still stands, as with sync grpc."""
-        if self._answer is not None:
-            self.apply(self._answer)
+        if self.answer is not None:
+            self.apply(self.answer)
 
-    def send(self, answer: RpcAnswer | None, loop: asyncio.AbstractEventLoop) -> None:
+    def send(self, answer: RpcAnswer | None) -> None:
         """Does either for a handler of one response, which never runs on the loop's thread: it can abort, and has to.
 
         A status that is set goes out behind headers and a message; grpc's clients retry only what is a status alone.
         """
-        answer = self._answer or answer
+        answer = self.answer or answer
         if answer is not None:
             self.apply(answer)  # else the abort would send what the handler had set in place of what is empty here
-            if loop.is_running():  # else nobody listens any more, and the abort would wait for ever
-                # Grpc remembers the abort. Its exception, raised in a thread, is reported as lost when the client goes meanwhile.
-                with contextlib.suppress(grpc.aio.BaseError):
-                    self._context.abort(answer.status, answer.message, answer.trailers)
+            # grpc's abort waits for the loop without a time limit: if the loop ends meanwhile, its thread would never end, and
+            # the process with it. So a thread waits that does not hold the process up, and this one only while the loop runs.
+            ended = threading.Event()
+            threading.Thread(target=self._abort, args=(answer, ended), daemon=True).start()
+            while self._loop.is_running() and not ended.wait(_WHILE_THE_LOOP_RUNS):
+                pass
+
+    def _abort(self, answer: RpcAnswer, ended: threading.Event) -> None:
+        # grpc remembers the abort. Its exception, raised in a thread, is reported as lost when the client goes meanwhile.
+        with contextlib.suppress(Exception):
+            self._context.abort(answer.status, answer.message, answer.trailers)
+        ended.set()

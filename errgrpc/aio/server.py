@@ -14,7 +14,8 @@ from errgrpc.aio.context import Aborted, AsyncContext, SyncContext
 from errgrpc.answering import Answering, RpcAnswer, Translate
 from errgrpc.codes import ErrorCode
 from errgrpc.guards import Behavior, Guards, Responses
-from errgrpc.reports import OnError
+from errgrpc.raised import catcher, leaves
+from errgrpc.reports import OnAnswer, OnError
 from errgrpc.wire.budget import DEFAULT_MAX_TRAILER_BYTES
 
 __all__ = ["ServerInterceptor"]
@@ -33,9 +34,10 @@ class ServerInterceptor(grpc.aio.ServerInterceptor):
         *,
         translate: Translate | None = None,
         on_error: OnError | None = None,
+        on_answer: OnAnswer | None = None,
         max_trailer_bytes: int = DEFAULT_MAX_TRAILER_BYTES,
     ) -> None:
-        answering = Answering(catalogue, translate=translate, on_error=on_error, max_trailer_bytes=max_trailer_bytes)
+        answering = Answering(catalogue, translate=translate, on_error=on_error, on_answer=on_answer, max_trailer_bytes=max_trailer_bytes)
         self._guards = Guards(functools.partial(_guard, answering))
         self._answering = answering
 
@@ -47,6 +49,7 @@ class ServerInterceptor(grpc.aio.ServerInterceptor):
             raise TypeError("errgrpc.aio.ServerInterceptor is for grpc.aio.server; give grpc.server an errgrpc.ServerInterceptor") from None
         return self._intercept(continuation, handler_call_details)
 
+    @catcher
     async def _intercept(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
         method, task = handler_call_details.method, asyncio.current_task()
         try:
@@ -55,7 +58,7 @@ class ServerInterceptor(grpc.aio.ServerInterceptor):
             if _is_cancelled(error, task) or _is_closed(error, task):
                 raise
             return grpc.stream_stream_rpc_method_handler(_failing(self._answering, method, error))
-        return self._guards.get(method, handler)
+        return self._guards.get(method, handler, asyncio.get_running_loop())
 
 
 def _guard(answering: Answering, method: str, handler: Any, behavior: Behavior) -> Behavior:
@@ -82,25 +85,33 @@ def _is(kind: Callable[[Any], bool], behavior: Behavior) -> bool:
 
 
 def _guarded_coroutine(answering: Answering, method: str, behavior: Behavior) -> Behavior:
-    standing = functools.partial(answering.standing, method)
+    standing, hears = functools.partial(answering.standing, method), answering.on_answer is not None
 
+    @catcher
     async def guarded(request: Any, grpc_context: Any) -> Any:
         context, task = AsyncContext(grpc_context, standing), asyncio.current_task()
         try:
-            return await behavior(request, context)
+            response = await behavior(request, context)
         except BaseException as error:  # noqa: BLE001  grpc sends no status for the others
             failure = error
+        else:
+            if hears:
+                _returned(answering, method, context)
+            return response
         try:
             await _abort(answering, method, context, failure, task)
         finally:
-            del failure  # it refers to this frame through its traceback
+            # grpc keeps the exception of its abort, and that refers to this frame.
+            context.sent = None
+            del failure, request, context
 
     return guarded
 
 
 def _guarded_generator(answering: Answering, method: str, behavior: Behavior) -> Behavior:
-    standing = functools.partial(answering.standing, method)
+    standing, hears = functools.partial(answering.standing, method), answering.on_answer is not None
 
+    @catcher
     async def guarded(request: Any, grpc_context: Any) -> AsyncIterator[Any]:
         context, task = AsyncContext(grpc_context, standing), asyncio.current_task()
         responses = None
@@ -110,6 +121,8 @@ def _guarded_generator(answering: Answering, method: str, behavior: Behavior) ->
                     responses = behavior(request, context)
                 response = await anext(responses)
             except StopAsyncIteration:
+                if hears:
+                    _returned(answering, method, context)
                 return
             except BaseException as error:  # noqa: BLE001  grpc sends no status for the others
                 failure = error
@@ -123,25 +136,30 @@ def _guarded_generator(answering: Answering, method: str, behavior: Behavior) ->
             try:
                 await _abort(answering, method, context, failure, task)
             finally:
-                del failure
+                context.sent = None
+                del failure, request, context, responses
 
     return guarded
 
 
 def _guarded_sync(answering: Answering, method: str, behavior: Behavior) -> Behavior:
     loop, standing = asyncio.get_running_loop(), functools.partial(answering.standing, method)
+    hears = answering.on_answer is not None
 
+    @catcher
     def guarded(request: Any, grpc_context: Any) -> Any:
-        context = SyncContext(grpc_context, standing)
+        context = SyncContext(grpc_context, standing, loop)
         try:
             response = behavior(request, context)
         except BaseException as error:  # noqa: BLE001  StopIteration too: grpc sends no status for it
             failure = error
         else:
-            context.send(None, loop)
+            if hears:
+                _returned(answering, method, context)
+            context.send(None)
             return response
         try:
-            context.send(_answer(answering, method, context, failure), loop)
+            context.send(_deliverable(answering, method, context, failure))
         finally:
             del failure
         return None
@@ -150,13 +168,20 @@ def _guarded_sync(answering: Answering, method: str, behavior: Behavior) -> Beha
 
 
 def _guarded_sync_stream(answering: Answering, method: str, behavior: Behavior) -> Behavior:
-    standing = functools.partial(answering.standing, method)
+    loop, standing = asyncio.get_running_loop(), functools.partial(answering.standing, method)
+    hears = answering.on_answer is not None
 
     def guarded(request: Any, grpc_context: Any) -> Any:
-        context = SyncContext(grpc_context, standing)
+        context = SyncContext(grpc_context, standing, loop)
         fail = functools.partial(_set, answering, method, context)
+
+        def finish() -> None:
+            if hears:
+                _returned(answering, method, context)
+            context.finish()
+
         # Unlike the sync server, this one takes whatever can be iterated over, such as a list.
-        return Responses(lambda *arguments: iter(behavior(*arguments)), (request, context), fail, context.finish)
+        return Responses(lambda *arguments: iter(behavior(*arguments)), (request, context), fail, finish)
 
     return guarded
 
@@ -169,6 +194,11 @@ def _failing(answering: Answering, method: str, error: BaseException) -> Behavio
         yield
 
     return fail
+
+
+def _returned(answering: Answering, method: str, context: AsyncContext | SyncContext) -> None:
+    if not context.aborted:  # else it has been told
+        answering.returned(method, context.rpc(method).status)
 
 
 def _is_cancelled(error: BaseException, task: asyncio.Task[Any] | None) -> bool:
@@ -186,36 +216,45 @@ def _is_closed(error: BaseException, task: asyncio.Task[Any] | None) -> bool:
         return True
 
 
-def _answer(answering: Answering, method: str, context: AsyncContext | SyncContext, error: BaseException) -> RpcAnswer:
-    if type(error) is Aborted:
-        return error.answer
-    gone = issubclass(type(error), grpc.aio.BaseError) and _is_failed_rpc(type(error))
-    return answering.answer(error, context.rpc(method, gone))
-
-
 async def _abort(
     answering: Answering, method: str, context: AsyncContext, error: BaseException, task: asyncio.Task[Any] | None
 ) -> NoReturn:
     ending = not issubclass(type(error), Exception)  # it may end the call, its task or the process
     if ending and _is_closed(error, task):
         raise error
+    cancelled = ending and _is_cancelled(error, task)
     try:
-        if context.sent is not None:
-            raise context.sent  # the status is on its way, and grpc wants its own exception back
-        if ending and _is_cancelled(error, task):
-            await context.cancel()  # if the service cancelled the task, the client waits
+        if (sent := context.sent) is not None:
+            if not cancelled and any(leaf is not sent for leaf in leaves(error)):
+                answering.late(error, method, context.status)
+            sent.__context__ = None
+            raise sent.with_traceback(None)  # the status is on its way, and grpc wants its own exception back
+        if cancelled:
+            await context.cancel(functools.partial(answering.uncoded, method))  # if the service cancelled the task, the client waits
             raise error
-        answer = _answer(answering, method, context, error)
+        gone = issubclass(type(error), grpc.aio.BaseError) and _is_failed_rpc(type(error))
+        answer = answering.answer(error, context.rpc(method, gone))
         if context.is_stuck():
             raise asyncio.CancelledError
         await context.send(answer)
     finally:
         if ending:
             _raise_fatal(error)
+        del error, context, sent  # grpc keeps the exception of its abort, and that refers to this frame
 
 
 def _set(answering: Answering, method: str, context: SyncContext, error: BaseException) -> None:
-    context.apply(_answer(answering, method, context, error))
+    context.apply(_deliverable(answering, method, context, error))
+
+
+def _deliverable(answering: Answering, method: str, context: SyncContext, error: BaseException) -> RpcAnswer:
+    """The answer of a sync handler: what it aborted with stands, whatever it raised then."""
+    if (aborted := context.answer) is None:
+        gone = issubclass(type(error), grpc.aio.BaseError) and _is_failed_rpc(type(error))
+        return answering.answer(error, context.rpc(method, gone))
+    if type(error) is not Aborted:
+        answering.late(error, method, aborted.status)
+    return aborted
 
 
 def _is_failed_rpc(kind: type[BaseException]) -> bool:
@@ -230,8 +269,6 @@ def _raise_fatal(error: BaseException) -> None:
     Elsewhere they would kill the loop, and with it all other RPCs.
     """
     if threading.current_thread() is threading.main_thread():
-        if issubclass(type(error), BaseExceptionGroup):
-            for member in error.exceptions:  # type: ignore[attr-defined]
-                _raise_fatal(member)
-        elif issubclass(type(error), KeyboardInterrupt | SystemExit):
-            raise error
+        for leaf in leaves(error):
+            if issubclass(type(leaf), KeyboardInterrupt | SystemExit):
+                raise leaf

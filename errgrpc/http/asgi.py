@@ -46,20 +46,21 @@ class ErrorMiddleware:
             await self._app(scope, receive, send)
             return
         started: _Started = scope.setdefault(_STARTED, _Started(time.monotonic()))  # unless another of us is around this one
-        begun = False
+        begun: int | None = None  # the status of the response
 
         async def sending(message: Message) -> None:
             nonlocal begun
-            begun = begun or message["type"] == "http.response.start"
+            if message["type"] == "http.response.start":
+                begun = message["status"]
             await send(message)
 
         try:
             await self._app(scope, receive, sending)
         except Exception as error:  # cancellation and the end of the process are the server's
-            if begun:
+            if begun is not None:
                 if not started.logged:
                     started.logged = True
-                    self._responder.lose(error, request_of(scope))
+                    self._responder.lose(error, request_of(scope), begun)
                 raise
             answer = self._responder.answer(error, request_of(scope))
         else:

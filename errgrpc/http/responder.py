@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from errgrpc.answering import Answering, Decision, Rpc, Translate
+from errgrpc.answering import Answering, Rpc, Translate
 from errgrpc.codes import ErrorCode
-from errgrpc.http.bodies import Answer, Form, Headers, Request, coded, form_of, uncoded
+from errgrpc.http.bodies import REQUEST_ID, Answer, Form, Headers, Request, coded, form_of, uncoded
 from errgrpc.http.details import Json, as_detail
 from errgrpc.http.statuses import phrase
-from errgrpc.reports import OnError
+from errgrpc.reports import OnAnswer, OnError
 
 __all__ = ["Responder"]
 
@@ -18,7 +18,7 @@ class Responder:
     """Answers what handlers raise, for any framework: `Responder(ResCode).answer(error, Request("GET", "/rooms/r-42", headers))`.
 
     `catalogue` is the one whose fallback answers an unhandled exception; a ServiceError of any catalogue is answered as itself.
-    `translate` and `on_error` are those of `errgrpc.ServerInterceptor`, the `method` of a request being `GET /rooms/r-42`.
+    `translate`, `on_error` and `on_answer` are those of `errgrpc.ServerInterceptor`, the `method` of a request being `GET /rooms/r-42`.
     `form` is what the bodies look like: `envelope`, `aip193` or `both`.
 
     Raises TypeError if `catalogue` is not a catalogue, and ValueError if it has no fallback or the form is unknown.
@@ -31,37 +31,53 @@ class Responder:
         form: Form = "envelope",
         translate: Translate | None = None,
         on_error: OnError | None = None,
+        on_answer: OnAnswer | None = None,
     ) -> None:
-        self._answering = Answering(catalogue, translate=translate, on_error=on_error)
+        self._answering = Answering(catalogue, translate=translate, on_error=on_error, on_answer=on_answer)
         self._form: Form = form_of(form)
 
-    def answer(self, error: BaseException, request: Request, *, gone: bool = False) -> Answer:
-        """What the client is answered, and the log record that goes with it. `gone`: no answer can reach the
-        client."""
-        decision = self._decide(error, request, gone)
-        self._answering.report(decision.reports)
-        return coded(decision.values, decision.request_id, request, self._form)
+    def answer(self, error: BaseException, request: Request, *, gone: bool = False, cause: BaseException | None = None) -> Answer:
+        """What the client is answered; logs and reports what goes with it. `gone`: no answer can reach the client.
 
-    def lose(self, error: BaseException, request: Request) -> None:
-        """Logs an exception that came when the response had begun and no answer can be sent, even one with a code."""
-        decision = self._decide(error, request)
+        `cause` is what was raised, if `error` only says what it means. Never raises.
+        """
+        method, raised = _method(request), cause or error
+        decision = self._answering.decide(error, Rpc(method, request.headers, gone=gone))
         self._answering.report(decision.reports)
-        if decision.request_id is None:
-            lost = RuntimeError("the response had begun before the error that it should tell")
-            lost.__cause__ = error
-            self._answering.report(self._decide(lost, request).reports)
+        answer = coded(decision.values, decision.request_id, request, self._form)
+        if cause is not None and decision.outcome == "coded":
+            decision = decision._replace(outcome="translated")
+        self._answering.hear(decision, raised, method, answer.status, _sent_id(answer), gone=gone)
+        return answer
+
+    def lose(self, error: BaseException, request: Request, status: int) -> None:
+        """Logs an exception that came when the response had begun with this status: no answer can be sent any more."""
+        self._answering.lost(error, _method(request), status)
 
     def stand(
-        self, status: int, message: str | None, request: Request, *, data: Json = None, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        message: str | None,
+        request: Request,
+        *,
+        data: Json = None,
+        headers: Mapping[str, str] | None = None,
+        cause: BaseException | None = None,
     ) -> Answer:
         """What a handler fails with on purpose, without a code: an HTTP status with a text for developers, data and headers.
 
-        As with `context.abort` of gRPC nothing claims that a catalogue's code was raised.
+        `cause` is what was raised to say so. As with `context.abort` of gRPC nothing claims that a catalogue's code was raised.
         """
         given: Headers = headers.items() if headers is not None else ()
         text = phrase(status) if message is None else message
-        return uncoded(status, text, as_detail(data), request, self._form, given)
+        answer = uncoded(status, text, as_detail(data), request, self._form, given)
+        self._answering.hear(None, cause, _method(request), answer.status, _sent_id(answer))
+        return answer
 
-    def _decide(self, error: BaseException, request: Request, gone: bool = False) -> Decision:
-        method = f"{request.method} {request.path[:_LONGEST_PATH]}"
-        return self._answering.decide(error, Rpc(method, request.headers, gone=gone))
+
+def _method(request: Request) -> str:
+    return f"{request.method} {request.path[:_LONGEST_PATH]}"
+
+
+def _sent_id(answer: Answer) -> str | None:
+    return next((value for name, value in answer.headers if name == REQUEST_ID), None)

@@ -24,7 +24,7 @@ from errgrpc.http.asgi import ErrorMiddleware, messages_of, request_of, was_logg
 from errgrpc.http.bodies import Answer, Form
 from errgrpc.http.details import Json
 from errgrpc.http.responder import Responder
-from errgrpc.reports import OnError
+from errgrpc.reports import OnAnswer, OnError
 from errgrpc.service_error import ServiceError
 from errgrpc.texts import clean
 
@@ -48,12 +48,13 @@ def install(
     form: Form = "envelope",
     translate: Translate | None = None,
     on_error: OnError | None = None,
+    on_answer: OnAnswer | None = None,
 ) -> None:
     """Makes an application of Starlette or FastAPI answer with codes; the arguments are those of `Responder`.
 
     Middleware is guarded, too, if it was added before; what it sets on responses (CORS, say) is set on errors as well.
     """
-    responder = Responder(catalogue, form=form, translate=translate, on_error=on_error)
+    responder = Responder(catalogue, form=form, translate=translate, on_error=on_error, on_answer=on_answer)
     for kind, handler in _Handlers(responder, catalogue, translate).by_class.items():
         app.add_exception_handler(kind, handler)
     # Around the routes, where other middleware still sees the answer, and around that middleware for what it raises itself.
@@ -67,13 +68,16 @@ def exception_handlers(
     form: Form = "envelope",
     translate: Translate | None = None,
     on_error: OnError | None = None,
+    on_answer: OnAnswer | None = None,
 ) -> dict[Any, Handler]:
     """The same for `Starlette(exception_handlers=...)`, or one by one for `add_exception_handler`.
 
     They know less than `install`: an envelope has no `cost`, and Starlette hands what nobody foresaw on to the server after
     it has been answered, which logs it a second time.
     """
-    return _Handlers(Responder(catalogue, form=form, translate=translate, on_error=on_error), catalogue, translate).by_class
+    return _Handlers(
+        Responder(catalogue, form=form, translate=translate, on_error=on_error, on_answer=on_answer), catalogue, translate
+    ).by_class
 
 
 class _Handlers:
@@ -102,14 +106,15 @@ class _Handlers:
     async def _stand(self, request: Request, error: HTTPException) -> Response:
         asked, detail = request_of(request.scope), cast(Json, error.detail)  # FastAPI takes any JSON for it
         text, data = (detail, None) if isinstance(detail, str) else (None, detail)
-        return _response(self._responder.stand(error.status_code, text, asked, data=data, headers=error.headers), request)
+        return _response(self._responder.stand(error.status_code, text, asked, data=data, headers=error.headers, cause=error), request)
 
     async def _refuse(self, request: Request, error: Any) -> Response:
         violations = _violations(error.errors())
         if self._invalid is not None:
-            return await self._answer(request, ServiceError(self._invalid, details=[rpc.BadRequest(field_violations=violations)]))
+            refusal = ServiceError(self._invalid, details=[rpc.BadRequest(field_violations=violations)])
+            return _response(self._responder.answer(refusal, request_of(request.scope), cause=error), request)
         data = {"fieldViolations": [{"field": v.field, "description": v.description, "reason": v.reason} for v in violations]}
-        return _response(self._responder.stand(400, None, request_of(request.scope), data=data), request)
+        return _response(self._responder.stand(400, None, request_of(request.scope), data=data, cause=error), request)
 
 
 def _response(answer: Answer, request: Request) -> Response:

@@ -6,31 +6,34 @@ import grpc
 
 from errgrpc.calls import Caller, Method
 from errgrpc.codes import ErrorCode
+from errgrpc.reports import OnReceived
 from errgrpc.sync.client import TypedCall
 from errgrpc.texts import shown
 
 __all__ = ["wrap_channel"]
 
 
-def wrap_channel(channel: grpc.Channel, *catalogues: type[ErrorCode], locale: str | None = None) -> grpc.Channel:
+def wrap_channel(
+    channel: grpc.Channel, *catalogues: type[ErrorCode], locale: str | None = None, on_received: OnReceived | None = None
+) -> grpc.Channel:
     """A channel that raises failed calls as RemoteError and is otherwise the same: `wrap_channel(grpc.insecure_channel(target), ResCode)`.
 
-    `catalogues` and `locale`, and what they raise, are those of `errgrpc.ClientInterceptor`, which is for chains of
+    `catalogues`, `locale` and `on_received`, and what they raise, are those of `errgrpc.ClientInterceptor`, which is for chains of
     interceptors; without one, this is faster and changes less. Raises TypeError if `channel` is not one of
     grpc's sync stack.
     """
     if not isinstance(channel, grpc.Channel):
         raise TypeError(f"{shown(channel)} is no grpc.Channel; errgrpc.aio.wrap_channel takes those of grpc.aio")
-    return _Channel(channel, Caller(catalogues, locale))
+    return _Channel(channel, Caller(catalogues, locale, on_received))
 
 
 class _SyncMethod(Method):
     def _started(self, start: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TypedCall:
         args, kwargs, metadata = self._prepared(args, kwargs)
         try:
-            return TypedCall(start(*args, **kwargs), self._caller, metadata)
+            return TypedCall(start(*args, **kwargs), self._caller, metadata, self._name)
         except grpc.RpcError as error:  # at once when a request cannot be serialized
-            typed = self._caller.typed_error(error, metadata)
+            typed = self._caller.typed_error(error, metadata, self._name)
         try:
             raise typed
         finally:
@@ -47,7 +50,7 @@ class _UnaryResponse(_SyncMethod):
         try:
             return self._method(*args, **kwargs)
         except grpc.RpcError as error:
-            typed = self._caller.typed_error(error, metadata)
+            typed = self._caller.typed_error(error, metadata, self._name)
         try:
             raise typed
         finally:
@@ -60,7 +63,7 @@ class _UnaryResponse(_SyncMethod):
         try:
             return self._method.with_call(*args, **kwargs)  # a call that succeeded: grpc's own, as it raises nothing any more
         except grpc.RpcError as error:
-            typed = self._caller.typed_error(error, metadata)
+            typed = self._caller.typed_error(error, metadata, self._name)
         try:
             raise typed
         finally:
@@ -96,17 +99,17 @@ class _Channel(grpc.Channel):
         self._channel = channel
         self._caller = caller
 
-    def unary_unary(self, *args: Any, **kwargs: Any) -> Any:
-        return _UnaryUnaryMethod(self._channel.unary_unary(*args, **kwargs), self._caller)
+    def unary_unary(self, method: Any, *args: Any, **kwargs: Any) -> Any:
+        return _UnaryUnaryMethod(self._channel.unary_unary(method, *args, **kwargs), self._caller, method)
 
-    def unary_stream(self, *args: Any, **kwargs: Any) -> Any:
-        return _UnaryStreamMethod(self._channel.unary_stream(*args, **kwargs), self._caller)
+    def unary_stream(self, method: Any, *args: Any, **kwargs: Any) -> Any:
+        return _UnaryStreamMethod(self._channel.unary_stream(method, *args, **kwargs), self._caller, method)
 
-    def stream_unary(self, *args: Any, **kwargs: Any) -> Any:
-        return _StreamUnaryMethod(self._channel.stream_unary(*args, **kwargs), self._caller)
+    def stream_unary(self, method: Any, *args: Any, **kwargs: Any) -> Any:
+        return _StreamUnaryMethod(self._channel.stream_unary(method, *args, **kwargs), self._caller, method)
 
-    def stream_stream(self, *args: Any, **kwargs: Any) -> Any:
-        return _StreamStreamMethod(self._channel.stream_stream(*args, **kwargs), self._caller)
+    def stream_stream(self, method: Any, *args: Any, **kwargs: Any) -> Any:
+        return _StreamStreamMethod(self._channel.stream_stream(method, *args, **kwargs), self._caller, method)
 
     def subscribe(self, *args: Any, **kwargs: Any) -> None:
         self._channel.subscribe(*args, **kwargs)

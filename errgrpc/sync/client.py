@@ -10,6 +10,7 @@ import grpc
 from errgrpc.calls import Caller
 from errgrpc.codes import ErrorCode
 from errgrpc.remote_error import RemoteError
+from errgrpc.reports import OnReceived
 
 __all__ = ["ClientInterceptor", "TypedCall"]
 
@@ -24,14 +25,15 @@ class ClientInterceptor(
 
     `catalogues` are those that it reads typed; without any, `error_code` is None. The first with an inference table also
     guesses the code of an error that came without one. `locale`, a language tag or a whole `accept-language` value, is sent
-    as `accept-language` with each call that has none.
+    as `accept-language` with each call that has none. `on_received(error, *, method)` is called once for each failed call,
+    when its caller is first given the error: a future that nothing asks for its outcome is not heard.
 
     Raises TypeError if an argument is not a catalogue, and ValueError if two share a (domain, reason) or the locale is
     malformed.
     """
 
-    def __init__(self, *catalogues: type[ErrorCode], locale: str | None = None) -> None:
-        self._caller = Caller(catalogues, locale)
+    def __init__(self, *catalogues: type[ErrorCode], locale: str | None = None, on_received: OnReceived | None = None) -> None:
+        self._caller = Caller(catalogues, locale, on_received)
 
     def _intercept(self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request: Any) -> Any:
         details = self._caller.details_of(client_call_details)
@@ -41,14 +43,14 @@ class ClientInterceptor(
             error = raised
         else:
             if not isinstance(call, grpc.RpcError) or hasattr(call, "__next__"):
-                return TypedCall(call, self._caller, details.metadata)
+                return TypedCall(call, self._caller, details.metadata, details.method)
             # Grpc hands on the error of a blocking call, and what an interceptor inside ours has raised, as if it were the call.
             if isinstance(call, grpc.Future):
                 if call.done():
-                    return self._caller.typed_error(call, details.metadata)
-                return TypedCall(call, self._caller, details.metadata)
+                    return self._caller.typed_error(call, details.metadata, details.method)
+                return TypedCall(call, self._caller, details.metadata, details.method)
             error = call
-        raise self._caller.typed_error(error, details.metadata)
+        raise self._caller.typed_error(error, details.metadata, details.method)
 
     intercept_unary_unary: Any = _intercept
     intercept_unary_stream: Any = _intercept
@@ -65,15 +67,16 @@ class TypedCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg
     _error: RemoteError | None = None
     _traceback: TracebackType | None = None
 
-    def __init__(self, call: Any, caller: Caller, metadata: Any) -> None:
+    def __init__(self, call: Any, caller: Caller, metadata: Any, method: Any) -> None:
         self._call = self._responses = call
         self._caller = caller
         self._metadata = metadata
+        self._method = method
 
     def _typed(self, error: grpc.RpcError) -> RemoteError:
         """The typed error, one for the call as grpc's own is; atomic, for several threads may wait for one future."""
         if self._error is None:
-            typed = self._caller.typed_error(error, self._metadata)
+            typed = self._caller.typed_error(error, self._metadata, self._method)
             self._traceback = typed.__traceback__  # an interceptor inside ours may have raised it
             vars(self).setdefault("_error", typed)
         return self._error  # type: ignore[return-value]

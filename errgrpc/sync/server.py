@@ -9,7 +9,8 @@ import grpc
 from errgrpc.answering import Answering, Rpc, Translate
 from errgrpc.codes import ErrorCode
 from errgrpc.guards import Behavior, Guards, Responses, ask
-from errgrpc.reports import OnError
+from errgrpc.raised import catcher, causes
+from errgrpc.reports import OnAnswer, OnError
 from errgrpc.wire.budget import DEFAULT_MAX_TRAILER_BYTES
 
 __all__ = ["ServerInterceptor"]
@@ -21,7 +22,8 @@ class ServerInterceptor(grpc.ServerInterceptor):
     `catalogue` is the one whose fallback answers an unhandled exception; a ServiceError of any catalogue is answered as
     itself. `translate` maps exception classes to codes, or to functions from the exception to a ServiceError; the most
     specific class wins. `on_error(error, *, method, code, request_id)` is called for each unhandled exception in place
-    of the log record. `max_trailer_bytes` bounds the trailers of an answer, at least 1,024.
+    of the log record. `on_answer(answered)` is called once for each call that failed, when its answer is decided and before
+    that is delivered. `max_trailer_bytes` bounds the trailers of an answer, at least 1,024.
 
     Raises TypeError if `catalogue` is not a catalogue, and ValueError if it has no fallback.
     """
@@ -32,12 +34,14 @@ class ServerInterceptor(grpc.ServerInterceptor):
         *,
         translate: Translate | None = None,
         on_error: OnError | None = None,
+        on_answer: OnAnswer | None = None,
         max_trailer_bytes: int = DEFAULT_MAX_TRAILER_BYTES,
     ) -> None:
-        answering = Answering(catalogue, translate=translate, on_error=on_error, max_trailer_bytes=max_trailer_bytes)
+        answering = Answering(catalogue, translate=translate, on_error=on_error, on_answer=on_answer, max_trailer_bytes=max_trailer_bytes)
         self._guards = Guards(functools.partial(_guard, answering))
         self._answering = answering
 
+    @catcher
     def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
         """The handler of an RPC, guarded. What an interceptor inside ours raises is answered like a handler's error."""
         try:
@@ -49,16 +53,26 @@ class ServerInterceptor(grpc.ServerInterceptor):
 
 
 def _guard(answering: Answering, method: str, handler: Any, behavior: Behavior) -> Behavior:
+    hears = answering.on_answer is not None
+
     # Errors are answered outside of `except`: metadata that are no UTF-8 are logged by grpc with the traceback of what is
     # being handled when they are asked for, and no client may decide where a traceback goes.
     # grpc hands a behavior that is marked `experimental_non_blocking` a callback, and iterates over nothing.
+    @catcher
     def guarded(request: Any, context: grpc.ServicerContext, *callback: Any) -> Any:
         if handler.response_streaming and not callback:
-            return Responses(behavior, (request, context), functools.partial(_abort, answering, method, context))
+            fail = functools.partial(_abort, answering, method, context)
+            if not hears:
+                return Responses(behavior, (request, context), fail)
+            return Responses(behavior, (request, context), fail, functools.partial(_returned, answering, method, context))
         try:
-            return behavior(request, context, *callback)
+            response = behavior(request, context, *callback)
         except BaseException as error:  # noqa: BLE001  see Responses
             failure = error
+        else:
+            if hears:
+                _returned(answering, method, context)
+            return response
         try:
             _abort(answering, method, context, failure)
         finally:
@@ -76,6 +90,7 @@ def _abort(answering: Answering, method: str, context: grpc.ServicerContext, err
 
 def _rpc(method: str, context: Any, error: BaseException) -> Rpc:
     """What the context tells of the RPC. Raises `error` itself if only grpc knows what it means."""
+    signal = type(error) is Exception and not error.args  # all that `context.abort` leaves behind
     try:
         code, details, metadata, trailers = (
             context.code(),
@@ -83,21 +98,33 @@ def _rpc(method: str, context: Any, error: BaseException) -> Rpc:
             context.invocation_metadata(),
             context.trailing_metadata(),
         )
-    except (AttributeError, NotImplementedError, RuntimeError):  # of the wrapper of another interceptor
+        aborted = context._state.aborted  # noqa: SLF001  nothing else tells; without it, the lines below guess
+    except BaseException:  # noqa: BLE001  of the wrapper of another interceptor
         code, details = ask(context, "code", _UNTOLD), ask(context, "details")
         metadata, trailers = ask(context, "invocation_metadata"), ask(context, "trailing_metadata")
-    aborted = False
-    if type(error) is Exception and not error.args:  # all that `context.abort` leaves behind
-        if code is _UNTOLD:
-            raise error  # grpc knows whether it was an abort, and of what; there is no text to hide
-        # grpc's own `_state` knows whether it was an abort. Behind another interceptor's context, and if a later grpcio has no
-        # `_state`, what an abort leaves behind is all that tells it; any code is taken, None too.
-        aborted = getattr(getattr(context, "_state", None), "aborted", code is not None or bool(details))
-    elif type(error) is grpc.RpcError and ask(context, "is_active") is False:
+        if signal and code is _UNTOLD:
+            raise error from None  # grpc knows whether it was an abort, and of what; there is no text to hide
+        # Any code is taken, None too: what an abort leaves behind, in the error or in what led to it, is all that tells it.
+        signals = (type(cause) is Exception and not cause.args for cause in causes(error))
+        aborted = code is not _UNTOLD and (code is not None or details not in (None, "", b"")) and any(signals)
+    if type(error) is grpc.RpcError and ask(context, "is_active") is False:
         raise error  # the requests ended because the client has gone; grpc knows its own exception and says nothing
-    return Rpc(method, metadata or (), trailers or (), code, details or "", aborted)
+    return Rpc(
+        method,
+        () if metadata is None else metadata,
+        () if trailers is None else trailers,
+        code,
+        details if isinstance(details, str | bytes) else "",
+        aborted,
+        signal and aborted,
+    )
 
 
+def _returned(answering: Answering, method: str, context: Any) -> None:
+    answering.returned(method, ask(context, "code"))
+
+
+@catcher
 def _fail_service(answering: Answering, method: str, error: BaseException, _: Any, context: grpc.ServicerContext) -> NoReturn:
     # A stream_stream handler answers methods of all four kinds, and the kind of this one is unknown.
     _abort(answering, method, context, error)

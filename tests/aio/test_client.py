@@ -363,7 +363,7 @@ async def test_wrapped_calls_raise_on_each_read_and_write(talk: tuple[Talk, str]
     """The calls themselves, without grpc's chain of interceptors around them."""
     async with connect(talk[1], interceptors=[]) as channel:
         bare = harness.method(channel, "stream_stream")(timeout=DEADLINE)
-        call = StreamStreamCall(bare, Caller((ResCode,)), None)
+        call = StreamStreamCall(bare, Caller((ResCode,)), None, "/test.Service/stream_stream")
         await call.write(b"fail")
         for _ in range(2):
             with pytest.raises(remote(ResCode.ROOM_NOT_EXIST)):
@@ -378,7 +378,7 @@ async def test_wrapped_calls_raise_when_nobody_reads(kind: str) -> None:
     with socket.socket() as bound:  # bound, but not listening
         bound.bind(("127.0.0.1", 0))
         async with connect(f"127.0.0.1:{bound.getsockname()[1]}", interceptors=[]) as channel:
-            call = CALLS[kind](harness.method(channel, kind)(), Caller((ResCode,)), None)
+            call = CALLS[kind](harness.method(channel, kind)(), Caller((ResCode,)), None, "/test.Service/stream_stream")
             with pytest.raises(RemoteError) as caught:
                 await call.write(b"x")
             assert (caught.value.code(), caught.value.error_code) == (StatusCode.UNAVAILABLE, ResCode.SERVICE_UNAVAILABLE)

@@ -1,6 +1,7 @@
 """The contexts of an asyncio server's handlers: what a handler can do with one, and what of that reaches the wire."""
 
 import functools
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -23,6 +24,7 @@ def style(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
+LOOP: Any = SimpleNamespace(is_running=lambda: True)
 STANDING = functools.partial(Answering(ResCode).standing, "/test.Service/Method")
 
 
@@ -173,7 +175,7 @@ class TestAsyncContext:
 class TestSyncContext:
     def test_an_abort_is_set_when_the_handler_has_ended(self) -> None:
         told = Told()
-        context = SyncContext(told, STANDING)
+        context = SyncContext(told, STANDING, LOOP)
         for details in ("first", "second"):
             with pytest.raises(Aborted):
                 context.abort(StatusCode.NOT_FOUND, details)
@@ -183,7 +185,7 @@ class TestSyncContext:
 
     def test_an_abort_stands_whatever_follows(self) -> None:
         told = Told()
-        context = SyncContext(told, STANDING)
+        context = SyncContext(told, STANDING, LOOP)
         with pytest.raises(Aborted):
             context.abort(StatusCode.NOT_FOUND, "No such thing")
         context.set_code(StatusCode.OK)
@@ -192,6 +194,6 @@ class TestSyncContext:
 
     def test_nothing_is_set_without_an_abort(self) -> None:
         told = Told()
-        context = SyncContext(told, STANDING)
+        context = SyncContext(told, STANDING, LOOP)
         context.finish()
         assert told.told == {}

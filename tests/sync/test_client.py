@@ -677,6 +677,7 @@ def test_one_interceptor_for_several_channels(targets: dict[str, str], foreign: 
 
 def test_the_call_is_asked_for_nothing() -> None:
     class Details(grpc.ClientCallDetails):
+        method = "/test.Service/unary_stream"
         metadata = None
 
     class Untouchable:

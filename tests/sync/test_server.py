@@ -368,7 +368,7 @@ class TestOwnStatus:
         outcome = ask(target, kind, act, after, stack)
         assert (outcome.code, outcome.details, outcome.trailing) == (StatusCode.NOT_FOUND, "No such thing", {"x-cost": "3"})
         assert outcome.responses == given(kind, after)
-        assert [(record.levelno, SECRET in (record.exc_text or "")) for record in logged(caplog)] == [(logging.INFO, True)]
+        assert [(record.levelno, SECRET in (record.exc_text or "")) for record in logged(caplog)] == [(logging.ERROR, True)]
 
     @pytest.mark.parametrize("code", [StatusCode.OK, None, "garbage"])
     def test_what_is_no_failure_does_not_stand(self, code: Any, target: str, kind: str) -> None:

@@ -66,8 +66,8 @@ def wrong_errors() -> None:
 
 
 def wrong_catching(call: Callable[[], object], error: RemoteError) -> None:
-    errgrpc.remote(5)  # expect: arg-type / reportArgumentType
-    errgrpc.remote("ROOM_NOT_EXIST")  # expect: arg-type / reportArgumentType
+    errgrpc.remote(5)  # expect: call-overload / reportArgumentType
+    errgrpc.remote("ROOM_NOT_EXIST")  # expect: call-overload / reportArgumentType
     errgrpc.remote(LookupError)  # expect: arg-type / reportArgumentType
     error.detail(LookupError)  # expect: type-var / reportArgumentType
     error.error_code.reason  # expect: union-attr / reportOptionalMemberAccess

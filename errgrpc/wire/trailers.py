@@ -1,0 +1,31 @@
+"""Which entries of a handler's trailing metadata gRPC can send: one bad entry would cost the whole answer."""
+
+import re
+from collections.abc import Iterable
+
+from errgrpc.texts import shown
+from errgrpc.wire.packing import Trailer
+
+__all__ = ["sendable"]
+
+_KEY = re.compile(r"[0-9a-z_.-]+")  # gRPC over HTTP2: Header-Name
+_TEXT = re.compile(r"[ -~]*")  # gRPC over HTTP2: ASCII-Value
+_FATAL = {"grpc-timeout", "grpclb_client_stats"}  # in trailers they abort the process that sends them (grpcio 1.85)
+
+
+def sendable(trailers: Iterable[Trailer] | None) -> tuple[list[Trailer], list[str]]:
+    """The entries that gRPC can send, and the keys of the others as they are shown; not the values, which may be secrets."""
+    kept: list[Trailer] = []
+    refused: list[str] = []
+    for entry in trailers if trailers is not None and issubclass(type(trailers), Iterable) else ():
+        key: object = None
+        try:
+            key, value = entry
+            text = value.decode("latin-1") if isinstance(value, bytes) else value
+            if _KEY.fullmatch(key) and key not in _FATAL and (isinstance(value, bytes) if key.endswith("-bin") else _TEXT.fullmatch(text)):
+                kept.append((key, value))
+                continue
+        except Exception:  # noqa: BLE001, S110  whatever an entry of the handler's raises while it is read
+            pass
+        refused.append(shown(key, 200))
+    return kept, refused

@@ -1,0 +1,464 @@
+"""The decision under hostile objects: whatever an exception, an argument, a hook or a logger does, the client is answered
+and the operator has one record that tells the truth."""
+
+import asyncio
+import gc
+import io
+import logging
+import subprocess
+import sys
+import textwrap
+import threading
+import traceback
+import warnings
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+import grpc.aio
+import harness
+import pytest
+from grpc import StatusCode
+
+import errgrpc
+from errgrpc import ErrorCode, MisuseWarning, RemoteError, ResCode, ServiceError, Spec
+
+CANARY = "canary-secret"
+
+
+def raising(_: object = None) -> Any:
+    raise LookupError(CANARY)
+
+
+def conflict(_: object = None) -> Any:
+    raise ServiceError(ResCode.CONFLICT)
+
+
+class OwnAttributes(ServiceError):
+    def __init__(self) -> None:
+        super().__init__(ResCode.ROOM_NOT_EXIST, room="r-42")
+        self._details = self._message = self._metadata = self._hints = self._values = self._error_code = 5  # type: ignore[misc, assignment]
+
+
+class Forgetful(ServiceError):
+    def __init__(self) -> None:
+        pass
+
+    def __getattr__(self, name: str) -> Any:
+        raise KeyError(name)
+
+
+class Falsy(ServiceError):
+    def __len__(self) -> int:
+        return 0
+
+
+class Group(ExceptionGroup[Exception]):
+    exceptions = property(raising)  # type: ignore[assignment]
+
+
+class Traceback(LookupError):
+    __traceback__ = property(raising)  # type: ignore[assignment]
+
+
+class Causes(LookupError):
+    __context__ = __cause__ = property(raising)  # type: ignore[assignment]
+
+
+class Class(LookupError):
+    __class__ = property(raising)  # type: ignore[assignment]
+
+
+class Text(LookupError):
+    __str__ = __repr__ = raising
+
+
+class Arguments(Exception):
+    args = property(raising)  # type: ignore[assignment]
+
+
+class Double(RemoteError):
+    def __init__(self) -> None:
+        pass
+
+
+class Name(type):
+    def __getattribute__(cls, name: str) -> Any:
+        return raising() if name in {"__name__", "__mro__", "__module__"} else super().__getattribute__(name)
+
+
+class Meta(LookupError, metaclass=Name):
+    pass
+
+
+def translated_to_falsy() -> BaseException:
+    return KeyError()
+
+
+HOSTILE: dict[str, tuple[Any, ErrorCode]] = {
+    "attributes of its own": (OwnAttributes, ResCode.ROOM_NOT_EXIST),
+    "a forgotten __init__": (Forgetful, ResCode.INTERNAL_SERVER_ERROR),
+    "a falsy error that was translated to": (translated_to_falsy, ResCode.CONFLICT),
+    "a group": (lambda: Group("text", [ServiceError(ResCode.CONFLICT)]), ResCode.CONFLICT),
+    "a group of others": (lambda: Group("text", [LookupError()]), ResCode.INTERNAL_SERVER_ERROR),
+    "__traceback__": (Traceback, ResCode.INTERNAL_SERVER_ERROR),
+    "__cause__ and __context__": (Causes, ResCode.INTERNAL_SERVER_ERROR),
+    "__class__": (Class, ResCode.INTERNAL_SERVER_ERROR),
+    "texts": (Text, ResCode.INTERNAL_SERVER_ERROR),
+    "args": (Arguments, ResCode.INTERNAL_SERVER_ERROR),
+    "a double of a RemoteError": (Double, ResCode.INTERNAL_SERVER_ERROR),
+    "a metaclass": (Meta, ResCode.INTERNAL_SERVER_ERROR),
+}
+
+
+@pytest.mark.parametrize("style", harness.STYLES)
+def test_whatever_is_raised_is_answered_and_leaves_one_record(style: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    records: list[logging.LogRecord] = []
+    keeping = logging.Handler()
+    keeping.emit = records.append  # type: ignore[method-assign]  # as it comes: to format these raises
+    monkeypatch.setattr(logging.getLogger("errgrpc"), "handlers", [keeping])
+    monkeypatch.setattr(logging.getLogger("errgrpc"), "propagate", False)
+    with harness.serve(style, translate={KeyError: lambda _: Falsy(ResCode.CONFLICT)}) as target:
+        for name, (make, code) in HOSTILE.items():
+            records.clear()
+
+            def act(_: Any, make: Any = make) -> None:
+                raise make()
+
+            with harness.action(act) as request:
+                outcome = harness.call("sync", target, kind, request)
+            assert harness.coded(outcome) == code.reason, name
+            assert CANARY not in (outcome.details or ""), name
+            masked = code is ResCode.INTERNAL_SERVER_ERROR
+            assert (outcome.error.request_id is not None) == masked, name
+            assert [record.levelno for record in records] == ([logging.ERROR] if masked else []), name
+
+
+def test_an_error_that_no_rule_can_read_is_masked(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """The last guard, whatever fails inside of it."""
+    answering = errgrpc.answering.Answering(ResCode)  # type: ignore[attr-defined]
+    rpc = errgrpc.answering.Rpc("/test.Service/Method", ())  # type: ignore[attr-defined]
+    for name in ("values_of", "requested", "forget_earlier", "_request_id"):
+        caplog.clear()
+        with monkeypatch.context() as broken:
+            broken.setattr(errgrpc.answering, name, raising)  # type: ignore[attr-defined]
+            if name == "requested":  # what reads a request is asked once more, for nothing of the request
+                broken.setattr(errgrpc.answering, name, lambda metadata: raising() if metadata else None)  # type: ignore[attr-defined]
+                rpc.metadata = (("a", "b"),)
+            answer = answering.answer(ValueError("text"), rpc)
+        assert (answer.status, answer.message) == (StatusCode.INTERNAL, "Internal Server Error")
+        read = errgrpc.decode(dict(answer.trailers)["grpc-status-details-bin"], ResCode)
+        assert read.error_code is ResCode.INTERNAL_SERVER_ERROR
+        (record,) = caplog.records
+        assert read.request_id is not None
+        assert read.request_id in record.getMessage()
+
+
+@pytest.mark.parametrize("style", harness.STYLES)
+@pytest.mark.parametrize("kind", harness.KINDS)
+def test_a_handler_of_logging_that_ends_the_process_does_not(style: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ending = logging.Handler()
+    ending.emit = lambda _: sys.exit(CANARY)  # type: ignore[method-assign]
+    monkeypatch.setattr(logging.getLogger("errgrpc"), "handlers", [ending])
+    with harness.serve(style) as target, harness.action(raising) as request:
+        for _ in range(2):
+            assert harness.coded(harness.call("sync", target, kind, request)) == "INTERNAL_SERVER_ERROR"
+
+
+# One source for each fact.
+
+
+@pytest.mark.parametrize("name", ["error_code", "message", "metadata", "hint", "status_details", "retry_delay"])
+def test_an_error_has_one_source_for_each_fact(name: str) -> None:
+    with pytest.raises(TypeError, match=rf"Overriding overrides ServiceError\.{name}, which the answer does not read"):
+        type("Overriding", (ServiceError,), {name: property(lambda _: "another")})
+    mixin = type("Mixin", (), {name: "another"})
+    with pytest.raises(TypeError, match="overrides"):
+        type("Overriding", (mixin, ServiceError), {})
+    assert issubclass(type("Own", (ServiceError,), {"other": 5, "__str__": lambda _: "own"}), ServiceError)
+
+
+@pytest.mark.parametrize("name", ["number", "reason", "grpc_status", "http_status", "message", "description", "hints", "hints_for", "hint"])
+def test_a_code_has_one_source_for_each_fact(name: str) -> None:
+    body = textwrap.dedent(f"""
+        class ShopCode(ErrorCode, domain="shop.example.com"):
+            GONE = 1, Spec(StatusCode.NOT_FOUND)
+            @property
+            def {name}(self):
+                return "another"
+    """)
+    with pytest.raises(ValueError, match=rf"ShopCode: it overrides ErrorCode\.{name}"):
+        exec(body, {"ErrorCode": ErrorCode, "Spec": Spec, "StatusCode": StatusCode})  # noqa: S102
+
+
+# Arguments and warnings.
+
+
+class Lazy:
+    """As a proxy of a framework that is out of its context."""
+
+    __class__ = property(raising)  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        return "lazy"
+
+
+def test_a_lazy_argument_costs_no_code() -> None:
+    lazy: Any = Lazy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MisuseWarning)
+        for arguments in (
+            {"message": lazy},
+            {"metadata": lazy},
+            {"metadata": {"key": lazy}},
+            {"metadata": {lazy: "text"}},
+            {"key": lazy},
+            {"hint": lazy},
+            {"hint": {"en": lazy}},
+            {"hint": {lazy: "text"}},
+            {"details": lazy},
+            {"details": [lazy]},
+            {"retry_delay": lazy},
+        ):
+            made: Any = ServiceError
+            assert made(ResCode.NOT_FOUND, **arguments).error_code is ResCode.NOT_FOUND
+    with pytest.raises(TypeError, match="is no error code"):
+        ServiceError(lazy)
+
+
+def test_a_warning_that_cannot_be_shown_costs_no_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = io.StringIO()
+    closed.close()
+    made: list[ServiceError] = []
+
+    def make() -> None:
+        made.append(ServiceError(ResCode.NOT_FOUND, metadata={"BAD KEY": "text"}))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        monkeypatch.setattr(warnings, "showwarning", lambda *_, **__: closed.write("text"))
+        make()
+        monkeypatch.setattr(warnings, "showwarning", raising)
+        make()
+    assert len(made) == 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(MisuseWarning):
+            make()
+
+
+def test_a_thread_without_frames_of_python() -> None:
+    """A C extension may call the class as the first thing in a thread: nobody is there to be warned at."""
+    caught: list[Any] = []
+    with warnings.catch_warnings(record=True):
+        warnings.simplefilter("always")
+
+        def excepthook(arguments: Any) -> None:
+            caught.append(arguments.exc_value)
+
+        import _thread
+
+        done = threading.Event()
+        made: Any = ServiceError
+
+        class Ends(dict[str, object]):
+            def items(self) -> Any:
+                done.set()
+                return {"BAD KEY": "text"}.items()
+
+        before, threading.excepthook = threading.excepthook, excepthook
+        try:
+            _thread.start_new_thread(made, (ResCode.NOT_FOUND,), {"metadata": Ends()})
+            assert done.wait(harness.DEADLINE)
+        finally:
+            threading.excepthook = before
+    assert caught == []
+
+
+# Outcomes.
+
+
+@pytest.mark.parametrize("style", harness.STYLES)
+@pytest.mark.parametrize("how", ["replaces", "translated", "in finally"])
+def test_an_abort_stands_whatever_is_raised_then(style: str, kind: str, how: str, caplog: pytest.LogCaptureFixture) -> None:
+    def replaced(error: BaseException) -> BaseException:
+        return KeyError(CANARY) if how == "translated" else ServiceError(ResCode.CONFLICT)
+
+    def sync_act(context: Any) -> None:
+        try:
+            context.abort(StatusCode.PERMISSION_DENIED, "as I say")
+        except Exception as error:
+            if how == "in finally":
+                raise ValueError(CANARY) from None
+            raise replaced(error) from error
+
+    async def aio_act(context: Any) -> None:
+        try:
+            await context.abort(StatusCode.PERMISSION_DENIED, "as I say")
+        except Exception as error:
+            if how == "in finally":
+                raise ValueError(CANARY) from None
+            raise replaced(error) from error
+
+    act = aio_act if style in {"aio", "reader_writer"} else sync_act
+    with harness.serve(style, translate={KeyError: ResCode.NOT_FOUND}) as target, harness.action(act) as request:
+        outcome = harness.call("sync", target, kind, request)
+    assert (outcome.code, outcome.details, outcome.trailing) == (StatusCode.PERMISSION_DENIED, "as I say", {})
+    (record,) = harness.logged(caplog)
+    assert (record.levelno, record.name) == (logging.ERROR, "errgrpc")
+    assert record.getMessage() == f"'/test.Service/{kind}' raised after it had aborted with StatusCode.PERMISSION_DENIED"
+    assert record.exc_info is not None
+
+
+def test_what_generated_base_classes_raise_is_quiet(target: str, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    def act(context: Any) -> None:
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    with harness.action(act) as request:
+        assert harness.call("sync", target, kind, request).code is StatusCode.UNIMPLEMENTED
+    assert harness.logged(caplog) == []
+
+
+SHARED = LookupError("shared")
+
+
+@pytest.mark.parametrize("style", harness.STYLES)
+def test_a_shared_instance_shows_the_frames_of_one_request(style: str) -> None:
+    seen: list[list[str]] = []
+
+    def on_error(error: BaseException, **_: Any) -> None:
+        seen.append([frame.name for frame in traceback.extract_tb(error.__traceback__)])
+
+    def first_act(_: Any) -> None:
+        raise SHARED
+
+    def second_act(_: Any) -> None:
+        raise SHARED
+
+    with harness.serve(style, on_error=on_error) as target:
+        for kind in harness.KINDS:
+            for act in (first_act, second_act):
+                with harness.action(act) as request:
+                    harness.call("sync", target, kind, request)
+                (names,) = seen
+                seen.clear()
+                assert names.count("first_act") == (act is first_act), (kind, names)
+                assert names.count("second_act") == (act is second_act), (kind, names)
+
+
+# Loops, threads, memory.
+
+
+def test_an_interceptor_serves_a_second_loop() -> None:
+    """The clients' own retries go on: they retry only what is a status alone."""
+    attempts = 0
+
+    def handler(_: bytes, __: Any) -> bytes:
+        nonlocal attempts
+        attempts += 1
+        raise ServiceError(ResCode.SERVICE_UNAVAILABLE)
+
+    interceptor = errgrpc.aio.ServerInterceptor(ResCode)
+    handlers = {"Method": grpc.unary_unary_rpc_method_handler(handler)}
+    service = grpc.method_handlers_generic_handler("test.Service", handlers)
+    policy = (
+        '{"methodConfig": [{"name": [{}], "retryPolicy": {"maxAttempts": 3, "initialBackoff": "0.01s", "maxBackoff": "0.01s",'
+        ' "backoffMultiplier": 1, "retryableStatusCodes": ["UNAVAILABLE"]}}]}'
+    )
+
+    async def run() -> int:
+        nonlocal attempts
+        attempts = 0
+        with ThreadPoolExecutor() as pool:
+            server = grpc.aio.server(pool, interceptors=[interceptor])
+            server.add_generic_rpc_handlers([service])
+            port = server.add_insecure_port("127.0.0.1:0")
+            await server.start()
+            async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.service_config", policy)]) as channel:
+                call = channel.unary_unary("/test.Service/Method")(b"", timeout=harness.DEADLINE)
+                assert await call.code() is StatusCode.UNAVAILABLE
+            await server.stop(None)
+        return attempts
+
+    assert [asyncio.run(run()) for _ in range(3)] == [3, 3, 3]
+
+
+ENDING = """
+import asyncio, sys
+from concurrent.futures import ThreadPoolExecutor
+import grpc, grpc.aio, errgrpc
+
+def handler(request, context):
+    loop.call_soon_threadsafe(loop.stop)
+    raise errgrpc.ServiceError(errgrpc.ResCode.CONFLICT)
+
+async def serve():
+    server = grpc.aio.server(pool, interceptors=[errgrpc.aio.ServerInterceptor(errgrpc.ResCode)])
+    handlers = {"Method": grpc.unary_unary_rpc_method_handler(handler)}
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("test.Service", handlers)])
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
+    channel.unary_unary("/test.Service/Method")(b"", timeout=5)
+    return server, channel
+
+pool = ThreadPoolExecutor(4)
+loop = asyncio.new_event_loop()
+kept = loop.run_until_complete(serve())
+loop.run_forever()
+print("ended", flush=True)
+"""
+
+
+def test_the_process_ends_when_its_loop_does(tmp_path: Any) -> None:
+    script = tmp_path / "ending.py"
+    script.write_text(ENDING)
+    for _ in range(3):
+        done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False)
+        assert "ended" in done.stdout
+
+
+class Request:
+    """Something large that a handler works on."""
+
+
+@pytest.mark.parametrize("style", ["aio", "reader_writer"])
+@pytest.mark.parametrize(
+    "act", [lambda _: raising(), lambda _: (_ for _ in ()).throw(ServiceError(ResCode.CONFLICT))], ids=["masked", "coded"]
+)
+def test_an_answered_error_keeps_no_request(style: str, act: Any) -> None:
+    alive: list[weakref.ref[Request]] = []
+
+    class Servicer(harness.SERVICERS[style]):  # type: ignore[misc]
+        async def unary_unary(self, request: Request, context: Any) -> bytes:
+            alive.append(weakref.ref(request))
+            act(context)
+            return b""
+
+    def parsed(_: bytes) -> Request:
+        return Request()
+
+    servicer: Any = Servicer()
+    method = grpc.unary_unary_rpc_method_handler(servicer.unary_unary, request_deserializer=parsed)
+
+    async def run() -> int:
+        server = grpc.aio.server(interceptors=[errgrpc.aio.ServerInterceptor(ResCode, on_error=lambda *_, **__: None)])
+        server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("test.Service", {"Method": method})])
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            for _ in range(20):
+                assert await channel.unary_unary("/test.Service/Method")(b"").code() is not StatusCode.OK
+        kept = sum(reference() is not None for reference in alive)
+        await server.stop(None)
+        return kept
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert asyncio.run(run()) <= 1
+    finally:
+        gc.enable()
