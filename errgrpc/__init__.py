@@ -5,13 +5,14 @@ Declare a catalogue in a `.proto` (`errgrpc/v1/annotations.proto`, protoc-gen-er
 """
 
 from errgrpc import aio
-from errgrpc.answering import Translate, encode
+from errgrpc.answering import encode
 from errgrpc.codes import ErrorCode, Spec, Variant
 from errgrpc.reading import decode, from_error
 from errgrpc.remote_error import RemoteError, remote
 from errgrpc.reports import Answered, OnAnswer, OnError, OnReceived
 from errgrpc.service_error import MisuseWarning, ServiceError
 from errgrpc.sync import ClientInterceptor, ServerInterceptor, wrap_channel
+from errgrpc.translating import Translate
 from errgrpc.v1.component_code_errgrpc import ComponentCode
 from errgrpc.v1.res_code_errgrpc import ResCode
 

@@ -14,36 +14,34 @@ one that stopped the others.
 import contextlib
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from google.rpc import status_pb2
 from google.rpc.error_details_pb2 import RequestInfo
 from grpc import StatusCode
 
 from errgrpc.catalog import fallback_of
-from errgrpc.codes import ErrorCode
+from errgrpc.codes import ErrorCode, status_of
 from errgrpc.locales import Metadata, requested
 from errgrpc.raised import causes, forget_earlier, leaves, link
 from errgrpc.remote_error import RemoteError
-from errgrpc.reports import Answered, OnAnswer, OnError, Outcome, Report, Unhandled, as_hook, is_function, notify, report
+from errgrpc.reports import Answered, OnAnswer, OnError, Outcome, Report, Unhandled, as_hook, notify, report
 from errgrpc.service_error import ServiceError, values_of
 from errgrpc.texts import clean, is_request_id, shown
+from errgrpc.translating import Translate, Translator
 from errgrpc.wire.budget import DEFAULT_MAX_TRAILER_BYTES
 from errgrpc.wire.encoding import brief, cut, fitted, parts_of, surely_fitting, whole
 from errgrpc.wire.packing import DETAILS_KEY, Trailer
 from errgrpc.wire.trailers import sendable
 from errgrpc.wire.values import Values
 
-__all__ = ["Answering", "Decision", "Rpc", "RpcAnswer", "Translate", "encode", "status_of"]
+__all__ = ["Answering", "Decision", "Rpc", "RpcAnswer", "encode"]
 
 _REQUEST_ID = "x-request-id"
 _with_traceback = BaseException.with_traceback
 _MIN_TRAILER_BYTES = 1_024  # ErrorInfo alone can take about 700
-
-# type[Any]: a mapping is invariant in its keys, and a table of one class in a variable should do, too.
-Translate = Mapping[type[Any], ErrorCode | Callable[[Any], ServiceError]]
 
 
 @dataclass(slots=True)
@@ -102,9 +100,7 @@ class Answering:
         max_trailer_bytes: int = DEFAULT_MAX_TRAILER_BYTES,
     ) -> None:
         self._fallback = fallback_of(catalogue)
-        self._translate = dict(translate or {})
-        for kind, target in self._translate.items():
-            _check_translation(kind, target)
+        self._translator = Translator(translate)
         self._on_error: OnError | None = as_hook("on_error", on_error, "(error, *, method, code, request_id)")
         self.on_answer: OnAnswer | None = as_hook("on_answer", on_answer, "(answered)")
         if type(max_trailer_bytes) is not int or max_trailer_bytes < _MIN_TRAILER_BYTES:
@@ -274,21 +270,12 @@ class Answering:
         """The ServiceError that `error` is or holds, else what `translate` makes of it."""
         members = list(leaves(error))
         coded = [member for member in members if values_of(member) is not None]
-        made = (self._translated(each) for each in (*members, error))
+        made = (self._translator.translated(each) for each in (*members, error))
         found = coded[0] if coded else next((each for each in made if each is not None), None)
         if found is not None and len(members) > 1 and len(coded) < len(members):
             code = values_of(found).code  # type: ignore[union-attr]
             reports.append(Report(logging.ERROR, "%r answers %s, raised in a group with others", (rpc.method, code), error))
         return found, "coded" if coded else "translated"
-
-    def _translated(self, error: BaseException) -> ServiceError | None:
-        for kind in type(error).__mro__ if self._translate else ():
-            if (target := self._translate.get(kind)) is not None:
-                made = ServiceError(target) if isinstance(target, ErrorCode) else target(error)
-                if values_of(made) is None:
-                    raise TypeError(f"translate[{kind.__name__}] gave a {type(made).__name__}, not a ServiceError")
-                return made
-        return None
 
 
 def encode(service_error: ServiceError, accept_language: str | None = None) -> status_pb2.Status:
@@ -301,16 +288,6 @@ def encode(service_error: ServiceError, accept_language: str | None = None) -> s
         raise TypeError(f"{shown(service_error)} is no errgrpc.ServiceError")
     raw = brief(values, accept_language)
     return status_pb2.Status.FromString(raw or whole(values.code, parts_of(values, accept_language)))
-
-
-def _check_translation(kind: object, target: object) -> None:
-    if not (isinstance(kind, type) and issubclass(kind, BaseException)):
-        raise TypeError(f"translate has the key {kind!r}: give exception classes")
-    if isinstance(target, ErrorCode):
-        ServiceError(target)  # SUCCESS is a ValueError here rather than in production
-    elif not is_function(target) or (isinstance(target, type) and issubclass(target, ErrorCode)):
-        wanted = "an error code or a function, not async, from the exception to a ServiceError"
-        raise TypeError(f"translate[{kind.__name__}] is {target!r}: give {wanted}")
 
 
 def _is_unimplemented(status: object, error: BaseException) -> bool:
@@ -339,8 +316,3 @@ def _sent_id(values: Values) -> str | None:
     """The request id that an error brings along, or None."""
     last = values.details[-1][0] if values.details else None
     return last.request_id or None if isinstance(last, RequestInfo) else None
-
-
-def status_of(code: object) -> StatusCode | None:
-    """The failure that a handler set; None for OK, nothing, or what grpc would not understand."""
-    return code if isinstance(code, StatusCode) and code is not StatusCode.OK else None

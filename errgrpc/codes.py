@@ -12,7 +12,7 @@ from grpc import StatusCode
 
 from errgrpc import locales
 
-__all__ = ["ErrorCode", "Spec", "Variant"]
+__all__ = ["STATUSES", "ErrorCode", "Spec", "Variant", "status_of"]
 
 # AIP-193: what `ErrorInfo.reason` looks like, and its greatest length.
 REASON = re.compile(r"[A-Z][A-Z0-9_]+[A-Z0-9]")
@@ -21,6 +21,11 @@ DOMAIN = re.compile(r"[!-~]{1,255}")  # printable ASCII without spaces: it is co
 # google.rpc.Code by number.
 STATUSES: Mapping[int, StatusCode] = MappingProxyType({status.value[0]: status for status in StatusCode})
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+def status_of(code: object) -> StatusCode | None:
+    """The failure that a handler set; None for OK, nothing, or what grpc would not understand."""
+    return code if isinstance(code, StatusCode) and code is not StatusCode.OK else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,8 @@ import copyreg
 from abc import ABCMeta
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
+from typing import Any, NamedTuple, TypeVar, overload
 
-import grpc
 from google.protobuf.message import Message
 from grpc import StatusCode
 from grpc.aio import AioRpcError
@@ -26,6 +25,7 @@ from grpc.aio import AioRpcError
 from errgrpc import locales
 from errgrpc.catalog import parse_number
 from errgrpc.codes import ErrorCode
+from errgrpc.failed_call import FailedCall
 from errgrpc.texts import shown
 from errgrpc.wire.packing import M
 from errgrpc.wire.received import Received
@@ -40,54 +40,12 @@ class _RemoteType(ABCMeta):
     """The class of RemoteError and of each remote(...), so that `pickle` asks us how to find the latter again."""
 
 
-if TYPE_CHECKING:
-    _FailedCall = object
-else:
-
-    class _FailedCall(grpc.Call, grpc.Future):
-        """The call that failed, for grpc's sync interceptor chain: it hands the error of an inner interceptor to an outer
-        one as if it were the call. Not for use, hence not in the types."""
-
-        def cancel(self):
-            return False
-
-        def cancelled(self):
-            return False
-
-        def is_active(self):
-            return False
-
-        def time_remaining(self):
-            return None
-
-        def running(self):
-            return False
-
-        def done(self):
-            return True
-
-        def add_callback(self, callback):  # noqa: ARG002
-            return False
-
-        def result(self, timeout=None):  # noqa: ARG002
-            raise self
-
-        def exception(self, timeout=None):  # noqa: ARG002
-            return self
-
-        def traceback(self, timeout=None):  # noqa: ARG002
-            return self.__traceback__
-
-        def add_done_callback(self, fn):
-            fn(self)
-
-
 def _as_pickled(function: F) -> F:
     function.__module__ = "errgrpc"  # so that pickles name no room
     return function
 
 
-class RemoteError(AioRpcError, _FailedCall, metaclass=_RemoteType):
+class RemoteError(AioRpcError, FailedCall, metaclass=_RemoteType):
     """An error received from another service. Made by the client interceptors, `from_error` and `decode`.
 
     What grpc knows of it stays: `code()`, `details()` (the English text), `initial_metadata()`, `trailing_metadata()`,

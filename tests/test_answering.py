@@ -18,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import errgrpc
-from errgrpc import ComponentCode, ErrorCode, RemoteError, ResCode, ServiceError, answering, remote
+from errgrpc import ComponentCode, ErrorCode, RemoteError, ResCode, ServiceError, remote
 from errgrpc.answering import Answering, Rpc, RpcAnswer
+from errgrpc.codes import status_of
 from errgrpc.raised import catcher
 from errgrpc.wire.packing import DETAILS_KEY, pack
 
@@ -704,7 +705,7 @@ def test_sendable_takes_anything(trailers: list[Any]) -> None:
 
 
 def test_status_of() -> None:
-    assert answering.status_of(StatusCode.ABORTED) is StatusCode.ABORTED
+    assert status_of(StatusCode.ABORTED) is StatusCode.ABORTED
     for nothing in (StatusCode.OK, None, 5, "ABORTED"):
-        assert answering.status_of(nothing) is None
+        assert status_of(nothing) is None
     assert DETAILS_KEY == "grpc-status-details-bin"

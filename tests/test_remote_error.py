@@ -2,14 +2,17 @@
 
 import contextlib
 import copy
+import json
 import pickle
 import subprocess
 import sys
 import textwrap
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import grpc
 import harness
 import pytest
@@ -20,6 +23,7 @@ from google.rpc import status_pb2
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
+import errgrpc
 from errgrpc import ComponentCode, ErrorCode, RemoteError, ResCode, ServiceError, Spec, decode, remote, remote_error
 from errgrpc.wire.packing import pack
 from errgrpc.wire.received import Received
@@ -364,3 +368,41 @@ def test_details_of_an_unknown_type_stay_any() -> None:
     status = status_pb2.Status(code=5, details=[pack(info_of(NOT_EXIST)), unknown])
     error = decode(status, ResCode)
     assert error.status_details == (info_of(NOT_EXIST), unknown)
+
+
+# Travels.
+
+
+@pytest.mark.parametrize("how", ["pickle", "cloudpickle", "copy", "deepcopy"])
+def test_an_error_that_travelled_is_caught_and_reads_the_same(how: str) -> None:
+    ways: dict[str, Callable[[Any], Any]] = {
+        "pickle": lambda error: pickle.loads(pickle.dumps(error)),  # noqa: S301
+        "cloudpickle": lambda error: pickle.loads(cloudpickle.dumps(error)),  # noqa: S301  as Ray, dask and joblib do it
+        "copy": copy.copy,
+        "deepcopy": copy.deepcopy,
+    }
+    sent = ServiceError(ResCode.ROOM_NOT_EXIST, hint=ResCode.CONFLICT.hints, room_uuid="r-42")
+    for error in (decode(errgrpc.encode(sent), ResCode), decode(b"", ResCode), decode(errgrpc.encode(sent))):
+        again = ways[how](ways[how](error))
+        assert type(again) is type(error)
+        assert (str(again), again.args, again.hint) == (str(error), error.args, error.hint)
+        assert json.loads(json.dumps(again.args)) == [str(error)]
+    assert ways[how](sent).hint == sent.hint == ResCode.CONFLICT.hints
+
+
+def test_asyncio_grpcs_own_methods_work() -> None:
+    error = decode(errgrpc.encode(ServiceError(ResCode.ROOM_NOT_EXIST)), ResCode)
+    assert AioRpcError.code(error) is StatusCode.NOT_FOUND
+    assert AioRpcError.details(error) == "Room Not Found"
+    assert AioRpcError.debug_error_string(error) is None
+    assert AioRpcError.trailing_metadata(error) == error.trailing_metadata()
+    assert "NOT_FOUND" in AioRpcError.__repr__(error)
+
+
+def test_several_are_caught_at_once() -> None:
+    several = remote(ResCode.CONFLICT, ComponentCode, ResCode.ROOM_NOT_EXIST)
+    assert several == (remote(ResCode.CONFLICT), remote(ComponentCode), remote(ResCode.ROOM_NOT_EXIST))
+    with pytest.raises(several):
+        raise decode(errgrpc.encode(ServiceError(ResCode.ROOM_NOT_EXIST)), ResCode)
+    with pytest.raises(TypeError, match="neither an error code nor a catalogue"):
+        remote(ResCode, LookupError)  # type: ignore[arg-type]

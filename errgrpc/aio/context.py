@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 import grpc
 import grpc.aio
 
-from errgrpc.answering import Rpc, RpcAnswer, status_of
-from errgrpc.codes import STATUSES
+from errgrpc.answering import Rpc, RpcAnswer
+from errgrpc.codes import STATUSES, status_of
 from errgrpc.guards import ask
 from errgrpc.texts import clean
 from errgrpc.wire.packing import Trailer

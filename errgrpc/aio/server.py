@@ -11,11 +11,12 @@ import grpc
 import grpc.aio
 
 from errgrpc.aio.context import Aborted, AsyncContext, SyncContext
-from errgrpc.answering import Answering, RpcAnswer, Translate
+from errgrpc.answering import Answering, RpcAnswer
 from errgrpc.codes import ErrorCode
 from errgrpc.guards import Behavior, Guards, Responses
 from errgrpc.raised import catcher, leaves
 from errgrpc.reports import OnAnswer, OnError
+from errgrpc.translating import Translate
 from errgrpc.wire.budget import DEFAULT_MAX_TRAILER_BYTES
 
 __all__ = ["ServerInterceptor"]
@@ -126,18 +127,17 @@ def _guarded_generator(answering: Answering, method: str, behavior: Behavior) ->
                 return
             except BaseException as error:  # noqa: BLE001  grpc sends no status for the others
                 failure = error
-            else:
-                try:
-                    yield response
-                except GeneratorExit:  # this generator is being closed, which is no error of the handler's, and closes its own
-                    await responses.aclose()
-                    raise
-                continue
+                break
             try:
-                await _abort(answering, method, context, failure, task)
-            finally:
-                context.sent = None
-                del failure, request, context, responses
+                yield response
+            except GeneratorExit:  # this generator is being closed, which is no error of the handler's, and closes its own
+                await responses.aclose()
+                raise
+        try:
+            await _abort(answering, method, context, failure, task)
+        finally:
+            context.sent = None
+            del failure, request, context, responses
 
     return guarded
 
@@ -222,9 +222,9 @@ async def _abort(
     ending = not issubclass(type(error), Exception)  # it may end the call, its task or the process
     if ending and _is_closed(error, task):
         raise error
-    cancelled = ending and _is_cancelled(error, task)
+    cancelled, sent = ending and _is_cancelled(error, task), context.sent
     try:
-        if (sent := context.sent) is not None:
+        if sent is not None:
             if not cancelled and any(leaf is not sent for leaf in leaves(error)):
                 answering.late(error, method, context.status)
             sent.__context__ = None

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
-from errgrpc.answering import Answering, Rpc, Translate
+from errgrpc.answering import Answering, Rpc
 from errgrpc.codes import ErrorCode
 from errgrpc.http.bodies import REQUEST_ID, Answer, Form, Headers, Request, coded, form_of, uncoded
 from errgrpc.http.details import Json, as_detail
 from errgrpc.http.statuses import phrase
 from errgrpc.reports import OnAnswer, OnError
+from errgrpc.translating import Translate
 
 __all__ = ["Responder"]
 

@@ -18,7 +18,6 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from errgrpc.answering import Translate
 from errgrpc.codes import MAX_REASON, ErrorCode
 from errgrpc.http.asgi import ErrorMiddleware, messages_of, request_of, was_logged
 from errgrpc.http.bodies import Answer, Form
@@ -27,6 +26,7 @@ from errgrpc.http.responder import Responder
 from errgrpc.reports import OnAnswer, OnError
 from errgrpc.service_error import ServiceError
 from errgrpc.texts import clean
+from errgrpc.translating import Translate
 
 try:
     from fastapi.exceptions import RequestValidationError

@@ -6,11 +6,12 @@ from typing import Any, NoReturn
 
 import grpc
 
-from errgrpc.answering import Answering, Rpc, Translate
+from errgrpc.answering import Answering, Rpc
 from errgrpc.codes import ErrorCode
 from errgrpc.guards import Behavior, Guards, Responses, ask
 from errgrpc.raised import catcher, causes
 from errgrpc.reports import OnAnswer, OnError
+from errgrpc.translating import Translate
 from errgrpc.wire.budget import DEFAULT_MAX_TRAILER_BYTES
 
 __all__ = ["ServerInterceptor"]
