@@ -49,11 +49,11 @@ def values(
     warn: Warn,
 ) -> Values:
     """All of it together: an error whose arguments are not only its code."""
-    delay = seconds(retry_delay, warn)
-    own_hints = hints(given_hint, code, warn)
+    delay = None if retry_delay is None else seconds(retry_delay, warn)
+    own_hints = None if given_hint is None else hints(given_hint, code, warn)
     return Values(
         code,
-        message(given_message, code, warn),
+        None if given_message is None else message(given_message, code, warn),
         metadata(given_metadata, more_metadata, warn) if more_metadata or given_metadata is not None else {},
         own_hints,
         next(iter(own_hints.values())) if own_hints and issubclass(type(given_hint), str) else None,

@@ -230,7 +230,7 @@ SEEN, NEW = read(constant()), read(with_metadata())
 
 @pytest.mark.parametrize(
     ("run", "most"),
-    [(constant, 226), (with_metadata, 480), (with_violations, 645), (SEEN, 182), (NEW, 282)],
+    [(constant, 226), (with_metadata, 478), (with_violations, 590), (SEEN, 182), (NEW, 282)],
     ids=["constant", "metadata", "violations", "seen", "new"],
 )
 def test_bytecodes(run: Callable[[], Any], most: int) -> None:

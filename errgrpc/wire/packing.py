@@ -33,9 +33,9 @@ def holds(packed: any_pb2.Any, kind: type[Message]) -> bool:
 
 def unpack(packed: any_pb2.Any, kind: type[M]) -> M | None:
     """The message of type `kind` in `packed`, or None if it is of another type or does not parse."""
-    message = kind()
+    # By hand: Any.Unpack takes 1.0 us in place of 0.7 for an ErrorInfo with one key (Python 3.11.7, `make bench`: "asked for").
     try:
-        return message if packed.Unpack(message) else None
+        return kind.FromString(packed.value) if packed.type_url.endswith("/" + kind.DESCRIPTOR.full_name) else None
     except DecodeError:
         return None
 

@@ -42,7 +42,8 @@ SHARES = {
     ("hypothesis", "reader"): 9,
     ("hypothesis", "accept_language"): 9,
     ("hypothesis", "budget"): 4,
-    ("hypothesis", "codegen"): 6,
+    ("hypothesis", "codegen"): 5,
+    ("hypothesis", "decision"): 1,
 }
 LONGEST_CHUNK = 900
 """Seconds, far above what a chunk takes: what does not end then hangs."""

@@ -214,10 +214,28 @@ CODEGEN: st.SearchStrategy[tuple[Any, ...]] = st.integers(0, 9).flatmap(
     lambda chance: (_REQUESTS if chance > 3 else _EDITED if chance > 0 else st.binary(max_size=200)).map(lambda data: (data,))
 )
 
+# Recipes of exceptions whose attributes raise, as groups and causes of each other: hypothesis itself reads its inputs.
+_RECIPE = st.recursive(
+    st.none(),
+    lambda inner: st.tuples(
+        st.sampled_from(sorted(targets.BASES)),
+        st.frozensets(st.sampled_from(targets.ATTRIBUTES), max_size=4),
+        st.sampled_from(sorted(targets.FAILURES)),
+        inner,
+    ),
+    max_leaves=4,
+)
+_ENTRY = st.tuples(st.sampled_from(("x-request-id", "accept-language", "x-a")), st.text(max_size=5) | st.none())
+_TOLD = st.just(()) | st.lists(_ENTRY, max_size=3)
+DECISION: st.SearchStrategy[tuple[Any, ...]] = st.tuples(
+    _RECIPE, _TOLD, _TOLD | st.none() | st.integers(), st.none() | st.sampled_from(list(StatusCode)) | st.integers() | st.text()
+)
+
 STRATEGIES: dict[str, tuple[Callable[..., None], st.SearchStrategy[tuple[Any, ...]]]] = {
     "reader": (targets.reader, READER),
     "accept_language": (targets.accept_language, LANGUAGE),
     "budget": (targets.budget, BUDGET),
     "codegen": (targets.codegen, CODEGEN),
+    "decision": (targets.decision, DECISION),
 }
 """Each check with its inputs."""

@@ -26,7 +26,7 @@ from errgrpc.wire import encoding
 from errgrpc.wire.budget import DEFAULT_MAX_TRAILER_BYTES
 from errgrpc.wire.packing import DETAILS_KEY, NUMBER_KEY
 
-__all__ = ["CHECKS", "Failed", "Source", "accept_language", "budget", "codegen", "examine", "listen", "read", "reader"]
+__all__ = ["CHECKS", "Failed", "Source", "accept_language", "budget", "codegen", "decision", "examine", "listen", "read", "reader"]
 
 CATALOGUES = (errgrpc.ResCode, errgrpc.ComponentCode)
 STANDARD: tuple[type[Message], ...] = (
@@ -268,6 +268,67 @@ def budget(code: errgrpc.ErrorCode, arguments: Arguments, trailers: Sequence[tup
     assert (status.code, status.message) == (code.grpc_status.value[0], parts.message)
     names = [detail.TypeName() for detail in status.details]
     assert len(set(names)) == len(names)
+
+
+SECRET = "canary-secret"
+_TRANSLATE: Any = {KeyError: errgrpc.ResCode.NOT_FOUND, ZeroDivisionError: lambda error: error.made}
+_DECIDING = Answering(errgrpc.ResCode, translate=_TRANSLATE, on_error=lambda *_, **__: None)
+
+ATTRIBUTES = (
+    "__traceback__", "__cause__", "__context__", "__class__", "__suppress_context__", "__notes__", "args", "exceptions", "message",
+    "made", "request_id", "error_code", "code", "details", "_values", "_details", "__dict__", "__str__", "__repr__", "__hash__", "__eq__",
+    "__bool__", "__len__", "__getattr__", "__getattribute__",
+)  # fmt: skip
+FAILURES: dict[str, type[BaseException]] = {
+    failure.__name__: failure for failure in (LookupError, SystemExit, KeyError, RecursionError, AttributeError, StopIteration)
+}
+BASES: dict[str, type[BaseException]] = {
+    "other": LookupError, "translated": KeyError, "made": ZeroDivisionError, "group": BaseExceptionGroup, "coded": errgrpc.ServiceError,
+    "forgetful": errgrpc.ServiceError, "double": errgrpc.RemoteError, "ending": SystemExit,
+}  # fmt: skip
+_METHODS = ("__str__", "__repr__", "__hash__", "__eq__", "__bool__", "__len__", "__getattr__", "__getattribute__")
+Recipe = tuple[str, frozenset[str], str, Any]
+
+
+def hostile(recipe: Recipe | None) -> BaseException:
+    """An exception whose attributes raise."""
+    if recipe is None:
+        return LookupError(SECRET)
+    base, names, failure, inner = recipe
+
+    def raises(*_: object, **__: object) -> Any:
+        raise FAILURES[failure](SECRET)
+
+    own: dict[str, Any] = {name: raises if name in _METHODS else property(raises) for name in names}
+    plain: dict[str, Any] = {} if base == "coded" else {"__init__": lambda *_, **__: None}
+    try:
+        kind: Any = type("Hostile", (BASES[base],), {**plain, **own})
+    except TypeError:  # ServiceError refuses an override
+        kind, own = type("Hostile", (BASES[base],), plain), {}
+    if base == "group":
+        return kind(SECRET, [hostile(inner)])  # type: ignore[no-any-return]
+    made = kind.__new__(kind, SECRET)
+    if inner is not None:
+        BaseException.__dict__["__cause__"].__set__(made, hostile(inner))
+    if base == "coded" and not own:
+        made.__init__(errgrpc.ResCode.CONFLICT)
+    return made  # type: ignore[no-any-return]
+
+
+def decision(recipe: Recipe | None, metadata: Any, trailers: Any, status: Any) -> None:
+    """Whatever a handler raises, and whatever its context says: an answer that gRPC can send, with a code, and no text of theirs."""
+    answer = _DECIDING.answer(hostile(recipe), Rpc("/test.Service/Method", metadata, trailers, status, "text"))
+    assert isinstance(answer.status, StatusCode)
+    assert answer.status is not StatusCode.OK
+    raw: Any = dict(answer.trailers).get(DETAILS_KEY)
+    if raw is None:  # a status that the handler had set stands
+        assert status is answer.status
+        return
+    assert SECRET not in answer.message
+    assert SECRET.encode() not in raw
+    read = errgrpc.decode(raw, errgrpc.ResCode)
+    assert read.error_code is not None
+    assert read.code() is answer.status
 
 
 def codegen(request: bytes) -> None:

@@ -19,6 +19,7 @@ from google.rpc import error_details_pb2 as rpc
 from grpc import StatusCode
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -412,3 +413,86 @@ def test_starlette_alone_is_enough() -> None:
     """
     done = subprocess.run([sys.executable, "-W", "error", "-c", inspect.cleandoc(code)], capture_output=True, text=True, check=True)
     assert done.stdout == "ClientDisconnect Exception ExceptionGroup HTTPException ServiceError\n"
+
+
+# Who hears of it.
+
+
+def hearing_app(heard: list[errgrpc.Answered]) -> fastapi.FastAPI:
+    app = fastapi_app()
+
+    class Room(BaseModel):
+        seats: int
+
+    def make_room(room: Room) -> int:
+        return room.seats
+
+    async def late() -> None:
+        raise StaleRead("late")
+
+    def with_a_task() -> Response:
+        return PlainTextResponse("sent", background=BackgroundTask(late))
+
+    def broken_task(tasks: fastapi.BackgroundTasks) -> str:
+        tasks.add_task(late)
+        return "sent"
+
+    app.add_api_route("/rooms/new", make_room, methods=["POST"])
+    app.add_api_route("/task/own", with_a_task)
+    app.add_api_route("/task/fastapi", broken_task)
+    app.router.routes.append(Route("/stream/{what}", streaming))
+    app.mount("/inner", Starlette(routes=[Route("/{what}", failing)]))  # without `install`: it answers by itself, and raises
+    install(app, ResCode, translate=TRANSLATE, on_answer=heard.append)
+    return app
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "code", "status", "outcome"),
+    [
+        ("GET", "/coded", ResCode.ROOM_NOT_EXIST, 404, "coded"),
+        ("GET", "/translated", ResCode.CONFLICT, 409, "translated"),
+        ("GET", "/unforeseen", ResCode.INTERNAL_SERVER_ERROR, 500, "unhandled"),
+        ("GET", "/stands", None, 402, "aborted"),
+        ("GET", "/no/such/path", None, 404, "aborted"),
+        ("POST", "/rooms/new", ResCode.BAD_REQUEST, 400, "translated"),
+        ("GET", "/gone", ResCode.INTERNAL_SERVER_ERROR, 500, "undelivered"),
+        ("GET", "/stream/coded", None, 200, "undelivered"),
+        ("GET", "/task/own", None, 200, "undelivered"),
+        ("GET", "/task/fastapi", None, 200, "undelivered"),
+        ("GET", "/inner/unforeseen", None, 500, "undelivered"),
+    ],
+)
+async def test_all_that_is_answered_is_heard_once_and_recorded_truly(
+    method: str, path: str, code: Any, status: int, outcome: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "errgrpc")
+    heard: list[errgrpc.Answered] = []
+    sent: Any = {"json": {"seats": "many"}} if method == "POST" else {}
+    headers = {"x-request-id": "id-1"}
+    begun = outcome == "undelivered" and code is None
+    response = await ask(hearing_app(heard), path, method, raises=False, headers=headers, **sent)
+    (answered,) = heard
+    assert (answered.method, answered.code, answered.status, answered.outcome) == (f"{method} {path}", code, status, outcome)
+    assert answered.request_id == (None if begun else "id-1")
+    assert answered.error is not None
+    if not begun:
+        assert response.status_code == status
+    texts = [record.getMessage() for record in caplog.records if record.name == "errgrpc"]
+    if begun:
+        assert texts == [f"'{method} {path}' failed after its response had begun with {status}"]
+    elif outcome == "undelivered":
+        assert texts == [f"'{method} {path}' could not be answered, request id id-1"]
+    elif outcome == "unhandled":
+        assert texts == [f"'{method} {path}' answers ResCode.INTERNAL_SERVER_ERROR, request id id-1"]
+    else:
+        assert texts == []
+
+
+async def test_what_a_hook_does_goes_no_further_over_http(caplog: pytest.LogCaptureFixture) -> None:
+    def hook(_: errgrpc.Answered) -> None:
+        raise SystemExit
+
+    app = fastapi_app()
+    install(app, ResCode, on_answer=hook)
+    assert (await ask(app, "/coded")).status_code == 404
+    assert [record.getMessage() for record in caplog.records if record.name == "errgrpc"] == ["on_answer failed for 'GET /coded'"]
