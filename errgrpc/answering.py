@@ -55,7 +55,7 @@ class Rpc:
     """The trailing metadata that the handler set."""
     status: object = None
     """The code that the handler set or aborted with, as the stack has it."""
-    details: str | bytes = ""
+    details: object = ""
     aborted: bool = False
     """Whether the handler aborted, whatever it raised then."""
     signal: bool = False

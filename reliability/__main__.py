@@ -17,6 +17,7 @@ COMMANDS: tuple[tuple[str, str | None, int], ...] = (
     ("comparison", None, 0),
     ("fuzz.run", "--inputs", 1_000_000),
     ("soak", "--calls", 1_000_000),
+    ("endings", "--runs", 100),
 )
 
 

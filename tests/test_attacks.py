@@ -2,16 +2,13 @@
 and the operator has one record that tells the truth."""
 
 import asyncio
-import gc
 import io
 import logging
-import subprocess
 import sys
 import textwrap
 import threading
 import traceback
 import warnings
-import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -386,78 +383,3 @@ def test_an_interceptor_serves_a_second_loop() -> None:
         return attempts
 
     assert [asyncio.run(run()) for _ in range(3)] == [3, 3, 3]
-
-
-ENDING = """
-import asyncio, sys
-from concurrent.futures import ThreadPoolExecutor
-import grpc, grpc.aio, errgrpc
-
-def handler(request, context):
-    loop.call_soon_threadsafe(loop.stop)
-    raise errgrpc.ServiceError(errgrpc.ResCode.CONFLICT)
-
-async def serve():
-    server = grpc.aio.server(pool, interceptors=[errgrpc.aio.ServerInterceptor(errgrpc.ResCode)])
-    handlers: Any = {"Method": grpc.unary_unary_rpc_method_handler(handler)}
-    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("test.Service", handlers)])
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
-    channel.unary_unary("/test.Service/Method")(b"", timeout=5)
-    return server, channel
-
-pool = ThreadPoolExecutor(4)
-loop = asyncio.new_event_loop()
-kept = loop.run_until_complete(serve())
-loop.run_forever()
-print("ended", flush=True)
-"""
-
-
-def test_the_process_ends_when_its_loop_does(tmp_path: Any) -> None:
-    script = tmp_path / "ending.py"
-    script.write_text(ENDING)
-    for _ in range(3):
-        done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False)
-        assert "ended" in done.stdout
-
-
-class Request:
-    """Something large that a handler works on."""
-
-
-@pytest.mark.parametrize("act", [raising, conflict], ids=["masked", "coded"])
-def test_an_answered_error_keeps_no_request(act: Any) -> None:
-    alive: list[weakref.ref[Request]] = []
-
-    async def handler(request: Request, context: Any) -> bytes:
-        alive.append(weakref.ref(request))
-        act(context)
-        return b""
-
-    def parsed(_: bytes) -> Request:
-        return Request()
-
-    behavior: Any = grpc.unary_unary_rpc_method_handler(handler, request_deserializer=parsed)
-
-    async def run() -> int:
-        server = grpc.aio.server(interceptors=[errgrpc.aio.ServerInterceptor(ResCode, on_error=lambda *_, **__: None)])
-        server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("test.Service", {"Method": behavior})])
-        port = server.add_insecure_port("127.0.0.1:0")
-        await server.start()
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            for _ in range(20):
-                method: Any = channel.unary_unary("/test.Service/Method")
-                call = method(b"")
-                assert await call.code() is not StatusCode.OK
-        kept = sum(reference() is not None for reference in alive)
-        await server.stop(None)
-        return kept
-
-    gc.collect()
-    gc.disable()
-    try:
-        assert asyncio.run(run()) <= 1
-    finally:
-        gc.enable()

@@ -101,9 +101,10 @@ class AsyncContext(_Context):
         except BaseException:  # noqa: BLE001  of the wrapper of another interceptor
             code, details = ask(context, "code"), ask(context, "details")
             metadata, trailers = ask(context, "invocation_metadata"), ask(context, "trailing_metadata")
-        status = STATUSES.get(code) if isinstance(code, int) else code
+        status = STATUSES.get(code) if issubclass(type(code), int) else code
         stuck = self._interrupted and not self._started
-        return Rpc(method, metadata or (), trailers or (), status, details or "", gone=gone, stuck=stuck)
+        metadata, trailers = () if metadata is None else metadata, () if trailers is None else trailers
+        return Rpc(method, metadata, trailers, status, details, gone=gone, stuck=stuck)
 
     def details(self) -> str:
         return ask(self._context, "details") or ""

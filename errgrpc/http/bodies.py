@@ -17,7 +17,7 @@ from google.protobuf import any_pb2
 from google.rpc import error_details_pb2 as rpc
 
 from errgrpc import locales
-from errgrpc.http.details import Json, is_data, to_json, untyped
+from errgrpc.http.details import Json, as_json, is_data, to_json, typed, untyped
 from errgrpc.http.statuses import grpc_status, has_body, http_status
 from errgrpc.service_error import ServiceError, values_of
 from errgrpc.texts import clean, is_request_id, shown
@@ -73,6 +73,8 @@ class _Facts:
     details: Sequence[any_pb2.Any]
     request_id: str
     started: float | None
+    data: Json = None
+    """Data without a code, as JSON."""
     headers: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -116,10 +118,10 @@ def coded(values: Values, request_id: str | None, request: Request, form: Form) 
     return _written(facts, form)
 
 
-def uncoded(status: int, message: str, data: any_pb2.Any | None, request: Request, form: Form, headers: Headers = ()) -> Answer:
-    """The answer of who failed with an HTTP status on purpose: that status, and no code of any catalogue."""
-    details = [] if data is None else [data]
-    facts = _Facts(status, status, clean(message), grpc_status(status).name, details, _request_id(request), request.started)
+def uncoded(status: int, message: str, data: object, request: Request, form: Form, headers: Headers = ()) -> Answer:
+    """The answer of a handler that failed with an HTTP status on purpose: that status, its data as JSON, and no code."""
+    name, request_id = grpc_status(status).name, _request_id(request)
+    facts = _Facts(status, status, clean(message), name, (), request_id, request.started, as_json(data))
     facts.headers += ((name.lower(), value) for name, value in headers if name.lower() not in _OWNED)
     return _written(facts, form)
 
@@ -149,8 +151,8 @@ def _written(facts: _Facts, form: Form) -> Answer:
 def _envelope(facts: _Facts) -> dict[str, Json]:
     body: dict[str, Json] = {"code": facts.number, "msg": facts.message}
     own = next(filter(is_data, facts.details), None)
-    if own is not None:
-        body["data"] = untyped(own)
+    if own is not None or facts.data is not None:
+        body["data"] = facts.data if own is None else untyped(own)
     body |= {"ts": time.time_ns() // 1_000_000, "requestId": facts.request_id}
     if facts.started is not None:
         body["cost"] = f"{max(0, round((time.monotonic() - facts.started) * 1_000))}ms"
@@ -158,5 +160,5 @@ def _envelope(facts: _Facts) -> dict[str, Json]:
 
 
 def _aip193(facts: _Facts) -> dict[str, Json]:
-    details = [to_json(detail) for detail in facts.details]
+    details = [to_json(detail) for detail in facts.details] + ([] if facts.data is None else [typed(facts.data)])
     return {"code": facts.status, "message": facts.message, "status": facts.grpc_status, "details": details}

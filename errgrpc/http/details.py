@@ -5,7 +5,9 @@ What comes in is a peer's: nothing here raises on it. What goes out is the raise
 
 import base64
 import binascii
+import math
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf import any_pb2, json_format, struct_pb2
@@ -14,9 +16,9 @@ from google.rpc import error_details_pb2 as rpc
 
 from errgrpc.remote_error import RemoteError
 from errgrpc.texts import clean
-from errgrpc.wire.packing import pack, type_name
+from errgrpc.wire.packing import pack, type_name, unpack
 
-__all__ = ["Json", "as_detail", "data", "from_json", "is_data", "to_json", "untyped"]
+__all__ = ["Json", "as_detail", "as_json", "count", "data", "from_json", "is_data", "to_json", "typed", "untyped"]
 
 Json = Any
 """What JSON can say: None, bool, int, float, str, and lists and dicts of them."""
@@ -24,11 +26,17 @@ Json = Any
 _TYPE = "@type"
 _DEEPEST = 32  # levels: each takes three of protobuf's, whose readers refuse more than 100
 _EXACT = 2**53  # up to here each integer is a double, as which protobuf's Value keeps numbers
+_MOST_VALUES = 20_000  # of a peer's data: 40 ms of the caller's loop (Python 3.11)
+_DEEPEST_OWN = 200  # levels of JSON that a service gives
+_OF_JSON: tuple[type[Message], ...] = (struct_pb2.Struct, struct_pb2.ListValue, struct_pb2.Value)
 _NO_DATA = {kind.DESCRIPTOR.full_name for kind in (rpc.ErrorInfo, rpc.LocalizedMessage, rpc.RetryInfo, rpc.RequestInfo)}
 
 
 def to_json(packed: any_pb2.Any) -> dict[str, Json]:
     """ProtoJSON of a detail; one of an unknown type, or that does not parse, has its bytes as base64 in `value`."""
+    for kind in _OF_JSON:  # which json_format refuses if there is a NaN in one
+        if (message := unpack(packed, kind)) is not None:
+            return {_TYPE: packed.type_url, "value": _of_struct(message)}
     try:
         return _whole(json_format.MessageToDict(packed))  # type: ignore[no-any-return]
     except Exception:  # noqa: BLE001  TypeError, DecodeError, ValueError and RecursionError among others
@@ -45,7 +53,7 @@ def from_json(detail: Json) -> any_pb2.Any | None:
             return json_format.ParseDict(detail, any_pb2.Any(), ignore_unknown_fields=True)
         except Exception:  # noqa: BLE001  ParseError, TypeError, AttributeError and others, by what is wrong
             if detail.keys() == {_TYPE, "value"} and (value := _decoded(detail["value"])) is not None:
-                return any_pb2.Any(type_url=url, value=value)
+                return any_pb2.Any(type_url=clean(url), value=value)
     return as_detail(detail)
 
 
@@ -88,9 +96,56 @@ def _whole(value: Json) -> Json:
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT else value
 
 
+def as_json(value: object, depth: int = 1) -> Json:
+    """Data that a service gives, as JSON says it; None in place of what JSON cannot say, such as NaN."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if depth <= _DEEPEST_OWN and isinstance(value, Mapping):
+        return {str(key): as_json(item, depth + 1) for key, item in value.items()}
+    if depth <= _DEEPEST_OWN and isinstance(value, list | tuple):
+        return [as_json(item, depth + 1) for item in value]
+    return None
+
+
+def typed(data: Json) -> dict[str, Json]:
+    """JSON data as ProtoJSON of an Any, with each number as it is given."""
+    name = "Struct" if isinstance(data, dict) else "ListValue" if isinstance(data, list) else "Value"
+    return {_TYPE: f"type.googleapis.com/google.protobuf.{name}", "value": data}
+
+
+def _of_struct(message: Any) -> Json:
+    """JSON of a Struct, ListValue or Value, whose numbers are doubles; None for NaN and infinities."""
+    if isinstance(message, struct_pb2.Struct):
+        return {key: _of_struct(message.fields[key]) for key in sorted(message.fields)}
+    if isinstance(message, struct_pb2.ListValue):
+        return [_of_struct(item) for item in message.values]
+    kind = message.WhichOneof("kind")
+    if kind in (None, "null_value"):
+        return None
+    value = getattr(message, kind)
+    if kind in ("struct_value", "list_value"):
+        return _of_struct(value)
+    return _whole(value) if kind != "number_value" or math.isfinite(value) else None
+
+
+def count(value: Json, most: int) -> int:
+    """How many values there are in JSON, `most` if there are more."""
+    todo, seen = [value], 0
+    while todo and seen < most:
+        current = todo.pop()
+        seen += 1
+        if isinstance(current, dict):
+            todo.extend(current.values())
+        elif isinstance(current, list):
+            todo.extend(current)
+    return seen
+
+
 def as_detail(value: Json) -> any_pb2.Any | None:
-    """JSON data as a Struct, ListValue or Value. None for None and for what is nested too deep for protobuf."""
-    if value is None:
+    """JSON data as a Struct, ListValue or Value. None for None, and for what is nested too deep for protobuf or too large."""
+    if value is None or count(value, _MOST_VALUES) == _MOST_VALUES:
         return None
     # Struct.update takes a third of the time of json_format.ParseDict: 95 ms of 202 for a list of 120,000 numbers (3.11).
     holder = struct_pb2.Struct()

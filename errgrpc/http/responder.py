@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from errgrpc.answering import Answering, Rpc
 from errgrpc.codes import ErrorCode
 from errgrpc.http.bodies import REQUEST_ID, Answer, Form, Headers, Request, coded, form_of, uncoded
-from errgrpc.http.details import Json, as_detail
+from errgrpc.http.details import Json
 from errgrpc.http.statuses import phrase
 from errgrpc.reports import OnAnswer, OnError
 from errgrpc.translating import Translate
@@ -71,7 +71,7 @@ class Responder:
         """
         given: Headers = headers.items() if headers is not None else ()
         text = phrase(status) if message is None else message
-        answer = uncoded(status, text, as_detail(data), request, self._form, given)
+        answer = uncoded(status, text, data, request, self._form, given)
         self._answering.hear(None, cause, _method(request), answer.status, _sent_id(answer))
         return answer
 

@@ -30,6 +30,7 @@ from errgrpc.translating import Translate
 
 try:
     from fastapi.exceptions import RequestValidationError
+    from pydantic_core import PydanticKnownError
 except ImportError:
     RequestValidationError = None  # type: ignore[assignment, misc]
 
@@ -37,6 +38,12 @@ __all__ = ["exception_handlers", "install"]
 
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
+# What of an error's context the schema says, and not the input.
+_OF_SCHEMA = {
+    "gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "actual_length", "field_type", "expected", "expected_tags",
+    "expected_schemes", "expected_plural", "pattern", "discriminator", "max_digits", "decimal_places", "whole_digits", "class",
+    "class_name", "tz_expected",
+}  # fmt: skip
 _MOST_VIOLATIONS = 100
 _LONGEST_PATH = 200  # characters; a client chooses the names of fields that are not expected
 
@@ -130,11 +137,20 @@ def _violations(errors: Sequence[Mapping[str, Any]]) -> Iterable[rpc.BadRequest.
     return [
         rpc.BadRequest.FieldViolation(
             field=clean(_path(error.get("loc", ()))[:_LONGEST_PATH]),
-            description=clean(str(error.get("msg", ""))),
+            description=_description(str(error.get("type", "")), error.get("ctx") or {}),
             reason=clean(str(error.get("type", ""))).upper()[:MAX_REASON],
         )
         for error in errors[:_MOST_VIOLATIONS]
     ]
+
+
+def _description(kind: str, context: Mapping[str, Any]) -> str:
+    """What pydantic says of an error of this type, from its template and what the schema says: its own text may quote the input."""
+    said = {key: value for key, value in context.items() if key in _OF_SCHEMA and isinstance(value, str | int | float)}
+    try:
+        return clean(PydanticKnownError(kind, said or None).message())  # type: ignore[arg-type]
+    except (KeyError, TypeError, ValueError):  # of another library's type, or a text that has more than that
+        return clean(kind.replace("_", " ").capitalize())
 
 
 def _path(location: Iterable[Json]) -> str:

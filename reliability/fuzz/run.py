@@ -41,7 +41,8 @@ SHARES = {
     ("atheris", "accept_language"): 40,
     ("hypothesis", "reader"): 9,
     ("hypothesis", "accept_language"): 9,
-    ("hypothesis", "budget"): 4,
+    ("hypothesis", "budget"): 3,
+    ("hypothesis", "http"): 1,
     ("hypothesis", "codegen"): 5,
     ("hypothesis", "decision"): 1,
 }

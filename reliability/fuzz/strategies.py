@@ -1,6 +1,7 @@
 """Inputs for hypothesis: valid ones, damaged ones and nonsense, small enough for hundreds in a second."""
 
 import functools
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -231,11 +232,34 @@ DECISION: st.SearchStrategy[tuple[Any, ...]] = st.tuples(
     _RECIPE, _TOLD, _TOLD | st.none() | st.integers(), st.none() | st.sampled_from(list(StatusCode)) | st.integers() | st.text()
 )
 
+# JSON with lone surrogates in each position, as `json.loads` makes them.
+_WORDS = st.sampled_from(
+    ("code", "msg", "ts", "requestId", "data", "error", "status", "message", "details", "@type", "value", "NOT_FOUND", "aGk=", "\ud800",
+     "type.googleapis.com/google.rpc.ErrorInfo", "type.googleapis.com/google.protobuf.Struct", "x/\udfff", "reason", "metadata", "domain",
+     "ROOM_NOT_EXIST", errgrpc.ResCode.domain)
+) | st.text(max_size=3)  # fmt: skip
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | _WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORDS, inner, max_size=5),
+    max_leaves=12,
+)
+_ENVELOPE = st.fixed_dictionaries(
+    {"code": st.sampled_from((1004, 404, 0)) | _JSON, "msg": _WORDS, "ts": _JSON, "requestId": _WORDS, "data": _JSON}
+)
+_DETAIL = st.fixed_dictionaries({"@type": _WORDS, "value": _JSON}) | st.dictionaries(_WORDS, _JSON, max_size=4)
+_STATUS = st.fixed_dictionaries(
+    {"code": st.integers(0, 600), "message": _WORDS, "status": _WORDS, "details": st.lists(_DETAIL, max_size=3)}
+)
+_BODY = (_ENVELOPE | _STATUS | _STATUS.map(lambda status: {"error": status}) | _JSON).map(lambda body: json.dumps(body).encode())
+_HEADER = st.tuples(st.sampled_from(("retry-after", "date", "x-request-id", "X-Request-Id", "x")), st.text(max_size=30))
+HTTP: st.SearchStrategy[tuple[Any, ...]] = st.tuples(st.integers(100, 599), st.lists(_HEADER, max_size=3), _BODY | st.binary(max_size=40))
+
 STRATEGIES: dict[str, tuple[Callable[..., None], st.SearchStrategy[tuple[Any, ...]]]] = {
     "reader": (targets.reader, READER),
     "accept_language": (targets.accept_language, LANGUAGE),
     "budget": (targets.budget, BUDGET),
     "codegen": (targets.codegen, CODEGEN),
     "decision": (targets.decision, DECISION),
+    "http": (targets.http, HTTP),
 }
 """Each check with its inputs."""

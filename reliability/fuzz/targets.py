@@ -18,6 +18,7 @@ from google.rpc import status_pb2
 from grpc import StatusCode
 
 import errgrpc
+import errgrpc.http
 from errgrpc import locales
 from errgrpc.answering import Answering, Rpc
 from errgrpc.codegen import plugin
@@ -26,7 +27,7 @@ from errgrpc.wire import encoding
 from errgrpc.wire.budget import DEFAULT_MAX_TRAILER_BYTES
 from errgrpc.wire.packing import DETAILS_KEY, NUMBER_KEY
 
-__all__ = ["CHECKS", "Failed", "Source", "accept_language", "budget", "codegen", "decision", "examine", "listen", "read", "reader"]
+__all__ = ["CHECKS", "Failed", "Source", "accept_language", "budget", "codegen", "decision", "examine", "http", "listen", "read", "reader"]
 
 CATALOGUES = (errgrpc.ResCode, errgrpc.ComponentCode)
 STANDARD: tuple[type[Message], ...] = (
@@ -329,6 +330,13 @@ def decision(recipe: Recipe | None, metadata: Any, trailers: Any, status: Any) -
     read = errgrpc.decode(raw, errgrpc.ResCode)
     assert read.error_code is not None
     assert read.code() is answer.status
+
+
+def http(status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+    """Any answer over HTTP: an error whose attributes can be read and shown."""
+    error = errgrpc.http.decode(status, headers, body, *CATALOGUES)
+    examine(error)
+    errgrpc.http.data(error)
 
 
 def codegen(request: bytes) -> None:

@@ -160,7 +160,7 @@ class TestAsyncContext:
         context = AsyncContext(Told(), STANDING)
         assert (context.details(), tuple(context.trailing_metadata())) == ("", ())
         rpc = context.rpc("/m", gone=False)
-        assert (rpc.method, rpc.metadata, rpc.trailers, rpc.status, rpc.details) == ("/m", (), (), None, "")
+        assert (rpc.method, rpc.metadata, rpc.trailers, rpc.status, rpc.details) == ("/m", (), (), None, None)
 
     async def test_an_abort_that_returns(self) -> None:
         """As a mock's does: a handler must not go on behind it."""

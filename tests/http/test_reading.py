@@ -319,3 +319,35 @@ def test_wrong_catalogues_are_named() -> None:
     wrong: Any = "ResCode"
     with pytest.raises(TypeError, match="'ResCode' is no catalogue"):
         decode(404, [], b"", wrong)
+
+
+SURROGATE = "\\ud800"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"error": {"code": 404, "message": "m", "status": "NOT_FOUND", "details": [{"@type": "x/S", "value": "aGk="}]}}',
+        '{"error": {"code": 404, "message": "S", "status": "NOT_FOUND", "details": [{"@type": "x/y", "S": "S"}, "S", {"S": ["S"]}]}}',
+        '{"error": {"code": 404, "message": "S", "status": "NOT_FOUND", "details":'
+        ' [{"@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": "S"}]}}',
+        '{"code": 1004, "msg": "S", "ts": 1, "requestId": "S", "data": {"S": "S"}}',
+    ],
+)
+def test_lone_surrogates_in_every_position(body: str) -> None:
+    error = read(body.replace("S", SURROGATE).replace(f"{SURROGATE}TATU", "STATU").encode(), 404)
+    assert error.code() is StatusCode.NOT_FOUND
+    assert str(error).isprintable()
+    assert isinstance(error.status_details, tuple)
+
+
+def test_a_large_body_is_bounded_by_its_values() -> None:
+    lists = "[" + ",".join(["[]"] * 60_000) + "]"
+    error = read(f'{{"code": 1004, "msg": "m", "ts": 1, "requestId": "id-1", "data": {lists}}}'.encode(), 404)
+    assert type(error) is remote(ResCode.ROOM_NOT_EXIST)
+    assert data(error) is None
+    info = json.dumps({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "ROOM_NOT_EXIST", "domain": ResCode.domain})
+    violations = json.dumps({"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [{"field": "f"}] * 6_000})
+    error = read(f'{{"error": {{"code": 404, "message": "m", "status": "NOT_FOUND", "details": [{info}, {violations}]}}}}'.encode(), 404)
+    assert type(error) is remote(ResCode.ROOM_NOT_EXIST)
+    assert error.detail(rpc.BadRequest) is None

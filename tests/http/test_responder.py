@@ -2,9 +2,11 @@
 
 import json
 import logging
+import math
 from typing import Any
 
 import pytest
+from google.protobuf import struct_pb2
 
 import errgrpc
 from errgrpc import ComponentCode, ResCode, ServiceError
@@ -125,3 +127,40 @@ def test_wrong_arguments_are_named() -> None:
         Responder(ComponentCode)
     with pytest.raises(TypeError, match="translate has the key"):
         Responder(ResCode, translate={wrong: ResCode.CONFLICT})
+
+
+DEEP: Any = "text"
+for _ in range(60):
+    DEEP = {"in": [DEEP]}
+
+
+@pytest.mark.parametrize("form", ["envelope", "aip193", "both"])
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ({"orderId": 1234567890123456789, "ids": (1, 2)}, {"orderId": 1234567890123456789, "ids": [1, 2]}),
+        ({"price": 2.5, "none": None, "open": True, 5: "five"}, {"price": 2.5, "none": None, "open": True, "5": "five"}),
+        ({"nan": math.nan, "inf": [math.inf]}, {"nan": None, "inf": [None]}),
+        ([1, "房间"], [1, "房间"]),
+        (7, 7),
+        (DEEP, DEEP),
+        ({"object": object()}, {"object": None}),
+    ],
+    ids=["integers", "scalars", "NaN", "list", "number", "deep", "no JSON"],
+)
+def test_json_that_a_service_gives_goes_out_as_that_json(form: Any, given: Any, written: Any) -> None:
+    answer = Responder(ResCode, form=form).stand(418, None, REQUEST, data=given)
+    body = json.loads(answer.body)
+    if form != "aip193":
+        assert body["data"] == written
+    if form != "envelope":
+        (detail,) = body["error"]["details"]
+        assert detail["@type"].startswith("type.googleapis.com/google.protobuf.")
+        assert detail["value"] == written
+
+
+def test_a_nan_costs_nothing_but_itself() -> None:
+    struct = struct_pb2.Struct()
+    struct.update({"a": math.nan, "b": 3, "c": ["x", 1.5]})
+    answer = Responder(ResCode).answer(ServiceError(ResCode.CONFLICT, details=[struct]), REQUEST)
+    assert json.loads(answer.body)["data"] == {"a": None, "b": 3, "c": ["x", 1.5]}

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import fastapi
 import httpx
@@ -17,7 +17,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from google.protobuf import json_format, struct_pb2
 from google.rpc import error_details_pb2 as rpc
 from grpc import StatusCode
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
@@ -496,3 +496,37 @@ async def test_what_a_hook_does_goes_no_further_over_http(caplog: pytest.LogCapt
     install(app, ResCode, on_answer=hook)
     assert (await ask(app, "/coded")).status_code == 404
     assert [record.getMessage() for record in caplog.records if record.name == "errgrpc"] == ["on_answer failed for 'GET /coded'"]
+
+
+async def test_a_refusal_quotes_nothing_that_was_given() -> None:
+    class Cat(BaseModel):
+        kind: Literal["cat"]
+
+    class Dog(BaseModel):
+        kind: Literal["dog"]
+        age: int = Field(gt=0)
+
+    class Pet(BaseModel):
+        pet: Annotated[Cat | Dog, Field(discriminator="kind")]
+        name: Annotated[str, AfterValidator(refuse)]
+
+    def make(pet: Pet) -> None: ...
+
+    app = fastapi.FastAPI()
+    app.add_api_route("/pets", make, methods=["POST"])
+    install(app, ResCode, form="aip193")
+    said: dict[str, str] = {}
+    for body in ({"pet": {"kind": "canary"}, "name": "canary"}, {"pet": {"kind": "dog", "age": -5}, "name": "x"}, {"pet": 5, "name": 5}):
+        response = await ask(app, "/pets", "POST", json=body)
+        assert "canary" not in response.text
+        details = response.json()["error"]["details"]
+        violations = next(detail["fieldViolations"] for detail in details if "fieldViolations" in detail)
+        said |= {violation["reason"]: violation["description"] for violation in violations}
+    assert said["GREATER_THAN"] == "Input should be greater than 0"
+    assert said["STRING_TYPE"] == "Input should be a valid string"
+    assert said["UNION_TAG_INVALID"] == "Union tag invalid"
+    assert said["VALUE_ERROR"] == "Value error"
+
+
+def refuse(value: str) -> str:
+    raise ValueError(f"{value} is refused")
