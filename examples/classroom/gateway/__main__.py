@@ -52,9 +52,18 @@ def _wait(url: str) -> int:
 
 
 def _run(command: list[str], url: str) -> int:
+    # What ends all while the command starts is held until the command is known: else it would go on alone.
+    held: list[int] = []
+    caught = [number for number in SIGNALS if signal.getsignal(number) is _end]
+    for number in caught:
+        signal.signal(number, lambda number, _: held.append(number))
     # In a group of its own, as npm does not always pass on what ends it.
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env={**os.environ, "VITE_GATEWAY": url}, process_group=0)  # noqa: S603
     try:
+        for number in caught:
+            signal.signal(number, _end)
+        if held:
+            _end(held[0], None)
         return process.wait()
     finally:
         if process.poll() is None:
