@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
+from errgrpc.scripts import LIKELY
+
 __all__ = ["choose", "is_accept_language", "is_language_tag", "requested"]
 
 ACCEPT_LANGUAGE = "accept-language"
@@ -70,7 +72,7 @@ def _choose(accept_language: str | None, locales: tuple[str, ...], default: str)
         wanted = {locale.lower(): locale for locale in locales}
     languages = {locale.partition("-")[0]: wanted[locale] for locale in reversed(wanted)}  # of each the first
     for tag, weight in sorted(ranges, key=lambda item: -item[1]):
-        if weight > 0 and (found := _lookup(tag, wanted) or languages.get(tag.partition("-")[0])):
+        if weight > 0 and (found := _in_script(tag, wanted) or _lookup(tag, wanted) or languages.get(tag.partition("-")[0])):
             return found
     return wanted.get(default.lower()) or next(iter(wanted.values()), None)
 
@@ -79,8 +81,8 @@ _choose_memo = lru_cache(maxsize=512)(_choose)  # nearly all requests share a fe
 
 
 def _parse(header: str) -> Iterator[tuple[str, float]]:
-    """The well-formed ranges of a header in their order, in lower case, with their weights."""
-    for element in header.split(","):
+    """The well-formed ranges of a header in their order, in lower case, with their weights; `_` counts as `-`."""
+    for element in header.replace("_", "-").split(","):
         if (match := _RANGE.fullmatch(element)) and len(match[1]) <= _LONGEST_RANGE:
             yield match[1].lower(), float(match[2] or 1)
 
@@ -92,6 +94,27 @@ def _excluded(locale: str, weights: dict[str, float]) -> bool:
             return weight == 0
         locale = locale.rpartition("-")[0]
     return False
+
+
+def _in_script(tag: str, wanted: dict[str, str]) -> str | None:
+    """RFC 4647 lookup among the locales of the tag's script, else the first of them that is of its language."""
+    language, script = tag.partition("-")[0], _script(tag)
+    own = {locale: name for locale, name in wanted.items() if locale.partition("-")[0] == language and _script(locale) == script}
+    return _lookup(tag, own) or next(iter(own.values()), None)
+
+
+def _script(tag: str) -> str | None:
+    """The script that a tag in lower case names, else its likely one; None for a language with a single script."""
+    language, *subtags = tag.split("-")
+    region = ""
+    for subtag in subtags:
+        if len(subtag) == 4 and subtag.isalpha():
+            return subtag
+        if len(subtag) == 1:  # an extension, or private use
+            break
+        if not region and (len(subtag) == 2 or (len(subtag) == 3 and subtag.isdecimal())):
+            region = subtag
+    return LIKELY.get(f"{language}-{region}") or LIKELY.get(language)
 
 
 def _lookup(tag: str, wanted: dict[str, str]) -> str | None:

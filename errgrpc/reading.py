@@ -122,7 +122,7 @@ def decode(status: status_pb2.Status | bytes, *catalogues: type[ErrorCode]) -> R
     if isinstance(status, status_pb2.Status):
         status = status.SerializeToString()
     elif not isinstance(status, bytes):
-        raise TypeError(f"{shown(status)} is neither a google.rpc.Status nor bytes")
+        raise TypeError(f"{shown(status, 80)} is neither a google.rpc.Status nor bytes")
     return Reading.by(*catalogues).decode(status)
 
 

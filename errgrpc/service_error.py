@@ -109,10 +109,10 @@ class ServiceError(Exception):
         if is_request_id(error.request_id):
             details.append(rpc.RequestInfo(request_id=error.request_id))
         # A text that is the table's own is answered in the next caller's language, any other as it came.
-        sent = error.detail(rpc.LocalizedMessage)
-        hint = None
-        if sent is not None and sent.message and code.hints_for(error.metadata).get(sent.locale) != sent.message:
-            hint = {sent.locale: sent.message}
+        sent = (detail for detail in error.status_details if isinstance(detail, rpc.LocalizedMessage) and detail.message)
+        hint = next(({message.locale: message.message} for message in sent), None)
+        if hint is not None and hint.items() <= code.hints_for(error.metadata).items():
+            hint = None
         passed = cls.__new__(cls, code)  # not through __init__: a subclass may have one of its own
         passed.__dict__[_VALUES] = arguments.values(code, error.details(), error.metadata, {}, hint, details, None, _ignore)
         return passed

@@ -6,10 +6,12 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from babel.core import get_global
 from hypothesis import given
 from hypothesis import strategies as st
 
 from errgrpc import locales
+from errgrpc.scripts import LIKELY
 
 BOTH = ("zh-CN", "en-US")
 CHINESE = "zh-CN"
@@ -84,7 +86,7 @@ def plain(value: object) -> str:
         ("en;q=nan", "zh-CN"),
         ("en;q=1e0", "zh-CN"),
         ("en;q=\uff11", "zh-CN"),
-        ("en_US", "zh-CN"),
+        ("en_US", "en-US"),
         ("en-", "zh-CN"),
         ("-en", "zh-CN"),
         ("en--US", "zh-CN"),
@@ -119,10 +121,25 @@ def test_choose(header: str | None, chosen: str) -> None:
         (None, ("en-US", "zh-CN"), "zh-CN", "zh-CN"),
         ("en", (), "zh-CN", None),
         (None, (), "", None),
-        ("zh-TW", ("en", "zh-CN", "zh-HK"), "en", "zh-CN"),  # the first of the language
+        ("zh-TW", ("en", "zh-CN", "zh-HK"), "en", "zh-HK"),  # the first of the language and script
+        ("zh-HK", ("zh-CN", "zh-TW"), "zh-CN", "zh-TW"),
+        ("zh-MO", ("zh-CN", "zh-TW"), "zh-CN", "zh-TW"),
+        ("zh-Hant-TW", ("zh-CN", "zh-TW"), "zh-CN", "zh-TW"),
+        ("zh-Hant", ("zh-CN", "zh-TW", "zh-HK"), "zh-CN", "zh-TW"),
+        ("zh-CN", ("zh-Hant", "zh-Hans"), "zh-Hant", "zh-Hans"),
+        ("zh", ("zh-TW", "zh-CN"), "en", "zh-CN"),
+        ("zh-SG", ("zh-TW", "zh-CN"), "en", "zh-CN"),
+        ("zh-MY", ("zh-TW", "zh-CN"), "en", "zh-CN"),
+        ("zh_HK", ("zh-CN", "zh-TW"), "zh-CN", "zh-TW"),
+        ("en_US, zh;q=0.1", ("zh-CN", "en-US"), "zh-CN", "en-US"),
+        ("sr-ME", ("sr", "sr-Latn"), "sr", "sr-Latn"),
+        ("sr", ("sr-Latn", "sr-Cyrl"), "sr-Latn", "sr-Cyrl"),
+        ("zh-TW", ("zh-CN", "en"), "en", "zh-CN"),  # no other Chinese
+        ("de-CH-1996", ("en", "de-DE"), "en", "de-DE"),
+        ("en-x-hant", ("zh-TW", "en"), "zh-TW", "en"),
         ("zh-Hant-TW", ("zh-CN", "zh-Hant"), "en", "zh-Hant"),  # lookup goes before the language
         ("zh-TW", ("zh-CN", "zh"), "en", "zh"),
-        ("zh-Hant-HK", ("zh-CN", "zh-Hant-TW"), "en", "zh-CN"),
+        ("zh-Hant-HK", ("zh-CN", "zh-Hant-TW"), "en", "zh-Hant-TW"),
         ("zh-CN;q=0, zh-TW", ("zh-CN", "zh-HK"), "zh-CN", "zh-HK"),
         ("zh-CN;q=0", ("zh-CN", "de", "en"), "zh-CN", "de"),
         ("zh-Hans;q=0", ("zh-Hans-CN", "en"), "zh-Hans-CN", "en"),
@@ -143,7 +160,7 @@ def test_choose_of_other_locales(header: str | None, of: tuple[str, ...], defaul
 
 def _parsed(header: str) -> list[tuple[str, Fraction]]:
     found = []
-    for element in header.split(","):
+    for element in header.replace("_", "-").split(","):
         tag, semicolon, weight = element.partition(";")
         tag, weight = tag.strip(" \t").lower(), weight.lstrip(" \t")
         subtags = tag.split("-")
@@ -167,6 +184,18 @@ def _prefixes(tag: str) -> list[str]:
     return ["-".join(subtags[:count]) for count in range(len(subtags), 0, -1)]
 
 
+def _script_of(tag: str) -> str:
+    """The same as CLDR says it, by the library that has its data."""
+    subtags = re.split("-[a-z0-9]-", tag.lower() + "-", maxsplit=1)[0].rstrip("-").split("-")
+    named = [subtag for subtag in subtags[1:] if len(subtag) == 4 and subtag.isalpha()]
+    regions = [subtag for subtag in subtags[1:] if re.fullmatch("[a-z0-9]{2}|[0-9]{3}", subtag)]
+    likely = get_global("likely_subtags")
+    for key in (*(f"{subtags[0]}_{region.upper()}" for region in regions[:1]), subtags[0]):
+        if not named and key in likely:
+            named = [likely[key].split("_")[1].lower()]
+    return named[0] if named else ""
+
+
 def _reference(header: str | None, of: tuple[str, ...], default: str) -> str | None:
     ranges = _parsed(header or "")
 
@@ -177,6 +206,13 @@ def _reference(header: str | None, of: tuple[str, ...], default: str) -> str | N
     rest = [locale for locale in of if not excluded(locale)] or list(of)
     weights = sorted({weight for _, weight in ranges if weight}, reverse=True)
     for tag in (tag for wanted in weights for tag, weight in ranges if weight == wanted):
+        own = [locale for locale in rest if (locale.lower().split("-")[0], _script_of(locale)) == (tag.split("-")[0], _script_of(tag))]
+        for prefix in _prefixes(tag):
+            for locale in own:
+                if locale.lower() == prefix:
+                    return locale
+        if own:
+            return own[0]
         for prefix in _prefixes(tag):
             for locale in rest:
                 if locale.lower() == prefix:
@@ -190,7 +226,23 @@ def _reference(header: str | None, of: tuple[str, ...], default: str) -> str | N
     return rest[0] if rest else None
 
 
-TAGS = ["zh-CN", "zh-TW", "zh-Hans-CN", "zh-Hans", "zh", "en-US", "en-GB", "en", "de", "de-x-a"]
+TAGS = [
+    "zh-CN",
+    "zh-TW",
+    "zh-Hant",
+    "zh-HK",
+    "sr",
+    "sr-ME",
+    "sr-Latn",
+    "zh-Hans-CN",
+    "zh-Hans",
+    "zh",
+    "en-US",
+    "en-GB",
+    "en",
+    "de",
+    "de-x-a",
+]
 OPTIONAL = [" ", "\t", ""]
 RANGES = st.builds(
     "".join,
@@ -350,3 +402,24 @@ def test_whole_accept_language_values(value: str) -> None:
 @pytest.mark.parametrize("value", ["", "zh_CN", "zh-CN,", "en;q=2", "en\nx: y", "en,\u00e9", 5, None, b"en"], ids=plain)
 def test_what_is_no_accept_language(value: object) -> None:
     assert not locales.is_accept_language(value)
+
+
+def test_the_table_of_scripts_is_cldr_s() -> None:
+    named: dict[str, set[str]] = {}
+    unnamed: dict[str, dict[str, str]] = {}
+    for key, value in get_global("likely_subtags").items():
+        language, *rest = key.split("_")
+        if language == "und" or value.count("_") == 0:
+            continue
+        script = value.split("_")[1].lower()
+        named.setdefault(language, set()).add(script)
+        if not any(len(part) == 4 for part in rest):
+            unnamed.setdefault(language, {})["-".join([language, *rest]).lower()] = script
+    expected: dict[str, str] = {}
+    for language in sorted(named):
+        tags = unnamed.get(language, {})
+        if len(named[language]) > 1 and language in tags:
+            expected[language] = tags[language]
+            expected |= {tag: script for tag, script in sorted(tags.items()) if script != tags[language]}
+    assert dict(LIKELY) == expected
+    assert list(LIKELY) == list(expected)

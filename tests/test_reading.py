@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from errgrpc import ComponentCode, ErrorCode, RemoteError, ResCode, ServiceError, Spec, decode, encode, from_error, remote
 from errgrpc.reading import Reading
+from errgrpc.texts import shown
 from errgrpc.wire.packing import pack
 
 KEY = "grpc-status-details-bin"
@@ -240,7 +241,7 @@ def test_decode() -> None:
     "wrong", [None, 5, "text", bytearray(b""), INFO, ServiceError(ResCode.CONFLICT)], ids=lambda wrong: type(wrong).__name__
 )
 def test_what_decode_refuses(wrong: Any) -> None:
-    with pytest.raises(TypeError, match=rf"^{re.escape(repr(wrong))} is neither a google\.rpc\.Status nor bytes$"):
+    with pytest.raises(TypeError, match=rf"^{re.escape(shown(wrong, 80))} is neither a google\.rpc\.Status nor bytes$"):
         decode(wrong)
     with pytest.raises(TypeError, match="is no catalogue"):
         decode(b"", wrong)
@@ -376,3 +377,17 @@ def test_peers_cannot_fill_what_is_known() -> None:
     own = {encode(ServiceError(code), locale).SerializeToString() for code in ResCode if code.number for locale in code.hints}
     assert own <= set(reading._constants)
     assert len(reading._constants) == sum(1 + len(code.hints) for code in ResCode if code.grpc_status is not StatusCode.OK)
+
+
+def test_what_decode_refuses_is_shown_in_part() -> None:
+    wrong: Any = "x" * 5_000
+    with pytest.raises(TypeError) as refused:
+        decode(wrong)
+    assert len(str(refused.value)) < 150
+
+
+def test_a_hint_behind_an_empty_one_is_passed_on() -> None:
+    first, second = rpc.LocalizedMessage(locale="zh-CN"), rpc.LocalizedMessage(locale="de", message="Weg")
+    error = decode(status(INFO, first, second), ResCode)
+    assert (error.hint, error.locale) == ("Weg", "de")
+    assert ServiceError.from_remote(error).hint == {"de": "Weg"}

@@ -55,9 +55,12 @@ class Received:
 
     @cached_property
     def localized(self) -> tuple[str, str] | None:
-        """Locale and text of the hint that the peer sent, or None."""
-        found = self.detail(rpc.LocalizedMessage)
-        return None if found is None or not found.message else (found.locale, found.message)
+        """Locale and text of the hint that the peer sent, or None: the first readable one that is not empty."""
+        for detail in self.status.details:
+            found = unpack(detail, rpc.LocalizedMessage)
+            if found is not None and found.message:
+                return found.locale, found.message
+        return None
 
     @cached_property
     def request_id(self) -> str | None:

@@ -155,6 +155,30 @@ class Hook:
         return True
 
 
+def on_answer(answered: errgrpc.Answered) -> None:
+    assert_type(answered.error, BaseException | None)
+    assert_type(answered.code, ErrorCode | None)
+    assert_type(answered.status, grpc.StatusCode | int)
+    assert_type(answered.request_id, str | None)
+
+
+def on_received(error: RemoteError, *, method: str) -> None: ...
+
+
+def hears() -> None:
+    errgrpc.ServerInterceptor(ResCode, on_answer=on_answer)
+    errgrpc.aio.ServerInterceptor(ResCode, on_answer=lambda answered: print(answered.outcome))
+    errgrpc.ClientInterceptor(ResCode, on_received=on_received)
+    errgrpc.aio.client_interceptors(ResCode, on_received=on_received)
+    errgrpc.wrap_channel(grpc.insecure_channel("host:1"), ResCode, on_received=on_received)
+    errgrpc.aio.wrap_channel(grpc.aio.insecure_channel("host:1"), ResCode, on_received=on_received)
+    assert_type(errgrpc.remote(ResCode.CONFLICT, ComponentCode), tuple[type[RemoteError], ...])
+    try:
+        pass
+    except errgrpc.remote(ResCode.CONFLICT, ComponentCode) as error:
+        assert_type(error, RemoteError)
+
+
 def serves(pool: Any) -> None:
     grpc.server(pool, interceptors=[errgrpc.ServerInterceptor(ResCode)])
     grpc.aio.server(interceptors=[errgrpc.aio.ServerInterceptor(ResCode)])

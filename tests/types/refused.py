@@ -80,6 +80,12 @@ def wrong_catching(call: Callable[[], object], error: RemoteError) -> None:
     print(raised)
 
 
+def on_received(error: RemoteError, *, method: str) -> None: ...
+
+
+def print_answered(answered: errgrpc.Answered) -> None: ...
+
+
 def no_keywords(error: BaseException) -> None: ...
 
 
@@ -94,6 +100,8 @@ def wrong_interceptors() -> None:
     errgrpc.ServerInterceptor()  # expect: call-arg / reportCallIssue
     errgrpc.ServerInterceptor(ResCode.CONFLICT)  # expect: arg-type / reportArgumentType
     errgrpc.ServerInterceptor(LookupError)  # expect: arg-type / reportArgumentType
+    errgrpc.ServerInterceptor(ResCode, on_answer=on_received)  # expect: arg-type / reportArgumentType
+    errgrpc.ClientInterceptor(ResCode, on_received=print_answered)  # expect: arg-type / reportArgumentType
     errgrpc.ServerInterceptor(ResCode, on_error=no_keywords)  # expect: arg-type / reportArgumentType
     errgrpc.ServerInterceptor(ResCode, on_error=too_narrow)  # expect: arg-type / reportArgumentType
     errgrpc.ServerInterceptor(ResCode, translate={LookupError: no_service_error})  # expect: dict-item / reportArgumentType

@@ -103,6 +103,8 @@ def test_an_empty_text_or_id_is_none() -> None:
     assert received.localized is None
     assert received.request_id is None
     assert Received([status(rpc.LocalizedMessage(message="x"))]).localized == ("", "x")
+    second = [rpc.LocalizedMessage(locale="zh-CN"), rpc.LocalizedMessage(locale="en", message="second")]
+    assert Received([status(*second)]).localized == ("en", "second")
 
 
 def test_nested_deeper_than_protobuf_reads() -> None:
