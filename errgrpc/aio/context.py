@@ -225,5 +225,6 @@ class SyncContext(_Context):
     def _abort(self, answer: RpcAnswer, ended: threading.Event) -> None:
         # grpc remembers the abort. Its exception, raised in a thread, is reported as lost when the client goes meanwhile.
         with contextlib.suppress(Exception):
-            self._context.abort(answer.status, answer.message, answer.trailers)
+            if self._loop.is_running():  # else nothing would await the coroutine that grpc makes
+                self._context.abort(answer.status, answer.message, answer.trailers)
         ended.set()
