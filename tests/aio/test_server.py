@@ -464,6 +464,7 @@ def test_on_a_sync_server_it_says_so(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.parametrize("swallow", [False, True])
+@pytest.mark.thinned(2)
 def test_a_client_that_goes_while_a_message_is_sent_leaves_nothing(swallow: bool, caplog: pytest.LogCaptureFixture) -> None:
     """Grpc refuses a status while the batch with the initial metadata is under way, and never frees what it has refused."""
     started, ended = threading.Event(), threading.Event()

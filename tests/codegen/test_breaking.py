@@ -126,6 +126,7 @@ def compare(build: Build, new: str) -> list[breaking.Change]:
 
 
 @pytest.mark.parametrize("name", BREAKING)
+@pytest.mark.thinned(2)
 def test_breaks(name: str, build: Build) -> None:
     old, new, expected = BREAKING[name]
     changes = compare(build, changed(old, new))

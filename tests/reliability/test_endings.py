@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("handler", endings.HANDLERS)
+@pytest.mark.thinned(2)
 def test_the_process_ends_when_its_loop_does(handler: str) -> None:
     assert endings.ends(handler)
 

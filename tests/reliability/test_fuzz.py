@@ -15,6 +15,7 @@ CORPUS = ROOT / "reliability" / "fuzz" / "corpus"
 
 
 @pytest.mark.parametrize("name", strategies.STRATEGIES)
+@pytest.mark.thinned(2)
 def test_random_inputs(name: str) -> None:
     check, inputs = strategies.STRATEGIES[name]
     measured = meter.Meter(check)

@@ -21,6 +21,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 import errgrpc
 from errgrpc import ComponentCode, ErrorCode, ResCode, ServiceError, Spec
 
+pytestmark = pytest.mark.thinned(2)
+
 FALLBACK = "INTERNAL_SERVER_ERROR"
 SECRET = "canary-4711"  # noqa: S105  what must never leave the process
 STREAMS = [kind for kind in harness.KINDS if kind.endswith("stream")]
