@@ -124,7 +124,7 @@ class Answering:
                     _with_traceback(error, None)  # no log has it, and it holds the request
                     spec, message = values.code.spec, values.message
                     if self.on_answer is not None:
-                        self.hear(Decision(values, outcome="coded"), error, rpc.method, spec.grpc_status, gone=rpc.stuck)
+                        self.hear(Decision(values, outcome="coded"), error, rpc.method, spec.grpc_status, gone=rpc.gone or rpc.stuck)
                     return RpcAnswer(spec.grpc_status, spec.message if message is None else message, ((DETAILS_KEY, raw),))
             decision = self.decide(error, rpc)
             if decision.stands:

@@ -271,7 +271,7 @@ def _class_of(target: Target) -> type[RemoteError]:
         pass
     if isinstance(target, ErrorCode):
         if target.grpc_status is StatusCode.OK:
-            raise ValueError(f"{target} is no error: nothing to catch")
+            raise ValueError(f"{target} is a success: there is nothing to catch")
         base = _class_of(type(target))
     elif isinstance(target, type) and issubclass(target, ErrorCode) and target is not ErrorCode:
         base = RemoteError

@@ -35,7 +35,7 @@ _VALUES = "errgrpc.values"  # of an instance's attributes: no name, so that no s
 def _constant(code: ErrorCode) -> Values:
     """The values of an error that is its code and nothing else. Raises ValueError if the code is a success."""
     if code.grpc_status is StatusCode.OK:
-        raise ValueError(f"{code} is no error: return normally, or give a code whose status is a failure")
+        raise ValueError(f"{code} is a success: return normally, or give a code whose status is a failure")
     return Values(code)
 
 

@@ -599,7 +599,7 @@ def wrong_on_error() -> Any:
             r"translate\[LookupError\] is 5: give an error code or a function, not async, from the exception to a ServiceError$",
         ),
         ({"translate": {LookupError: wrong_on_error()}}, TypeError, "not async"),
-        ({"translate": {LookupError: ResCode.SUCCESS}}, ValueError, r"ResCode\.SUCCESS is no error"),
+        ({"translate": {LookupError: ResCode.SUCCESS}}, ValueError, r"ResCode\.SUCCESS is a success"),
         ({"max_trailer_bytes": 1_023}, ValueError, "max_trailer_bytes is 1023, not an int of at least 1024"),
         ({"max_trailer_bytes": "x"}, ValueError, "max_trailer_bytes is 'x'"),
         ({"max_trailer_bytes": 8e3}, ValueError, "max_trailer_bytes is 8000.0"),

@@ -1,6 +1,5 @@
 """Who hears of an error: `on_answer` on the servers, `on_received` on the clients; what a hook does goes no further."""
 
-import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,15 +13,11 @@ from grpc import StatusCode
 
 import errgrpc
 from errgrpc import Answered, RemoteError, ResCode, ServiceError
+from errgrpc.answering import Answering, Rpc
 from errgrpc.http import Request, Responder
 
 FALLBACK = ResCode.INTERNAL_SERVER_ERROR
 TRANSLATE = {KeyError: ResCode.NOT_FOUND}
-
-
-async def maybe(result: Any) -> None:
-    if asyncio.iscoroutine(result):
-        await result
 
 
 def coded(_: Any) -> None:
@@ -138,6 +133,20 @@ def test_on_error_that_returns_a_coroutine_hides_nothing(caplog: pytest.LogCaptu
     (record,) = harness.logged(caplog)
     assert record.getMessage().startswith("on_error failed")
     assert "LookupError: text" in (record.exc_text or "")
+
+
+@pytest.mark.parametrize("flag", ["gone", "stuck"])
+@pytest.mark.parametrize("raised", [ServiceError(ResCode.CONFLICT), ServiceError(ResCode.CONFLICT, retry_delay=1), LookupError("text")])
+def test_an_answer_that_cannot_be_sent_is_undelivered(flag: str, raised: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    heard: list[Answered] = []
+    told: dict[str, Any] = {flag: True}
+    Answering(ResCode, on_answer=heard.append).answer(raised, Rpc("/test.Service/Method", (), **told))
+    (answered,) = heard
+    assert (answered.error, answered.outcome) == (raised, "undelivered")
+    levels = [record.levelno for record in caplog.records if "could not be answered" in record.getMessage()]
+    masked = isinstance(raised, LookupError)
+    assert levels == ([logging.INFO if flag == "gone" else logging.ERROR] if masked else [])
 
 
 # Clients.

@@ -162,7 +162,7 @@ def test_what_is_no_target_is_refused(wrong: Any) -> None:
 
 
 def test_success_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"ResCode\.SUCCESS is no error: nothing to catch"):
+    with pytest.raises(ValueError, match=r"ResCode\.SUCCESS is a success: there is nothing to catch"):
         remote(ResCode.SUCCESS)
 
 

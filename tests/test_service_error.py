@@ -99,7 +99,7 @@ def test_what_is_no_code_is_refused_at_the_raise() -> None:
 
 
 def test_success_is_refused_at_the_raise() -> None:
-    with pytest.raises(ValueError, match=r"ResCode\.SUCCESS is no error: return normally, or give a code whose status is a failure"):
+    with pytest.raises(ValueError, match=r"ResCode\.SUCCESS is a success: return normally, or give a code whose status is a failure"):
         ServiceError(ResCode.SUCCESS)
 
 
