@@ -172,7 +172,7 @@ def caught(size: int, some: int) -> Callable[[Path], Run]:
 def _once(answering: Answering, reading: Reading, code: ErrorCode, kind: type[errgrpc.RemoteError]) -> None:
     answer = answering.answer(ServiceError(code, thing="t-42"), Rpc("/bench.Bench/Fail", ASKED, (), None, ""))
     try:
-        raise reading.read(grpc.aio.AioRpcError(answer.status, None, answer.trailers, answer.message))  # type: ignore[arg-type]
+        raise reading.read(grpc.aio.AioRpcError(answer.status, None, answer.trailers, answer.message))  # type: ignore[arg-type]  # of tuples, which grpc takes
     except kind:
         pass
 
@@ -187,14 +187,14 @@ def _cases() -> Iterable[Case]:
         yield Case(
             f"{name}: decoded",
             "by hand",
-            lambda _, e=errors: in_turn(e(), READING.read),  # type: ignore[misc]
-            lambda _, e=errors: in_turn(e(), by_hand.read),  # type: ignore[misc]
+            lambda _, e=errors: in_turn(e(), READING.read),  # type: ignore[misc]  # mypy infers no lambda with a default
+            lambda _, e=errors: in_turn(e(), by_hand.read),  # type: ignore[misc]  # mypy infers no lambda with a default
         )
         yield Case(
             f"{name}: decoded, metadata and hint asked for",
             "by hand",
-            lambda _, e=errors: in_turn(e(), typed_and_asked),  # type: ignore[misc]
-            lambda _, e=errors: in_turn(e(), by_hand.read),  # type: ignore[misc]
+            lambda _, e=errors: in_turn(e(), typed_and_asked),  # type: ignore[misc]  # mypy infers no lambda with a default
+            lambda _, e=errors: in_turn(e(), by_hand.read),  # type: ignore[misc]  # mypy infers no lambda with a default
         )
     yield Case("locale: header seen before", "by hand", ready(lambda: chosen(BROWSER)), ready(lambda: chosen_by_hand(BROWSER)))
     yield Case("locale: header never seen", "by hand", ready(in_turn(HEADERS, chosen)), ready(in_turn(HEADERS, chosen_by_hand)))

@@ -115,7 +115,7 @@ def _note_errors() -> None:
 
 
 def _begin() -> None:
-    global _began  # noqa: PLW0603
+    global _began  # noqa: PLW0603  the clock of the one call that this process makes at a time
     _began = _now()
 
 
@@ -163,7 +163,7 @@ def measure(done: Callable[[], object]) -> Results:
             took = _pair(stack, name, ["bench.server", "null"], which)[1]
             found.setdefault(f"{stack} client, {name}", {})[which] = took
             done()
-    return rounded(found)  # type: ignore[no-any-return]
+    return rounded(found)  # type: ignore[no-any-return]  # it takes and returns any JSON
 
 
 def _pair(stack: str, name: str, serving: list[str], which: str, calls: int = CALLS) -> tuple[float, float]:
