@@ -575,8 +575,11 @@ def test_an_event_loop_closed_during_a_call(
         caplog.clear()
         return found, {text for text in complaints if "PollerCompletionQueue" not in text}
 
+    gc.collect()  # what an earlier test left says its own complaints now
+    caplog.clear()
     ours, our_complaints = close(OURS["aio"])
-    null_complaints = set[str]()
+    # Without order the loop ends before this test's own task: asyncio may say so, at either turn.
+    null_complaints = set[str]() if orderly else {"Task was destroyed but it is pending!"}
     for _ in range(20):  # which of them come is decided by grpc's poller
         null, complaints = close(NULL["aio"])
         assert ours == null
