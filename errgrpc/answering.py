@@ -16,6 +16,7 @@ import logging
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from types import TracebackType
 from typing import NamedTuple
 
 from google.rpc import status_pb2
@@ -25,7 +26,7 @@ from grpc import StatusCode
 from errgrpc.catalog import fallback_of
 from errgrpc.codes import ErrorCode, status_of
 from errgrpc.locales import Metadata, requested
-from errgrpc.raised import causes, forget_earlier, leaves, link
+from errgrpc.raised import causes, leaves, link, own_traceback, traceback_of
 from errgrpc.remote_error import RemoteError
 from errgrpc.reports import Answered, OnAnswer, OnError, Outcome, Report, Unhandled, as_hook, notify, report
 from errgrpc.service_error import ServiceError, values_of
@@ -64,6 +65,8 @@ class Rpc:
     """Whether what was raised is grpc's word that the RPC itself failed, as it does when the client has gone."""
     stuck: bool = False
     """Whether no answer can be sent any more."""
+    traceback: TracebackType | None = None
+    """The traceback as it was when the exception was caught; None for what it has now."""
 
 
 class RpcAnswer(NamedTuple):
@@ -168,16 +171,16 @@ class Answering:
         self.report(self._shed(method, status, shed))
         return RpcAnswer(status, message, fitting)
 
-    def late(self, error: BaseException, method: str, status: object) -> None:
+    def late(self, error: BaseException, method: str, status: object, traceback: TracebackType | None = None) -> None:
         """Logs an exception that a handler raised after it had aborted: the client is answered with that status."""
         if not _is_unimplemented(status, error):
-            forget_earlier(error)
-            self.report([Report(logging.ERROR, "%r raised after it had aborted with %s", (method, status), error)])
+            own = _cut(error, traceback)
+            self.report([Report(logging.ERROR, "%r raised after it had aborted with %s", (method, status), error, traceback=own)])
 
     def lost(self, error: BaseException, method: str, status: int) -> None:
         """Logs an exception that came when a response had begun with this HTTP status, and tells `on_answer`."""
-        forget_earlier(error)
-        self.report([Report(logging.ERROR, "%r failed after its response had begun with %s", (method, status), error)])
+        own = _cut(error)
+        self.report([Report(logging.ERROR, "%r failed after its response had begun with %s", (method, status), error, traceback=own)])
         self.hear(None, error, method, status, gone=True)
 
     def returned(self, method: str, code: object) -> None:
@@ -211,7 +214,7 @@ class Answering:
         notify("on_answer", self.on_answer, repr(method), error, answered)
 
     def _decided(self, error: BaseException, rpc: Rpc) -> Decision:
-        forget_earlier(error)
+        rpc.traceback = _cut(error, rpc.traceback)
         reports: list[Report] = []
         found: BaseException | None
         try:
@@ -223,19 +226,21 @@ class Answering:
             _with_traceback(found, None)  # no log has it, and it holds the request
             return Decision(values, reports=tuple(reports), outcome=outcome)
         if (status := status_of(rpc.status)) is None:
-            return self._unhandled(error, rpc, _request_id(error, rpc.metadata), reports)
+            return self._unhandled(error, rpc, _request_id(error, rpc.metadata), reports, rpc.traceback)
         if not _is_unimplemented(status, error):
             text = "%r failed with the status that it had set, %s"
-            reports.append(Report(logging.ERROR, text, (rpc.method, status), error))
+            reports.append(Report(logging.ERROR, text, (rpc.method, status), error, traceback=rpc.traceback))
         return Decision(Values(self._fallback), stands=True, reports=tuple(reports))
 
-    def _unhandled(self, error: BaseException, rpc: Rpc, request_id: str, reports: Iterable[Report] = ()) -> Decision:
+    def _unhandled(
+        self, error: BaseException, rpc: Rpc, request_id: str, reports: Iterable[Report] = (), traceback: TracebackType | None = None
+    ) -> Decision:
         if rpc.gone or rpc.stuck:
             text = "%r could not be answered, request id %s"
-            own = Report(logging.INFO if rpc.gone else logging.ERROR, text, (rpc.method, request_id), error)
+            own = Report(logging.INFO if rpc.gone else logging.ERROR, text, (rpc.method, request_id), error, traceback=traceback)
         else:
             unhandled = Unhandled(rpc.method, self._fallback, request_id)
-            own = Report(logging.ERROR, "%r answers %s, request id %s", unhandled, error, unhandled)
+            own = Report(logging.ERROR, "%r answers %s, request id %s", unhandled, error, unhandled, traceback)
         return Decision(Values(self._fallback), request_id, reports=(*reports, own), outcome="unhandled")
 
     def _unreadable(self, failure: BaseException, error: BaseException, rpc: Rpc) -> Decision:
@@ -248,7 +253,7 @@ class Answering:
         status = status_of(rpc.status) or StatusCode.UNKNOWN
         answer = self.uncoded(rpc.method, status, clean(details if isinstance(details, str) else ""), rpc.trailers)
         if rpc.aborted and not rpc.signal:
-            self.late(error, rpc.method, status)
+            self.late(error, rpc.method, status, rpc.traceback)
         if self.on_answer is not None:
             self.hear(None, None if rpc.signal else error, rpc.method, status)
         return answer
@@ -274,7 +279,8 @@ class Answering:
         found = coded[0] if coded else next((each for each in made if each is not None), None)
         if found is not None and len(members) > 1 and len(coded) < len(members):
             code = values_of(found).code  # type: ignore[union-attr]
-            reports.append(Report(logging.ERROR, "%r answers %s, raised in a group with others", (rpc.method, code), error))
+            text = "%r answers %s, raised in a group with others"
+            reports.append(Report(logging.ERROR, text, (rpc.method, code), error, traceback=rpc.traceback))
         return found, "coded" if coded else "translated"
 
 
@@ -288,6 +294,13 @@ def encode(service_error: ServiceError, accept_language: str | None = None) -> s
         raise TypeError(f"{shown(service_error)} is no errgrpc.ServiceError")
     raw = brief(values, accept_language)
     return status_pb2.Status.FromString(raw or whole(values.code, parts_of(values, accept_language)))
+
+
+def _cut(error: BaseException, caught: TracebackType | None = None) -> TracebackType | None:
+    """The traceback of this raise, which the error now has, too."""
+    own = own_traceback(caught or traceback_of(error))
+    _with_traceback(error, own)
+    return own
 
 
 def _is_unimplemented(status: object, error: BaseException) -> bool:

@@ -1,16 +1,20 @@
 """What the servers of both stacks share: the guarded handler of each method, and the responses of a sync stream."""
 
 from collections.abc import Callable, Iterator
+from types import TracebackType
 from typing import Any
 
 import grpc
 
-from errgrpc.raised import catcher
+from errgrpc.raised import catcher, traceback_of
 
-__all__ = ["Behavior", "Guards", "Responses", "ask"]
+__all__ = ["Behavior", "Fail", "Guards", "Responses", "ask"]
 
 Behavior = Callable[..., Any]
 """The function of a handler: from request or requests and context to response or responses."""
+
+Fail = Callable[[BaseException, TracebackType | None], object]
+"""What answers an exception; with its traceback as it was when it was caught, for threads may raise one instance at once."""
 
 
 class Guards:
@@ -53,7 +57,7 @@ class Responses:
         self,
         behavior: Behavior,
         arguments: tuple[Any, ...],
-        fail: Callable[[BaseException], object],
+        fail: Fail,
         finish: Callable[[], object] = lambda: None,
     ) -> None:
         self._behavior = behavior
@@ -76,11 +80,11 @@ class Responses:
             self._finish()
             raise
         except BaseException as error:  # noqa: BLE001
-            failure = error
+            failure, trace = error, traceback_of(error)
         try:
-            self._fail(failure)  # outside of `except`, see sync/server.py
+            self._fail(failure, trace)  # outside of `except`, see sync/server.py
         finally:
-            del failure  # it refers to this frame through its traceback
+            del failure, trace  # they refer to this frame
         raise StopIteration
 
     def _begun(self) -> Any:

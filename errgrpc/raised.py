@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType, TracebackType
 from typing import Any, TypeVar
 
-__all__ = ["catcher", "causes", "forget_earlier", "leaves", "link", "traceback_of"]
+__all__ = ["catcher", "causes", "leaves", "link", "own_traceback", "traceback_of"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,17 +27,23 @@ def catcher(function: F) -> F:
     return function
 
 
-def forget_earlier(error: BaseException) -> None:
-    """Cuts what earlier requests left in the traceback of an instance that is raised again and again.
+def own_traceback(caught: TracebackType | None) -> TracebackType | None:
+    """What one raise put into the traceback that was caught.
 
-    Each raise adds to it (a module's constant, a future that many wait for): it would keep the locals of all requests, and
-    the log of one would show the others.
+    Each raise of an instance adds to what earlier ones left (a module's constant, a future that many wait for): it would keep
+    the locals of all requests, and the log of one would show the others. Cut in a copy, as other threads read the same entries.
     """
-    entry = traceback_of(error)
-    while entry is not None and (following := entry.tb_next) is not None:
-        if following.tb_frame.f_code in _CATCHERS:
-            entry.tb_next = None
-        entry = following
+    own: list[TracebackType] = []
+    entry = caught
+    while entry is not None and not (own and entry.tb_frame.f_code in _CATCHERS):
+        own.append(entry)
+        entry = entry.tb_next
+    if entry is None:
+        return caught
+    copied = None
+    for entry in reversed(own):
+        copied = TracebackType(copied, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    return copied
 
 
 def link(failure: BaseException, error: BaseException) -> None:

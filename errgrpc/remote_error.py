@@ -39,6 +39,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 class _RemoteType(ABCMeta):
     """The class of RemoteError and of each remote(...), so that `pickle` asks us how to find the latter again."""
 
+    def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
+        # cloudpickle makes classes anew from their original bases; the copy of a remote(...) would catch nothing.
+        match namespace.get("__orig_bases__"):
+            case (_Base(target=target),):
+                return _class_of(target)
+        return super().__new__(mcls, name, bases, namespace)
+
 
 def _as_pickled(function: F) -> F:
     function.__module__ = "errgrpc"  # so that pickles name no room
@@ -249,6 +256,15 @@ _classes: dict[object, type[RemoteError]] = {}
 Target = ErrorCode | type[ErrorCode]
 
 
+class _Base(NamedTuple):
+    """What a remote(...) names as its original base, which tells the target."""
+
+    target: Target
+
+    def __mro_entries__(self, _: Any) -> tuple[type[RemoteError]]:
+        return (RemoteError,)
+
+
 @overload
 def remote(target: Target, /) -> type[RemoteError]: ...
 @overload
@@ -279,7 +295,8 @@ def _class_of(target: Target) -> type[RemoteError]:
         raise TypeError(f"{target!r} is neither an error code nor a catalogue: give errgrpc.ResCode or one of its members")
     name = f"remote({target})" if isinstance(target, ErrorCode) else f"remote({target.__name__})"
     doc = f"A received error with the code {target}." if isinstance(target, ErrorCode) else f"A received error of {target.__name__}."
-    made: Any = _RemoteType(name, (base,), {"_target": target, "__module__": "errgrpc", "__qualname__": name, "__doc__": doc})
+    named = {"_target": target, "__module__": "errgrpc", "__qualname__": name, "__doc__": doc, "__orig_bases__": (_Base(target),)}
+    made: Any = ABCMeta.__new__(_RemoteType, name, (base,), named)
     return _classes.setdefault(target, made)  # atomic: two threads must not catch different classes
 
 

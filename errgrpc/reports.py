@@ -8,6 +8,7 @@ import inspect
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any, Literal, NamedTuple, Protocol
 
 from grpc import StatusCode
@@ -19,6 +20,7 @@ from errgrpc.remote_error import RemoteError
 __all__ = ["Answered", "OnAnswer", "OnError", "OnReceived", "Outcome", "Report", "Unhandled", "as_hook", "is_function", "notify", "report"]
 
 _LOGGER = logging.getLogger("errgrpc")
+_with_traceback = BaseException.with_traceback
 
 
 class OnError(Protocol):
@@ -79,18 +81,22 @@ class Report(NamedTuple):
     """The exception whose traceback the record has."""
     unhandled: Unhandled | None = None
     """Set for an unhandled exception: `on_error`, if there is one, is called in place of the record."""
+    traceback: TracebackType | None = None
+    """That of this raise; None for what `error` has. Other threads may raise the same instance meanwhile."""
 
 
 def report(reports: Iterable[Report], on_error: OnError | None = None) -> None:
     """Logs what a decision says, or calls `on_error` in place of the record of an unhandled exception."""
-    for level, text, arguments, error, unhandled in reports:
+    for level, text, arguments, error, unhandled, traceback in reports:
         if unhandled is None:
-            _log(level, text, *arguments, error=error)
+            _log(level, text, *arguments, error=error, traceback=traceback)
         elif error is None or on_error is None:
             method, code, request_id = unhandled
             extra = {"grpc_method": method, "error_code": code.reason, "request_id": request_id}
-            _log(level, text, *arguments, error=error, extra=extra)
+            _log(level, text, *arguments, error=error, extra=extra, traceback=traceback)
         else:
+            if traceback is not None:
+                _with_traceback(error, traceback)
             where = f"{unhandled.method!r}, request id {unhandled.request_id}"
             notify("on_error", on_error, where, error, error, **unhandled._asdict())
 
@@ -123,7 +129,14 @@ def is_function(target: object) -> bool:
     return callable(target) and not any(map(inspect.iscoroutinefunction, (target, getattr(type(target), "__call__", None))))  # noqa: B004
 
 
-def _log(level: int, text: str, *args: object, error: BaseException | None = None, extra: dict[str, Any] | None = None) -> None:
-    info = None if error is None else (type(error), error, traceback_of(error))
+def _log(
+    level: int,
+    text: str,
+    *args: object,
+    error: BaseException | None = None,
+    extra: dict[str, Any] | None = None,
+    traceback: TracebackType | None = None,
+) -> None:
+    info = None if error is None else (type(error), error, traceback or traceback_of(error))
     with contextlib.suppress(BaseException):  # of a foreign handler or filter
         _LOGGER.log(level, text, *args, exc_info=info, extra=extra, stacklevel=2)

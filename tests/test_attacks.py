@@ -2,6 +2,7 @@
 and the operator has one record that tells the truth."""
 
 import asyncio
+import contextlib
 import io
 import logging
 import sys
@@ -16,7 +17,7 @@ import grpc
 import grpc.aio
 import harness
 import pytest
-from grpc import StatusCode
+from grpc import StatusCode, _server
 
 import errgrpc
 from errgrpc import ErrorCode, MisuseWarning, RemoteError, ResCode, ServiceError, Spec
@@ -136,7 +137,7 @@ def test_an_error_that_no_rule_can_read_is_masked(monkeypatch: pytest.MonkeyPatc
     """The last guard, whatever fails inside of it."""
     answering = errgrpc.answering.Answering(ResCode)  # type: ignore[attr-defined]
     rpc = errgrpc.answering.Rpc("/test.Service/Method", ())  # type: ignore[attr-defined]
-    for name in ("values_of", "requested", "forget_earlier", "_request_id"):
+    for name in ("values_of", "requested", "own_traceback", "_request_id"):
         caplog.clear()
         with monkeypatch.context() as broken:
             broken.setattr(errgrpc.answering, name, raising)  # type: ignore[attr-defined]
@@ -345,6 +346,45 @@ def test_a_shared_instance_shows_the_frames_of_one_request(style: str) -> None:
                 seen.clear()
                 assert names.count("first_act") == (act is first_act), (kind, names)
                 assert names.count("second_act") == (act is second_act), (kind, names)
+
+
+@pytest.mark.parametrize("hears", [True, False])
+@pytest.mark.parametrize("kind", harness.KINDS)
+def test_threads_that_raise_one_instance_at_once(
+    kind: str, hears: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The second request raises and is answered when the first is caught and nothing of it has been read."""
+    seen: list[list[str]] = []
+    ask = _server._Context.invocation_metadata
+    first: list[bytes] = []
+
+    def on_error(error: BaseException, **_: Any) -> None:
+        seen.append([frame.name for frame in traceback.extract_tb(error.__traceback__)])
+
+    def first_act(_: Any) -> None:
+        first.append(b"")
+        raise SHARED
+
+    def second_act(_: Any) -> None:
+        raise SHARED
+
+    with contextlib.ExitStack() as stack:
+        target = stack.enter_context(harness.serve("sync", on_error=on_error if hears else None))
+        first_request, second_request = (stack.enter_context(harness.action(act)) for act in (first_act, second_act))
+
+        def invocation_metadata(context: Any) -> Any:
+            if first:
+                first.clear()
+                harness.call("sync", target, kind, second_request)
+            return ask(context)
+
+        monkeypatch.setattr(_server._Context, "invocation_metadata", invocation_metadata)
+        harness.call("sync", target, kind, first_request)
+        if not hears:
+            seen += (
+                [frame.name for frame in traceback.extract_tb(record.exc_info[2])] for record in harness.logged(caplog) if record.exc_info
+            )
+    assert [[names.count(name) for name in ("first_act", "second_act")] for names in seen] == [[0, 1], [1, 0]]
 
 
 # Loops, threads, memory.

@@ -390,6 +390,29 @@ def test_an_error_that_travelled_is_caught_and_reads_the_same(how: str) -> None:
     assert ways[how](sent).hint == sent.hint == ResCode.CONFLICT.hints
 
 
+LOADED = """
+import pickle, sys
+run = pickle.loads(sys.stdin.buffer.read())
+print(run())
+"""
+
+
+@pytest.mark.parametrize("target", [ResCode, NOT_EXIST])
+def test_another_process_catches_with_a_class_sent_by_value(target: Any) -> None:
+    """As Ray and dask send a function of a notebook, with the classes that it names."""
+    raw, kind = errgrpc.encode(ServiceError(NOT_EXIST)).SerializeToString(), remote(target)
+
+    def run() -> list[Any]:
+        try:
+            raise decode(raw, ResCode)
+        except kind as error:
+            return [kind is remote(target), kind.__name__, str(error.error_code)]
+
+    sent = cloudpickle.dumps(run)
+    read = subprocess.run([sys.executable, "-c", LOADED], input=sent, capture_output=True, check=False, timeout=60)
+    assert read.stdout.decode() == f"{[True, kind.__name__, str(NOT_EXIST)]}\n", read.stderr.decode()
+
+
 def test_asyncio_grpcs_own_methods_work() -> None:
     error = decode(errgrpc.encode(ServiceError(ResCode.ROOM_NOT_EXIST)), ResCode)
     assert AioRpcError.code(error) is StatusCode.NOT_FOUND

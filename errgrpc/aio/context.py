@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Awaitable, Callable, Iterable
+from types import TracebackType
 from typing import Any, NoReturn
 
 import grpc
@@ -92,7 +93,7 @@ class AsyncContext(_Context):
     async def abort_with_status(self, status: grpc.Status) -> NoReturn:
         await self.abort(status.code, status.details, status.trailing_metadata or ())
 
-    def rpc(self, method: str, gone: bool = False) -> Rpc:
+    def rpc(self, method: str, gone: bool = False, trace: TracebackType | None = None) -> Rpc:
         """What it tells of the RPC."""
         context = self._context
         try:
@@ -104,7 +105,7 @@ class AsyncContext(_Context):
         status = STATUSES.get(code) if issubclass(type(code), int) else code
         stuck = self._interrupted and not self._started
         metadata, trailers = () if metadata is None else metadata, () if trailers is None else trailers
-        return Rpc(method, metadata, trailers, status, details, gone=gone, stuck=stuck)
+        return Rpc(method, metadata, trailers, status, details, gone=gone, stuck=stuck, traceback=trace)
 
     def details(self) -> str:
         return ask(self._context, "details") or ""
@@ -182,11 +183,11 @@ class SyncContext(_Context):
     def code(self) -> Any:
         return self._code
 
-    def rpc(self, method: str, gone: bool = False) -> Rpc:
+    def rpc(self, method: str, gone: bool = False, trace: TracebackType | None = None) -> Rpc:
         """What it tells of the RPC."""
         status = STATUSES.get(self._code) if isinstance(self._code, int) else self._code
         stuck = not self._loop.is_running()
-        return Rpc(method, self._invocation_metadata or (), self._trailers, status, self._details, gone=gone, stuck=stuck)
+        return Rpc(method, self._invocation_metadata or (), self._trailers, status, self._details, gone=gone, stuck=stuck, traceback=trace)
 
     def details(self) -> str:
         return self._details

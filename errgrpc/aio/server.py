@@ -5,6 +5,7 @@ import functools
 import inspect
 import threading
 from collections.abc import AsyncIterator, Callable
+from types import TracebackType
 from typing import Any, NoReturn
 
 import grpc
@@ -14,7 +15,7 @@ from errgrpc.aio.context import Aborted, AsyncContext, SyncContext
 from errgrpc.answering import Answering, RpcAnswer
 from errgrpc.codes import ErrorCode
 from errgrpc.guards import Behavior, Guards, Responses
-from errgrpc.raised import catcher, leaves
+from errgrpc.raised import catcher, leaves, traceback_of
 from errgrpc.reports import OnAnswer, OnError
 from errgrpc.translating import Translate
 from errgrpc.wire.budget import DEFAULT_MAX_TRAILER_BYTES
@@ -58,7 +59,7 @@ class ServerInterceptor(grpc.aio.ServerInterceptor):
         except BaseException as error:
             if _is_cancelled(error, task) or _is_closed(error, task):
                 raise
-            return grpc.stream_stream_rpc_method_handler(_failing(self._answering, method, error))
+            return grpc.stream_stream_rpc_method_handler(_failing(self._answering, method, error, traceback_of(error)))
         return self._guards.get(method, handler, asyncio.get_running_loop())
 
 
@@ -94,17 +95,17 @@ def _guarded_coroutine(answering: Answering, method: str, behavior: Behavior) ->
         try:
             response = await behavior(request, context)
         except BaseException as error:  # noqa: BLE001  grpc sends no status for the others
-            failure = error
+            failure, trace = error, traceback_of(error)
         else:
             if hears:
                 _returned(answering, method, context)
             return response
         try:
-            await _abort(answering, method, context, failure, task)
+            await _abort(answering, method, context, failure, trace, task)
         finally:
             # grpc keeps the exception of its abort, and that refers to this frame.
             context.sent = None
-            del failure, request, context
+            del failure, trace, request, context
 
     return guarded
 
@@ -126,7 +127,7 @@ def _guarded_generator(answering: Answering, method: str, behavior: Behavior) ->
                     _returned(answering, method, context)
                 return
             except BaseException as error:  # noqa: BLE001  grpc sends no status for the others
-                failure = error
+                failure, trace = error, traceback_of(error)
                 break
             try:
                 yield response
@@ -134,10 +135,10 @@ def _guarded_generator(answering: Answering, method: str, behavior: Behavior) ->
                 await responses.aclose()
                 raise
         try:
-            await _abort(answering, method, context, failure, task)
+            await _abort(answering, method, context, failure, trace, task)
         finally:
             context.sent = None
-            del failure, request, context, responses
+            del failure, trace, request, context, responses
 
     return guarded
 
@@ -152,16 +153,16 @@ def _guarded_sync(answering: Answering, method: str, behavior: Behavior) -> Beha
         try:
             response = behavior(request, context)
         except BaseException as error:  # noqa: BLE001  StopIteration too: grpc sends no status for it
-            failure = error
+            failure, trace = error, traceback_of(error)
         else:
             if hears:
                 _returned(answering, method, context)
             context.send(None)
             return response
         try:
-            context.send(_deliverable(answering, method, context, failure))
+            context.send(_deliverable(answering, method, context, failure, trace))
         finally:
-            del failure
+            del failure, trace
         return None
 
     return guarded
@@ -186,11 +187,11 @@ def _guarded_sync_stream(answering: Answering, method: str, behavior: Behavior) 
     return guarded
 
 
-def _failing(answering: Answering, method: str, error: BaseException) -> Behavior:
+def _failing(answering: Answering, method: str, error: BaseException, trace: TracebackType | None) -> Behavior:
     # A stream_stream handler answers methods of all four kinds; an async generator, as other interceptors iterate over it.
     async def fail(_: Any, grpc_context: Any) -> AsyncIterator[Any]:
         context = AsyncContext(grpc_context, functools.partial(answering.standing, method))
-        await _abort(answering, method, context, error, asyncio.current_task())
+        await _abort(answering, method, context, error, trace, asyncio.current_task())
         yield
 
     return fail
@@ -217,7 +218,12 @@ def _is_closed(error: BaseException, task: asyncio.Task[Any] | None) -> bool:
 
 
 async def _abort(
-    answering: Answering, method: str, context: AsyncContext, error: BaseException, task: asyncio.Task[Any] | None
+    answering: Answering,
+    method: str,
+    context: AsyncContext,
+    error: BaseException,
+    trace: TracebackType | None,
+    task: asyncio.Task[Any] | None,
 ) -> NoReturn:
     ending = not issubclass(type(error), Exception)  # it may end the call, its task or the process
     if ending and _is_closed(error, task):
@@ -226,34 +232,34 @@ async def _abort(
     try:
         if sent is not None:
             if not cancelled and any(leaf is not sent for leaf in leaves(error)):
-                answering.late(error, method, context.status)
+                answering.late(error, method, context.status, trace)
             sent.__context__ = None
             raise sent.with_traceback(None)  # the status is on its way, and grpc wants its own exception back
         if cancelled:
             await context.cancel(functools.partial(answering.uncoded, method))  # if the service cancelled the task, the client waits
             raise error
         gone = issubclass(type(error), grpc.aio.BaseError) and _is_failed_rpc(type(error))
-        answer = answering.answer(error, context.rpc(method, gone))
+        answer = answering.answer(error, context.rpc(method, gone, trace))
         if context.is_stuck():
             raise asyncio.CancelledError
         await context.send(answer)
     finally:
         if ending:
             _raise_fatal(error)
-        del error, context, sent  # grpc keeps the exception of its abort, and that refers to this frame
+        del error, trace, context, sent  # grpc keeps the exception of its abort, and that refers to this frame
 
 
-def _set(answering: Answering, method: str, context: SyncContext, error: BaseException) -> None:
-    context.apply(_deliverable(answering, method, context, error))
+def _set(answering: Answering, method: str, context: SyncContext, error: BaseException, trace: TracebackType | None) -> None:
+    context.apply(_deliverable(answering, method, context, error, trace))
 
 
-def _deliverable(answering: Answering, method: str, context: SyncContext, error: BaseException) -> RpcAnswer:
+def _deliverable(answering: Answering, method: str, context: SyncContext, error: BaseException, trace: TracebackType | None) -> RpcAnswer:
     """The answer of a sync handler: what it aborted with stands, whatever it raised then."""
     if (aborted := context.answer) is None:
         gone = issubclass(type(error), grpc.aio.BaseError) and _is_failed_rpc(type(error))
-        return answering.answer(error, context.rpc(method, gone))
+        return answering.answer(error, context.rpc(method, gone, trace))
     if type(error) is not Aborted:
-        answering.late(error, method, aborted.status)
+        answering.late(error, method, aborted.status, trace)
     return aborted
 
 

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any, NoReturn
 
 import grpc
@@ -9,7 +10,7 @@ import grpc
 from errgrpc.answering import Answering, Rpc
 from errgrpc.codes import ErrorCode
 from errgrpc.guards import Behavior, Guards, Responses, ask
-from errgrpc.raised import catcher, causes
+from errgrpc.raised import catcher, causes, traceback_of
 from errgrpc.reports import OnAnswer, OnError
 from errgrpc.translating import Translate
 from errgrpc.wire.budget import DEFAULT_MAX_TRAILER_BYTES
@@ -48,7 +49,7 @@ class ServerInterceptor(grpc.ServerInterceptor):
         try:
             handler = continuation(handler_call_details)
         except BaseException as error:  # noqa: BLE001  no status would be sent, and the client would hang
-            fail = functools.partial(_fail_service, self._answering, handler_call_details.method, error)
+            fail = functools.partial(_fail_service, self._answering, handler_call_details.method, error, traceback_of(error))
             return grpc.stream_stream_rpc_method_handler(fail)
         return self._guards.get(handler_call_details.method, handler)
 
@@ -69,27 +70,27 @@ def _guard(answering: Answering, method: str, handler: Any, behavior: Behavior) 
         try:
             response = behavior(request, context, *callback)
         except BaseException as error:  # noqa: BLE001  see Responses
-            failure = error
+            failure, trace = error, traceback_of(error)
         else:
             if hears:
                 _returned(answering, method, context)
             return response
         try:
-            _abort(answering, method, context, failure)
+            _abort(answering, method, context, failure, trace)
         finally:
-            del failure  # it refers to this frame through its traceback
+            del failure, trace  # they refer to this frame
 
     # That mark is an attribute of the behavior, as is `experimental_thread_pool`.
     return functools.update_wrapper(guarded, behavior)
 
 
-def _abort(answering: Answering, method: str, context: grpc.ServicerContext, error: BaseException) -> NoReturn:
-    answer = answering.answer(error, _rpc(method, context, error))
+def _abort(answering: Answering, method: str, context: grpc.ServicerContext, error: BaseException, trace: TracebackType | None) -> NoReturn:
+    answer = answering.answer(error, _rpc(method, context, error, trace))
     context.set_trailing_metadata(answer.trailers)
     context.abort(answer.status, answer.message)
 
 
-def _rpc(method: str, context: Any, error: BaseException) -> Rpc:
+def _rpc(method: str, context: Any, error: BaseException, trace: TracebackType | None) -> Rpc:
     """What the context tells of the RPC. Raises `error` itself if only grpc knows what it means."""
     signal = type(error) is Exception and not error.args  # all that `context.abort` leaves behind
     try:
@@ -118,6 +119,7 @@ def _rpc(method: str, context: Any, error: BaseException) -> Rpc:
         details if isinstance(details, str | bytes) else "",
         aborted,
         signal and aborted,
+        traceback=trace,
     )
 
 
@@ -126,9 +128,11 @@ def _returned(answering: Answering, method: str, context: Any) -> None:
 
 
 @catcher
-def _fail_service(answering: Answering, method: str, error: BaseException, _: Any, context: grpc.ServicerContext) -> NoReturn:
+def _fail_service(
+    answering: Answering, method: str, error: BaseException, trace: TracebackType | None, _: Any, context: grpc.ServicerContext
+) -> NoReturn:
     # A stream_stream handler answers methods of all four kinds, and the kind of this one is unknown.
-    _abort(answering, method, context, error)
+    _abort(answering, method, context, error, trace)
 
 
 _UNTOLD = object()
