@@ -18,7 +18,21 @@ from errgrpc.remote_error import RemoteError
 from errgrpc.texts import clean
 from errgrpc.wire.packing import pack, type_name, unpack
 
-__all__ = ["Json", "as_detail", "as_json", "count", "data", "from_json", "is_data", "to_json", "typed", "untyped"]
+__all__ = [
+    "Json",
+    "as_detail",
+    "as_json",
+    "count",
+    "data",
+    "from_json",
+    "is_data",
+    "json_of",
+    "keep_data",
+    "storable",
+    "to_json",
+    "typed",
+    "untyped",
+]
 
 Json = Any
 """What JSON can say: None, bool, int, float, str, and lists and dicts of them."""
@@ -29,6 +43,8 @@ _EXACT = 2**53  # up to here each integer is a double, as which protobuf's Value
 _MOST_VALUES = 20_000  # of a peer's data: 40 ms of the caller's loop (Python 3.11)
 _DEEPEST_OWN = 200  # levels of JSON that a service gives
 _OF_JSON: tuple[type[Message], ...] = (struct_pb2.Struct, struct_pb2.ListValue, struct_pb2.Value)
+_JSON_NAMES = {kind.DESCRIPTOR.full_name for kind in _OF_JSON}
+_KEPT = "errgrpc.data"
 _NO_DATA = {kind.DESCRIPTOR.full_name for kind in (rpc.ErrorInfo, rpc.LocalizedMessage, rpc.RetryInfo, rpc.RequestInfo)}
 
 
@@ -54,7 +70,7 @@ def from_json(detail: Json) -> any_pb2.Any | None:
         except Exception:  # noqa: BLE001  ParseError, TypeError, AttributeError and others, by what is wrong
             if detail.keys() == {_TYPE, "value"} and (value := _decoded(detail["value"])) is not None:
                 return any_pb2.Any(type_url=clean(url), value=value)
-    return as_detail(detail)
+    return None if (kept := storable(detail)) is None else as_detail(kept)
 
 
 def _decoded(text: Json) -> bytes | None:
@@ -72,9 +88,27 @@ def is_data(detail: Message) -> bool:
 def data(error: RemoteError, /) -> Json:
     """What a received error has in `data`: its first own detail as JSON; None without one.
 
-    Over gRPC, too: `ServiceError(ResCode.CONFLICT, details=[room])` reads the same whichever way it came.
+    Over gRPC, too: `ServiceError(ResCode.CONFLICT, details=[room])` reads the same whichever way it came. An integer that came
+    as JSON is exact; one in a google.protobuf.Struct that came over gRPC is a double, hence exact up to 2**53.
     """
+    if _KEPT in vars(error):
+        return as_json(vars(error)[_KEPT])  # a copy, as the other way
     return next((untyped(detail) for detail in error.status_details if is_data(detail)), None)
+
+
+def keep_data(error: RemoteError, value: Json) -> None:
+    """Keeps the JSON that a detail was made of, for `data`: protobuf's Value has doubles only."""
+    vars(error)[_KEPT] = value
+
+
+def json_of(detail: Json, packed: any_pb2.Any) -> Json:
+    """The JSON in a detail of a body, if `from_json` made plain data of it; else None."""
+    if packed.TypeName() not in _JSON_NAMES:
+        return None
+    url, value = detail.get(_TYPE), detail.get("value")
+    name = url.rpartition("/")[2] if isinstance(url, str) else ""
+    shape = {"google.protobuf.Struct": dict, "google.protobuf.ListValue": list, "google.protobuf.Value": object}.get(name)
+    return value if shape is not None and isinstance(value, shape) else detail
 
 
 def untyped(detail: Message) -> Json:
@@ -143,16 +177,21 @@ def count(value: Json, most: int) -> int:
     return seen
 
 
-def as_detail(value: Json) -> any_pb2.Any | None:
-    """JSON data as a Struct, ListValue or Value. None for None, and for what is nested too deep for protobuf or too large."""
+def storable(value: Json) -> Json:
+    """JSON data that a Struct, ListValue or Value can hold. None for data that is nested too deep for protobuf, or too large."""
     if value is None or count(value, _MOST_VALUES) == _MOST_VALUES:
         return None
-    # Struct.update takes a third of the time of json_format.ParseDict: 95 ms of 202 for a list of 120,000 numbers (3.11).
-    holder = struct_pb2.Struct()
     try:
-        holder.update({"": _storable(value, 1)})
+        return _storable(value, 1)
     except RecursionError:
         return None
+
+
+def as_detail(value: Json) -> any_pb2.Any:
+    """What `storable` gives, as a Struct, ListValue or Value."""
+    # Struct.update takes a third of the time of json_format.ParseDict: 95 ms of 202 for a list of 120,000 numbers (3.11).
+    holder = struct_pb2.Struct()
+    holder.update({"": value})
     whole = holder.fields[""]
     return pack({"struct_value": whole.struct_value, "list_value": whole.list_value}.get(whole.WhichOneof("kind") or "", whole))
 

@@ -18,7 +18,7 @@ from grpc.aio import AioRpcError
 from errgrpc.catalog import Registry
 from errgrpc.codes import STATUSES, ErrorCode
 from errgrpc.http.bodies import REQUEST_ID
-from errgrpc.http.details import Json, as_detail, count, from_json
+from errgrpc.http.details import Json, as_detail, count, from_json, is_data, json_of, keep_data, storable
 from errgrpc.http.statuses import grpc_status, of_grpc, phrase
 from errgrpc.reading import Reading
 from errgrpc.remote_error import RemoteError
@@ -48,6 +48,8 @@ class _Body(NamedTuple):
     message: str | None = None
     details: tuple[any_pb2.Any, ...] = ()
     request_id: str | None = None
+    data: Json = None
+    """The JSON of the first own detail, if it is plain data."""
 
 
 def decode(
@@ -75,7 +77,10 @@ def decode(
     raw = status_pb2.Status(code=grpc.value[0], message=message, details=details).SerializeToString() if details else None
     trailing = () if raw is None else ((DETAILS_KEY, raw),)
     failed: Any = AioRpcError
-    return reading.read(failed(grpc, known, trailing, message), accept_language)
+    error = reading.read(failed(grpc, known, trailing, message), accept_language)
+    if found.data is not None:
+        keep_data(error, found.data)
+    return error
 
 
 def _only(http: int, registry: Registry) -> ErrorCode | None:
@@ -125,10 +130,10 @@ def _read_envelope(body: dict[str, Json], http: int, registry: Registry) -> _Bod
         details.append(pack(rpc.ErrorInfo(reason=code.reason, domain=code.domain, metadata={NUMBER_KEY: str(number)})))
     elif number not in (0, http):  # a code of a newer server; its HTTP status is no code, as `Responder.stand` answers
         details.append(pack(rpc.ErrorInfo(metadata={NUMBER_KEY: str(number)})))
-    if (data := as_detail(body.get("data"))) is not None:
-        details.append(data)
+    if (data := storable(body.get("data"))) is not None:
+        details.append(as_detail(data))
     status = None if code is None else code.grpc_status
-    return _Body(status, message, tuple(details), request_id if isinstance(request_id, str) else None)
+    return _Body(status, message, tuple(details), request_id if isinstance(request_id, str) else None, data)
 
 
 def _read_status(body: dict[str, Json], http: int) -> _Body:
@@ -143,12 +148,15 @@ def _read_status(body: dict[str, Json], http: int) -> _Body:
     if status in (None, StatusCode.OK) or not isinstance(message, str):
         return _Body()
     given = details[:_MOST_DETAILS] if isinstance(details, list) else []
-    kept, left = [], _MOST_VALUES
+    kept: list[any_pb2.Any] = []
+    data, left = None, _MOST_VALUES
     for detail in given:
         left -= count(detail, left + 1)
         if left >= 0 and (packed := from_json(detail)) is not None:
+            if is_data(packed) and not any(map(is_data, kept)):
+                data = storable(json_of(detail, packed))
             kept.append(packed)
-    return _Body(status, message, tuple(kept))
+    return _Body(status, message, tuple(kept), data=data)
 
 
 def _from_headers(headers: dict[str, str], found: _Body) -> Iterable[any_pb2.Any]:

@@ -68,6 +68,28 @@ def test_the_existing_room() -> None:
     assert error.detail(struct_pb2.Struct) is not None
 
 
+BIG = 1_234_567_890_123_456_789
+EXACT: list[Any] = [{"orderId": BIG, "seats": [{"id": BIG + 1}], "volume": 0.5}, [BIG, -BIG], BIG, {"value": BIG}]
+
+
+@pytest.mark.parametrize("room", EXACT)
+def test_integers_of_the_data_stay_exact(room: Any) -> None:
+    names: dict[Any, str] = {dict: "Struct", list: "ListValue"}
+    name = names.get(type(room), "Value")
+    typed = [{"@type": f"type.googleapis.com/google.protobuf.{kind}", "value": room} for kind in {name, "Value"}]
+    untyped = [] if not isinstance(room, dict) else [room, {"@type": "type.googleapis.com/x.Y", **room, "a": 1}]
+    envelope = {**ENVELOPE, "code": 409, "data": room}
+    for body, expected in (
+        (envelope, room),
+        *(({"error": {**AIP193["error"], "details": [INFO, detail]}}, room) for detail in typed),
+        *(({"error": {**AIP193["error"], "details": [INFO, detail]}}, detail) for detail in untyped),
+    ):
+        error = read(body, 409)
+        for again in (error, pickle.loads(pickle.dumps(error))):  # noqa: S301
+            assert data(again) == expected
+            assert data(again) is not data(again) or not isinstance(room, dict | list)
+
+
 def test_an_envelopes_number_is_the_first_catalogues_that_declares_it() -> None:
     assert read(ENVELOPE, 404, ResCode, ShopCode).error_code is ResCode.ROOM_NOT_EXIST
     assert read(ENVELOPE, 404, ShopCode, ResCode).error_code is ShopCode.SOLD
