@@ -97,8 +97,11 @@ def encode(service_error: ServiceError, accept_language: str | None = None, *, f
     return coded(values, None, Request(headers=headers), form_of(form))
 
 
-def coded(values: Values, request_id: str | None, request: Request, form: Form) -> Answer:
-    """The answer that has the code of an error; `request_id` is that of the log record about it, if there is one."""
+def coded(values: Values, request_id: str | None, request: Request, form: Form, *, data: object = None, headers: Headers = ()) -> Answer:
+    """The answer that has the code of an error; `request_id` is that of the log record about it, if there is one.
+
+    `data` and `headers` are those of a handler that failed with an HTTP status.
+    """
     code, parts = values.code, encoding.parts_of(values, locales.requested(request.headers), request_id)
     info = parts.request and unpack(parts.request, rpc.RequestInfo)
     facts = _Facts(
@@ -109,6 +112,8 @@ def coded(values: Values, request_id: str | None, request: Request, form: Form) 
         parse(encoding.whole(code, parts)).details,
         info.request_id if info and is_request_id(info.request_id) else _request_id(request),
         request.started,
+        as_json(data),
+        _given(headers),
     )
     if form != "envelope":  # which has no text for the end user: its clients know the numbers
         if parts.localized is not None:
@@ -121,9 +126,12 @@ def coded(values: Values, request_id: str | None, request: Request, form: Form) 
 def uncoded(status: int, message: str, data: object, request: Request, form: Form, headers: Headers = ()) -> Answer:
     """The answer of a handler that failed with an HTTP status on purpose: that status, its data as JSON, and no code."""
     name, request_id = grpc_status(status).name, _request_id(request)
-    facts = _Facts(status, status, clean(message), name, (), request_id, request.started, as_json(data))
-    facts.headers += ((name.lower(), value) for name, value in headers if name.lower() not in _OWNED)
+    facts = _Facts(status, status, clean(message), name, (), request_id, request.started, as_json(data), _given(headers))
     return _written(facts, form)
+
+
+def _given(headers: Headers) -> list[tuple[str, str]]:
+    return [(name.lower(), value) for name, value in headers if name.lower() not in _OWNED]
 
 
 def _request_id(request: Request) -> str:

@@ -1,5 +1,6 @@
 """What a client makes of an HTTP answer that failed: status, headers and body -> RemoteError. Never raises on what a peer sent."""
 
+import itertools
 import json
 import math
 import re
@@ -19,7 +20,7 @@ from errgrpc.catalog import Registry
 from errgrpc.codes import STATUSES, ErrorCode
 from errgrpc.http.bodies import REQUEST_ID
 from errgrpc.http.details import Json, as_detail, count, from_json, is_data, json_of, keep_data, storable
-from errgrpc.http.statuses import grpc_status, of_grpc, phrase
+from errgrpc.http.statuses import grpc_status, of_grpc, phrase, sole_code
 from errgrpc.reading import Reading
 from errgrpc.remote_error import RemoteError
 from errgrpc.texts import clean
@@ -69,7 +70,8 @@ def decode(
     known = tuple((str(name).lower(), str(value)) for name, value in pairs)
     first = dict(reversed(known))
     found = _read(_parsed(body), status, reading.registry)
-    if status == 304 and (code := _only(304, reading.registry)) is not None:
+    # A status whose answers have no body: else the number would be lost.
+    if status == 304 and (code := sole_code(304, itertools.chain(*reading.registry.catalogues))) is not None:
         return RemoteError(code.grpc_status, phrase(status), Received(), code, True, accept_language, known, ())
     details = [*found.details, *_from_headers(first, found)]
     grpc = found.status or grpc_status(status)
@@ -81,12 +83,6 @@ def decode(
     if found.data is not None:
         keep_data(error, found.data)
     return error
-
-
-def _only(http: int, registry: Registry) -> ErrorCode | None:
-    """The one code with an HTTP status whose answers have no body: else the number would be lost."""
-    found = [code for catalogue in registry.catalogues for code in catalogue if code.http_status == http]
-    return found[0] if len(found) == 1 else None
 
 
 def _parsed(body: bytes) -> Json:

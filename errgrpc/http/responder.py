@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 
-from errgrpc.answering import Answering, Rpc
+from errgrpc.answering import Answering, Decision, Rpc
 from errgrpc.codes import ErrorCode
 from errgrpc.http.bodies import REQUEST_ID, Answer, Form, Headers, Request, coded, form_of, uncoded
 from errgrpc.http.details import Json
 from errgrpc.http.statuses import phrase
 from errgrpc.reports import OnAnswer, OnError
+from errgrpc.texts import clean
 from errgrpc.translating import Translate
+from errgrpc.wire.values import Values
 
 __all__ = ["Responder"]
 
@@ -64,12 +66,19 @@ class Responder:
         data: Json = None,
         headers: Mapping[str, str] | None = None,
         cause: BaseException | None = None,
+        code: ErrorCode | None = None,
     ) -> Answer:
-        """What a handler fails with on purpose, without a code: an HTTP status with a text for developers, data and headers.
+        """What a handler fails with on purpose: an HTTP status with a text for developers, data and headers.
 
-        `cause` is what was raised to say so. As with `context.abort` of gRPC nothing claims that a catalogue's code was raised.
+        `cause` is what was raised to say so. As with `context.abort` of gRPC nothing claims that a catalogue's code was raised,
+        unless `code` is given, which is then answered in place of the status.
         """
         given: Headers = headers.items() if headers is not None else ()
+        if code is not None:
+            decision = Decision(Values(code, None if message is None else clean(message)), outcome="translated")
+            answer = coded(decision.values, None, request, self._form, data=data, headers=given)
+            self._answering.hear(decision, cause, _method(request), answer.status, _sent_id(answer))
+            return answer
         text = phrase(status) if message is None else message
         answer = uncoded(status, text, data, request, self._form, given)
         self._answering.hear(None, cause, _method(request), answer.status, _sent_id(answer))

@@ -8,7 +8,7 @@ anything else                          the catalogue's fallback and a request id
 """
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Literal, cast, get_args
 
 from google.rpc import error_details_pb2 as rpc
 from grpc import StatusCode
@@ -22,20 +22,24 @@ from errgrpc.codes import MAX_REASON, ErrorCode
 from errgrpc.http.asgi import ErrorMiddleware, messages_of, request_of, was_logged
 from errgrpc.http.bodies import Answer, Form
 from errgrpc.http.details import Json
+from errgrpc.http.openapi import shown_by
 from errgrpc.http.responder import Responder
+from errgrpc.http.statuses import http_status, phrase, sole_code
 from errgrpc.reports import OnAnswer, OnError
 from errgrpc.service_error import ServiceError
-from errgrpc.texts import clean
+from errgrpc.texts import clean, shown
 from errgrpc.translating import Translate
 
 try:
+    from fastapi import FastAPI as _FastAPI
     from fastapi.exceptions import RequestValidationError
     from pydantic_core import PydanticKnownError
 except ImportError:
-    RequestValidationError = None  # type: ignore[assignment, misc]
+    _FastAPI = RequestValidationError = None  # type: ignore[assignment, misc]
 
 __all__ = ["exception_handlers", "install"]
 
+HttpErrors = Literal["status", "code"]
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
 # What of an error's context the schema says, and not the input.
@@ -53,17 +57,25 @@ def install(
     catalogue: type[ErrorCode],
     *,
     form: Form = "envelope",
+    http_errors: HttpErrors = "status",
     translate: Translate | None = None,
     on_error: OnError | None = None,
     on_answer: OnAnswer | None = None,
 ) -> None:
     """Makes an application of Starlette or FastAPI answer with codes; the arguments are those of `Responder`.
 
+    If `http_errors` is "code", an `HTTPException`, hence an unknown path or method, too, is answered with the code that alone
+    declares its HTTP status; if no code does, or several do, and by default, with that status and without a code. FastAPI's
+    OpenAPI schema shows the answer to a refused request. Raises ValueError if `form` or `http_errors` is unknown.
+
     Middleware is guarded, too, if it was added before; what it sets on responses (CORS, say) is set on errors as well.
     """
     responder = Responder(catalogue, form=form, translate=translate, on_error=on_error, on_answer=on_answer)
-    for kind, handler in _Handlers(responder, catalogue, translate).by_class.items():
+    handlers = _Handlers(responder, catalogue, translate, http_errors)
+    for kind, handler in handlers.by_class.items():
         app.add_exception_handler(kind, handler)
+    if _FastAPI is not None and isinstance(app, _FastAPI):
+        app.openapi = shown_by(app.openapi, form, *handlers.refusal())  # type: ignore[method-assign]
     # Around the routes, where other middleware still sees the answer, and around that middleware for what it raises itself.
     app.add_middleware(cast(Any, ErrorMiddleware), responder=responder)
     app.user_middleware.append(Middleware(cast(Any, ErrorMiddleware), responder=responder))
@@ -73,25 +85,28 @@ def exception_handlers(
     catalogue: type[ErrorCode],
     *,
     form: Form = "envelope",
+    http_errors: HttpErrors = "status",
     translate: Translate | None = None,
     on_error: OnError | None = None,
     on_answer: OnAnswer | None = None,
 ) -> dict[Any, Handler]:
     """The same for `Starlette(exception_handlers=...)`, or one by one for `add_exception_handler`.
 
-    They know less than `install`: an envelope has no `cost`, and Starlette hands what nobody foresaw on to the server after
-    it has been answered, which logs it a second time.
+    They know less than `install`: an envelope has no `cost`, and FastAPI's OpenAPI schema shows FastAPI's own 422. Starlette
+    hands an unhandled exception on to the server after it has been answered; the server logs it a second time.
     """
-    return _Handlers(
-        Responder(catalogue, form=form, translate=translate, on_error=on_error, on_answer=on_answer), catalogue, translate
-    ).by_class
+    responder = Responder(catalogue, form=form, translate=translate, on_error=on_error, on_answer=on_answer)
+    return _Handlers(responder, catalogue, translate, http_errors).by_class
 
 
 class _Handlers:
     """A handler for each class of exceptions that Starlette is to know."""
 
-    def __init__(self, responder: Responder, catalogue: type[ErrorCode], translate: Translate | None) -> None:
+    def __init__(self, responder: Responder, catalogue: type[ErrorCode], translate: Translate | None, http_errors: HttpErrors) -> None:
+        if http_errors not in get_args(HttpErrors):
+            raise ValueError(f"http_errors is {shown(http_errors, 80)}: give 'status' or 'code'")
         self._responder = responder
+        self._codes = catalogue if http_errors == "code" else ()
         self._invalid = catalogue.inference.get(StatusCode.INVALID_ARGUMENT)
         # Each by its class, as Starlette hands what only the handler for Exception takes on to the server.
         translated = (kind for kind in translate or () if issubclass(kind, Exception))
@@ -113,7 +128,15 @@ class _Handlers:
     async def _stand(self, request: Request, error: HTTPException) -> Response:
         asked, detail = request_of(request.scope), cast(Json, error.detail)  # FastAPI takes any JSON for it
         text, data = (detail, None) if isinstance(detail, str) else (None, detail)
-        return _response(self._responder.stand(error.status_code, text, asked, data=data, headers=error.headers, cause=error), request)
+        code = sole_code(error.status_code, self._codes)
+        if code is not None and text == phrase(error.status_code):
+            text = None  # Starlette's own, hence the code's
+        answer = self._responder.stand(error.status_code, text, asked, data=data, headers=error.headers, cause=error, code=code)
+        return _response(answer, request)
+
+    def refusal(self) -> tuple[int, str]:
+        """The HTTP status and the message of the answer to a refused request."""
+        return (400, phrase(400)) if self._invalid is None else (http_status(self._invalid), self._invalid.message)
 
     async def _refuse(self, request: Request, error: Any) -> Response:
         violations = _violations(error.errors())

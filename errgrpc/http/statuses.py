@@ -1,6 +1,6 @@
 """HTTP statuses and gRPC's, both ways: google/rpc/code.proto says which belong together."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 
@@ -8,7 +8,7 @@ from grpc import StatusCode
 
 from errgrpc.codes import ErrorCode
 
-__all__ = ["grpc_status", "has_body", "http_status", "of_grpc", "phrase"]
+__all__ = ["grpc_status", "has_body", "http_status", "of_grpc", "phrase", "sole_code"]
 
 _OF_GRPC: Mapping[StatusCode, int] = MappingProxyType(
     {
@@ -52,6 +52,12 @@ _OF_HTTP: Mapping[int, StatusCode] = MappingProxyType(
     }
 )
 _BODILESS = {204, 205, 304}
+
+
+def sole_code(http: int, codes: Iterable[ErrorCode]) -> ErrorCode | None:
+    """The code that alone declares an HTTP status, or None."""
+    found = [code for code in codes if code.http_status == http and code.grpc_status is not StatusCode.OK]
+    return found[0] if len(found) == 1 else None
 
 
 def http_status(code: ErrorCode) -> int:

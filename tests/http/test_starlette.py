@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 import fastapi
 import httpx
+import jsonschema
 import pytest
 from fastapi.middleware.cors import CORSMiddleware
 from google.protobuf import json_format, struct_pb2
@@ -211,6 +212,119 @@ async def test_a_request_that_fastapi_refuses(form: Any) -> None:
     assert (no_json.status_code, "JSON_INVALID" in no_json.text) == (400, True)
 
 
+class Small(ErrorCode, domain="small.example.com", fallback="BROKEN"):
+    BROKEN = 1, Spec(StatusCode.INTERNAL)
+
+
+@pytest.mark.parametrize("form", ["envelope", "aip193", "both"])
+@pytest.mark.parametrize("catalogue", [ResCode, Small])
+@pytest.mark.parametrize("twice", [True, False])
+async def test_the_openapi_schema_shows_the_answer_to_a_refused_request(form: Any, catalogue: Any, twice: bool) -> None:
+    app = fastapi.FastAPI()
+
+    @app.post("/rooms/{number}")
+    async def create(number: int, room: Room) -> None:
+        raise AssertionError
+
+    @app.get("/fine")
+    async def fine() -> str:
+        return "fine"
+
+    before = app.openapi() if twice else None
+    install(app, catalogue, form=form)
+    shown = (await ask(app, "/openapi.json")).json()
+    assert shown == app.openapi() == app.openapi()
+    assert before is None or before is app.openapi()
+    assert set(shown["paths"]["/fine"]["get"]["responses"]) == {"200"}
+    responses = shown["paths"]["/rooms/{number}"]["post"]["responses"]
+    assert set(responses) == {"200", "400"}
+    assert responses["400"]["description"] == "Bad Request"
+    assert set(shown["components"]["schemas"]) == {"Room", "Seat", "ErrgrpcError"}
+    refused: list[Any] = [{"seats": []}, "x"]
+    for sent in refused:
+        response = await ask(app, "/rooms/x", "POST", json=sent)
+        assert response.status_code == 400
+        schema = responses["400"]["content"][response.headers["content-type"].partition(";")[0]]["schema"]
+        jsonschema.validate(response.json(), {**schema, "components": shown["components"]})
+        assert set(response.json()) == set(shown["components"]["schemas"]["ErrgrpcError"]["properties"])
+
+
+async def test_the_openapi_schema_keeps_what_an_operation_declares() -> None:
+    app = fastapi.FastAPI()
+
+    @app.get("/both", responses={400: {"description": "Mine"}})
+    async def both(page: int) -> None:
+        raise AssertionError
+
+    @app.get("/own", responses={422: {"description": "Mine, too"}})
+    async def own(page: int) -> None:
+        raise AssertionError
+
+    @app.get(
+        "/theirs", responses={499: {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/HTTPValidationError"}}}}}
+    )
+    async def theirs(page: int) -> None:
+        raise AssertionError
+
+    install(app, ResCode)
+    shown = app.openapi()
+    assert {
+        path: {status: told["description"] for status, told in shown["paths"][path]["get"]["responses"].items()} for path in shown["paths"]
+    } == {
+        "/both": {"200": "Successful Response", "400": "Mine"},
+        "/own": {"200": "Successful Response", "422": "Mine, too"},
+        "/theirs": {"200": "Successful Response", "499": "Additional Response", "400": "Bad Request"},
+    }
+    assert {"HTTPValidationError", "ValidationError"} <= set(shown["components"]["schemas"])
+
+
+class Sole(ErrorCode, domain="sole.example.com", fallback="BROKEN"):
+    BROKEN = 1, Spec(StatusCode.INTERNAL, http_status=500)
+    NO_PAGE = 2, Spec(StatusCode.NOT_FOUND, message="No such page", http_status=404, hints={"en": "This page does not exist"})
+    NO_METHOD = 3, Spec(StatusCode.UNIMPLEMENTED, message="Not that way", http_status=405)
+    GONE = 4, Spec(StatusCode.NOT_FOUND, http_status=410)
+    LOST = 5, Spec(StatusCode.NOT_FOUND, http_status=410)
+
+
+@pytest.mark.parametrize("form", ["envelope", "aip193", "both"])
+@pytest.mark.parametrize("make", [starlette_app, fastapi_app])
+async def test_http_errors_with_the_code_that_alone_declares_the_status(make: Any, form: Any) -> None:
+    heard: list[errgrpc.Answered] = []
+    app = make()
+    app.router.routes.append(Route("/raise/{what:path}", raising_http))
+    install(app, Sole, form=form, http_errors="code", on_answer=heard.append)
+
+    async def read(path: str, method: str = "GET") -> tuple[httpx.Response, errgrpc.RemoteError]:
+        response = await ask(app, path, method)
+        return response, decode(response.status_code, response.headers, response.content, Sole)
+
+    response, error = await read("/un/known")
+    assert (type(error), error.details(), error.hint) == (errgrpc.remote(Sole.NO_PAGE), "No such page", "This page does not exist")
+    assert (heard[-1].outcome, heard[-1].code, heard[-1].status) == ("translated", Sole.NO_PAGE, 404)
+    assert isinstance(heard[-1].error, HTTPException)
+    response, error = await read("/fine-not", "DELETE")
+    assert (response.status_code, type(error), error.details()) == (405, errgrpc.remote(Sole.NO_METHOD), "Not that way")
+    assert set(response.headers["allow"].replace(" ", "").split(",")) >= {"GET", "PUT"}
+    response, error = await read("/raise/text")
+    assert (type(error), error.details(), response.headers["x-own"]) == (errgrpc.remote(Sole.NO_PAGE), "Mine", "1")
+    response, error = await read("/raise/data")
+    assert (type(error), error.details(), data(error)) == (errgrpc.remote(Sole.NO_PAGE), "No such page", {"id": 2**60 + 1})
+    response, error = await read("/raise/gone")
+    assert (response.status_code, error.error_code, heard[-1].outcome, heard[-1].code) == (410, None, "aborted", None)
+
+
+async def raising_http(request: Request) -> Response:
+    raised = {"text": (404, "Mine", {"x-own": "1"}), "data": (404, {"id": 2**60 + 1}), "gone": (410, "Mine")}
+    raise HTTPException(*raised[request.path_params["what"]])  # type: ignore[arg-type]
+
+
+def test_unknown_http_errors_are_refused() -> None:
+    wrong: Any = "codes"
+    for way in (lambda: install(Starlette(), ResCode, http_errors=wrong), lambda: exception_handlers(ResCode, http_errors=wrong)):
+        with pytest.raises(ValueError, match="http_errors is 'codes': give 'status' or 'code'"):
+            way()
+
+
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -230,9 +344,6 @@ async def test_a_client_cannot_break_or_swell_a_refusal(name: str) -> None:
 
 
 async def test_a_catalogue_without_a_code_for_it_refuses_without_one() -> None:
-    class Small(ErrorCode, domain="small.example.com", fallback="BROKEN"):
-        BROKEN = 1, Spec(StatusCode.INTERNAL)
-
     app = fastapi.FastAPI()
 
     @app.get("/")
