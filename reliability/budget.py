@@ -3,11 +3,12 @@
     python -m reliability.budget --errors 10000
 
 A plain client (no errgrpc) receives each error; what it must receive is computed here once more, from the documented order
-alone: the error with the fewest units given up that fits.
+alone: the error with the fewest units given up that fits, and then each unit back that fits.
 """
 
 import argparse
 import asyncio
+import bisect
 import itertools
 import json
 import logging
@@ -16,7 +17,7 @@ import random
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -38,6 +39,9 @@ KEPT_MESSAGE = 1_024
 PAGE = Path(__file__).parents[1] / "docs" / "reliability-budget.json"
 ERRORS = [code for code in (*ResCode, *ComponentCode) if code is not ResCode.SUCCESS]
 DETAILS_KEY = harness.DETAILS_KEY
+
+_FIRST = (rpc.DebugInfo, rpc.Help)
+"""Which details go before the others."""
 
 Trailer = tuple[str, str | bytes]
 
@@ -202,11 +206,11 @@ class Expected:
 
     def _units(self) -> Iterator[tuple[str, int]]:
         yield "message", len(self.message) - self.kept
-        for kind in (rpc.DebugInfo, rpc.Help):
+        for kind in _FIRST:
             yield kind.DESCRIPTOR.name, sum(isinstance(detail, kind) for detail in self.others)
         for detail in reversed(self.others):
             yield f"violations of {detail.DESCRIPTOR.name}", len(_violations_of(detail))
-        yield "details", sum(not isinstance(detail, rpc.DebugInfo | rpc.Help) for detail in self.others)
+        yield "details", sum(not isinstance(detail, _FIRST) for detail in self.others)
         yield "LocalizedMessage", 1
         yield "metadata", len(self.metadata)
         yield "RetryInfo", int(self.retry is not None)
@@ -214,66 +218,94 @@ class Expected:
         yield "rest of the message", min(self.kept, len(self.message))
         yield "trailing metadata of the handler", len(self.trailers)
 
-    @property
-    def total(self) -> int:
-        return sum(count for _, count in self.units)
-
-    def shed(self, given_up: int) -> list[str]:
-        """The stages that have given up something."""
-        starts = itertools.accumulate((count for _, count in self.units), initial=0)
-        return [name for (name, count), start in zip(self.units, starts, strict=False) if count and start < given_up]
-
-    def after(self, given_up: int) -> tuple[status_pb2.Status, list[Trailer]]:
-        """The Status and the handler's trailers when so many units went."""
-        gone: list[int] = []
+    def without(self, given_up: int) -> list[list[int]]:
+        """The units that each stage keeps if so many are given up in the order, from the last of each stage."""
+        kept = []
         for _, count in self.units:
-            gone.append(min(count, given_up))
-            given_up -= gone[-1]
-        parts = iter(gone)
-        message = self.message[: len(self.message) - next(parts)]
-        without = [kind for kind in (rpc.DebugInfo, rpc.Help) if next(parts)]
-        left = dict(enumerate(self.others))
-        for index, detail in reversed(list(left.items())):
-            if cut := next(parts):
-                less = type(detail)()
+            gone = min(count, given_up)
+            given_up -= gone
+            kept.append(list(range(count - gone)))
+        return kept
+
+    def shed(self, kept: list[list[int]]) -> list[str]:
+        """The stages that have given up something."""
+        return [name for (name, count), units in zip(self.units, kept, strict=True) if len(units) < count]
+
+    def after(self, kept: list[list[int]]) -> tuple[status_pb2.Status, list[Trailer]]:
+        """The Status and the handler's trailers with these units of each stage."""
+        left: dict[int, Message] = dict(enumerate(self.others))
+        parts = iter(kept)
+        beyond = len(next(parts))
+        for kind in _FIRST:
+            if not next(parts):
+                left = {index: detail for index, detail in left.items() if not isinstance(detail, kind)}
+        for index, detail in reversed(list(enumerate(self.others))):
+            units, entries = next(parts), _violations_of(detail)
+            if index in left and len(units) < len(entries):
+                left[index] = less = type(detail)()
                 less.CopyFrom(detail)
-                entries = _violations_of(less)
-                del entries[len(entries) - cut :]
-                left[index] = less
-        others = [detail for detail in left.values() if not isinstance(detail, tuple(without))]
-        others = others[: len(others) - next(parts)]
-        hint = None if next(parts) else self.hint
-        metadata = self.metadata[: len(self.metadata) - next(parts)]
-        retry, request = (None if next(parts) else detail for detail in (self.retry, self.request))
-        message = message[: len(message) - next(parts)]
-        trailers = self.trailers[: len(self.trailers) - next(parts)]
+                del _violations_of(less)[:]
+                _violations_of(less).extend(entries[unit] for unit in units)
+        units = next(parts)
+        others = [index for index, detail in enumerate(self.others) if not isinstance(detail, _FIRST)]
+        left = {index: detail for index, detail in left.items() if index not in others or others.index(index) in units}
+        hint = self.hint if next(parts) else None
+        metadata = [self.metadata[unit] for unit in next(parts)]
+        retry, request = (detail if next(parts) else None for detail in (self.retry, self.request))
+        message = self.message[: len(next(parts)) + beyond]
+        trailers = [self.trailers[unit] for unit in next(parts)]
         code = self.case.code
         details: list[Message] = [
             rpc.ErrorInfo(reason=code.reason, domain=code.domain, metadata={"code": str(code.number), **dict(metadata)})
         ]
         if hint is not None:
             details.append(rpc.LocalizedMessage(locale=hint[0], message=hint[1]))
-        details += others
+        details += left.values()
         details += [detail for detail in (retry, request) if detail is not None]
         packed = [any_pb2.Any() for _ in details]
         for into, detail in zip(packed, details, strict=True):
             into.Pack(detail, deterministic=True)
         return status_pb2.Status(code=code.grpc_status.value[0], message=message, details=packed), trailers
 
-    def size(self, given_up: int) -> int:
-        status, trailers = self.after(given_up)
+    def size(self, kept: list[list[int]]) -> int:
+        status, trailers = self.after(kept)
         return received_bytes(status.message, [*trailers, (DETAILS_KEY, status.SerializeToString())])
 
-    def fewest(self) -> int:
-        """The fewest units that make it fit. Each makes it smaller, if only by nothing, so they can be searched by halves."""
-        fits, too_few = self.total, -1
-        while fits - too_few > 1:
-            middle = (fits + too_few) // 2
-            if self.size(middle) <= LIMIT:
-                fits = middle
-            else:
-                too_few = middle
-        return fits
+    def fitting(self) -> list[list[int]]:
+        """What each stage keeps: the fewest units go that make it fit, then each comes back that fits, from the last that went."""
+        fewest = _first(sum(count for _, count in self.units), lambda given_up: self.size(self.without(given_up)) <= LIMIT)
+        kept, names = self.without(fewest), [name for name, _ in self.units]
+        details, rest = names.index("details"), names.index("rest of the message")
+        for stage, (name, count) in reversed(list(enumerate(self.units))):
+            if name.startswith("violations") and len(kept[stage]) < count:
+                index = len(self.others) - 1 - (stage - 3)
+                place = sum(not isinstance(detail, _FIRST) for detail in self.others[:index])
+                if place not in kept[details]:
+                    continue
+            if name == "message" and len(kept[rest]) < self.units[rest][1]:
+                continue
+            if "message" in name:
+                kept[stage] = self._longest(kept, stage)
+                continue
+            for unit in range(count):
+                kept = self._grown(kept, stage, {*kept[stage], unit}) or kept
+        return kept
+
+    def _longest(self, kept: list[list[int]], stage: int) -> list[int]:
+        """The characters of a text that fit."""
+        had, count = len(kept[stage]), self.units[stage][1]
+        more = _first(count - had, lambda number: self._grown(kept, stage, range(had + number + 1)) is None)
+        return list(range(had + more))
+
+    def _grown(self, kept: list[list[int]], stage: int, units: Iterable[int]) -> list[list[int]] | None:
+        """The same with these units of a stage, or None if that does not fit."""
+        tried = [*kept[:stage], sorted(units), *kept[stage + 1 :]]
+        return tried if self.size(tried) <= LIMIT else None
+
+
+def _first(count: int, holds: Callable[[int], bool]) -> int:
+    """The first of so many numbers for which it holds, and for all after it; `count` if there is none."""
+    return bisect.bisect_left(range(count), True, key=holds)
 
 
 def _violations_of(detail: Message) -> Any:
@@ -400,8 +432,8 @@ def check(case: Case, error: Any, records: list[str], result: Result) -> str | N
         result.past_the_limit += 1
         return f"{size} bytes"
     expected = Expected(case)
-    units = expected.fewest()
-    result.raw_largest = max(result.raw_largest, expected.size(0))
+    units = expected.fitting()
+    result.raw_largest = max(result.raw_largest, expected.size(expected.without(0)))
     status, kept = expected.after(units)
     received = status_pb2.Status.FromString(raw[0])
     if (received.code, received.message) != (case.code.grpc_status.value[0], error.details()):
@@ -413,7 +445,7 @@ def check(case: Case, error: Any, records: list[str], result: Result) -> str | N
         else:
             result.otherwise_wrong += 1
         found = f"received {received.ByteSize()} bytes and {len(own)} trailers, expected {status.ByteSize()} and {len(kept)}"
-        return f"{units} units go by the documents; {found}"
+        return f"{expected.shed(units)} go by the documents; {found}"
     stages = expected.shed(units)
     result.shed += bool(stages)
     result.shed_by_stage.update(name.split(" of ")[0] if name.startswith("violations") else name for name in stages)

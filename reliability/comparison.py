@@ -229,7 +229,8 @@ def _sent_as_grpc_exception(case: budget.Case) -> harness.Action:
 
 def _sent_by_hand(case: budget.Case) -> harness.Action:
     def act(_: Any) -> None:
-        status, _ = budget.Expected(case).after(0)
+        expected = budget.Expected(case)
+        status, _ = expected.after(expected.without(0))
         raise peers.TeamError(case.code, status.details[1:], status.message)
 
     return act

@@ -4,8 +4,9 @@ Peers drop oversized trailers and the cause with them: C-core loses some from 8,
 grpc-go resets the stream. A code with less beside it is worth more than a complete error that never arrives.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from google.protobuf import any_pb2
 from google.protobuf.message import Message
@@ -20,7 +21,8 @@ DEFAULT_MAX_TRAILER_BYTES = 7_900
 # The message travels twice, in grpc-message and in the Status, so what is beyond this goes before anything else.
 MESSAGE_BYTES = 1_024
 
-_VIOLATIONS = (
+_FIRST: tuple[type[Message], ...] = (rpc.DebugInfo, rpc.Help)
+_VIOLATIONS: tuple[tuple[type[Message], str], ...] = (
     (rpc.BadRequest, "field_violations"),
     (rpc.PreconditionFailure, "violations"),
     (rpc.QuotaFailure, "violations"),
@@ -40,102 +42,146 @@ class Parts:
     trailers: list[Trailer]
 
 
-# What a stage gives up: its name, how many units there are, and what keeps only the first of them.
-_Stage = tuple[str, int, Callable[[int], None]]
+def _always() -> bool:
+    return True
+
+
+@dataclass(slots=True)
+class _Stage:
+    """What is given up together, in units of which the first is worth most."""
+
+    name: str
+    weights: Sequence[int]
+    """How many bytes of trailers each unit takes at least."""
+    keep: Callable[[Sequence[int]], None]
+    """Keeps the units with these indices, in their order."""
+    is_text: bool = False
+    """Whether the units are characters, of which only the first ones can be kept."""
+    has_place: Callable[[], bool] = _always
+    """Whether what the units belong to is there."""
 
 
 def fit(parts: Parts, limit: int, size: Callable[[Parts], int]) -> list[str]:
     """Shed from `parts`, in the fixed order and no more than needed, until `size(parts)` is at most `limit` bytes.
 
+    What went before something larger is put back where it fits, what is worth most first: no unit that is shed would fit.
     Returns the names of what went, nothing if all fitted. ErrorInfo with reason, domain and code always stays.
     """
-    shed: list[str] = []
     if size(parts) <= limit:
-        return shed
-    for name, count, keep in _stages(parts):
-        shed.append(name)
-        keep(0)
+        return []
+    taken: list[_Stage] = []
+    for stage in _stages(parts):
+        taken.append(stage)
+        stage.keep(())
         if size(parts) <= limit:
-            fits, too_many = 0, count
-            while too_many - fits > 1:
-                middle = (fits + too_many) // 2
-                keep(middle)
-                if size(parts) <= limit:
-                    fits = middle
-                else:
-                    too_many = middle
-            keep(fits)
             break
-    return shed
+    shed = [stage.name for stage in reversed(taken) if not _put_back(stage, lambda: limit - size(parts))]
+    return shed[::-1]
+
+
+def _put_back(stage: _Stage, room: Callable[[], int]) -> bool:
+    """Puts back what fits of a stage of which nothing is kept; whether that is all. `room` is how many bytes are left."""
+    if not stage.has_place():
+        return False
+    first, too_many = 0, len(stage.weights) + 1
+    while too_many - first > 1:
+        middle = (first + too_many) // 2
+        stage.keep(range(middle))
+        if room() >= 0:
+            first = middle
+        else:
+            too_many = middle
+    kept = list(range(first))
+    if not stage.is_text:
+        stage.keep(kept)
+        most = room()
+        for unit in range(first, len(stage.weights)):
+            if stage.weights[unit] <= most:  # else it is not worth a try: each writes the whole answer
+                stage.keep([*kept, unit])
+                if (left := room()) >= 0:
+                    kept.append(unit)
+                    most = left
+                else:
+                    most = stage.weights[unit] - 1
+    stage.keep(kept)
+    return len(kept) == len(stage.weights)
 
 
 def _stages(parts: Parts) -> Iterator[_Stage]:
     """The order; each stage is looked at when those before it have given up all they had."""
-    kept = len(parts.message.encode()[:MESSAGE_BYTES].decode(errors="ignore"))
-    yield from _message(parts, kept)
-    for kind in (rpc.DebugInfo, rpc.Help):
-        yield from _detail_of(parts, kind)
-    for index in reversed(range(len(parts.details))):
-        yield from _violations(parts, index)
-    yield from _list(parts, "details", "details")
+    text = parts.message
+    first = len(text.encode()[:MESSAGE_BYTES].decode(errors="ignore"))
+    if len(text) > first:
+        yield _text(parts, text, first, len(text))
+    yield from _details(parts)
     yield from _single(parts, "localized", "LocalizedMessage")
-    yield from _metadata(parts)
+    items = list(parts.metadata.items())
+    if items:
+        weights = [_as_base64(rpc.ErrorInfo(metadata={key: value}).ByteSize()) for key, value in items]
+        yield _Stage("metadata", weights, lambda kept: setattr(parts, "metadata", dict(items[unit] for unit in kept)))
     yield from _single(parts, "retry", "RetryInfo")
     yield from _single(parts, "request", "RequestInfo")
-    yield from _message(parts, 0)
-    yield from _list(parts, "trailers", "trailing metadata of the handler")
+    if first:
+        yield _text(parts, text, 0, first)
+    trailers = list(parts.trailers)
+    if trailers:
+        weights = [len(key) + (_as_base64(len(value)) if key.endswith("-bin") else len(value)) for key, value in trailers]
+        yield _Stage("trailing metadata of the handler", weights, lambda kept: setattr(parts, "trailers", [trailers[u] for u in kept]))
 
 
-def _message(parts: Parts, kept: int) -> Iterator[_Stage]:
-    text = parts.message
-
-    def keep(count: int) -> None:
-        parts.message = text[: kept + count]
-
-    if len(text) > kept:
-        yield "message", len(text) - kept, keep
+def _as_base64(count: int) -> int:
+    """By how much so many bytes more make base64 longer, at least."""
+    return count * 4 // 3 - 3
 
 
-def _detail_of(parts: Parts, kind: type[Message]) -> Iterator[_Stage]:
-    others = [detail for detail in parts.details if not holds(detail, kind)]
+def _text(parts: Parts, text: str, start: int, end: int) -> _Stage:
+    def keep(kept: Sequence[int]) -> None:
+        parts.message = text[: start + len(kept)]
 
-    def keep(_: int) -> None:
-        parts.details = others
-
-    if len(others) < len(parts.details):
-        yield kind.DESCRIPTOR.name, 1, keep
-
-
-def _violations(parts: Parts, index: int) -> Iterator[_Stage]:
-    for kind, field in _VIOLATIONS:
-        whole = unpack(parts.details[index], kind)
-        if whole is not None and (count := len(getattr(whole, field))):
-
-            def keep(count: int, whole: Message = whole, field: str = field) -> None:
-                less = type(whole)()
-                less.CopyFrom(whole)
-                del getattr(less, field)[count:]
-                parts.details[index] = pack(less)  # anew: the error that is raised again needs the old one
-
-            yield f"violations of {kind.DESCRIPTOR.name}", count, keep
-
-
-def _list(parts: Parts, name: str, label: str) -> Iterator[_Stage]:
-    whole = getattr(parts, name)
-    if whole:
-        yield label, len(whole), lambda count: setattr(parts, name, whole[:count])
-
-
-def _metadata(parts: Parts) -> Iterator[_Stage]:
-    items = list(parts.metadata.items())
-
-    def keep(count: int) -> None:
-        parts.metadata = dict(items[:count])
-
-    if items:
-        yield "metadata", len(items), keep
+    return _Stage("message", range(end - start), keep, is_text=True, has_place=lambda: len(parts.message) == start)
 
 
 def _single(parts: Parts, name: str, label: str) -> Iterator[_Stage]:
-    if getattr(parts, name) is not None:
-        yield label, 1, lambda _: setattr(parts, name, None)
+    if (whole := getattr(parts, name)) is not None:
+        yield _Stage(label, [0], lambda kept: setattr(parts, name, whole if kept else None))
+
+
+def _details(parts: Parts) -> Iterator[_Stage]:
+    whole, now, gone = parts.details, list(parts.details), set[int]()
+
+    def details(name: str, indices: list[int]) -> Iterator[_Stage]:
+        def keep(kept: Sequence[int]) -> None:
+            gone.difference_update(indices)
+            gone.update(set(indices) - {indices[unit] for unit in kept})
+            show()
+
+        if indices:
+            yield _Stage(name, [_as_base64(now[index].ByteSize()) for index in indices], keep)
+
+    def violations(index: int, kind: type[Message], field: str) -> Iterator[_Stage]:
+        def keep(kept: Sequence[int]) -> None:
+            less = type(message)()
+            less.CopyFrom(empty)
+            getattr(less, field).extend(entries[unit] for unit in kept)
+            # Anew: the error that is raised again needs the old one.
+            now[index] = whole[index] if len(kept) == len(entries) else pack(less)
+            show()
+
+        message: Any = unpack(whole[index], kind)
+        if message is not None and (entries := getattr(message, field)):
+            name = f"violations of {kind.DESCRIPTOR.name}"
+            empty = type(message)()
+            empty.CopyFrom(message)
+            empty.ClearField(field)
+            yield _Stage(name, [_as_base64(entry.ByteSize()) for entry in entries], keep, has_place=lambda: index not in gone)
+
+    def show() -> None:
+        parts.details = [detail for index, detail in enumerate(now) if index not in gone]
+
+    helps = [index for index, detail in enumerate(whole) if any(holds(detail, kind) for kind in _FIRST)]
+    for kind in _FIRST:
+        yield from details(kind.DESCRIPTOR.name, [index for index in helps if holds(whole[index], kind)])
+    for index in reversed(range(len(whole))):
+        for kind, field in _VIOLATIONS:
+            yield from violations(index, kind, field)
+    yield from details("details", [index for index in range(len(whole)) if index not in helps])

@@ -103,7 +103,8 @@ def cut(message: str, trailers: tuple[Trailer, ...], limit: int) -> tuple[str, t
 
     unreadable = ["details"] if len(others) < len(trailers) and not own.ByteSize() else []
     shed = fit(parts, limit, lambda parts: _bytes_of(parts.message, left()))
-    return parts.message, left(), unreadable + shed
+    replaced = ["message"] if own.message not in ("", message) and "message" not in shed else []
+    return parts.message, left(), [*unreadable, *replaced, *shed]
 
 
 def trailer_bytes(code: ErrorCode, parts: Parts) -> int:
@@ -171,16 +172,17 @@ def _own_head(code: ErrorCode) -> bytes:
 
 def _error_info(code: ErrorCode, metadata: Mapping[str, str]) -> bytes:
     info, number = _identity(code)
-    # In the order of the keys: the same bytes each time. To sort one takes 2 us between two calls, where all code is cold.
-    for key in metadata if len(metadata) == 1 else sorted(metadata):
-        if key > NUMBER_KEY:
-            info, number = info + number, b""
+    if len(metadata) > 1:  # in the order of the keys: the same bytes each time
+        entries = {key: _entry_of_map(key.encode(), value.encode()) for key, value in metadata.items()}
+        entries[NUMBER_KEY] = number
+        return _detail(rpc.ErrorInfo, b"".join([info, *(entries[key] for key in sorted(entries))]))
+    for key in metadata:
         name, value = key.encode(), metadata[key].encode()
         size = len(name) + len(value)
-        if size < 0x7C:  # three fields in one go, as most have
-            info += b"\x1a%c\x0a%c%b\x12%c%b" % (size + 4, len(name), name, len(value), value)
-        else:
-            info += _entry_of_map(name, value)
+        # Three fields in one go, as most have: a call of _entry_of_map is a frame more.
+        short = size < 0x7C
+        entry = b"\x1a%c\x0a%c%b\x12%c%b" % (size + 4, len(name), name, len(value), value) if short else _entry_of_map(name, value)
+        info, number = (info + number, entry) if key > NUMBER_KEY else (info + entry, number)
     return _detail(rpc.ErrorInfo, info + number)
 
 

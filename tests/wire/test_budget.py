@@ -5,7 +5,7 @@ import bisect
 import copy
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 from urllib.parse import quote
 
 import pytest
@@ -60,80 +60,131 @@ def size(error: Parts) -> int:
     return sum(len(key) + len(value) + 32 for (key, _), value in zip(entries, values, strict=True))
 
 
-GiveUp = Callable[[Parts, int], object]
+@dataclass
+class Stage:
+    """What the contract gives up together: how many units, from the last; `show` puts the first of the kept ones into an error."""
+
+    count: int
+    show: Callable[[Parts, list[int]], object]
+    is_text: bool = False
+    of: tuple[int, int] | None = None
+    """The stage and the unit that these units belong to."""
 
 
-def units(error: Parts) -> list[tuple[int, GiveUp]]:
-    """What is given up as the contract says: of each thing how many units there are, and what gives up so many of them."""
-    beyond = len(error.message) - len(error.message.encode()[:1_024].decode(errors="ignore"))
+def stages(error: Parts) -> list[Stage]:
+    """The order of the contract."""
+    text, metadata, trailers = error.message, list(error.metadata.items()), list(error.trailers)
+    first = len(text.encode()[:1_024].decode(errors="ignore"))
     kinds = [next((kind for kind in (rpc.DebugInfo, rpc.Help, *VIOLATIONS) if holds(detail, kind)), Message) for detail in error.details]
-    order: list[tuple[int, GiveUp]] = [(beyond, _shorten)]
-    order += [(kinds.count(kind), _drop(kind)) for kind in (rpc.DebugInfo, rpc.Help)]
-    for detail, kind in reversed(list(zip(error.details, kinds, strict=True))):
-        if kind in VIOLATIONS and (whole := unpack(detail, kind)) is not None:
-            order.append((len(getattr(whole, VIOLATIONS[kind])), _violations(kind)))
-    order.append((sum(kind not in {rpc.DebugInfo, rpc.Help} for kind in kinds), lambda left, count: _pop(left.details, count)))
-    order.append((error.localized is not None, _unset("localized")))
-    order.append((len(error.metadata), lambda left, count: [left.metadata.popitem() for _ in range(count)]))
-    order.append((error.retry is not None, _unset("retry")))
-    order.append((error.request is not None, _unset("request")))
-    order.append((len(error.message) - beyond, _shorten))
-    return [*order, (len(error.trailers), lambda left, count: _pop(left.trailers, count))]
+    helps = {rpc.DebugInfo: 1, rpc.Help: 2}
+    others = [index for index, kind in enumerate(kinds) if kind not in helps]
+    made = [Stage(len(text) - first, lambda left, kept: _cut(left, text[first : first + len(kept)]), is_text=True)]
+    made += [Stage(kinds.count(kind), _only([index for index, found in enumerate(kinds) if found is kind])) for kind in helps]
+    cut = [index for index in reversed(others) if kinds[index] in VIOLATIONS and unpack(error.details[index], kinds[index]) is not None]
+    made += (_violations(error, index, kinds[index], (3 + len(cut), others.index(index))) for index in cut)
+    made.append(Stage(len(others), _only(others)))
+    made.append(Stage(error.localized is not None, _unset("localized")))
+    made.append(Stage(len(metadata), lambda left, kept: setattr(left, "metadata", dict(metadata[unit] for unit in kept))))
+    made += [Stage(getattr(error, name) is not None, _unset(name)) for name in ("retry", "request")]
+    made.append(Stage(first, lambda left, kept: setattr(left, "message", text[: len(kept)] + left.message[first:]), is_text=True))
+    return [*made, Stage(len(trailers), lambda left, kept: setattr(left, "trailers", [trailers[unit] for unit in kept]))]
 
 
-def _pop(values: list[Any], count: int) -> None:
-    del values[len(values) - count :]
+def _cut(left: Parts, beyond: str) -> None:
+    left.message = left.message[: len(left.message.encode()[:1_024].decode(errors="ignore"))] + beyond
 
 
-def _shorten(left: Parts, count: int) -> None:
-    left.message = left.message[: len(left.message) - count]
+def _unset(name: str) -> Callable[[Parts, list[int]], object]:
+    return lambda left, kept: None if kept else setattr(left, name, None)
 
 
-def _unset(name: str) -> GiveUp:
-    def unset(left: Parts, count: int) -> None:
-        if count:
-            setattr(left, name, None)
+def _only(indices: list[int]) -> Callable[[Parts, list[int]], object]:
+    """The details with these indices go, but for the kept ones; a hole stays, so that the indices do."""
 
-    return unset
+    def show(left: Parts, kept: list[int]) -> None:
+        for unit, index in enumerate(indices):
+            if unit not in kept:
+                left.details[index] = HOLE
 
-
-def _drop(kind: type[Message]) -> GiveUp:
-    def drop(left: Parts, count: int) -> None:
-        left.details = [detail for detail in left.details if not count or not holds(detail, kind)]
-
-    return drop
+    return show
 
 
-def _violations(kind: type[Message]) -> GiveUp:
-    def drop(left: Parts, count: int) -> None:
-        index = next(index for index, detail in enumerate(left.details) if holds(detail, kind))
-        whole = kind.FromString(left.details[index].value)
-        _pop(getattr(whole, VIOLATIONS[kind]), count)
-        left.details[index] = pack(whole)
+def _violations(error: Parts, index: int, kind: type[Message], of: tuple[int, int]) -> Stage:
+    whole = kind.FromString(error.details[index].value)
+    entries = list(getattr(whole, VIOLATIONS[kind]))
 
-    return drop
+    def show(left: Parts, kept: list[int]) -> None:
+        if len(kept) < len(entries):
+            left.details[index] = pack(kind(**{VIOLATIONS[kind]: [entries[unit] for unit in kept]}))
+
+    return Stage(len(entries), show, of=of)
+
+
+HOLE = any_pb2.Any(type_url="hole")
 
 
 def duplicate(error: Parts) -> Parts:
     return Parts(**{field.name: copy.copy(getattr(error, field.name)) for field in dataclasses.fields(error)})
 
 
-def without(error: Parts, count: int) -> Parts:
-    """The error with so many units given up."""
+def showing(error: Parts, kept: list[list[int]]) -> Parts:
+    """The error with these units of each stage."""
     left = duplicate(error)
-    for most, give_up in units(error):
-        give_up(left, min(most, count))
-        count -= min(most, count)
+    for stage, units in zip(stages(error), kept, strict=True):
+        stage.show(left, units)
+    left.details = [detail for detail in left.details if detail is not HOLE]
     return left
 
 
+def without(error: Parts, count: int) -> Parts:
+    """The error with so many units given up, in the order of the contract."""
+    return showing(error, kept_without(error, count))
+
+
+def kept_without(error: Parts, count: int) -> list[list[int]]:
+    kept = []
+    for stage in stages(error):
+        gone = min(stage.count, count)
+        count -= gone
+        kept.append(list(range(stage.count - gone)))
+    return kept
+
+
 def total(error: Parts) -> int:
-    return sum(most for most, _ in units(error))
+    return sum(stage.count for stage in stages(error))
 
 
 def expected(error: Parts, limit: int) -> Parts:
-    """The error with the fewest units given up that fits, or with all."""
-    return without(error, bisect.bisect_left(range(total(error)), True, key=lambda count: size(without(error, count)) <= limit))
+    """The error with the fewest units given up that fits, or with all; then each unit back that fits, from the last given up on."""
+
+    def fits(kept: list[list[int]]) -> bool:
+        return size(showing(error, kept)) <= limit
+
+    count = bisect.bisect_left(range(total(error)), True, key=lambda count: fits(kept_without(error, count)))
+    kept, order = kept_without(error, count), stages(error)
+    for number, stage in reversed(list(enumerate(order))):
+        whole = [len(units) == other.count for units, other in zip(kept, order, strict=True)]
+        if number == 0 and not whole[-2]:  # of the two parts of the message, the first comes first
+            continue
+        if stage.of is not None and stage.of[1] not in kept[stage.of[0]]:
+            continue
+        if stage.is_text:
+            kept[number] = longest(error, kept, number, stage.count, limit)
+            continue
+        for unit in range(stage.count):
+            tried = [*kept[:number], sorted({*kept[number], unit}), *kept[number + 1 :]]
+            kept = tried if fits(tried) else kept
+    return showing(error, kept)
+
+
+def longest(error: Parts, kept: list[list[int]], number: int, count: int, limit: int) -> list[int]:
+    """The characters of a text that fit."""
+
+    def is_too_long(length: int) -> bool:
+        return size(showing(error, [*kept[:number], list(range(length)), *kept[number + 1 :]])) > limit
+
+    lengths = range(len(kept[number]) + 1, count + 1)
+    return list(range(len(kept[number]) + bisect.bisect_left(lengths, True, key=is_too_long)))
 
 
 TEXTS = st.builds(
@@ -286,8 +337,29 @@ def test_a_message_up_to_1024_bytes_outlives_all_but_the_trailers() -> None:
         assert fit(error, 7_900, trailer_bytes) == ["metadata"]
         assert error.message == message
     error = parts(message="房" * 342, metadata={"filler": "f" * 9_000})
+    assert fit(error, 7_900, trailer_bytes) == ["metadata"]
+    assert error.message == "房" * 342
+    error = parts(message="房" * 900, metadata={"filler": "f" * 7_000, "a": "b"})
     assert fit(error, 7_900, trailer_bytes) == ["message", "metadata"]
-    assert error.message == "房" * 341
+    assert (len(error.message), error.metadata) == (585, {"a": "b"})
+
+
+def test_what_a_large_thing_drove_out_comes_back() -> None:
+    hint = ("zh-CN", "房间不存在")
+    error = parts(metadata={"a": "1", "large": "v" * 9_000, "b": "2"}, localized=hint, details=(rpc.ResourceInfo(resource_name="n"),))
+    assert fit(error, 7_900, trailer_bytes) == ["metadata"]
+    assert (error.metadata, error.localized, len(error.details)) == ({"a": "1", "b": "2"}, hint, 1)
+    error = parts(localized=("zh-CN", "x" * 9_000), details=(rpc.DebugInfo(detail="d"), rpc.Help(links=[rpc.Help.Link(url="u")])))
+    assert fit(error, 7_900, trailer_bytes) == ["LocalizedMessage"]
+    error = parts(metadata={"a": "1"}, trailers=(("x-a", "1"), ("x-large", "v" * 9_000), ("x-b", "2")))
+    assert fit(error, 7_900, trailer_bytes) == ["trailing metadata of the handler"]
+    assert (error.metadata, error.trailers) == ({"a": "1"}, [("x-a", "1"), ("x-b", "2")])
+    violations = [
+        rpc.BadRequest.FieldViolation(field=field, description=text) for field, text in (("a", ""), ("b", "x" * 9_000), ("c", ""))
+    ]
+    error = parts(details=(rpc.BadRequest(field_violations=violations),))
+    assert fit(error, 7_900, trailer_bytes) == ["violations of BadRequest"]
+    assert unpack(error.details[0], rpc.BadRequest) == rpc.BadRequest(field_violations=[violations[0], violations[2]])
 
 
 def test_a_thousand_violations_of_each_kind() -> None:

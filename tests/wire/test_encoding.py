@@ -1,7 +1,7 @@
 """The bytes of grpc-status-details-bin: written by the contract, read whatever they are."""
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -149,20 +149,26 @@ DETAILS_OF_OWN: dict[str, Message] = {
     "violations": rpc.BadRequest(field_violations=[{"field": "f"}] * 900),
 }
 # By their names: hypothesis refuses to show arguments of more than 30 kB.
-OWN = st.builds(
-    lambda message, details: status(*map(DETAILS_OF_OWN.__getitem__, details), code=3, message=MESSAGES_OF_OWN[message]),
-    st.sampled_from(sorted(MESSAGES_OF_OWN)),
-    st.lists(st.sampled_from(sorted(DETAILS_OF_OWN))),
-)
+OWN = st.tuples(st.sampled_from(sorted(MESSAGES_OF_OWN)), st.lists(st.sampled_from(sorted(DETAILS_OF_OWN))))
+
+
+def own_of(recipe: tuple[str, list[str]] | bytes | None) -> bytes | None:
+    if not isinstance(recipe, tuple):
+        return recipe
+    return status(*map(DETAILS_OF_OWN.__getitem__, recipe[1]), code=3, message=MESSAGES_OF_OWN[recipe[0]])
 
 
 @given(
-    st.sampled_from(["", "gone", "房间" * 5_000, "%" * 3_000, "m" * 30_000]),
-    st.lists(st.tuples(st.sampled_from(["x-a", "x-b"]), st.sampled_from(["", "a", "v" * 5_000])), max_size=4),
-    st.none() | OWN | st.sampled_from([b"", b"garbage", b"g" * 20_000]),
+    st.sampled_from([("", 1), ("gone", 1), ("房间", 5_000), ("%", 3_000), ("m", 30_000)]),
+    st.lists(st.tuples(st.sampled_from(["x-a", "x-b"]), st.sampled_from([0, 1, 5_000])), max_size=4),
+    st.none() | OWN | st.sampled_from([b"", b"garbage"]),
     st.integers(1_024, 9_000),
 )
-def test_what_a_handler_aborted_with_is_cut(message: str, others: list[tuple[str, str]], own: bytes | None, limit: int) -> None:
+def test_what_a_handler_aborted_with_is_cut(
+    repeated: tuple[str, int], sizes: list[tuple[str, int]], recipe: tuple[str, list[str]] | bytes | None, limit: int
+) -> None:
+    message, others = repeated[0] * repeated[1], [(key, "v" * size) for key, size in sizes]
+    own = own_of(recipe)
     trailers: tuple[Trailer, ...] = (*others, *([] if own is None else [("grpc-status-details-bin", own)]))
     left, kept, shed = encoding.cut(message, trailers, limit)
     assert wired_bytes(left, kept) <= limit
@@ -172,7 +178,8 @@ def test_what_a_handler_aborted_with_is_cut(message: str, others: list[tuple[str
         return
     assert shed
     kept_others = [entry for entry in kept if entry[0] != "grpc-status-details-bin"]
-    assert kept_others == others[: len(kept_others)]
+    rest: Iterator[Trailer] = iter(others)
+    assert all(entry in rest for entry in kept_others)  # some of them, in their order
     for value in (value for key, value in kept if key == "grpc-status-details-bin"):
         assert isinstance(value, bytes)
         own_status, whole = status_pb2.Status.FromString(value), status_pb2.Status.FromString(own or b"")
