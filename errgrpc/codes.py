@@ -231,11 +231,11 @@ _FACTS = ("number", "reason", "grpc_status", "http_status", "message", "descript
 def _wrong_members(members: Mapping[str, ErrorCode]) -> list[str]:
     wrong = []
     for name, member in members.items():
-        if name != member.name:
-            wrong.append(f"{name} has the number {member.number} of {member.name}: give it one of its own")
+        if name != member.name:  # an alias: to Enum its values, and what is wrong with them, are those of the first
+            wrong.append(f"{member.name} and {name} have the same number, {member.number}: give each code its own")
         if not REASON.fullmatch(name) or len(name) > MAX_REASON:
             wrong.append(f"{name} is no reason: AIP-193 asks for {REASON.pattern} of at most {MAX_REASON} characters")
-        if member.grpc_status is StatusCode.OK and member.number != 0:
+        if name == member.name and member.grpc_status is StatusCode.OK and member.number != 0:
             wrong.append(f"{name} ({member.number}) is OK: only the number 0 may be, give it the status of a failure")
     return wrong
 

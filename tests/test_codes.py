@@ -281,7 +281,7 @@ def test_a_catalogue_needs_a_domain_and_a_code_its_spec() -> None:
 
 
 def test_a_number_stands_once() -> None:
-    with pytest.raises(ValueError, match="LOST has the number 1 of GONE: give it one of its own"):
+    with pytest.raises(ValueError, match=r"^TwiceCode: GONE and LOST have the same number, 1: give each code its own$"):
 
         class TwiceCode(ErrorCode, domain="twice.example.com"):
             GONE = 1, Spec(StatusCode.NOT_FOUND)

@@ -2,37 +2,77 @@
 
 Both are descriptor sets (`buf build -o`, or `protoc --include_imports --descriptor_set_out`). `buf breaking` sees numbers and
 names but is blind to options: a changed status, domain or hint passes it. A catalogue is the same one while its enum keeps
-its full name, or else its domain; a code while it keeps its reason, or else its number. What was declared must stay as it
-was: number, reason, domain, statuses, message, hints, default locale, fallback, inference. New catalogues, codes, hints and
-inferences break nothing, nor do comments and the order of declarations.
+its full name, or else its domain; a code while it keeps its reason, or else its number.
+
+Each change has a stable id and a severity. By AIP-193, texts may change where ErrorInfo is always sent, as errgrpc does:
+clients branch on reason and domain. What they branch on may not change.
+
+breaking   a reader of the old catalogue treats the error otherwise, or not at all
+caution    what is answered, inferred or shown changes for some; look at it
+note       worth a line in the changelog
 """
 
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.message import DecodeError
 
 from errgrpc.codegen.schema import STATUSES, Catalog, Code, read
 
-__all__ = ["Change", "compare", "load", "main"]
+__all__ = ["CHANGES", "Change", "Severity", "compare", "load", "main"]
+
+Severity = Literal["breaking", "caution", "note"]
+
+CHANGES: Mapping[str, Severity] = {
+    "catalogue-removed": "breaking",
+    "code-removed": "breaking",
+    "domain-changed": "breaking",
+    "number-changed": "breaking",
+    "reason-changed": "breaking",
+    "grpc-status-changed": "breaking",
+    "http-status-changed": "breaking",
+    "hint-removed": "breaking",
+    "deprecated-code-removed": "caution",
+    "removed-not-reserved": "caution",
+    "catalogue-renamed": "caution",
+    "default-locale-changed": "caution",
+    "fallback-changed": "caution",
+    "inference-changed": "caution",
+    "hints-reordered": "caution",
+    "catalogue-added": "note",
+    "code-added": "note",
+    "hint-added": "note",
+    "fallback-added": "note",
+    "inference-added": "note",
+    "message-changed": "note",
+    "hint-changed": "note",
+    "deprecation-changed": "note",
+}
+"""The severity of each change, by its id."""
 
 _T = TypeVar("_T", Catalog, Code)
-_Facts = Mapping[str, str]  # what is declared, as it is shown; what must not come later either is there as `none`
+_Facts = Mapping[str, tuple[str, str]]
+"""What is declared: by its name, the stem of the ids of its changes, and the value as it is shown."""
 
 
 class Change(NamedTuple):
-    """One difference: where, what it was and is. What is only added does not break."""
+    """One difference: its id, where it is, and what it was and is."""
 
+    id: str
     where: str
     what: str
-    breaks: bool
+
+    @property
+    def severity(self) -> Severity:
+        """How much it matters to readers of the old catalogue."""
+        return CHANGES[self.id]
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}"
+        return f"{self.severity}: {self.where}: {self.what} [{self.id}]"
 
 
 def compare(old: FileDescriptorSet, new: FileDescriptorSet) -> list[Change]:
@@ -41,8 +81,8 @@ def compare(old: FileDescriptorSet, new: FileDescriptorSet) -> list[Change]:
     changes = list[Change]()
     pairs, added = _pair(before, after, "full_name", "domain")
     for was, now in pairs:
-        changes += _catalog(was, now) if now else [Change(was.full_name, "removed", True)]
-    return [*changes, *(Change(catalog.full_name, "added", False) for catalog in added)]
+        changes += _catalog(was, now) if now else [Change("catalogue-removed", was.full_name, "removed")]
+    return [*changes, *(Change("catalogue-added", catalog.full_name, "added") for catalog in added)]
 
 
 def load(path: str) -> FileDescriptorSet:
@@ -57,12 +97,15 @@ def load(path: str) -> FileDescriptorSet:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Prints every change, a line each: 1 if one breaks, 0 if none does, 2 if the two files cannot be compared."""
+    """Prints every change, a line each: 1 if one is breaking and not allowed, 0 if none is, 2 if the two files cannot be compared."""
     parser = ArgumentParser(
         "python -m errgrpc.codegen.breaking", description="Show what a release changes in the catalogues of the last one."
     )
     parser.add_argument("old", metavar="OLD.binpb", help="descriptor set of the last release")
     parser.add_argument("new", metavar="NEW.binpb", help="descriptor set of this one")
+    parser.add_argument(
+        "--allow", metavar="ID", action="append", default=[], choices=CHANGES, help="the id of a change that is meant; it does not fail"
+    )
     given = parser.parse_args(arguments)
     try:
         changes = compare(load(given.old), load(given.new))
@@ -71,7 +114,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     for change in changes:
         print(change)
-    return int(any(change.breaks for change in changes))
+    return int(any(change.severity == "breaking" and change.id not in given.allow for change in changes))
 
 
 def _catalogs(files: FileDescriptorSet) -> list[Catalog]:
@@ -94,41 +137,71 @@ def _pair(before: Sequence[_T], after: Sequence[_T], *keys: str) -> tuple[list[t
 def _catalog(was: Catalog, now: Catalog) -> Iterator[Change]:
     name = was.full_name
     if now.full_name != name:
-        yield Change(name, f"is {now.full_name} now, under the same domain", False)
+        yield Change("catalogue-renamed", name, f"is {now.full_name} now, under the same domain")
     yield from _differences(name, _catalog_facts(was), _catalog_facts(now))
     pairs, added = _pair(was.codes, now.codes, "reason", "number")
     for old, new in pairs:
         where = f"{name}: {old.reason}"
-        yield from _differences(where, _code_facts(old), _code_facts(new)) if new else [Change(where, "removed", True)]
-    yield from (Change(f"{name}: {code.reason}", "added", False) for code in added)
+        yield from _code(where, old, new) if new else _removed(where, old, now)
+    yield from (Change("code-added", f"{name}: {code.reason}", "added") for code in added)
+
+
+def _code(where: str, was: Code, now: Code) -> Iterator[Change]:
+    yield from _differences(where, _code_facts(was), _code_facts(now))
+    old, new = list(_hints(was)), list(_hints(now))
+    # What a client is shown when no hint has its language is the first one, and of two conditions of equal length the first counts.
+    kept = [hint for hint in new if hint in old]
+    if [hint for hint in old if hint in new] != kept or (kept and old[0] in new and new[0] != old[0]):
+        yield Change("hints-reordered", where, f"the order was {', '.join(old)}, is {', '.join(new)}")
+
+
+def _removed(where: str, was: Code, now: Catalog) -> Iterator[Change]:
+    yield Change("deprecated-code-removed" if was.deprecated else "code-removed", where, "removed")
+    if any(value.number == was.number or value.name == was.name for value in now.values):
+        return
+    free = [] if any(start <= was.number <= end for start, end in now.reserved_numbers) else [str(was.number)]
+    free += [] if was.name in now.reserved_names else [f'"{was.name}"']
+    if free:
+        yield Change("removed-not-reserved", where, f"removed, but a later code may take {' and '.join(free)}: declare `reserved` for each")
 
 
 def _differences(where: str, was: _Facts, now: _Facts) -> Iterator[Change]:
-    for fact, value in was.items():
-        if now.get(fact, "none") != value:
-            yield Change(where, f"{fact} was {value}, is {now.get(fact, 'none')}", True)
-    for fact, value in now.items():
+    for fact, (stem, value) in was.items():
+        if fact not in now:
+            yield Change(_id(stem, "removed"), where, f"{fact} was {value}, is none")
+        elif now[fact][1] != value:
+            yield Change(_id(stem, "changed"), where, f"{fact} was {value}, is {now[fact][1]}")
+    for fact, (stem, value) in now.items():
         if fact not in was:
-            yield Change(where, f"{fact} added: {value}", False)
+            yield Change(_id(stem, "added"), where, f"{fact} added: {value}")
+
+
+def _id(stem: str, how: str) -> str:
+    return f"{stem}-{how}" if f"{stem}-{how}" in CHANGES else f"{stem}-changed"
 
 
 def _catalog_facts(catalog: Catalog) -> _Facts:
-    facts = {"domain": repr(catalog.domain), "default_locale": _or_none(catalog.default_locale)}
+    facts = {"domain": ("domain", repr(catalog.domain)), "default_locale": ("default-locale", _or_none(catalog.default_locale))}
     if catalog.fallback:
-        facts["fallback"] = catalog.fallback
-    return facts | {f"inference from {_status(number)}": reason for number, reason in catalog.infer}
+        facts["fallback"] = "fallback", catalog.fallback
+    return facts | {f"inference from {_status(number)}": ("inference", reason) for number, reason in catalog.infer}
 
 
 def _code_facts(code: Code) -> _Facts:
     facts = {
-        "number": str(code.number),
-        "reason": code.reason,
-        "grpc_status": "none" if code.grpc_status is None else _status(code.grpc_status),
-        "http_status": "none" if code.http_status is None else str(code.http_status),
-        "message": _or_none(code.message),
+        "number": ("number", str(code.number)),
+        "reason": ("reason", code.reason),
+        "grpc_status": ("grpc-status", "none" if code.grpc_status is None else _status(code.grpc_status)),
+        "http_status": ("http-status", "none" if code.http_status is None else str(code.http_status)),
+        "message": ("message", _or_none(code.message)),
+        "deprecated": ("deprecation", str(code.deprecated).lower()),
     }
-    hints = {f"hint for {hint.locale}{f' when {dict(hint.when)}' if hint.when else ''}": repr(hint.text) for hint in code.hints}
-    return facts | hints
+    return facts | {f"hint for {name}": ("hint", repr(hint.text)) for name, hint in zip(_hints(code), code.hints, strict=True)}
+
+
+def _hints(code: Code) -> Iterator[str]:
+    """What each hint is for, in the order of the declaration."""
+    return (f"{hint.locale}{f' when {dict(hint.when)}' if hint.when else ''}" for hint in code.hints)
 
 
 def _or_none(text: str) -> str:

@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 
 from errgrpc.codegen import render, rules, schema
 
-__all__ = ["generate", "main", "run"]
+__all__ = ["generate", "main", "notes", "run"]
 
 _NAME = "protoc-gen-errgrpc"
 
@@ -35,6 +35,12 @@ def generate(request: CodeGeneratorRequest) -> CodeGeneratorResponse:
     for name, found in wanted.items():
         response.file.add(name=_output(name), content=render.render(name, found))
     return response
+
+
+def notes(request: CodeGeneratorRequest) -> list[str]:
+    """What to tell the user of files that are accepted, a line each."""
+    wanted = set(request.file_to_generate)
+    return list(map(str, rules.notes([catalog for file in request.proto_file if file.name in wanted for catalog in schema.read(file)])))
 
 
 def _unknown_options(parameter: str) -> Iterator[rules.Refusal]:
@@ -63,11 +69,17 @@ def run(request: bytes) -> bytes:
 
 
 def main() -> None:
-    """The console script: from standard input to standard output; exits with 1 and a line on standard error if it cannot."""
+    """The console script: from standard input to standard output, with notes on standard error.
+
+    Exits with 1 and a line on standard error if it cannot.
+    """
     if sys.argv[1:] or sys.stdin.isatty():
         sys.exit(f"{_NAME} is a plugin of protoc and buf and takes no arguments: protoc --errgrpc_out=DIR FILE.proto")
+    request = sys.stdin.buffer.read()
     try:
-        sys.stdout.buffer.write(run(sys.stdin.buffer.read()))
+        sys.stdout.buffer.write(run(request))
+        for note in notes(CodeGeneratorRequest.FromString(request)):
+            print(f"{_NAME}: note: {note}", file=sys.stderr)
     except ValueError as error:
         sys.exit(f"{_NAME}: {error}")
 

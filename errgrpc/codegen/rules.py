@@ -9,7 +9,7 @@ from errgrpc.codegen.schema import STATUSES, Catalog, Code
 from errgrpc.codes import DOMAIN, MAX_REASON, REASON
 from errgrpc.locales import is_language_tag
 
-__all__ = ["Refusal", "refusals"]
+__all__ = ["Refusal", "notes", "refusals"]
 
 _FAILURES = ", ".join(status.name for number, status in sorted(STATUSES.items()) if number)
 
@@ -34,14 +34,28 @@ def refusals(catalogs: Sequence[Catalog], imported: Sequence[Catalog] = ()) -> l
     for catalog in catalogs:
         found += (Refusal(catalog.file, catalog.line, catalog.name, wrong) for wrong in _wrong_catalog(catalog))
         numbers, reasons = dict[int, str](), dict[str, str]()
+        prefixed = next((code.name for code in catalog.codes if code.has_prefix), None)
         for value in catalog.values:
             wrongs = list(_wrong_code(value) if value.annotated else _wrong_bare(catalog, value))
+            if value.annotated and not value.has_prefix and prefixed is not None:
+                wrongs.append(f"lacks the prefix {catalog.prefix}, which {prefixed} has; its reason would be {value.reason}")
             if (first := numbers.setdefault(value.number, value.name)) != value.name:
                 wrongs.append(f"has the number {value.number} of {first}; give it a number of its own")
             if value.annotated and (first := reasons.setdefault(value.reason, value.name)) != value.name:
                 wrongs.append(f"has the reason {value.reason} of {first}; give it a name of its own")
             found += (Refusal(catalog.file, value.line, value.name, wrong) for wrong in wrongs)
     return sorted(found, key=lambda refusal: (refusal.file, refusal.line))
+
+
+def notes(catalogs: Sequence[Catalog]) -> list[Refusal]:
+    """What is accepted and may not be meant, in the order of the catalogues."""
+    return [
+        Refusal(
+            catalog.file, catalog.line, catalog.name, f"its values do not begin with {catalog.prefix}, so their whole names are the reasons"
+        )
+        for catalog in catalogs
+        if catalog.codes and not any(code.has_prefix for code in catalog.codes)
+    ]
 
 
 def _clashes(catalogs: Sequence[Catalog], imported: Sequence[Catalog]) -> Iterator[Refusal]:

@@ -49,6 +49,12 @@ class Code:
     http_status: int | None
     message: str
     hints: tuple[Hint, ...]
+    deprecated: bool
+
+    @property
+    def has_prefix(self) -> bool:
+        """Whether the name begins with that of the enum, which the reason lacks."""
+        return self.name != self.reason
 
     @property
     def variants(self) -> list[tuple[dict[str, str], dict[str, str]]]:
@@ -76,6 +82,8 @@ class Catalog:
     file: str
     package: str
     name: str
+    prefix: str
+    """What the names of values begin with: `SHOP_CODE_` for `ShopCode`, as buf's ENUM_VALUE_PREFIX has it."""
     line: int
     description: str
     annotated: bool
@@ -84,6 +92,9 @@ class Catalog:
     fallback: str
     infer: tuple[tuple[int, str], ...]
     values: tuple[Code, ...]
+    reserved_numbers: tuple[tuple[int, int], ...]
+    """The first and the last number of each range."""
+    reserved_names: frozenset[str]
 
     @property
     def full_name(self) -> str:
@@ -128,6 +139,7 @@ def _catalog(file: FileDescriptorProto, path: _Path, name: str, enum: EnumDescri
         file=utf8(file.name),
         package=utf8(file.package),
         name=name,
+        prefix=prefix,
         line=line,
         description=description,
         annotated=enum.options.HasExtension(_CATALOG),
@@ -136,6 +148,8 @@ def _catalog(file: FileDescriptorProto, path: _Path, name: str, enum: EnumDescri
         fallback=catalog.fallback,
         infer=tuple((row.grpc_status, row.reason) for row in catalog.infer),
         values=tuple(_value(value, prefix, _place(places, (*path, 2, index))) for index, value in enumerate(enum.value)),
+        reserved_numbers=tuple((reserved.start, reserved.end) for reserved in enum.reserved_range),
+        reserved_names=frozenset(map(utf8, enum.reserved_name)),
     )
 
 
@@ -153,6 +167,7 @@ def _value(value: EnumValueDescriptorProto, prefix: str, place: tuple[int, str])
         http_status=code.http_status if code.HasField("http_status") else None,
         message=code.message,
         hints=tuple(Hint(hint.locale, hint.text, tuple(sorted(hint.when.items()))) for hint in code.hints),
+        deprecated=value.options.deprecated,
     )
 
 

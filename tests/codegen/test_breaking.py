@@ -35,84 +35,124 @@ enum ShopCode {
   SHOP_CODE_BROKEN = 2 [(errgrpc.v1.code) = {grpc_status: INTERNAL}];
 }
 """
-GONE = "shop.v1.ShopCode: GONE: "
-BROKEN = "shop.v1.ShopCode: BROKEN: "
-BREAKING = {
-    "number": ("GONE = 1", "GONE = 3", [GONE + "number was 1, is 3"]),
-    "reason": ("SHOP_CODE_BROKEN", "SHOP_CODE_BROKE", [BROKEN + "reason was BROKEN, is BROKE"]),
-    "domain": ('"shop"', '"store"', ["shop.v1.ShopCode: domain was 'shop', is 'store'"]),
+SHOP = "shop.v1.ShopCode: "
+GONE, BROKEN = SHOP + "GONE: ", SHOP + "BROKEN: "
+BROKEN_LINE = "SHOP_CODE_BROKEN = 2 [(errgrpc.v1.code) = {grpc_status: INTERNAL}];"
+NOT_RESERVED = "removed, but a later code may take {}: declare `reserved` for each [removed-not-reserved]"
+EN, COUPON = "hint for en", "hint for en when {'coupon': 'true'}"
+CHANGED: dict[str, tuple[str, str, list[str]]] = {
+    "nothing": ("", "", []),
+    "comment": ("enum ShopCode", "// Codes.\nenum ShopCode", []),
+    "number": ("GONE = 1", "GONE = 3", [GONE + "number was 1, is 3 [number-changed]"]),
+    "reason": ("SHOP_CODE_BROKEN", "SHOP_CODE_BROKE", [BROKEN + "reason was BROKEN, is BROKE [reason-changed]"]),
+    "domain": ('"shop"', '"store"', [SHOP + "domain was 'shop', is 'store' [domain-changed]"]),
     "grpc status": (
         "grpc_status: NOT_FOUND http",
         "grpc_status: DATA_LOSS http",
-        [GONE + "grpc_status was NOT_FOUND, is DATA_LOSS"],
+        [GONE + "grpc_status was NOT_FOUND, is DATA_LOSS [grpc-status-changed]"],
     ),
-    "http status": ("404", "410", [GONE + "http_status was 404, is 410"]),
-    "http status removed": ("http_status: 404", "", [GONE + "http_status was 404, is none"]),
-    "http status given": ("INTERNAL}", "INTERNAL http_status: 500}", [BROKEN + "http_status was none, is 500"]),
-    "message": ('"Gone"', '"Away"', [GONE + "message was 'Gone', is 'Away'"]),
-    "message given": ("INTERNAL}", 'INTERNAL message: "x"}', [BROKEN + "message was none, is 'x'"]),
-    "hint": ("It is gone", "It has gone", [GONE + "hint for en was 'It is gone', is 'It has gone'"]),
-    "hint removed": ('hints: {locale: "en", text: "It is gone"}', "", [GONE + "hint for en was 'It is gone', is none"]),
+    "http status": ("404", "410", [GONE + "http_status was 404, is 410 [http-status-changed]"]),
+    "http status removed": ("http_status: 404", "", [GONE + "http_status was 404, is none [http-status-changed]"]),
+    "http status given": ("INTERNAL}", "INTERNAL http_status: 500}", [BROKEN + "http_status was none, is 500 [http-status-changed]"]),
+    "message": ('"Gone"', '"Away"', [GONE + "message was 'Gone', is 'Away' [message-changed]"]),
+    "message given": ("INTERNAL}", 'INTERNAL message: "x"}', [BROKEN + "message was none, is 'x' [message-changed]"]),
+    "hint": ("It is gone", "It has gone", [GONE + f"{EN} was 'It is gone', is 'It has gone' [hint-changed]"]),
+    "hint removed": ('hints: {locale: "en", text: "It is gone"}', "", [GONE + f"{EN} was 'It is gone', is none [hint-removed]"]),
     "hint under a condition": (
         "Your coupon",
         "A coupon",
-        [GONE + "hint for en when {'coupon': 'true'} was 'Your coupon is gone', is 'A coupon is gone'"],
+        [GONE + f"{COUPON} was 'Your coupon is gone', is 'A coupon is gone' [hint-changed]"],
     ),
     "condition": (
         '"true"',
         '"false"',
         [
-            GONE + "hint for en when {'coupon': 'true'} was 'Your coupon is gone', is none",
-            GONE + "hint for en when {'coupon': 'false'} added: 'Your coupon is gone'",
+            GONE + f"{COUPON} was 'Your coupon is gone', is none [hint-removed]",
+            GONE + f"{COUPON.replace('true', 'false')} added: 'Your coupon is gone' [hint-added]",
         ],
     ),
-    "default locale": ('default_locale: "en"', 'default_locale: "de"', ["shop.v1.ShopCode: default_locale was 'en', is 'de'"]),
-    "default locale removed": ('default_locale: "en"', "", ["shop.v1.ShopCode: default_locale was 'en', is none"]),
-    "fallback": ('fallback: "BROKEN"', 'fallback: "GONE"', ["shop.v1.ShopCode: fallback was BROKEN, is GONE"]),
-    "inference": ('reason: "GONE"', 'reason: "BROKEN"', ["shop.v1.ShopCode: inference from NOT_FOUND was GONE, is BROKEN"]),
+    "hint first": (
+        'hints: {locale: "en", text: "It is gone"}',
+        'hints: {locale: "de", text: "Weg"} hints: {locale: "en", text: "It is gone"}',
+        [
+            GONE + "hint for de added: 'Weg' [hint-added]",
+            GONE + "the order was en, en when {'coupon': 'true'}, is de, en, en when {'coupon': 'true'} [hints-reordered]",
+        ],
+    ),
+    "hint last": ('"true"}}', '"true"}} hints: {locale: "de", text: "Weg"}', [GONE + "hint for de added: 'Weg' [hint-added]"]),
+    "default locale": (
+        'default_locale: "en"',
+        'default_locale: "de"',
+        [SHOP + "default_locale was 'en', is 'de' [default-locale-changed]"],
+    ),
+    "default locale removed": ('default_locale: "en"', "", [SHOP + "default_locale was 'en', is none [default-locale-changed]"]),
+    "fallback": ('fallback: "BROKEN"', 'fallback: "GONE"', [SHOP + "fallback was BROKEN, is GONE [fallback-changed]"]),
+    "fallback removed": ('fallback: "BROKEN"', "", [SHOP + "fallback was BROKEN, is none [fallback-changed]"]),
+    "inference": ('reason: "GONE"', 'reason: "BROKEN"', [SHOP + "inference from NOT_FOUND was GONE, is BROKEN [inference-changed]"]),
     "inference removed": (
         'infer: {grpc_status: NOT_FOUND, reason: "GONE"}',
         "",
-        ["shop.v1.ShopCode: inference from NOT_FOUND was GONE, is none"],
+        [SHOP + "inference from NOT_FOUND was GONE, is none [inference-changed]"],
     ),
-    "code removed": (
-        "SHOP_CODE_BROKEN = 2 [(errgrpc.v1.code) = {grpc_status: INTERNAL}];",
-        "",
-        [BROKEN + "removed"],
+    "inference given": (
+        "infer:",
+        'infer: {grpc_status: ABORTED, reason: "GONE"} infer:',
+        [SHOP + "inference from ABORTED added: GONE [inference-added]"],
     ),
-    "code is one no more": (" [(errgrpc.v1.code) = {grpc_status: INTERNAL}]", "", [BROKEN + "removed"]),
-    "enum removed": ("enum ShopCode", "enum Nothing { NOTHING = 0; } /* ", ["shop.v1.ShopCode: removed"]),
-    "enum and domain renamed": (
-        "ShopCode {\n  option (errgrpc.v1.catalog) = {\n    domain: \"shop\"",
-        "StoreCode {\n  option (errgrpc.v1.catalog) = {\n    domain: \"store\"",
-        ["shop.v1.ShopCode: removed", "shop.v1.StoreCode: added"],
-    ),
-}  # fmt: skip
-HARMLESS = {
-    "nothing": ("", "", []),
-    "comment": ("enum ShopCode", "// Codes.\nenum ShopCode", []),
-    "package renamed": ("package shop.v1", "package shop.v2", ["shop.v1.ShopCode: is shop.v2.ShopCode now, under the same domain"]),
     "code": (
         "SHOP_CODE_BROKEN",
         "SHOP_CODE_NEW = 9 [(errgrpc.v1.code) = {grpc_status: ABORTED}];\nSHOP_CODE_BROKEN",
-        ["shop.v1.ShopCode: NEW: added"],
+        [SHOP + "NEW: added [code-added]"],
     ),
-    "hint": (
-        'hints: {locale: "en", text: "It is gone"}',
-        'hints: {locale: "de", text: "Weg"} hints: {locale: "en", text: "It is gone"}',
-        [GONE + "hint for de added: 'Weg'"],
+    "code removed": (BROKEN_LINE, "", [BROKEN + "removed [code-removed]", BROKEN + NOT_RESERVED.format('2 and "SHOP_CODE_BROKEN"')]),
+    "number reserved": (
+        BROKEN_LINE,
+        "reserved 2;",
+        [BROKEN + "removed [code-removed]", BROKEN + NOT_RESERVED.format('"SHOP_CODE_BROKEN"')],
     ),
-    "inference": (
-        "infer:",
-        'infer: {grpc_status: ABORTED, reason: "GONE"} infer:',
-        ["shop.v1.ShopCode: inference from ABORTED added: GONE"],
+    "name reserved": (
+        BROKEN_LINE,
+        'reserved "SHOP_CODE_BROKEN"; reserved 3 to max;',
+        [BROKEN + "removed [code-removed]", BROKEN + NOT_RESERVED.format("2")],
+    ),
+    "both reserved": (BROKEN_LINE, 'reserved 1000, 2 to 5; reserved "X", "SHOP_CODE_BROKEN";', [BROKEN + "removed [code-removed]"]),
+    "code is one no more": (" [(errgrpc.v1.code) = {grpc_status: INTERNAL}]", "", [BROKEN + "removed [code-removed]"]),
+    "deprecated": (
+        "= {grpc_status: INTERNAL}]",
+        "= {grpc_status: INTERNAL}, deprecated = true]",
+        [BROKEN + "deprecated was false, is true [deprecation-changed]"],
+    ),
+    "enum removed": ("enum ShopCode", "enum Nothing { NOTHING = 0; } /* ", [SHOP + "removed [catalogue-removed]"]),
+    "enum and domain renamed": (
+        "ShopCode {\n  option (errgrpc.v1.catalog) = {\n    domain: \"shop\"",
+        "StoreCode {\n  option (errgrpc.v1.catalog) = {\n    domain: \"store\"",
+        [SHOP + "removed [catalogue-removed]", "shop.v1.StoreCode: added [catalogue-added]"],
+    ),
+    "package renamed": (
+        "package shop.v1",
+        "package shop.v2",
+        [SHOP + "is shop.v2.ShopCode now, under the same domain [catalogue-renamed]"],
     ),
     "catalogue": (
         "enum ShopCode",
         'enum More { option (errgrpc.v1.catalog) = {domain: "more"}; MORE_X = 0; }\nenum ShopCode',
-        ["shop.v1.More: added"],
+        ["shop.v1.More: added [catalogue-added]"],
     ),
-}
+}  # fmt: skip
+SEVERITIES = {
+    "breaking": {
+        "catalogue-removed", "code-removed", "domain-changed", "number-changed", "reason-changed", "grpc-status-changed",
+        "http-status-changed", "hint-removed",
+    },
+    "caution": {
+        "deprecated-code-removed", "removed-not-reserved", "catalogue-renamed", "default-locale-changed", "fallback-changed",
+        "inference-changed", "hints-reordered",
+    },
+    "note": {
+        "catalogue-added", "code-added", "hint-added", "fallback-added", "inference-added", "message-changed", "hint-changed",
+        "deprecation-changed",
+    },
+}  # fmt: skip
 
 
 def changed(old: str, new: str) -> str:
@@ -125,58 +165,80 @@ def compare(build: Build, new: str) -> list[breaking.Change]:
     return breaking.compare(build({"shop.proto": OLD}), build({"shop.proto": new}))
 
 
-@pytest.mark.parametrize("name", BREAKING)
+@pytest.mark.parametrize("name", CHANGED)
 @pytest.mark.thinned(2)
-def test_breaks(name: str, build: Build) -> None:
-    old, new, expected = BREAKING[name]
+def test_what_changed(name: str, build: Build) -> None:
+    old, new, expected = CHANGED[name]
     changes = compare(build, changed(old, new))
-    assert [str(change) for change in changes] == expected
-    assert [change.breaks for change in changes] == [" added" not in str(change) for change in changes]
-    assert changes[0].breaks
+    assert [str(change) for change in changes] == [f"{severity_of(text)}: {text}" for text in expected]
+    for change in changes:
+        assert change.id in SEVERITIES[change.severity]
 
 
-@pytest.mark.parametrize("name", HARMLESS)
-def test_does_not_break(name: str, build: Build) -> None:
-    old, new, expected = HARMLESS[name]
-    changes = compare(build, changed(old, new))
-    assert [str(change) for change in changes] == expected
-    assert not any(change.breaks for change in changes)
+def severity_of(text: str) -> str:
+    return next(severity for severity, ids in SEVERITIES.items() if text.rpartition("[")[2].removesuffix("]") in ids)
+
+
+def test_the_severities_are_the_documented_ones() -> None:
+    assert {severity: {id_ for id_, found in breaking.CHANGES.items() if found == severity} for severity in SEVERITIES} == SEVERITIES
 
 
 def test_a_renamed_enum_is_the_same_under_its_domain(build: Build) -> None:
     text = OLD.replace("ShopCode", "StoreCode").replace("SHOP_CODE", "STORE_CODE")
     (change,) = compare(build, text)
-    assert change == breaking.Change("shop.v1.ShopCode", "is shop.v1.StoreCode now, under the same domain", False)
+    assert change == breaking.Change("catalogue-renamed", "shop.v1.ShopCode", "is shop.v1.StoreCode now, under the same domain")
 
 
 def test_two_codes_swap_their_numbers(build: Build) -> None:
     text = OLD.replace("GONE = 1", "GONE = 99").replace("BROKEN = 2", "BROKEN = 1").replace("GONE = 99", "GONE = 2")
-    assert list(map(str, compare(build, text))) == [GONE + "number was 1, is 2", BROKEN + "number was 2, is 1"]
+    assert [change.what for change in compare(build, text)] == ["number was 1, is 2", "number was 2, is 1"]
 
 
 def test_a_fallback_may_come(build: Build) -> None:
     without = OLD.replace('fallback: "BROKEN"', "")
     (change,) = breaking.compare(build({"shop.proto": without}), build({"shop.proto": OLD}))
-    assert change == breaking.Change("shop.v1.ShopCode", "fallback added: BROKEN", False)
+    assert change == breaking.Change("fallback-added", "shop.v1.ShopCode", "fallback added: BROKEN")
+
+
+def test_a_code_that_had_been_deprecated_may_go(build: Build) -> None:
+    old = OLD.replace("INTERNAL}]", "INTERNAL}, deprecated = true]")
+    new = OLD.replace(BROKEN_LINE, 'reserved 2; reserved "SHOP_CODE_BROKEN";')
+    (change,) = breaking.compare(build({"shop.proto": old}), build({"shop.proto": new}))
+    assert change == breaking.Change("deprecated-code-removed", "shop.v1.ShopCode: BROKEN", "removed")
+
+
+MORE = """hints: {locale: "zh-Hant", text: "A"} hints: {locale: "zh-Hans", text: "B"}
+    hints: {locale: "en", text: "C", when: {key: "a", value: "1"}} hints: {locale: "en", text: "D", when: {key: "b", value: "1"}}"""
+
+
+@pytest.mark.parametrize("parts", [(0, 1), (2, 3)])
+def test_the_order_of_hints_and_of_variants_is_seen(parts: tuple[int, int], build: Build) -> None:
+    """It changes what users get: the first hint of a language, and of two conditions that both hold the first."""
+    declared = ["hints:" + part.strip() + "\n" for part in MORE.split("hints:")[1:]]
+    swapped = list(declared)
+    swapped[parts[0]], swapped[parts[1]] = swapped[parts[1]], swapped[parts[0]]
+    was, now = (OLD.replace('hints: {locale: "en", text: "It is gone"}', "".join(hints)) for hints in (declared, swapped))
+    (change,) = breaking.compare(build({"shop.proto": was}), build({"shop.proto": now}))
+    assert (change.id, change.where) == ("hints-reordered", "shop.v1.ShopCode: GONE")
 
 
 def test_what_no_compiler_would_write(build: Build) -> None:
     old, new = build({"shop.proto": OLD}), build({"shop.proto": OLD.replace("grpc_status: INTERNAL", "")})
     (gone, broken) = next(catalog.codes for catalog in breaking._catalogs(new) if catalog.domain == "shop")
-    assert breaking._code_facts(dataclasses.replace(gone, grpc_status=99))["grpc_status"] == "99"
-    assert [str(change) for change in breaking.compare(old, new)] == [BROKEN + "grpc_status was INTERNAL, is none"]
+    assert breaking._code_facts(dataclasses.replace(gone, grpc_status=99))["grpc_status"] == ("grpc-status", "99")
+    assert [change.what for change in breaking.compare(old, new)] == ["grpc_status was INTERNAL, is none"]
     assert broken.grpc_status is None
 
 
 def test_every_change_is_seen_against_the_committed_release(root: Path, build: Build) -> None:
     released = breaking.load(str(root / "protos/released.binpb"))
-    assert [change for change in breaking.compare(released, build({})) if change.breaks] == []
+    assert [change for change in breaking.compare(released, build({})) if change.severity == "breaking"] == []
 
 
-def main(tmp_path: Path, old: bytes, new: bytes) -> int:
+def main(tmp_path: Path, old: bytes, new: bytes, *options: str) -> int:
     (tmp_path / "old.binpb").write_bytes(old)
     (tmp_path / "new.binpb").write_bytes(new)
-    return breaking.main([str(tmp_path / "old.binpb"), str(tmp_path / "new.binpb")])
+    return breaking.main([str(tmp_path / "old.binpb"), str(tmp_path / "new.binpb"), *options])
 
 
 def test_main(tmp_path: Path, build: Build, capsys: pytest.CaptureFixture[str]) -> None:
@@ -184,8 +246,17 @@ def test_main(tmp_path: Path, build: Build, capsys: pytest.CaptureFixture[str]) 
     new = build({"shop.proto": OLD.replace("404", "410").replace("infer:", 'infer: {grpc_status: ABORTED, reason: "GONE"} infer:')})
     assert main(tmp_path, old, old) == 0
     assert capsys.readouterr() == ("", "")
-    assert main(tmp_path, old, new.SerializeToString()) == 1
-    assert capsys.readouterr().out == f"shop.v1.ShopCode: inference from ABORTED added: GONE\n{GONE}http_status was 404, is 410\n"
+    told = f"note: {SHOP}inference from ABORTED added: GONE [inference-added]\n"
+    told += f"breaking: {GONE}http_status was 404, is 410 [http-status-changed]\n"
+    for options, left in ((), 1), (("--allow", "number-changed"), 1), (("--allow", "number-changed", "--allow", "http-status-changed"), 0):
+        assert main(tmp_path, old, new.SerializeToString(), *options) == left
+        assert capsys.readouterr().out == told
+    text = build({"shop.proto": OLD.replace("It is gone", "Gone")}).SerializeToString()
+    assert main(tmp_path, old, text) == 0  # a note
+    with pytest.raises(SystemExit) as refused:
+        main(tmp_path, old, text, "--allow", "no-such-change")
+    assert refused.value.code == 2
+    assert "invalid choice: 'no-such-change'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -209,7 +280,8 @@ def test_usage(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         breaking.main(["one"])
     assert left.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: python -m errgrpc.codegen.breaking [-h] OLD.binpb NEW.binpb\n")
+    usage = "usage: python -m errgrpc.codegen.breaking [-h] [--allow ID] OLD.binpb NEW.binpb"
+    assert " ".join(capsys.readouterr().err.split()).startswith(usage)
 
 
 def test_buf_and_the_comparison_read_the_same_release(root: Path, workspace: Any, tool: Run, tmp_path: Path) -> None:
@@ -222,8 +294,8 @@ def test_buf_and_the_comparison_read_the_same_release(root: Path, workspace: Any
     assert image.returncode == 0
     result = tool(sys.executable, "-m", "errgrpc.codegen.breaking", released, tmp_path / "new.binpb", cwd=tmp_path)
     assert result.returncode == 1
-    changed = [line for line in result.stdout.splitlines() if not line.endswith(b": added")]  # until the next release
-    assert changed == [b"errgrpc.v1.ResCode: UNSUPPORTED_MEDIA_TYPE: http_status was 415, is 400"]
+    told = b"breaking: errgrpc.v1.ResCode: UNSUPPORTED_MEDIA_TYPE: http_status was 415, is 400 [http-status-changed]"
+    assert told in result.stdout.splitlines()
 
 
 def test_as_a_module(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:

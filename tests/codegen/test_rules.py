@@ -1,6 +1,9 @@
 """Every refusal, with its exact text; and that all of them come at once."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +15,14 @@ from errgrpc.v1 import annotations_pb2
 
 Build = Callable[[Mapping[str, str]], FileDescriptorSet]
 Request = Callable[..., CodeGeneratorRequest]
+Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 FAILURES = (
     "CANCELLED, UNKNOWN, INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, RESOURCE_EXHAUSTED, "
     "FAILED_PRECONDITION, ABORTED, OUT_OF_RANGE, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS, UNAUTHENTICATED"
 )
 ENUM = "enum BadCode {{ option (errgrpc.v1.catalog) = {{{}}};\n{}\n}}"
+HEAD = 'syntax = "proto3";\npackage bad;\nimport "errgrpc/v1/annotations.proto";\n'
 LOST = "LOST = 1 [(errgrpc.v1.code) = {grpc_status: DATA_LOSS}];"
 ZERO = "BAD_CODE_UNSPECIFIED = 0;"
 
@@ -96,9 +101,16 @@ REFUSED = {
             "9: BAD_CODE_NULL_UNSPECIFIED: has the number 0 of BAD_CODE_UNSPECIFIED; give it a number of its own",
         ],
     ),
+    "no_prefix": (
+        value(f"{ZERO}\nBAD_CODE_KNOWN = 2 [(errgrpc.v1.code) = {{grpc_status: ABORTED}}];\n{LOST}"),
+        ["7: LOST: lacks the prefix BAD_CODE_, which BAD_CODE_KNOWN has; its reason would be LOST"],
+    ),
     "one_reason_proto2": (  # in proto3 the compilers see to it themselves
         value(f"{ZERO}\n{LOST}\nBAD_CODE_LOST = 2 [(errgrpc.v1.code) = {{grpc_status: ABORTED}}];"),
-        ["7: BAD_CODE_LOST: has the reason LOST of LOST; give it a name of its own"],
+        [
+            "6: LOST: lacks the prefix BAD_CODE_, which BAD_CODE_LOST has; its reason would be LOST",
+            "7: BAD_CODE_LOST: has the reason LOST of LOST; give it a name of its own",
+        ],
     ),
     "bad_reason": (
         value(
@@ -121,7 +133,8 @@ REFUSED = {
                 (9, "BAD_CODE_END_", "END_", "what follows BAD_CODE_"),
                 (10, "BAD_CODE_4XX", "4XX", "what follows BAD_CODE_"),
             ]
-        ],
+        ]
+        + ["7: lower: lacks the prefix BAD_CODE_, which BAD_CODE_ has; its reason would be lower"],
     ),
     "no_status": (
         code('message: "x"'),
@@ -219,7 +232,8 @@ def refused(build: Build) -> FileDescriptorSet:
 @pytest.mark.parametrize("name", REFUSED)
 def test_refusal(name: str, refused: FileDescriptorSet, request_for: Request) -> None:
     response = plugin.generate(request_for(refused, [f"refused/{name}.proto"]))
-    assert response.error.split("\n") == [f"refused/{name}.proto:{line}" for line in REFUSED[name][1]]
+    expected = sorted(REFUSED[name][1], key=lambda line: int(line.partition(":")[0]))
+    assert response.error.split("\n") == [f"refused/{name}.proto:{line}" for line in expected]
     assert not response.file
 
 
@@ -284,3 +298,22 @@ def test_an_imported_enum_of_the_same_domain_and_reason(build: Build, request_fo
         "give the enum a domain of its own, or the value another name"
     )
     assert plugin.generate(request_for(files, ["a.proto"])).error == ""
+
+
+@pytest.mark.parametrize("text", [catalog('domain: "d"'), value(LOST.replace("= 1", "= 0"))])
+def test_values_without_the_prefix_are_said(text: str, build: Build, request_for: Request) -> None:
+    proto = HEAD + text
+    request = request_for(build({"bad.proto": proto}), ["bad.proto"])
+    assert not plugin.generate(request).error
+    assert plugin.notes(request) == ["bad.proto:4: BadCode: its values do not begin with BAD_CODE_, so their whole names are the reasons"]
+    assert plugin.notes(request_for(build({"bad.proto": proto.replace("\nLOST", "\nBAD_CODE_LOST")}), ["bad.proto"])) == []
+
+
+def test_notes_go_to_standard_error(workspace: Callable[..., Path], tool: Run) -> None:
+    folder = workspace({"bad/bad.proto": HEAD + catalog('domain: "d"')})
+    template = f'version: v2\nplugins: [{{local: ["{sys.executable}", -m, errgrpc.codegen.plugin], out: out}}]\n'
+    (folder / "buf.gen.yaml").write_text(template)
+    result = tool("buf", "generate", "--path", "bad", cwd=folder)
+    assert result.returncode == 0
+    assert b"protoc-gen-errgrpc: note: bad/bad.proto:4: BadCode: its values do not begin with BAD_CODE_" in result.stderr
+    assert (folder / "out/bad/bad_errgrpc.py").exists()

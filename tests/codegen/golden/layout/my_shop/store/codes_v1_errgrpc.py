@@ -19,7 +19,4 @@ class CartFault(ErrorCode, domain="cart.example.com"):
 class CartItemFault(ErrorCode, domain="item.example.com"):
     OK_AT_ZERO = 0, Spec(StatusCode.OK)
     LOWEST = -2147483648, Spec(StatusCode.ABORTED)
-    HIGHEST = 2147483647, Spec(
-        StatusCode.CANCELLED,
-        description="A value without the prefix keeps its name.",
-    )
+    HIGHEST = 2147483647, Spec(StatusCode.CANCELLED, description="The highest number.")
