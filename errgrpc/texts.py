@@ -26,5 +26,5 @@ def clean(text: str) -> str:
 
 
 def is_request_id(text: object) -> TypeGuard[str]:
-    """Whether `text` may travel as a request id: 1 to 128 printable ASCII characters."""
-    return isinstance(text, str) and 0 < len(text) <= _MAX_REQUEST_ID and text.isascii() and text.isprintable()
+    """Whether `text` may travel as a request id: 1 to 128 printable ASCII characters, not all of them spaces."""
+    return isinstance(text, str) and len(text) <= _MAX_REQUEST_ID and text.isascii() and text.isprintable() and bool(text.strip())

@@ -412,6 +412,8 @@ def test_the_handler_s_trailers_go_before_ours() -> None:
         ((("x-request-id", "r-1"),), LookupError(), "r-1"),
         ((("x-request-id", "a" * 128),), LookupError(), "a" * 128),
         ((("x-request-id", "é"), ("x-request-id", "r-2")), LookupError(), "r-2"),
+        ((("x-request-id", "r-1"), ("x-request-id", "r-2")), LookupError(), "r-1"),
+        ((("x-request-id", " "), ("x-request-id", "r-2")), LookupError(), "r-2"),
         ((("x-request-id", "r-1"),), upstream(), "r-1"),
         ((), upstream(), "upstream-id"),
         ((("x-request-id", "a" * 129),), upstream(), "upstream-id"),
@@ -426,7 +428,7 @@ def test_the_request_id(metadata: Any, error: BaseException, request_id: str) ->
     assert read(ask(error, metadata=metadata)).request_id == request_id
 
 
-@pytest.mark.parametrize("hostile", [None, "", "é", "a\n", "a" * 129])
+@pytest.mark.parametrize("hostile", [None, "", " ", "é", "a\n", "a" * 129])
 def test_a_fresh_id_when_there_is_none_that_may_travel(hostile: str | None) -> None:
     ids = {read(ask(upstream(hostile), metadata=(("x-request-id", "\x1b"),))).request_id for _ in range(3)}
     assert len(ids) == 3

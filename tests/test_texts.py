@@ -22,6 +22,7 @@ class Hostile:
         ("a" * 128, True),
         ("a" * 129, False),
         ("", False),
+        ("  ", False),
         ("é", False),
         ("a\n", False),
         ("\x7f", False),

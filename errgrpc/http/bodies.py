@@ -57,10 +57,6 @@ class Request:
     def __post_init__(self) -> None:
         object.__setattr__(self, "headers", [(name.lower(), value) for name, value in self.headers])
 
-    def header(self, name: str) -> str | None:
-        """The first value of a header by its name in lower case, or None."""
-        return next((value for key, value in self.headers if key == name), None)
-
 
 @dataclass(slots=True)
 class _Facts:
@@ -135,8 +131,8 @@ def _given(headers: Headers) -> list[tuple[str, str]]:
 
 
 def _request_id(request: Request) -> str:
-    given = request.header(REQUEST_ID)
-    return given if is_request_id(given) else uuid.uuid4().hex
+    given = (value for name, value in request.headers if name == REQUEST_ID and is_request_id(value))
+    return next(given, None) or uuid.uuid4().hex
 
 
 def _retry_after(parts: Parts) -> Headers:

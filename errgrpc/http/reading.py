@@ -73,7 +73,7 @@ def decode(
     # A status whose answers have no body: else the number would be lost.
     if status == 304 and (code := sole_code(304, itertools.chain(*reading.registry.catalogues))) is not None:
         return RemoteError(code.grpc_status, phrase(status), Received(), code, True, accept_language, known, ())
-    details = [*found.details, *_from_headers(first, found)]
+    details = [*found.details, *_from_headers(first, [value for name, value in known if name == REQUEST_ID], found)]
     grpc = found.status or grpc_status(status)
     message = phrase(status) if found.message is None else clean(found.message)
     raw = status_pb2.Status(code=grpc.value[0], message=message, details=details).SerializeToString() if details else None
@@ -155,12 +155,12 @@ def _read_status(body: dict[str, Json], http: int) -> _Body:
     return _Body(status, message, tuple(kept), data=data)
 
 
-def _from_headers(headers: dict[str, str], found: _Body) -> Iterable[any_pb2.Any]:
+def _from_headers(headers: dict[str, str], request_ids: list[str], found: _Body) -> Iterable[any_pb2.Any]:
     """What the headers say and the details do not."""
     delay = _retry_after(headers)
     if delay is not None and not _has(found, rpc.RetryInfo):
         yield pack(rpc.RetryInfo(retry_delay=Duration(seconds=delay)))
-    request_id = found.request_id or headers.get(REQUEST_ID)
+    request_id = next((text for text in (found.request_id, *request_ids) if text and text.strip()), None)
     if request_id and not _has(found, rpc.RequestInfo):
         yield pack(rpc.RequestInfo(request_id=clean(request_id)))
 

@@ -66,7 +66,7 @@ class Received:
     def request_id(self) -> str | None:
         """The id under which the server's log has the error, or None."""
         found = self.detail(rpc.RequestInfo)
-        return None if found is None or not found.request_id else found.request_id
+        return None if found is None or not found.request_id.strip() else found.request_id
 
     def detail(self, kind: type[M]) -> M | None:
         """The first readable detail of a type, or None."""

@@ -148,6 +148,7 @@ def test_an_unknown_detail_stays_readable() -> None:
     [
         ([("X-Request-Id", "head"), ("Retry-After", "7")], "head", 7),
         ([("x-request-id", "first"), ("x-request-id", "second")], "first", None),
+        ([("x-request-id", " "), ("x-request-id", "second")], "second", None),
         ([("retry-after", "Fri, 31 Dec 1999 23:59:59 GMT")], None, 0),
         ([("retry-after", "Fri, 31 Dec 1999 23:59:59 GMT"), ("date", "Fri, 31 Dec 1999 23:58:00 GMT")], None, 119),
         ([("retry-after", "Fri, 31 Dec 1999 23:59:59 GMT"), ("date", "Sat, 01 Jan 2000 00:00:00 GMT")], None, 0),

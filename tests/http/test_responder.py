@@ -119,6 +119,16 @@ def test_what_comes_too_late_is_logged_foreseen_or_not(caplog: pytest.LogCapture
         assert record.exc_info[1] is error
 
 
+@pytest.mark.parametrize(
+    ("sent", "answered"), [(("", " ", "r-2", "r-3"), "r-2"), (("r-1", "r-2"), "r-1"), (("é" * 9, "r-2"), "r-2"), ((" ",), None)]
+)
+def test_the_first_request_id_that_is_one(sent: tuple[str, ...], answered: str | None) -> None:
+    request = Request(headers=[("X-Request-Id", text) for text in sent])
+    for error in (ServiceError(ResCode.CONFLICT), KeyError()):
+        found = dict(Responder(ResCode).answer(error, request).headers)["x-request-id"]
+        assert found == answered or (answered is None and len(found) == 32)
+
+
 def test_wrong_arguments_are_named() -> None:
     wrong: Any = "xml"
     with pytest.raises(ValueError, match="form is 'xml'"):
