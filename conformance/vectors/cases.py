@@ -13,7 +13,7 @@ import errgrpc
 from conformance.v1.conformance_pb2 import AnswerResponse
 from errgrpc import ComponentCode, ErrorCode, ResCode, ServiceError, Spec
 
-__all__ = ["KNOWN", "Case", "raised"]
+__all__ = ["KNOWN", "Case", "languages", "raised"]
 
 KNOWN = (ResCode, ComponentCode)
 """The catalogues that a typed reader knows."""
@@ -116,6 +116,28 @@ def _locales() -> Iterator[Case]:
     hints = {"zh-CN": "请稍候", "en-US": "Please wait"}
     yield _of("locale/own_hints", ResCode.SERVICE_UNAVAILABLE, to=ENGLISH, hint=hints)
     yield _of("locale/own_hint_in_default_locale", ResCode.SERVICE_UNAVAILABLE, to=ENGLISH, hint="请稍候")
+
+
+def languages() -> Iterator[Case]:
+    """A hint by the script of the language asked for, and what else `accept-language` may hold; the last vectors, as they came later."""
+    chinese = {"zh-CN": "请稍候", "zh-TW": "請稍候", "en-US": "Please wait"}
+    by_script = {"zh-Hant": "請稍候", "zh-Hans": "请稍候", "en-US": "Please wait"}
+    serbian = {"sr-Latn": "Molimo sačekajte", "sr-Cyrl": "Молимо сачекајте"}
+    for hints, asked in (
+        (chinese, ("zh", "zh-CN", "zh-SG", "zh-MY", "zh-TW", "zh-HK", "zh-MO", "zh-Hant", "zh-Hant-TW", "zh-Hans-HK", "zh_HK", "en_US")),
+        (by_script, ("zh", "zh-CN", "zh-HK", "zh-Hant-HK")),
+        (serbian, ("sr", "sr-RS", "sr-ME", "sr-Latn-RS", "sr-Cyrl-ME")),
+    ):
+        for languages in asked:
+            name = f"language/{'+'.join(hints)}/{languages}"
+            yield _of(name, ResCode.SERVICE_UNAVAILABLE, to=(("accept-language", languages),), hint=hints)
+    for name, languages in (
+        ("any_excluded", "*;q=0"),
+        ("any_then_known", "*;q=0.5, zh-HK"),
+        ("only_excluded", "zh;q=0"),
+        ("other_parameter", "en;level=1, zh-TW;q=0.1"),
+    ):
+        yield _of(f"language/{name}", ResCode.SERVICE_UNAVAILABLE, to=(("accept-language", languages),), hint=chinese)
 
 
 def _texts() -> Iterator[Case]:
