@@ -129,7 +129,7 @@ def languages() -> Iterator[Case]:
         (serbian, ("sr", "sr-RS", "sr-ME", "sr-Latn-RS", "sr-Cyrl-ME")),
     ):
         for languages in asked:
-            name = f"language/{'+'.join(hints)}/{languages}"
+            name = f"language/{'_'.join(hints)}/{languages}"
             yield _of(name, ResCode.SERVICE_UNAVAILABLE, to=(("accept-language", languages),), hint=hints)
     for name, languages in (
         ("any_excluded", "*;q=0"),
