@@ -5,6 +5,7 @@
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -139,8 +140,15 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Fresh:
 
 @pytest.fixture(scope="session")
 def fresh_with_protoc(fresh: Fresh, tmp_path_factory: pytest.TempPathFactory) -> Fresh:
-    """The same with protoc, as another team has it."""
-    return _once(tmp_path_factory, "fresh", lambda made: made.install("grpcio-tools"), "with protoc")
+    """The same with protoc and buf, as another team has it."""
+
+    def make(made: Fresh) -> None:
+        made.install("grpcio-tools")
+        buf = shutil.which("buf", path=str(Path(sys.executable).parent))
+        assert buf, "buf is not installed"
+        (made.folder / "bin/buf").symlink_to(buf)
+
+    return _once(tmp_path_factory, "fresh", make, "with protoc")
 
 
 def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Fresh], None], step: str = "made") -> Fresh:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest
 from sybil import Document, Example
 from sybil.parsers.markdown import CodeBlockParser
 from sybil.typing import Evaluator
+
+import errgrpc
+from errgrpc.failed_call import FailedCall
 
 ROOT = Path(__file__).parent.parent
 PARTS = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -38,11 +42,20 @@ def _proto(example: Example) -> None:
     path.write_text(example.parsed)
 
 
+def _yaml(example: Example) -> None:
+    """A file whose name stands in its first line, in an environment of any version of Python."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    Path(example.parsed.splitlines()[0].removeprefix("# ")).write_text(re.sub(r"python3\.\d+", version, example.parsed))
+
+
 def _sh(example: Example) -> None:
+    if "git archive main" in example.parsed:
+        git = "git -c user.name=tests -c user.email=tests@example.com"
+        example.namespace["run"]("bash", "-euc", f"git init -q -b main . && git add protos && {git} commit -q -m protos")
     example.namespace["run"]("bash", "-euc", example.parsed)
 
 
-EVALUATORS: dict[str, Evaluator] = {"python": _python, "text": _text, "proto": _proto, "sh": _sh}
+EVALUATORS: dict[str, Evaluator] = {"python": _python, "text": _text, "proto": _proto, "sh": _sh, "yaml": _yaml}
 
 
 @pytest.fixture
@@ -55,12 +68,13 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
         del sys.modules[name]
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md", "docs/http.md", "docs/wire.md"])
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md", "docs/adopt.md", "docs/http.md", "docs/protobuf.md", "docs/wire.md"])
 @pytest.mark.usefixtures("empty_folder")
 def test_the_examples_run(name: str, fresh_with_protoc: Any) -> None:
     parsers = [CodeBlockParser(language=language, evaluator=evaluator) for language, evaluator in EVALUATORS.items()]
     document = Document.parse(str(ROOT / name), *parsers)
     document.namespace.update(printed=io.StringIO(), run=fresh_with_protoc.run)
+    Path(".venv").symlink_to(fresh_with_protoc.folder)
     ran = 0
     try:
         for example in document.examples():
@@ -83,3 +97,28 @@ def test_both_readmes_show_the_same_code() -> None:
     english, chinese = ((ROOT / name).read_text() for name in ("README.md", "README.zh-CN.md"))
     assert PARTS.findall(english) == PARTS.findall(chinese)
     assert english.count("\n## ") == chinese.count("\n## ")
+
+
+def test_the_order_of_interceptors_is_as_its_page_says() -> None:
+    """In a process of its own: Sentry hooks into all that is loaded."""
+    parts = PARTS.findall((ROOT / "docs/interceptors.md").read_text())
+    program = "\n".join(text for language, text in parts if language == "python")
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=100)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout == "".join(text for language, text in parts if language == "text")
+
+
+def test_the_page_lists_every_attribute_of_an_error() -> None:
+    page = (ROOT / "docs/errors.md").read_text()
+    sections = dict(re.findall(r"^## (A member|\w+)[^\n]*\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
+    for kind, hidden in ((errgrpc.ServiceError, Exception), (errgrpc.RemoteError, FailedCall)):
+        names = {name for name in dir(kind) if not name.startswith("_")} - set(dir(Exception)) - set(vars(hidden))
+        assert listed(sections[kind.__name__]) == names
+    code = errgrpc.ResCode.CONFLICT
+    known = {name for name in (*vars(errgrpc.ErrorCode), *vars(code), *errgrpc.ErrorCode.__annotations__) if not name.startswith("_")}
+    assert listed(sections["A member"]) == known
+
+
+def listed(rows: str) -> set[str]:
+    cells = re.findall(r"^\| (`.*?) \|", rows, re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`(\w+)[^`]*`", cell)}

@@ -1,6 +1,8 @@
 """The wheel, in a new environment with nothing else: what a new user and another team have."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +102,34 @@ def test_the_plugin_refuses_in_the_words_of_the_other_team(fresh_with_protoc: An
     said = fresh_with_protoc.run(*arguments, cwd=tmp_path, check=False)
     assert "codes.proto:4: SecondTeamCode: has no domain; give" in said
     assert "codes.proto:10: SECOND_TEAM_CODE_CODE_2: has no grpc_status; give one of" in said
+
+
+REFLECTED = """
+import grpc, sys
+from concurrent.futures import ThreadPoolExecutor
+from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from google.protobuf.descriptor_pool import DescriptorPool
+import errgrpc
+if sys.argv[1] == "imported":
+    import errgrpc.v1.res_code_pb2
+with ThreadPoolExecutor(2) as pool:
+    server = grpc.server(pool, interceptors=[errgrpc.ServerInterceptor(errgrpc.ResCode)])
+    reflection.enable_server_reflection([reflection.SERVICE_NAME], server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        try:
+            found = DescriptorPool(ProtoReflectionDescriptorDatabase(channel)).FindEnumTypeByName("errgrpc.v1.ResCode")
+            print(found.values_by_number[1004].GetOptions().ListFields()[0][1].http_status)
+        except KeyError:
+            print("no such file")
+    server.stop(None).wait()
+"""
+
+
+@pytest.mark.parametrize(("how", "printed"), [("imported", "404"), ("not imported", "no such file")])
+def test_reflection_serves_a_catalogue_that_is_imported(how: str, printed: str) -> None:
+    """As docs/protobuf.md says; the server and its client are one process, with pools of their own."""
+    ran = subprocess.run([sys.executable, "-c", REFLECTED, how], capture_output=True, text=True, check=False, timeout=60)
+    assert ran.stdout.split("\n")[0] == printed, ran.stderr

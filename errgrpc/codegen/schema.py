@@ -49,7 +49,7 @@ class Code:
     http_status: int | None
     message: str
     hints: tuple[Hint, ...]
-    deprecated: bool
+    deprecated: bool = False
 
     @property
     def has_prefix(self) -> bool:
@@ -82,8 +82,6 @@ class Catalog:
     file: str
     package: str
     name: str
-    prefix: str
-    """What the names of values begin with: `SHOP_CODE_` for `ShopCode`, as buf's ENUM_VALUE_PREFIX has it."""
     line: int
     description: str
     annotated: bool
@@ -92,9 +90,11 @@ class Catalog:
     fallback: str
     infer: tuple[tuple[int, str], ...]
     values: tuple[Code, ...]
-    reserved_numbers: tuple[tuple[int, int], ...]
+    prefix: str = ""
+    """What the names of values begin with: `SHOP_CODE_` for `ShopCode`, as buf's ENUM_VALUE_PREFIX has it."""
+    reserved_numbers: tuple[tuple[int, int], ...] = ()
     """The first and the last number of each range."""
-    reserved_names: frozenset[str]
+    reserved_names: frozenset[str] = frozenset()
 
     @property
     def full_name(self) -> str:
@@ -139,7 +139,6 @@ def _catalog(file: FileDescriptorProto, path: _Path, name: str, enum: EnumDescri
         file=utf8(file.name),
         package=utf8(file.package),
         name=name,
-        prefix=prefix,
         line=line,
         description=description,
         annotated=enum.options.HasExtension(_CATALOG),
@@ -148,6 +147,7 @@ def _catalog(file: FileDescriptorProto, path: _Path, name: str, enum: EnumDescri
         fallback=catalog.fallback,
         infer=tuple((row.grpc_status, row.reason) for row in catalog.infer),
         values=tuple(_value(value, prefix, _place(places, (*path, 2, index))) for index, value in enumerate(enum.value)),
+        prefix=prefix,
         reserved_numbers=tuple((reserved.start, reserved.end) for reserved in enum.reserved_range),
         reserved_names=frozenset(map(utf8, enum.reserved_name)),
     )

@@ -308,7 +308,10 @@ def hostile(recipe: Recipe | None) -> BaseException:
     except TypeError:  # ServiceError refuses an override
         kind, own = type("Hostile", (BASES[base],), plain), {}
     if base == "group":
-        return kind(SECRET, [hostile(inner)])  # type: ignore[no-any-return]
+        try:
+            return kind(SECRET, [hostile(inner)])  # type: ignore[no-any-return]
+        except tuple(FAILURES.values()):  # Python itself looks at the classes of the members, so there is no such group
+            return kind(SECRET, [LookupError(SECRET)])  # type: ignore[no-any-return]
     made = kind.__new__(kind, SECRET)
     if inner is not None:
         BaseException.__dict__["__cause__"].__set__(made, hostile(inner))

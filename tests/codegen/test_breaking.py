@@ -1,6 +1,7 @@
 """What a release must not change, option by option."""
 
 import dataclasses
+import re
 import runpy
 import subprocess
 import sys
@@ -181,6 +182,11 @@ def severity_of(text: str) -> str:
 
 def test_the_severities_are_the_documented_ones() -> None:
     assert {severity: {id_ for id_, found in breaking.CHANGES.items() if found == severity} for severity in SEVERITIES} == SEVERITIES
+
+
+def test_the_page_names_every_change(root: Path) -> None:
+    rows = re.findall(r"^\| (breaking|caution|note) \| (.*) \|$", (root / "docs/protobuf.md").read_text(), re.MULTILINE)
+    assert {severity: set(re.findall(r"`(.*?)`", ids)) for severity, ids in rows} == SEVERITIES
 
 
 def test_a_renamed_enum_is_the_same_under_its_domain(build: Build) -> None:

@@ -166,8 +166,8 @@ def test_literals(text: str, literal: str) -> None:
 
 def catalog(*codes: schema.Code, **changes: Any) -> schema.Catalog:
     values: dict[str, Any] = {
-        "file": "x.proto", "package": "", "name": "X", "prefix": "X_", "line": 1, "description": "", "annotated": True, "domain": "d",
-        "default_locale": "", "fallback": "", "infer": (), "values": codes, "reserved_numbers": (), "reserved_names": frozenset(),
+        "file": "x.proto", "package": "", "name": "X", "line": 1, "description": "", "annotated": True, "domain": "d",
+        "default_locale": "", "fallback": "", "infer": (), "values": codes,
     }  # fmt: skip
     return schema.Catalog(**values | changes)
 
@@ -175,7 +175,7 @@ def catalog(*codes: schema.Code, **changes: Any) -> schema.Catalog:
 def code(reason: str = "ABC", number: int = 1, **changes: Any) -> schema.Code:
     values: dict[str, Any] = {
         "name": reason, "reason": reason, "number": number, "line": 2, "description": "", "annotated": True, "grpc_status": 5,
-        "http_status": None, "message": "", "hints": (), "deprecated": False,
+        "http_status": None, "message": "", "hints": (),
     }  # fmt: skip
     return schema.Code(**values | changes)
 
