@@ -75,9 +75,10 @@ release: $(VENV)/check.stamp  ## make today's protos the ones that later changes
 OUT ?= .
 generate: $(CODEGEN)/stamp
 	mkdir -p $(OUT)
+	# Twice: the plugin reads its options through the Python code of annotations.proto, which the first pass makes.
+	$(CODEGEN)/bin/python -m grpc_tools.protoc -I protos -I $(CODEGEN)/site-packages --python_out=$(OUT) --pyi_out=$(OUT) $(PROTOS)
 	$(CODEGEN)/bin/python -m grpc_tools.protoc -I protos -I $(CODEGEN)/site-packages \
-	  --plugin=$(CODEGEN)/bin/protoc-gen-errgrpc \
-	  --python_out=$(OUT) --pyi_out=$(OUT) --errgrpc_out=$(OUT) $(PROTOS)
+	  --plugin=$(CODEGEN)/bin/protoc-gen-errgrpc --errgrpc_out=$(OUT) $(PROTOS)
 	PATH=$(CURDIR)/$(CODEGEN)/bin:$$PATH $(CODEGEN)/bin/python -m grpc_tools.protoc -I . -I $(CODEGEN)/site-packages \
 	  --python_out=$(OUT) --grpc_python_out=$(OUT) --mypy_out=$(OUT) --mypy_grpc_out=$(OUT) $(EXAMPLE)
 	$(CODEGEN)/bin/python -m grpc_tools.protoc -I . -I $(CODEGEN)/site-packages --python_out=$(OUT) --pyi_out=$(OUT) $(CONFORMANCE)

@@ -6,7 +6,7 @@ Declare a catalogue in a `.proto` (`errgrpc/v1/annotations.proto`, protoc-gen-er
 
 from errgrpc import aio
 from errgrpc.answering import encode
-from errgrpc.codes import ErrorCode, Spec, Variant
+from errgrpc.codes import ErrorCode, MetadataField, Spec, Variant
 from errgrpc.reading import decode, from_error
 from errgrpc.remote_error import RemoteError, remote
 from errgrpc.reports import Answered, OnAnswer, OnError, OnReceived
@@ -23,6 +23,7 @@ __all__ = [
     "ClientInterceptor",
     "ComponentCode",
     "ErrorCode",
+    "MetadataField",
     "MisuseWarning",
     "OnAnswer",
     "OnError",
@@ -48,6 +49,7 @@ for _exported in (
     ClientInterceptor,
     ComponentCode,
     ErrorCode,
+    MetadataField,
     MisuseWarning,
     OnError,
     OnReceived,

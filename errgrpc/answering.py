@@ -26,7 +26,7 @@ from grpc import StatusCode
 from errgrpc.catalog import fallback_of
 from errgrpc.codes import ErrorCode, status_of
 from errgrpc.locales import Metadata, requested
-from errgrpc.raised import causes, leaves, link, own_traceback, traceback_of
+from errgrpc.raised import causes, leaves, link, own_traceback, settle, traceback_of
 from errgrpc.remote_error import RemoteError
 from errgrpc.reports import Answered, OnAnswer, OnError, Outcome, Report, Unhandled, as_hook, notify, report
 from errgrpc.service_error import ServiceError, values_of
@@ -100,8 +100,10 @@ class Answering:
         translate: Translate | None = None,
         on_error: OnError | None = None,
         on_answer: OnAnswer | None = None,
+        send_help: bool = False,
         max_trailer_bytes: int = DEFAULT_MAX_TRAILER_BYTES,
     ) -> None:
+        self.send_help = send_help
         self._fallback = fallback_of(catalogue)
         self._translator = Translator(translate)
         self._on_error: OnError | None = as_hook("on_error", on_error, "(error, *, method, code, request_id)")
@@ -109,7 +111,7 @@ class Answering:
         if type(max_trailer_bytes) is not int or max_trailer_bytes < _MIN_TRAILER_BYTES:
             raise ValueError(f"max_trailer_bytes is {max_trailer_bytes!r}, not an int of at least {_MIN_TRAILER_BYTES}")
         self._max_trailer_bytes = max_trailer_bytes
-        self._surely_fitting = surely_fitting(max_trailer_bytes)
+        self._surely_fitting = -1 if send_help else surely_fitting(max_trailer_bytes)  # the fast path adds no Help
 
     def answer(self, error: BaseException, rpc: Rpc) -> RpcAnswer:
         """What the client is answered; logs and reports what goes with it.
@@ -190,7 +192,10 @@ class Answering:
 
     def report(self, reports: Iterable[Report]) -> None:
         """Logs what a decision says, or calls `on_error` in place of that."""
-        report(reports, self._on_error)
+        for each in reports:
+            report([each], self._on_error)
+            if each.error is not None:
+                settle(each.error)
 
     def hear(
         self,
@@ -262,7 +267,7 @@ class Answering:
         code = decision.values.code
         kept, refused = sendable(rpc.trailers)
         trailers = [entry for entry in kept if entry[0] != DETAILS_KEY]
-        parts = parts_of(decision.values, requested(rpc.metadata), decision.request_id, trailers)
+        parts = parts_of(decision.values, requested(rpc.metadata), decision.request_id, trailers, send_help=self.send_help)
         raw, shed = fitted(code, parts, self._max_trailer_bytes)
         reports = [*map(_refusal, refused), *self._shed(rpc.method, code, shed)]
         return RpcAnswer(code.grpc_status, parts.message, (*parts.trailers, (DETAILS_KEY, raw))), reports
@@ -297,9 +302,10 @@ def encode(service_error: ServiceError, accept_language: str | None = None) -> s
 
 
 def _cut(error: BaseException, caught: TracebackType | None = None) -> TracebackType | None:
-    """The traceback of this raise, which the error now has, too."""
+    """The traceback of this raise, which the error now has, too; so have its members, and what led to it."""
     own = own_traceback(caught or traceback_of(error))
-    _with_traceback(error, own)
+    for each in causes(error):
+        _with_traceback(each, own if each is error else own_traceback(traceback_of(each)))
     return own
 
 

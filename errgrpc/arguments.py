@@ -4,7 +4,7 @@ A mistake on a rarely run line must not turn NOT_FOUND into INTERNAL, so nothing
 is told by its real type: `isinstance` would ask the `__class__` of a lazy object, which may raise or lie.
 """
 
-import re
+import difflib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from enum import Enum
@@ -15,16 +15,15 @@ from google.rpc import error_details_pb2 as rpc
 
 from errgrpc import locales
 from errgrpc.codes import ErrorCode
+from errgrpc.placeholders import KEY, MAX_KEY
 from errgrpc.texts import clean, shown
 from errgrpc.wire.packing import NUMBER_KEY, pack, type_name
 from errgrpc.wire.values import Values
 
-__all__ = ["OWNED_DETAILS", "REQUEST_INFO", "Warn", "details", "hints", "message", "metadata", "seconds", "values"]
+__all__ = ["OWNED_DETAILS", "REQUEST_INFO", "Warn", "compare", "details", "hints", "message", "metadata", "seconds", "values"]
 
 Warn = Callable[[str], None]
 
-_KEY = re.compile(r"[a-z][a-zA-Z0-9_-]+")  # AIP-193: a key of ErrorInfo.metadata
-_MAX_KEY = 64
 _MAX_SECONDS = 315_576_000_000  # google.protobuf.Duration
 _UNDETERMINED = "und"  # BCP 47, for a hint whose catalogue has no default locale
 
@@ -80,8 +79,8 @@ def metadata(given: Any, more: Mapping[str, object], warn: Warn) -> dict[str, st
         more = {**dict(_listed("metadata", given, _items, warn) or ()), **more}
     texts: dict[str, str] = {}
     for key, value in more.items():
-        if not issubclass(type(key), str) or not _KEY.fullmatch(key) or len(key) > _MAX_KEY:
-            warn(f"the metadata key {shown(key, 80)} is left out: AIP-193 asks for {_KEY.pattern} of at most {_MAX_KEY} characters")
+        if not issubclass(type(key), str) or not KEY.fullmatch(key) or len(key) > MAX_KEY:
+            warn(f"the metadata key {shown(key, 80)} is left out: AIP-193 asks for {KEY.pattern} of at most {MAX_KEY} characters")
         elif key == NUMBER_KEY:
             warn(f"the metadata key {key!r} is left out: it holds the code's number")
         elif type(value) is str and value.isascii():  # of nearly all, nothing is to be done
@@ -92,6 +91,22 @@ def metadata(given: Any, more: Mapping[str, object], warn: Warn) -> dict[str, st
             except Exception as error:  # noqa: BLE001  whatever a foreign __str__ raises
                 warn(f"the metadata {key!r} is left out: its value does not become text ({type(error).__name__})")
     return texts
+
+
+def compare(code: ErrorCode, texts: Mapping[str, str], warn: Warn) -> None:
+    """Warns of metadata that the code does not declare, that it requires, or that are of another type. They go out all the same."""
+    declared = {field.key: field for field in code.metadata_fields}
+    if not declared:
+        return
+    for key, text in texts.items():
+        if key not in declared:
+            nearest = difflib.get_close_matches(key, declared, 1, 0)[0]
+            warn(f"the metadata key {key!r} is not declared by {code}: did you mean {nearest!r}?")
+        elif not declared[key].fits(text):
+            warn(f"the metadata {key!r} of {code} is {shown(text, 80)}, which is no {declared[key].type.__name__}")
+    for key, field in declared.items():
+        if key not in texts and not field.optional:
+            warn(f"{code} requires the metadata {key!r}, which is missing")
 
 
 def _as_text(value: Any) -> str:

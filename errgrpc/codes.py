@@ -1,18 +1,20 @@
-"""What one error code is: `Spec` declares it, a member of an `ErrorCode` enum knows it."""
+"""What one error code is: a member of an `ErrorCode` enum, as a `Spec` declares it."""
 
 import inspect
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, Self
+from urllib.parse import quote
 
 from grpc import StatusCode
 
-from errgrpc import locales
+from errgrpc import placeholders
+from errgrpc.locales import choose, is_language_tag
+from errgrpc.specs import MetadataField, Spec, Variant
 
-__all__ = ["STATUSES", "ErrorCode", "Spec", "Variant", "status_of"]
+__all__ = ["STATUSES", "ErrorCode", "MetadataField", "Spec", "Variant", "status_of", "wrong_help_url"]
 
 # AIP-193: what `ErrorInfo.reason` looks like, and its greatest length.
 REASON = re.compile(r"[A-Z][A-Z0-9_]+[A-Z0-9]")
@@ -20,61 +22,11 @@ MAX_REASON = 63
 DOMAIN = re.compile(r"[!-~]{1,255}")  # printable ASCII without spaces: it is compared byte for byte in every language
 # google.rpc.Code by number.
 STATUSES: Mapping[int, StatusCode] = MappingProxyType({status.value[0]: status for status in StatusCode})
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def status_of(code: object) -> StatusCode | None:
     """The failure that a handler set; None for OK, nothing, or what grpc would not understand."""
     return code if isinstance(code, StatusCode) and code is not StatusCode.OK else None
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """Hints that replace a code's own, locale by locale, in errors whose metadata have all entries of `when`."""
-
-    when: Mapping[str, str]
-    hints: Mapping[str, str]
-
-    def __post_init__(self) -> None:
-        if not self.when:
-            raise ValueError("Variant.when is empty: give the metadata that choose these hints, or put them into Spec.hints")
-        object.__setattr__(self, "when", _texts("Variant.when", self.when))
-        object.__setattr__(self, "hints", _hints("Variant.hints", self.hints))
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """What a catalogue says of one code.
-
-    `grpc_status` is the gRPC status; `http_status` the HTTP one (100 to 599) or None; `message` tells developers in
-    English what went wrong; `hints` tell the end user, by locale (BCP 47); `variants` are hints for some metadata;
-    `description` says when the code is used. Raises TypeError and ValueError, naming what is wrong.
-    """
-
-    grpc_status: StatusCode
-    http_status: int | None = field(default=None, kw_only=True)
-    message: str = field(default="", kw_only=True)
-    hints: Mapping[str, str] = field(default_factory=dict, kw_only=True)
-    variants: Sequence[Variant] = field(default=(), kw_only=True)
-    description: str = field(default="", kw_only=True)
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.grpc_status, StatusCode):
-            raise TypeError(f"grpc_status is {self.grpc_status!r}, not a grpc.StatusCode")
-        if self.http_status is not None and (type(self.http_status) is not int or not 100 <= self.http_status <= 599):
-            raise ValueError(f"http_status is {self.http_status!r}, not None or an int from 100 to 599")
-        for name in ("message", "description"):
-            _checked(name, getattr(self, name))
-        object.__setattr__(self, "hints", _hints("hints", self.hints))
-        object.__setattr__(self, "variants", tuple(self.variants))
-        seen = set[tuple[frozenset[tuple[str, str]], str]]()
-        for variant in self.variants:
-            if not isinstance(variant, Variant):
-                raise TypeError(f"variants holds {variant!r}, not an errgrpc.Variant")
-            for locale in variant.hints:
-                if (key := (frozenset(variant.when.items()), locale.lower())) in seen:
-                    raise ValueError(f"variants has {locale!r} twice for {dict(variant.when)}: one hint for each locale and condition")
-                seen.add(key)
 
 
 class ErrorCode(Enum):
@@ -99,10 +51,13 @@ class ErrorCode(Enum):
     """The code that answers an exception nobody foresaw."""
     inference: Mapping[StatusCode, "ErrorCode"]
     """The code that each status stands for when a peer sent no ErrorInfo."""
+    locales: "tuple[str, ...]"
+    """The locales in which each code that has a hint has one."""
 
     spec: Spec
     """What the catalogue declares of this code."""
 
+    _help_url: str
     _value_: int
     _sort_order_: int  # by Enum itself
 
@@ -124,6 +79,8 @@ class ErrorCode(Enum):
         default_locale: str = "",
         fallback: str | None = None,
         infer: Mapping[StatusCode, str] = MappingProxyType({}),
+        locales: Sequence[str] = (),
+        help_url: str = "",
         **kwargs: Any,
     ) -> None:
         super().__init_subclass__(**kwargs)
@@ -136,7 +93,12 @@ class ErrorCode(Enum):
         )
         if not isinstance(domain, str) or not DOMAIN.fullmatch(domain):
             wrong.append(f"domain is {domain!r}, not 1 to 255 printable ASCII characters without spaces")
-        if default_locale and not locales.is_language_tag(default_locale):
+        wrong += _wrong_locales(members, locales)
+        if help_url and (wrong_url := wrong_help_url(help_url)) is not None:
+            wrong.append(f"help_url {wrong_url}")
+        if fallback is not None and fallback in members:
+            wrong += _wrong_fallback(members[fallback])
+        if default_locale and not is_language_tag(default_locale):
             wrong.append(f"default_locale is {default_locale!r}, not a BCP 47 language tag such as 'zh-CN'")
         for role, reason in (("fallback", fallback), *((f"infer[{status}]", reason) for status, reason in infer.items())):
             if reason is not None and (reason not in members or members[reason].grpc_status is StatusCode.OK):
@@ -150,6 +112,8 @@ class ErrorCode(Enum):
             raise ValueError(f"{cls.__name__}: " + "; ".join(wrong))
         cls.domain = domain
         cls.default_locale = default_locale
+        cls.locales = tuple(locales)
+        cls._help_url = help_url
         cls.fallback = None if fallback is None else members[fallback]
         cls.inference = MappingProxyType({status: members[reason] for status, reason in infer.items()})
 
@@ -175,8 +139,36 @@ class ErrorCode(Enum):
 
     @property
     def message(self) -> str:
-        """What went wrong, in English, for developers: the default `grpc-message`."""
+        """What went wrong, in English, for developers: the default `grpc-message`, with its placeholders."""
         return self.spec.message
+
+    @property
+    def metadata_fields(self) -> tuple[MetadataField, ...]:
+        """What errors with this code carry in `ErrorInfo.metadata` beside the number; empty when the catalogue does not say."""
+        return self.spec.metadata_fields  # type: ignore[return-value]  # a tuple since Spec was made
+
+    @property
+    def retryable(self) -> bool | None:
+        """Whether the same call may succeed later; None when the catalogue does not say."""
+        return self.spec.retryable
+
+    @property
+    def resolution(self) -> str:
+        """What the caller's developer should do; empty when the catalogue says nothing."""
+        return self.spec.resolution
+
+    @property
+    def deprecated(self) -> bool:
+        """Whether no new code should raise it. It is still read like any other."""
+        return self.spec.deprecated
+
+    @property
+    def help_url(self) -> str | None:
+        """Where the code is explained, or None."""
+        if not self._help_url:
+            return None
+        facts = {"reason": self.reason, "domain": self.domain, "number": str(self.number)}
+        return _HELP_KEY.sub(lambda match: quote(facts[match[1]], safe=""), self._help_url)
 
     @property
     def description(self) -> str:
@@ -185,13 +177,24 @@ class ErrorCode(Enum):
 
     @property
     def hints(self) -> Mapping[str, str]:
-        """What the end user is told, by locale, whatever the metadata."""
+        """What the end user is told, by locale, whatever the metadata; with placeholders."""
         return self.spec.hints
+
+    def message_for(self, metadata: Mapping[str, str]) -> str:
+        """The message of an error with these metadata."""
+        template, fields = self.spec.message, self.spec.metadata_fields
+        return placeholders.fill(template, metadata) if fields and not self.spec.is_plain else template
 
     def hints_for(self, metadata: Mapping[str, str]) -> Mapping[str, str]:
         """What the end user is told, by locale, of an error with these metadata."""
-        if not self.spec.variants:
+        if self.spec.is_plain:
             return self.spec.hints
+        hints = self._chosen_hints(metadata) if self.spec.variants else self.spec.hints
+        if not self.spec.metadata_fields:
+            return hints
+        return {locale: placeholders.fill(text, metadata) for locale, text in hints.items()}
+
+    def _chosen_hints(self, metadata: Mapping[str, str]) -> Mapping[str, str]:
         variants = [variant for variant in self.spec.variants if variant.when.items() <= metadata.items()]
         chosen = {locale.lower(): (locale, text) for locale, text in self.spec.hints.items()}
         variants.sort(key=lambda variant: -len(variant.when))  # the most entries win, of equals the first
@@ -202,10 +205,11 @@ class ErrorCode(Enum):
     def hint(self, locale: str | None = None, metadata: Mapping[str, str] | None = None) -> str | None:
         """The hint for `locale`, a language tag or a whole `accept-language` value, in an error with `metadata`.
 
-        The catalogue's default locale stands in for one that the code lacks. None when the code has no hints.
+        The catalogue's default locale stands in for one that the code lacks. None when the code has no hints. Without `metadata`
+        the placeholders stay.
         """
-        hints = self.hints_for(metadata or _NOTHING)
-        chosen = locales.choose(locale, hints, self.default_locale)
+        hints = self.spec.hints if metadata is None else self.hints_for(metadata)
+        chosen = choose(locale, hints, self.default_locale)
         return None if chosen is None else hints[chosen]
 
     def __int__(self) -> int:
@@ -225,7 +229,36 @@ class ErrorCode(Enum):
         return f"<{type(self).__name__}.{self._name_}: {self._value_} {self.spec.grpc_status.name}>"
 
 
-_FACTS = ("number", "reason", "grpc_status", "http_status", "message", "description", "hints", "hints_for", "hint")
+_FACTS = (
+    "number", "reason", "grpc_status", "http_status", "message", "description", "hints", "message_for", "hints_for", "hint",
+    "metadata_fields", "retryable", "resolution", "deprecated", "help_url",
+)  # fmt: skip
+_HELP_KEY = re.compile(r"\{(reason|domain|number)\}")
+_HTTPS = re.compile(r"https://[^\x00- {}\x7f-\uffff]+")
+
+
+def wrong_help_url(url: object) -> str | None:
+    """What is wrong with the template of a help URL, or None."""
+    if not isinstance(url, str) or not _HTTPS.fullmatch(_HELP_KEY.sub("x", url)):
+        return f"is {url!r}: give an https URL in ASCII, in which {{reason}}, {{domain}} and {{number}} stand for those of the code"
+    return None
+
+
+def _wrong_fallback(code: "ErrorCode") -> Iterator[str]:
+    if required := [declared.key for declared in code.metadata_fields if not declared.optional]:
+        yield f"the fallback {code.reason} requires {', '.join(required)}, which an unhandled exception lacks: make the field optional"
+    if code.deprecated:
+        yield f"the fallback {code.reason} is deprecated: give another one"
+
+
+def _wrong_locales(members: Mapping[str, "ErrorCode"], wanted: Sequence[str]) -> Iterator[str]:
+    if isinstance(wanted, str) or not all(is_language_tag(locale) for locale in wanted):
+        yield f"locales is {wanted!r}, not a sequence of BCP 47 language tags such as 'zh-CN'"
+        return
+    for name, member in members.items():
+        had = {locale.lower() for locale in member.hints}
+        if had and (lacking := [locale for locale in wanted if locale.lower() not in had]):
+            yield f"{name} has no hint for {', '.join(lacking)}: give one for each of the locales, or none at all"
 
 
 def _wrong_members(members: Mapping[str, ErrorCode]) -> list[str]:
@@ -238,33 +271,3 @@ def _wrong_members(members: Mapping[str, ErrorCode]) -> list[str]:
         if name == member.name and member.grpc_status is StatusCode.OK and member.number != 0:
             wrong.append(f"{name} ({member.number}) is OK: only the number 0 may be, give it the status of a failure")
     return wrong
-
-
-def _checked(name: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{name} is {value!r}, not a str")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError(f"{name} is {value!r}, which has a lone surrogate: give text that UTF-8 can hold") from None
-    return value
-
-
-def _texts(name: str, value: object) -> Mapping[str, str]:
-    if not isinstance(value, Mapping):
-        raise TypeError(f"{name} is {value!r}, not a mapping of str to str")
-    return MappingProxyType({_checked(f"a key of {name}", key): _checked(f"{name}[{key!r}]", text) for key, text in value.items()})
-
-
-def _hints(name: str, value: object) -> Mapping[str, str]:
-    hints = _texts(name, value)
-    seen = set[str]()
-    for locale in hints:
-        if not locales.is_language_tag(locale):
-            raise ValueError(f"{name} has the locale {locale!r}, not a BCP 47 language tag such as 'zh-CN'")
-        if locale.lower() in seen:
-            raise ValueError(f"{name} has the locale {locale!r} twice: give one text for each locale")
-        if not hints[locale]:
-            raise ValueError(f"{name} has no text for the locale {locale!r}: give the text, or leave the locale out")
-        seen.add(locale.lower())
-    return hints

@@ -4,11 +4,12 @@ Exceptions are foreign: their class may override any attribute with code that ra
 by BaseException's own descriptors, which run no code of the class.
 """
 
+import sys
 from collections.abc import Callable, Iterator
-from types import CodeType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any, TypeVar
 
-__all__ = ["catcher", "causes", "leaves", "link", "own_traceback", "traceback_of"]
+__all__ = ["catcher", "causes", "leaves", "link", "own_traceback", "settle", "traceback_of"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -18,7 +19,17 @@ _set_context: Callable[[BaseException, BaseException], None] = BaseException.__d
 _cause_of: Callable[[BaseException], BaseException | None] = BaseException.__dict__["__cause__"].__get__
 _members_of: Callable[[BaseException], tuple[BaseException, ...]] = BaseExceptionGroup.__dict__["exceptions"].__get__
 
+_with_traceback = BaseException.with_traceback
 _CATCHERS = set[CodeType]()
+_MOST_CALLERS = 100  # looked at of a frame
+
+
+def handled_before() -> FrameType:
+    """A frame that stands in tracebacks before what an earlier request left; its name is seen there."""
+    return sys._getframe()  # noqa: SLF001  public in all but its name
+
+
+_HANDLED = handled_before()
 
 
 def catcher(function: F) -> F:
@@ -35,7 +46,7 @@ def own_traceback(caught: TracebackType | None) -> TracebackType | None:
     """
     own: list[TracebackType] = []
     entry = caught
-    while entry is not None and not (own and entry.tb_frame.f_code in _CATCHERS):
+    while entry is not None and not (entry.tb_frame.f_code in _CATCHERS and own) and not _is_foreign(entry.tb_frame, own):
         own.append(entry)
         entry = entry.tb_next
     if entry is None:
@@ -44,6 +55,27 @@ def own_traceback(caught: TracebackType | None) -> TracebackType | None:
     for entry in reversed(own):
         copied = TracebackType(copied, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
     return copied
+
+
+def _is_foreign(frame: FrameType | None, own: list[TracebackType]) -> bool:
+    """Whether it belongs to what came before, or to a call that still runs in another thread, as far as Python tells."""
+    if frame is _HANDLED:
+        return True
+    ours = [entry.tb_frame for entry in own]
+    for _ in range(_MOST_CALLERS):
+        if frame is None or frame in ours:  # a generator that has ended does not tell its caller
+            return False
+        if frame.f_code in _CATCHERS:
+            return bool(own)
+        frame = frame.f_back
+    return False
+
+
+def settle(error: BaseException) -> None:
+    """Marks where the next raise of an exception, of its members or of what led to it begins, once it has been logged."""
+    for each in causes(error):
+        if (own := traceback_of(each)) is not None and own.tb_frame is not _HANDLED:
+            _with_traceback(each, TracebackType(own, _HANDLED, _HANDLED.f_lasti, _HANDLED.f_lineno))
 
 
 def link(failure: BaseException, error: BaseException) -> None:

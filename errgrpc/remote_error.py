@@ -39,12 +39,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 class _RemoteType(ABCMeta):
     """The class of RemoteError and of each remote(...), so that `pickle` asks us how to find the latter again."""
 
-    def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
+    def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **keywords: Any) -> Any:
         # cloudpickle makes classes anew from their original bases; the copy of a remote(...) would catch nothing.
         match namespace.get("__orig_bases__"):
             case (_Base(target=target),):
                 return _class_of(target)
-        return super().__new__(mcls, name, bases, namespace)
+        return super().__new__(mcls, name, bases, namespace, **keywords)
 
 
 def _as_pickled(function: F) -> F:
@@ -165,6 +165,16 @@ class RemoteError(AioRpcError, FailedCall, metaclass=_RemoteType):
         """The language tag of `hint`, or None."""
         localized = self._localized()
         return None if localized is None else localized[0]
+
+    @property
+    def retryable(self) -> bool | None:
+        """Whether the same call may succeed later, as your table says; None where it does not, and for an inferred code."""
+        return None if self._error_code is None or self._inferred else self._error_code.retryable
+
+    @property
+    def help_url(self) -> str | None:
+        """Where the code is explained, as your table says, never a peer; None for an inferred code."""
+        return None if self._error_code is None or self._inferred else self._error_code.help_url
 
     @property
     def request_id(self) -> str | None:

@@ -20,7 +20,7 @@ from errgrpc.texts import is_request_id, shown
 from errgrpc.wire.packing import type_name
 from errgrpc.wire.values import Values
 
-__all__ = ["MisuseWarning", "ServiceError", "values_of"]
+__all__ = ["MisuseWarning", "ServiceError", "made_of", "values_of"]
 
 
 class MisuseWarning(UserWarning):
@@ -32,11 +32,21 @@ _VALUES = "errgrpc.values"  # of an instance's attributes: no name, so that no s
 
 
 @cache
-def _constant(code: ErrorCode) -> Values:
-    """The values of an error that is its code and nothing else. Raises ValueError if the code is a success."""
+def _constant(code: ErrorCode) -> Values | None:
+    """The values of an error that is its code and nothing else; None if each raise is to be looked at.
+
+    Raises ValueError if the code is a success.
+    """
+    _check(code)
+    return None if code.spec.is_always_checked else Values(code)
+
+
+def _check(code: ErrorCode) -> None:
     if code.grpc_status is StatusCode.OK:
         raise ValueError(f"{code} is a success: return normally, or give a code whose status is a failure")
-    return Values(code)
+
+
+_init_exception = Exception.__init__
 
 
 def _held(error: "ServiceError") -> Values:
@@ -71,14 +81,18 @@ class ServiceError(Exception):
         retry_delay: float | timedelta | None = None,
         **more_metadata: object,
     ) -> None:
-        super().__init__(error_code)
+        _init_exception(self, error_code)  # super() takes two bytecodes more in each raise
         if not issubclass(type(error_code), ErrorCode):
             raise TypeError(f"{shown(error_code)} is no error code: give a member of a catalogue such as errgrpc.ResCode.NOT_FOUND")
         values = _constant(error_code)
-        if not (message is None and metadata is None and hint is None and retry_delay is None and details is _NONE):
+        if values is None or not (message is None and metadata is None and hint is None and retry_delay is None and details is _NONE):
             values = arguments.values(error_code, message, metadata, more_metadata, hint, details, retry_delay, _warn)
+            if error_code.spec.is_checked:
+                _look_at(values)
         elif more_metadata:  # most errors have this or nothing
             values = Values(error_code, None, arguments.metadata(None, more_metadata, _warn))
+            if error_code.spec.is_checked:
+                _look_at(values)
         self.__dict__[_VALUES] = values
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -126,7 +140,7 @@ class ServiceError(Exception):
     def message(self) -> str:
         """What went wrong, in English, for developers: `grpc-message`."""
         values = _held(self)
-        return values.code.message if values.message is None else values.message
+        return values.code.message_for(values.metadata) if values.message is None else values.message
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -172,6 +186,17 @@ class ServiceError(Exception):
             self.__dict__[_VALUES] = Values(*values)
 
 
+def made_of(code: ErrorCode, *details: Message) -> ServiceError:
+    """An error that errgrpc itself raises: nothing is warned of, as no line of a caller's could be changed.
+
+    Raises ValueError if the code is a success.
+    """
+    _check(code)
+    made = ServiceError.__new__(ServiceError, code)
+    made.__dict__[_VALUES] = arguments.values(code, None, None, {}, None, details, None, _ignore)
+    return made
+
+
 _FACTS = ("error_code", "message", "metadata", "hint", "status_details", "retry_delay")
 _attribute = object.__getattribute__
 
@@ -192,7 +217,14 @@ _reported: dict[Any, Any] = {}
 _MOST_REPORTED = 1_000
 
 
-def _warn(text: str) -> None:
+def _look_at(values: Values) -> None:
+    """Warns of a code that is deprecated, and of metadata that it does not declare or lacks."""
+    arguments.compare(values.code, values.metadata, _warn)
+    if values.code.deprecated:
+        _warn(f"{values.code} is deprecated: {values.code.resolution or 'raise another code'}", DeprecationWarning)
+
+
+def _warn(text: str, kind: type[Warning] = MisuseWarning) -> None:
     """Warns at the line that called ServiceError."""
     frame: Any = inspect.currentframe()
     while frame is not None and frame.f_globals.get("__name__") in {__name__, arguments.__name__}:
@@ -203,8 +235,8 @@ def _warn(text: str) -> None:
     if frame is not None:
         where = (frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__", "<unknown>"))
     try:
-        warnings.warn_explicit(text, MisuseWarning, *where, _reported)
-    except MisuseWarning:
+        warnings.warn_explicit(text, kind, *where, _reported)
+    except kind:
         raise  # a filter says "error"
     except Exception:  # noqa: BLE001  of a `showwarning` that raises, or a closed stderr: the code still goes out
         return

@@ -5,7 +5,7 @@ from typing import Any
 
 from errgrpc.codes import ErrorCode
 from errgrpc.reports import is_function
-from errgrpc.service_error import ServiceError, values_of
+from errgrpc.service_error import ServiceError, made_of, values_of
 
 __all__ = ["Translate", "Translator"]
 
@@ -25,7 +25,7 @@ class Translator:
         """What the most specific class of the error in the table makes of it, or None."""
         for kind in type(error).__mro__ if self._table else ():
             if (target := self._table.get(kind)) is not None:
-                made = ServiceError(target) if isinstance(target, ErrorCode) else target(error)
+                made = made_of(target) if isinstance(target, ErrorCode) else target(error)
                 if values_of(made) is None:
                     raise TypeError(f"translate[{kind.__name__}] gave a {type(made).__name__}, not a ServiceError")
                 return made
@@ -36,7 +36,7 @@ def _check_translation(kind: object, target: object) -> None:
     if not (isinstance(kind, type) and issubclass(kind, BaseException)):
         raise TypeError(f"translate has the key {kind!r}: give exception classes")
     if isinstance(target, ErrorCode):
-        ServiceError(target)  # SUCCESS is a ValueError here rather than in production
+        made_of(target)  # SUCCESS is a ValueError here rather than in production
     elif not is_function(target) or (isinstance(target, type) and issubclass(target, ErrorCode)):
         wanted = "an error code or a function, not async, from the exception to a ServiceError"
         raise TypeError(f"translate[{kind.__name__}] is {target!r}: give {wanted}")

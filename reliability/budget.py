@@ -452,7 +452,7 @@ def check(case: Case, error: Any, records: list[str], result: Result) -> str | N
     result.sheds_own_trailers += "trailing metadata of the handler" in stages
     # One record for an error that was cut, none for another.
     named = {"rest of the message": "message"}
-    wanted = [named.get(name, name) for name in stages]
+    wanted = list(dict.fromkeys(named.get(name, name) for name in stages))
     if len(records) != bool(stages) or (stages and not records[0].endswith(": " + ", ".join(wanted))):
         result.logged_wrong += 1
         return f"logged {records}, expected {wanted}"

@@ -20,6 +20,7 @@ import pytest
 from grpc import StatusCode, _server
 
 import errgrpc
+import errgrpc.http
 from errgrpc import ErrorCode, MisuseWarning, RemoteError, ResCode, ServiceError, Spec
 
 CANARY = "canary-secret"
@@ -346,6 +347,71 @@ def test_a_shared_instance_shows_the_frames_of_one_request(style: str) -> None:
                 seen.clear()
                 assert names.count("first_act") == (act is first_act), (kind, names)
                 assert names.count("second_act") == (act is second_act), (kind, names)
+
+
+def shown(record: logging.LogRecord) -> list[str]:
+    assert record.exc_info is not None
+    return [frame.name for frame in traceback.extract_tb(record.exc_info[2])]
+
+
+def test_a_request_that_is_still_in_a_finally_shows_in_no_other_record(caplog: pytest.LogCaptureFixture) -> None:
+    """Python keeps one traceback for each exception object, and another thread's raise adds to it."""
+    inside, go_on = threading.Event(), threading.Event()
+
+    def waiting_act(_: Any) -> None:
+        try:
+            raise SHARED
+        finally:
+            inside.set()
+            go_on.wait(harness.DEADLINE)
+
+    def second_act(_: Any) -> None:
+        raise SHARED
+
+    with (
+        harness.serve("sync") as target,
+        harness.action(waiting_act) as waiting,
+        harness.action(second_act) as second,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        call = pool.submit(harness.call, "sync", target, "unary_unary", waiting)
+        assert inside.wait(harness.DEADLINE)
+        harness.call("sync", target, "unary_unary", second)
+        go_on.set()
+        call.result()
+    record, _ = harness.logged(caplog)
+    assert "second_act" in shown(record)
+    assert "waiting_act" not in shown(record)
+
+
+@pytest.mark.parametrize("raised", ["itself", "cause", "member"])
+def test_what_was_logged_before_is_neither_shown_nor_kept(raised: str, caplog: pytest.LogCaptureFixture) -> None:
+    """In a framework of its own, none of whose functions we know; also what led to an exception, and the members of a group."""
+    shared = LookupError("shared")
+    responder = errgrpc.http.Responder(ResCode)
+
+    def handler(depth: int) -> None:
+        if depth:
+            handler(depth - 1)
+        if raised == "itself":
+            raise shared
+        try:
+            raise shared
+        except LookupError as error:
+            if raised == "cause":
+                raise KeyError from error
+            raise ExceptionGroup("", [error]) from None
+
+    lengths = []
+    for depth in (0, 3, 1, 1, 1, 1):
+        try:
+            handler(depth)
+        except Exception as error:
+            responder.answer(error, errgrpc.http.Request())
+        lengths.append(len(list(traceback.walk_tb(shared.__traceback__))))
+    assert lengths[2:] == lengths[2:3] * 4
+    for record, depth in zip(harness.logged(caplog), (0, 3, 1, 1, 1, 1), strict=True):
+        assert shown(record).count("handler") == depth + 1
 
 
 @pytest.mark.parametrize("hears", [True, False])

@@ -204,13 +204,13 @@ SURROGATE = "\ud800"
         (lambda: Spec(StatusCode.OK, hints={"en": ""}), ValueError, "hints has no text for the locale 'en'"),
         (lambda: Spec(StatusCode.OK, variants=["x"]), TypeError, "variants holds 'x', not an errgrpc.Variant"),  # type: ignore[list-item]
         (
-            lambda: Spec(StatusCode.OK, variants=[Variant({"a": "b"}, {"en": "1"}), Variant({"a": "b"}, {"EN": "2"})]),
+            lambda: Spec(StatusCode.OK, variants=[Variant({"aa": "b"}, {"en": "1"}), Variant({"aa": "b"}, {"EN": "2"})]),
             ValueError,
-            "variants has 'EN' twice for {'a': 'b'}",
+            "variants has 'EN' twice for {'aa': 'b'}",
         ),
         (lambda: Variant({}, {"en": "1"}), ValueError, "Variant.when is empty"),
-        (lambda: Variant({"a": 5}, {}), TypeError, r"Variant.when\['a'\] is 5"),  # type: ignore[dict-item]
-        (lambda: Variant({"a": "b"}, {"e": "1"}), ValueError, "Variant.hints has the locale 'e'"),
+        (lambda: Variant({"aa": 5}, {}), TypeError, r"Variant.when\['aa'\] is 5"),  # type: ignore[dict-item]
+        (lambda: Variant({"aa": "b"}, {"e": "1"}), ValueError, "Variant.hints has the locale 'e'"),
     ],
 )
 def test_a_wrong_spec_is_refused(make: Callable[[], object], kind: type[Exception], says: str) -> None:
@@ -226,7 +226,7 @@ def test_the_ends_of_each_range_are_taken() -> None:
     assert declare(name="A" * 63)["A" * 63].reason == "A" * 63
     assert declare(domain="d" * 255).domain == "d" * 255
     assert declare(number=0, spec=Spec(StatusCode.OK))(0).grpc_status is StatusCode.OK
-    same_when_other_locale = [Variant({"a": "b"}, {"en": "1"}), Variant({"a": "b"}, {"de": "2"}), Variant({"a": "c"}, {"en": "3"})]
+    same_when_other_locale = [Variant({"aa": "b"}, {"en": "1"}), Variant({"aa": "b"}, {"de": "2"}), Variant({"aa": "c"}, {"en": "3"})]
     assert len(Spec(StatusCode.OK, variants=same_when_other_locale).variants) == 3
 
 

@@ -49,9 +49,11 @@ def _yaml(example: Example) -> None:
 
 
 def _sh(example: Example) -> None:
-    if "git archive main" in example.parsed:
+    if "git archive" in example.parsed:
         git = "git -c user.name=tests -c user.email=tests@example.com"
-        example.namespace["run"]("bash", "-euc", f"git init -q -b main . && git add protos && {git} commit -q -m protos")
+        example.namespace["run"](
+            "bash", "-euc", f"git init -q -b main . && git add protos && {git} commit -q -m protos && git remote add origin file://$PWD"
+        )
     example.namespace["run"]("bash", "-euc", example.parsed)
 
 

@@ -37,6 +37,7 @@ def test_the_names_of_the_contract() -> None:
         "ClientInterceptor",
         "ComponentCode",
         "ErrorCode",
+        "MetadataField",
         "MisuseWarning",
         "OnAnswer",
         "OnError",

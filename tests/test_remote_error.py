@@ -422,6 +422,20 @@ def test_asyncio_grpcs_own_methods_work() -> None:
     assert "NOT_FOUND" in AioRpcError.__repr__(error)
 
 
+def test_a_subclass_may_take_keywords() -> None:
+    class Tagged(RemoteError):
+        tag: str
+
+        def __init_subclass__(cls, *, tag: str = "", **more: Any) -> None:
+            super().__init_subclass__(**more)
+            cls.tag = tag
+
+    class Child(Tagged, tag="x"):
+        pass
+
+    assert Child.tag == "x"
+
+
 def test_several_are_caught_at_once() -> None:
     several = remote(ResCode.CONFLICT, ComponentCode, ResCode.ROOM_NOT_EXIST)
     assert several == (remote(ResCode.CONFLICT), remote(ComponentCode), remote(ResCode.ROOM_NOT_EXIST))

@@ -37,9 +37,17 @@ class ServerInterceptor(grpc.aio.ServerInterceptor):
         translate: Translate | None = None,
         on_error: OnError | None = None,
         on_answer: OnAnswer | None = None,
+        send_help: bool = False,
         max_trailer_bytes: int = DEFAULT_MAX_TRAILER_BYTES,
     ) -> None:
-        answering = Answering(catalogue, translate=translate, on_error=on_error, on_answer=on_answer, max_trailer_bytes=max_trailer_bytes)
+        answering = Answering(
+            catalogue,
+            translate=translate,
+            on_error=on_error,
+            on_answer=on_answer,
+            send_help=send_help,
+            max_trailer_bytes=max_trailer_bytes,
+        )
         self._guards = Guards(functools.partial(_guard, answering))
         self._answering = answering
 

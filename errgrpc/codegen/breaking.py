@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple, TypeVar
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.message import DecodeError
 
-from errgrpc.codegen.schema import STATUSES, Catalog, Code, read
+from errgrpc.codegen.schema import STATUSES, TYPES, Catalog, Code, read
 
 __all__ = ["CHANGES", "Change", "Severity", "compare", "load", "main"]
 
@@ -36,6 +36,12 @@ CHANGES: Mapping[str, Severity] = {
     "grpc-status-changed": "breaking",
     "http-status-changed": "breaking",
     "hint-removed": "breaking",
+    "metadata-field-removed": "breaking",
+    "metadata-field-retyped": "breaking",
+    "metadata-field-made-optional": "breaking",
+    "metadata-field-required": "caution",
+    "required-metadata-field-added": "caution",
+    "retryable-changed": "caution",
     "deprecated-code-removed": "caution",
     "removed-not-reserved": "caution",
     "catalogue-renamed": "caution",
@@ -50,6 +56,11 @@ CHANGES: Mapping[str, Severity] = {
     "inference-added": "note",
     "message-changed": "note",
     "hint-changed": "note",
+    "metadata-field-added": "note",
+    "metadata-field-documented": "note",
+    "resolution-changed": "note",
+    "locales-changed": "note",
+    "help-url-changed": "note",
     "deprecation-changed": "note",
 }
 """The severity of each change, by its id."""
@@ -104,7 +115,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("old", metavar="OLD.binpb", help="descriptor set of the last release")
     parser.add_argument("new", metavar="NEW.binpb", help="descriptor set of this one")
     parser.add_argument(
-        "--allow", metavar="ID", action="append", default=[], choices=CHANGES, help="the id of a change that is meant; it does not fail"
+        "--allow",
+        metavar="ID",
+        action="append",
+        default=[],
+        choices=CHANGES,
+        help="the id of changes that are meant: they do not fail; give it once for each id",
     )
     given = parser.parse_args(arguments)
     try:
@@ -113,7 +129,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"errgrpc.codegen.breaking: {error}", file=sys.stderr)
         return 2
     for change in changes:
-        print(change)
+        print(f"allowed {change}" if change.id in given.allow else change)
     return int(any(change.severity == "breaking" and change.id not in given.allow for change in changes))
 
 
@@ -148,6 +164,7 @@ def _catalog(was: Catalog, now: Catalog) -> Iterator[Change]:
 
 def _code(where: str, was: Code, now: Code) -> Iterator[Change]:
     yield from _differences(where, _code_facts(was), _code_facts(now))
+    yield from _fields(where, was, now)
     old, new = list(_hints(was)), list(_hints(now))
     # What a client is shown when no hint has its language is the first one, and of two conditions of equal length the first counts.
     kept = [hint for hint in new if hint in old]
@@ -155,12 +172,31 @@ def _code(where: str, was: Code, now: Code) -> Iterator[Change]:
         yield Change("hints-reordered", where, f"the order was {', '.join(old)}, is {', '.join(new)}")
 
 
+def _fields(where: str, was: Code, now: Code) -> Iterator[Change]:
+    old, new = ({field.key: field for field in code.metadata_fields} for code in (was, now))
+    for key, field in old.items():
+        if (other := new.get(key)) is None:
+            yield Change("metadata-field-removed", where, f"metadata field {key} removed")
+            continue
+        if other.type != field.type:
+            kinds = (TYPES[number].__name__ if number in TYPES else str(number) for number in (field.type, other.type))
+            yield Change("metadata-field-retyped", where, "metadata field {} was {}, is {}".format(key, *kinds))
+        if other.optional != field.optional:
+            id_ = "metadata-field-made-optional" if other.optional else "metadata-field-required"
+            yield Change(id_, where, f"metadata field {key} is {'optional' if other.optional else 'required'} now")
+        if (other.description, other.example) != (field.description, field.example):
+            yield Change("metadata-field-documented", where, f"metadata field {key} has another description or example")
+    for key, field in new.items():
+        if key not in old:
+            id_ = "metadata-field-added" if field.optional or not old else "required-metadata-field-added"
+            yield Change(id_, where, f"metadata field {key} added")
+
+
 def _removed(where: str, was: Code, now: Catalog) -> Iterator[Change]:
     yield Change("deprecated-code-removed" if was.deprecated else "code-removed", where, "removed")
-    if any(value.number == was.number or value.name == was.name for value in now.values):
-        return
-    free = [] if any(start <= was.number <= end for start, end in now.reserved_numbers) else [str(was.number)]
-    free += [] if was.name in now.reserved_names else [f'"{was.name}"']
+    numbers, names = {value.number for value in now.values}, {value.name for value in now.values} | now.reserved_names
+    reserved = was.number in numbers or any(start <= was.number <= end for start, end in now.reserved_numbers)
+    free = ([] if reserved else [str(was.number)]) + ([] if was.name in names else [f'"{was.name}"'])
     if free:
         yield Change("removed-not-reserved", where, f"removed, but a later code may take {' and '.join(free)}: declare `reserved` for each")
 
@@ -184,6 +220,8 @@ def _catalog_facts(catalog: Catalog) -> _Facts:
     facts = {"domain": ("domain", repr(catalog.domain)), "default_locale": ("default-locale", _or_none(catalog.default_locale))}
     if catalog.fallback:
         facts["fallback"] = "fallback", catalog.fallback
+    facts["locales"] = "locales", ", ".join(catalog.locales) or "none"
+    facts["help_url"] = "help-url", _or_none(catalog.help_url)
     return facts | {f"inference from {_status(number)}": ("inference", reason) for number, reason in catalog.infer}
 
 
@@ -194,14 +232,16 @@ def _code_facts(code: Code) -> _Facts:
         "grpc_status": ("grpc-status", "none" if code.grpc_status is None else _status(code.grpc_status)),
         "http_status": ("http-status", "none" if code.http_status is None else str(code.http_status)),
         "message": ("message", _or_none(code.message)),
+        "retryable": ("retryable", "not said" if code.retryable is None else str(code.retryable).lower()),
+        "resolution": ("resolution", _or_none(code.resolution)),
         "deprecated": ("deprecation", str(code.deprecated).lower()),
     }
     return facts | {f"hint for {name}": ("hint", repr(hint.text)) for name, hint in zip(_hints(code), code.hints, strict=True)}
 
 
 def _hints(code: Code) -> Iterator[str]:
-    """What each hint is for, in the order of the declaration."""
-    return (f"{hint.locale}{f' when {dict(hint.when)}' if hint.when else ''}" for hint in code.hints)
+    """What each hint is for, in the order of the declaration; tags of languages have no case."""
+    return (f"{hint.locale.lower()}{f' when {dict(hint.when)}' if hint.when else ''}" for hint in code.hints)
 
 
 def _or_none(text: str) -> str:

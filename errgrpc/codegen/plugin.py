@@ -38,7 +38,7 @@ def generate(request: CodeGeneratorRequest) -> CodeGeneratorResponse:
 
 
 def notes(request: CodeGeneratorRequest) -> list[str]:
-    """What to tell the user of files that are accepted, a line each."""
+    """What to tell the user of the files, a line each, if they are accepted."""
     wanted = set(request.file_to_generate)
     return list(map(str, rules.notes([catalog for file in request.proto_file if file.name in wanted for catalog in schema.read(file)])))
 
@@ -77,8 +77,9 @@ def main() -> None:
         sys.exit(f"{_NAME} is a plugin of protoc and buf and takes no arguments: protoc --errgrpc_out=DIR FILE.proto")
     request = sys.stdin.buffer.read()
     try:
-        sys.stdout.buffer.write(run(request))
-        for note in notes(CodeGeneratorRequest.FromString(request)):
+        answer = run(request)
+        sys.stdout.buffer.write(answer)
+        for note in () if CodeGeneratorResponse.FromString(answer).error else notes(CodeGeneratorRequest.FromString(request)):
             print(f"{_NAME}: note: {note}", file=sys.stderr)
     except ValueError as error:
         sys.exit(f"{_NAME}: {error}")

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from errgrpc.codegen.schema import STATUSES, Catalog, Code
+from errgrpc.codegen.schema import STATUSES, TYPES, Catalog, Code, Field
 
 __all__ = ["literal", "render"]
 
@@ -18,9 +18,11 @@ _UNSEEN = re.compile(
 
 def render(file: str, catalogs: Sequence[Catalog]) -> str:
     """The Python module of the catalogues of one .proto, which must be without refusals."""
-    variants = ["Variant"] if any(code.variants for catalog in catalogs for code in catalog.codes) else []
+    codes = [code for catalog in catalogs for code in catalog.codes]
+    fields = ["MetadataField"] if any(code.metadata_fields for code in codes) else []
+    variants = ["Variant"] if any(code.variants for code in codes) else []
     taken = {catalog.class_name for catalog in catalogs}
-    names = {name: _free(name, taken) for name in ("StatusCode", "ErrorCode", "Spec", *variants)}
+    names = {name: _free(name, taken) for name in ("StatusCode", "ErrorCode", *fields, "Spec", *variants)}
     imports = [name if name == used else f"{name} as {used}" for name, used in names.items()]
     exported = _Group("[", [("", literal(name)) for name in sorted(taken)], "]")
     lines = [
@@ -69,6 +71,10 @@ def _class(catalog: Catalog, names: Mapping[str, str]) -> Iterator[str]:
     if catalog.infer:
         rows = [(f"{status}.{STATUSES[number].name}: ", literal(reason)) for number, reason in catalog.infer]
         items.append(("infer=", _Group("{", rows, "}")))
+    if catalog.locales:
+        items.append(("locales=", _Group("[", [("", literal(locale)) for locale in catalog.locales], "]")))
+    if catalog.help_url:
+        items.append(("help_url=", literal(catalog.help_url)))
     yield from _lay("", f"class {catalog.class_name}", _Group("(", items, ")"), ":")
     if catalog.description:
         yield from _docstring(catalog.description)
@@ -90,7 +96,28 @@ def _spec(code: Code, names: Mapping[str, str]) -> "_Group":
         items.append(("variants=", _Group("[", [("", variant) for variant in variants], "]")))
     if code.description:
         items.append(("description=", literal(code.description)))
+    if code.metadata_fields:
+        items.append(("metadata_fields=", _Group("[", [("", _field(field, names)) for field in code.metadata_fields], "]")))
+    if code.retryable is not None:
+        items.append(("retryable=", str(code.retryable)))
+    if code.resolution:
+        items.append(("resolution=", literal(code.resolution)))
+    if code.deprecated:
+        items.append(("deprecated=", "True"))
     return _Group(names["Spec"] + "(", items, ")")
+
+
+def _field(field: Field, names: Mapping[str, str]) -> "_Group":
+    items: list[tuple[str, _Node]] = [("", literal(field.key))]
+    if field.description:
+        items.append(("", literal(field.description)))
+    if field.example:
+        items.append(("example=", literal(field.example)))
+    if field.optional:
+        items.append(("optional=", "True"))
+    if field.type:
+        items.append(("type=", TYPES[field.type].__name__))
+    return _Group(names["MetadataField"] + "(", items, ")")
 
 
 def _docstring(text: str) -> Iterator[str]:

@@ -2,12 +2,13 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from errgrpc.codegen.schema import STATUSES, Catalog, Code
-from errgrpc.codes import DOMAIN, MAX_REASON, REASON
+from errgrpc.codegen.schema import STATUSES, TYPES, Catalog, Code
+from errgrpc.codes import DOMAIN, MAX_REASON, REASON, wrong_help_url
 from errgrpc.locales import is_language_tag
+from errgrpc.specs import FITS, MetadataType, wrong_key, wrong_templates, wrong_when
 
 __all__ = ["Refusal", "notes", "refusals"]
 
@@ -36,7 +37,7 @@ def refusals(catalogs: Sequence[Catalog], imported: Sequence[Catalog] = ()) -> l
         numbers, reasons = dict[int, str](), dict[str, str]()
         prefixed = next((code.name for code in catalog.codes if code.has_prefix), None)
         for value in catalog.values:
-            wrongs = list(_wrong_code(value) if value.annotated else _wrong_bare(catalog, value))
+            wrongs = [*_wrong_code(value), *_gaps(catalog, value)] if value.annotated else list(_wrong_bare(catalog, value))
             if value.annotated and not value.has_prefix and prefixed is not None:
                 wrongs.append(f"lacks the prefix {catalog.prefix}, which {prefixed} has; its reason would be {value.reason}")
             if (first := numbers.setdefault(value.number, value.name)) != value.name:
@@ -91,6 +92,8 @@ def _wrong_catalog(catalog: Catalog) -> Iterator[str]:
         return
     if catalog.fallback:
         yield from _wrong_reason(catalog, "the fallback", catalog.fallback)
+        yield from _wrong_fallback(catalog)
+    yield from _wrong_options(catalog)
     seen = set[int]()
     for number, reason in catalog.infer:
         status = STATUSES[number].name if number in STATUSES else str(number)
@@ -102,6 +105,28 @@ def _wrong_catalog(catalog: Catalog) -> Iterator[str]:
             yield f"infers twice from {status}; give one reason for each status"
         seen.add(number)
         yield from _wrong_reason(catalog, f"the inference from {status}", reason)
+
+
+def _wrong_options(catalog: Catalog) -> Iterator[str]:
+    if catalog.help_url and (wrong := wrong_help_url(catalog.help_url)) is not None:
+        yield f"has a help_url that {wrong}"
+    for locale in catalog.locales:
+        if not is_language_tag(locale):
+            yield f"has {locale!r} among its locales; give BCP 47 language tags such as zh-CN"
+
+
+def _wrong_fallback(catalog: Catalog) -> Iterator[str]:
+    for code in (code for code in catalog.codes if code.reason == catalog.fallback):
+        if required := [field.key for field in code.metadata_fields if not field.optional]:
+            yield f"has the fallback {code.reason}, which requires {', '.join(required)}; make it optional: no unhandled exception has it"
+        if code.deprecated:
+            yield f"has the fallback {code.reason}, which is deprecated; give another one"
+
+
+def _gaps(catalog: Catalog, code: Code) -> Iterator[str]:
+    had = {hint.locale.lower() for hint in code.hints if not hint.when}
+    if had and (lacking := [locale for locale in catalog.locales if locale.lower() not in had]):
+        yield f"has no hint for {', '.join(lacking)}; give one for each of the catalogue's locales, or none at all"
 
 
 def _wrong_reason(catalog: Catalog, role: str, reason: str) -> Iterator[str]:
@@ -131,6 +156,10 @@ def _wrong_code(code: Code) -> Iterator[str]:
         yield f"has the grpc_status OK, which only the number 0 may have; give one of {_FAILURES}"
     if code.http_status is not None and not 100 <= code.http_status <= 599:
         yield f"has the http_status {code.http_status}; give 100 to 599, or leave it out"
+    types = {field.key: TYPES.get(field.type, str) for field in code.metadata_fields}
+    yield from _wrong_fields(code)
+    if types:
+        yield from _wrong_texts(code, types)
     seen = set[tuple[str, tuple[tuple[str, str], ...]]]()
     for hint in code.hints:
         condition = f" when {dict(hint.when)}" if hint.when else ""
@@ -140,5 +169,30 @@ def _wrong_code(code: Code) -> Iterator[str]:
             yield f"has two hints for the locale {hint.locale}{condition}; give one for each locale and condition"
         else:
             seen.add(key)
+        if (wrong := wrong_when(dict(hint.when), types)) is not None:
+            yield f"has a hint with {wrong}"
         if not hint.text:
             yield f"has a hint without text for the locale {hint.locale!r}{condition}; give the text, or leave the hint out"
+
+
+def _wrong_fields(code: Code) -> Iterator[str]:
+    seen = set[str]()
+    for field in code.metadata_fields:
+        if (wrong := wrong_key(field.key)) is not None:
+            yield f"has the metadata field {field.key!r}; {wrong}"
+        if field.key in seen:
+            yield f"has the metadata field {field.key!r} twice; give each key once"
+        seen.add(field.key)
+        if field.type not in TYPES:
+            yield f"has the metadata field {field.key!r} of the unknown type {field.type}; give STRING, INT64, DOUBLE or BOOL"
+        elif field.example and not FITS[TYPES[field.type]](field.example):
+            yield f"has the metadata field {field.key!r}, whose example {field.example!r} is no {TYPES[field.type].__name__}; give another"
+
+
+def _wrong_texts(code: Code, types: Mapping[str, MetadataType]) -> Iterator[str]:
+    if (wrong := wrong_templates({"": code.message}, types)) is not None:
+        yield f"has a message with {wrong}"
+    for when in dict.fromkeys(hint.when for hint in code.hints):
+        texts = {hint.locale: hint.text for hint in code.hints if hint.when == when}
+        if (wrong := wrong_templates(texts, types)) is not None:
+            yield f"has hints{f' when {dict(when)}' if when else ''} with {wrong}"

@@ -16,9 +16,10 @@ from google.protobuf.descriptor_pb2 import (
 )
 
 from errgrpc.codes import STATUSES
+from errgrpc.specs import MetadataType
 from errgrpc.v1 import annotations_pb2
 
-__all__ = ["STATUSES", "Catalog", "Code", "Hint", "read", "utf8"]
+__all__ = ["STATUSES", "TYPES", "Catalog", "Code", "Field", "Hint", "read", "utf8"]
 
 _CATALOG: Any = annotations_pb2.catalog  # Any: protoc's stubs and types-protobuf disagree on what an extension is
 _CODE: Any = annotations_pb2.code
@@ -36,6 +37,21 @@ class Hint:
 
 
 @dataclass(frozen=True, slots=True)
+class Field:
+    """One key of an error's metadata as declared; `type` is the number of `MetadataField.Type`."""
+
+    key: str
+    description: str
+    example: str
+    optional: bool
+    type: int
+
+
+TYPES: Mapping[int, MetadataType] = {0: str, 1: int, 2: float, 3: bool}
+"""What each number of `MetadataField.Type` is in Python."""
+
+
+@dataclass(frozen=True, slots=True)
 class Code:
     """One value of an enum as declared: an error code if it is `annotated`."""
 
@@ -50,6 +66,9 @@ class Code:
     message: str
     hints: tuple[Hint, ...]
     deprecated: bool = False
+    metadata_fields: tuple[Field, ...] = ()
+    retryable: bool | None = None
+    resolution: str = ""
 
     @property
     def has_prefix(self) -> bool:
@@ -95,6 +114,8 @@ class Catalog:
     reserved_numbers: tuple[tuple[int, int], ...] = ()
     """The first and the last number of each range."""
     reserved_names: frozenset[str] = frozenset()
+    locales: tuple[str, ...] = ()
+    help_url: str = ""
 
     @property
     def full_name(self) -> str:
@@ -150,6 +171,8 @@ def _catalog(file: FileDescriptorProto, path: _Path, name: str, enum: EnumDescri
         prefix=prefix,
         reserved_numbers=tuple((reserved.start, reserved.end) for reserved in enum.reserved_range),
         reserved_names=frozenset(map(utf8, enum.reserved_name)),
+        locales=tuple(catalog.locales),
+        help_url=catalog.help_url,
     )
 
 
@@ -168,6 +191,9 @@ def _value(value: EnumValueDescriptorProto, prefix: str, place: tuple[int, str])
         message=code.message,
         hints=tuple(Hint(hint.locale, hint.text, tuple(sorted(hint.when.items()))) for hint in code.hints),
         deprecated=value.options.deprecated,
+        metadata_fields=tuple(Field(f.key, f.description, f.example, f.optional, f.type) for f in code.metadata_fields),
+        retryable=code.retryable if code.HasField("retryable") else None,
+        resolution=code.resolution,
     )
 
 

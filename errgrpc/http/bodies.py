@@ -93,12 +93,21 @@ def encode(service_error: ServiceError, accept_language: str | None = None, *, f
     return coded(values, None, Request(headers=headers), form_of(form))
 
 
-def coded(values: Values, request_id: str | None, request: Request, form: Form, *, data: object = None, headers: Headers = ()) -> Answer:
+def coded(
+    values: Values,
+    request_id: str | None,
+    request: Request,
+    form: Form,
+    *,
+    data: object = None,
+    headers: Headers = (),
+    send_help: bool = False,
+) -> Answer:
     """The answer that has the code of an error; `request_id` is that of the log record about it, if there is one.
 
     `data` and `headers` are those of a handler that failed with an HTTP status.
     """
-    code, parts = values.code, encoding.parts_of(values, locales.requested(request.headers), request_id)
+    code, parts = values.code, encoding.parts_of(values, locales.requested(request.headers), request_id, send_help=send_help)
     info = parts.request and unpack(parts.request, rpc.RequestInfo)
     facts = _Facts(
         http_status(code),
@@ -112,7 +121,7 @@ def coded(values: Values, request_id: str | None, request: Request, form: Form, 
         _given(headers),
     )
     if form != "envelope":  # which has no text for the end user: its clients know the numbers
-        if parts.localized is not None:
+        if parts.localized is not None and all(name != "content-language" for name, _ in facts.headers):
             facts.headers.append(("content-language", parts.localized[0]))
         facts.headers.append(("vary", "Accept-Language"))
     facts.headers += _retry_after(parts)

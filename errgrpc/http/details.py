@@ -88,8 +88,8 @@ def is_data(detail: Message) -> bool:
 def data(error: RemoteError, /) -> Json:
     """What a received error has in `data`: its first own detail as JSON; None without one.
 
-    Over gRPC, too: `ServiceError(ResCode.CONFLICT, details=[room])` reads the same whichever way it came. An integer that came
-    as JSON is exact; one in a google.protobuf.Struct that came over gRPC is a double, hence exact up to 2**53.
+    Over gRPC, too: `ServiceError(ResCode.CONFLICT, details=[room])` reads the same whichever way it came. An integer of at most
+    20 digits that came as JSON is exact; one in a google.protobuf.Struct that came over gRPC is a double, hence exact up to 2**53.
     """
     if _KEPT in vars(error):
         return as_json(vars(error)[_KEPT])  # a copy, as the other way
@@ -106,7 +106,7 @@ def json_of(detail: Json, packed: any_pb2.Any) -> Json:
     if packed.TypeName() not in _JSON_NAMES:
         return None
     url, value = detail.get(_TYPE), detail.get("value")
-    name = url.rpartition("/")[2] if isinstance(url, str) else ""
+    name = url.rpartition("/")[2] if isinstance(url, str) and "/" in url else ""
     shape = {"google.protobuf.Struct": dict, "google.protobuf.ListValue": list, "google.protobuf.Value": object}.get(name)
     return value if shape is not None and isinstance(value, shape) else detail
 

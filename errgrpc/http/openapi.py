@@ -1,5 +1,6 @@
 """The answers to refused requests, as FastAPI's OpenAPI schema shows them: 400 and our body in place of 422 and FastAPI's."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -35,36 +36,53 @@ _OPTIONAL = ("data", "cost")
 def shown_by(openapi: Callable[[], dict[str, Any]], form: Form, status: int, description: str) -> Callable[[], dict[str, Any]]:
     """`app.openapi`, with this answer to a refused request in place of FastAPI's own.
 
-    An answer that an operation declares for the status itself stays.
+    An answer that an operation declares for the status itself stays. Never fails: what is not as FastAPI writes it stays.
     """
 
     def shown() -> dict[str, Any]:
         schema = openapi()  # the same object each time, so nothing is left to do the second time
-        components = schema.get("components", {}).get("schemas", {})
-        operations = [each for path in schema.get("paths", {}).values() for each in path.values() if isinstance(each, dict)]
-        found = [each["responses"] for each in operations if _is_fastapis(each.get("responses", {}).get(_REFUSED))]
-        for responses in found:
-            del responses[_REFUSED]
-            content = {"application/json": {"schema": {"$ref": _REFERENCE + _NAME}}}
-            responses.setdefault(str(status), {"description": description, "content": content})
-        if found:
-            components[_NAME] = _schema(form)
-        for name in _OF_FASTAPI:
-            if name in components and not _refers(schema, _REFERENCE + name):
-                del components[name]
+        components = _dict(_dict(schema, "components"), "schemas")
+        if not _is_fastapis(components.get(_OF_FASTAPI[0])):
+            return schema
+        name = next(name for name in itertools.chain([_NAME], map((_NAME + "{}").format, itertools.count(2))) if name not in components)
+        answer = {"description": description, "content": {"application/json": {"schema": {"$ref": _REFERENCE + name}}}}
+        for path in _dict(schema, "paths").values():
+            for operation in path.values() if isinstance(path, dict) else ():
+                responses = _dict(operation, "responses")
+                if _refers(responses.get(_REFUSED), _REFERENCE + _OF_FASTAPI[0]):
+                    del responses[_REFUSED]
+                    responses.setdefault(str(status), answer)
+        if _refers(schema, _REFERENCE + name):
+            components[name] = _schema(form)
+        for own in _OF_FASTAPI:
+            if own in components and not _refers(schema, _REFERENCE + own):
+                del components[own]
         return schema
 
     return shown
 
 
-def _is_fastapis(response: Any) -> bool:
-    return isinstance(response, dict) and _refers(response, _REFERENCE + _OF_FASTAPI[0])
+def _dict(value: Any, key: str) -> dict[str, Any]:
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _is_fastapis(component: Any) -> bool:
+    """Whether it is FastAPI's own, and no model of the application's that has its name."""
+    return _dict(component, "properties").keys() == {"detail"}
 
 
 def _refers(value: Any, reference: str) -> bool:
-    if isinstance(value, dict):
-        return value.get("$ref") == reference or any(_refers(each, reference) for each in value.values())
-    return isinstance(value, list) and any(_refers(each, reference) for each in value)
+    todo = [value]
+    while todo:
+        current = todo.pop()
+        if isinstance(current, dict):
+            if current.get("$ref") == reference:
+                return True
+            todo += current.values()
+        elif isinstance(current, list):
+            todo += current
+    return False
 
 
 def _schema(form: Form) -> dict[str, Any]:

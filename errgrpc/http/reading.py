@@ -96,7 +96,7 @@ def _parsed(body: bytes) -> Json:
 
 
 def _integer(text: str) -> int | float | None:
-    return int(text) if len(text) <= _LONGEST_INTEGER else _float(text)
+    return int(text) if len(text.removeprefix("-")) <= _LONGEST_INTEGER else _float(text)
 
 
 def _float(text: str) -> float | None:

@@ -21,8 +21,8 @@ class Responder:
     """Answers what handlers raise, for any framework: `Responder(ResCode).answer(error, Request("GET", "/rooms/r-42", headers))`.
 
     `catalogue` is the one whose fallback answers an unhandled exception; a ServiceError of any catalogue is answered as itself.
-    `translate`, `on_error` and `on_answer` are those of `errgrpc.ServerInterceptor`, the `method` of a request being `GET /rooms/r-42`.
-    `form` is what the bodies look like: `envelope`, `aip193` or `both`.
+    `translate`, `on_error`, `on_answer` and `send_help` are those of `errgrpc.ServerInterceptor`; the `method` of a request is
+    `GET /rooms/r-42`. `form` is what the bodies look like: `envelope`, `aip193` or `both`.
 
     Raises TypeError if `catalogue` is not a catalogue, and ValueError if it has no fallback or the form is unknown.
     """
@@ -35,8 +35,9 @@ class Responder:
         translate: Translate | None = None,
         on_error: OnError | None = None,
         on_answer: OnAnswer | None = None,
+        send_help: bool = False,
     ) -> None:
-        self._answering = Answering(catalogue, translate=translate, on_error=on_error, on_answer=on_answer)
+        self._answering = Answering(catalogue, translate=translate, on_error=on_error, on_answer=on_answer, send_help=send_help)
         self._form: Form = form_of(form)
 
     def answer(self, error: BaseException, request: Request, *, gone: bool = False, cause: BaseException | None = None) -> Answer:
@@ -47,7 +48,7 @@ class Responder:
         method, raised = _method(request), cause or error
         decision = self._answering.decide(error, Rpc(method, request.headers, gone=gone))
         self._answering.report(decision.reports)
-        answer = coded(decision.values, decision.request_id, request, self._form)
+        answer = coded(decision.values, decision.request_id, request, self._form, send_help=self._answering.send_help)
         if cause is not None and decision.outcome == "coded":
             decision = decision._replace(outcome="translated")
         self._answering.hear(decision, raised, method, answer.status, _sent_id(answer), gone=gone)
@@ -76,7 +77,8 @@ class Responder:
         given: Headers = headers.items() if headers is not None else ()
         if code is not None:
             decision = Decision(Values(code, None if message is None else clean(message)), outcome="translated")
-            answer = coded(decision.values, None, request, self._form, data=data, headers=given)
+            send_help = self._answering.send_help
+            answer = coded(decision.values, None, request, self._form, data=data, headers=given, send_help=send_help)
             self._answering.hear(decision, cause, _method(request), answer.status, _sent_id(answer))
             return answer
         text = phrase(status) if message is None else message

@@ -26,7 +26,7 @@ from errgrpc.http.openapi import shown_by
 from errgrpc.http.responder import Responder
 from errgrpc.http.statuses import http_status, phrase, sole_code
 from errgrpc.reports import OnAnswer, OnError
-from errgrpc.service_error import ServiceError
+from errgrpc.service_error import ServiceError, made_of
 from errgrpc.texts import clean, shown
 from errgrpc.translating import Translate
 
@@ -61,6 +61,7 @@ def install(
     translate: Translate | None = None,
     on_error: OnError | None = None,
     on_answer: OnAnswer | None = None,
+    send_help: bool = False,
 ) -> None:
     """Makes an application of Starlette or FastAPI answer with codes; the arguments are those of `Responder`.
 
@@ -70,11 +71,11 @@ def install(
 
     Middleware is guarded, too, if it was added before; what it sets on responses (CORS, say) is set on errors as well.
     """
-    responder = Responder(catalogue, form=form, translate=translate, on_error=on_error, on_answer=on_answer)
+    responder = Responder(catalogue, form=form, translate=translate, on_error=on_error, on_answer=on_answer, send_help=send_help)
     handlers = _Handlers(responder, catalogue, translate, http_errors)
     for kind, handler in handlers.by_class.items():
         app.add_exception_handler(kind, handler)
-    if _FastAPI is not None and isinstance(app, _FastAPI):
+    if _FastAPI is not None and isinstance(app, _FastAPI) and RequestValidationError not in (translate or ()):
         app.openapi = shown_by(app.openapi, form, *handlers.refusal())  # type: ignore[method-assign]
     # Around the routes, where other middleware still sees the answer, and around that middleware for what it raises itself.
     app.add_middleware(cast(Any, ErrorMiddleware), responder=responder)
@@ -89,13 +90,14 @@ def exception_handlers(
     translate: Translate | None = None,
     on_error: OnError | None = None,
     on_answer: OnAnswer | None = None,
+    send_help: bool = False,
 ) -> dict[Any, Handler]:
     """The same for `Starlette(exception_handlers=...)`, or one by one for `add_exception_handler`.
 
     They know less than `install`: an envelope has no `cost`, and FastAPI's OpenAPI schema shows FastAPI's own 422. Starlette
     hands an unhandled exception on to the server after it has been answered; the server logs it a second time.
     """
-    responder = Responder(catalogue, form=form, translate=translate, on_error=on_error, on_answer=on_answer)
+    responder = Responder(catalogue, form=form, translate=translate, on_error=on_error, on_answer=on_answer, send_help=send_help)
     return _Handlers(responder, catalogue, translate, http_errors).by_class
 
 
@@ -141,7 +143,7 @@ class _Handlers:
     async def _refuse(self, request: Request, error: Any) -> Response:
         violations = _violations(error.errors())
         if self._invalid is not None:
-            refusal = ServiceError(self._invalid, details=[rpc.BadRequest(field_violations=violations)])
+            refusal = made_of(self._invalid, rpc.BadRequest(field_violations=violations))
             return _response(self._responder.answer(refusal, request_of(request.scope), cause=error), request)
         data = {"fieldViolations": [{"field": v.field, "description": v.description, "reason": v.reason} for v in violations]}
         return _response(self._responder.stand(400, None, request_of(request.scope), data=data, cause=error), request)

@@ -25,7 +25,8 @@ class ServerInterceptor(grpc.ServerInterceptor):
     itself. `translate` maps exception classes to codes, or to functions from the exception to a ServiceError; the most
     specific class wins. `on_error(error, *, method, code, request_id)` is called for each unhandled exception in place
     of the log record. `on_answer(answered)` is called once for each call that failed, when its answer is decided and before
-    that is delivered. `max_trailer_bytes` bounds the trailers of an answer, at least 1,024.
+    that is delivered. With `send_help` an answer has a google.rpc.Help with the code's `help_url`, unless the raiser gave a Help.
+    `max_trailer_bytes` bounds the trailers of an answer, at least 1,024.
 
     Raises TypeError if `catalogue` is not a catalogue, and ValueError if it has no fallback.
     """
@@ -37,9 +38,17 @@ class ServerInterceptor(grpc.ServerInterceptor):
         translate: Translate | None = None,
         on_error: OnError | None = None,
         on_answer: OnAnswer | None = None,
+        send_help: bool = False,
         max_trailer_bytes: int = DEFAULT_MAX_TRAILER_BYTES,
     ) -> None:
-        answering = Answering(catalogue, translate=translate, on_error=on_error, on_answer=on_answer, max_trailer_bytes=max_trailer_bytes)
+        answering = Answering(
+            catalogue,
+            translate=translate,
+            on_error=on_error,
+            on_answer=on_answer,
+            send_help=send_help,
+            max_trailer_bytes=max_trailer_bytes,
+        )
         self._guards = Guards(functools.partial(_guard, answering))
         self._answering = answering
 

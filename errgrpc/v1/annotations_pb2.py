@@ -26,7 +26,7 @@ from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor
 from google.rpc import code_pb2 as google_dot_rpc_dot_code__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x65rrgrpc/v1/annotations.proto\x12\nerrgrpc.v1\x1a google/protobuf/descriptor.proto\x1a\x15google/rpc/code.proto\"i\n\x07\x43\x61talog\x12\x0e\n\x06\x64omain\x18\x01 \x01(\t\x12\x16\n\x0e\x64\x65\x66\x61ult_locale\x18\x02 \x01(\t\x12\x10\n\x08\x66\x61llback\x18\x03 \x01(\t\x12$\n\x05infer\x18\x04 \x03(\x0b\x32\x15.errgrpc.v1.Inference\"B\n\tInference\x12%\n\x0bgrpc_status\x18\x01 \x01(\x0e\x32\x10.google.rpc.Code\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x9e\x01\n\x04\x43ode\x12*\n\x0bgrpc_status\x18\x01 \x01(\x0e\x32\x10.google.rpc.CodeH\x00\x88\x01\x01\x12\x18\n\x0bhttp_status\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x1f\n\x05hints\x18\x04 \x03(\x0b\x32\x10.errgrpc.v1.HintB\x0e\n\x0c_grpc_statusB\x0e\n\x0c_http_status\"{\n\x04Hint\x12\x0e\n\x06locale\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12(\n\x04when\x18\x03 \x03(\x0b\x32\x1a.errgrpc.v1.Hint.WhenEntry\x1a+\n\tWhenEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01:D\n\x07\x63\x61talog\x12\x1c.google.protobuf.EnumOptions\x18\xf9\x8f\x03 \x01(\x0b\x32\x13.errgrpc.v1.Catalog:C\n\x04\x63ode\x12!.google.protobuf.EnumValueOptions\x18\xf9\x8f\x03 \x01(\x0b\x32\x10.errgrpc.v1.CodeBF\n\nerrgrpc.v1B\x10\x41nnotationsProtoP\x01Z$errgrpc.invalid/errgrpc/v1;errgrpcv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x65rrgrpc/v1/annotations.proto\x12\nerrgrpc.v1\x1a google/protobuf/descriptor.proto\x1a\x15google/rpc/code.proto\"\x8c\x01\n\x07\x43\x61talog\x12\x0e\n\x06\x64omain\x18\x01 \x01(\t\x12\x16\n\x0e\x64\x65\x66\x61ult_locale\x18\x02 \x01(\t\x12\x10\n\x08\x66\x61llback\x18\x03 \x01(\t\x12$\n\x05infer\x18\x04 \x03(\x0b\x32\x15.errgrpc.v1.Inference\x12\x0f\n\x07locales\x18\x05 \x03(\t\x12\x10\n\x08help_url\x18\x06 \x01(\t\"B\n\tInference\x12%\n\x0bgrpc_status\x18\x01 \x01(\x0e\x32\x10.google.rpc.Code\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x8c\x02\n\x04\x43ode\x12*\n\x0bgrpc_status\x18\x01 \x01(\x0e\x32\x10.google.rpc.CodeH\x00\x88\x01\x01\x12\x18\n\x0bhttp_status\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x1f\n\x05hints\x18\x04 \x03(\x0b\x32\x10.errgrpc.v1.Hint\x12\x32\n\x0fmetadata_fields\x18\x05 \x03(\x0b\x32\x19.errgrpc.v1.MetadataField\x12\x16\n\tretryable\x18\x06 \x01(\x08H\x02\x88\x01\x01\x12\x12\n\nresolution\x18\x07 \x01(\tB\x0e\n\x0c_grpc_statusB\x0e\n\x0c_http_statusB\x0c\n\n_retryable\"\xb7\x01\n\rMetadataField\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0f\n\x07\x65xample\x18\x03 \x01(\t\x12\x10\n\x08optional\x18\x04 \x01(\x08\x12,\n\x04type\x18\x05 \x01(\x0e\x32\x1e.errgrpc.v1.MetadataField.Type\"3\n\x04Type\x12\n\n\x06STRING\x10\x00\x12\t\n\x05INT64\x10\x01\x12\n\n\x06\x44OUBLE\x10\x02\x12\x08\n\x04\x42OOL\x10\x03\"{\n\x04Hint\x12\x0e\n\x06locale\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12(\n\x04when\x18\x03 \x03(\x0b\x32\x1a.errgrpc.v1.Hint.WhenEntry\x1a+\n\tWhenEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01:D\n\x07\x63\x61talog\x12\x1c.google.protobuf.EnumOptions\x18\xf9\x8f\x03 \x01(\x0b\x32\x13.errgrpc.v1.Catalog:C\n\x04\x63ode\x12!.google.protobuf.EnumValueOptions\x18\xf9\x8f\x03 \x01(\x0b\x32\x10.errgrpc.v1.CodeBF\n\nerrgrpc.v1B\x10\x41nnotationsProtoP\x01Z$errgrpc.invalid/errgrpc/v1;errgrpcv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,14 +36,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\nerrgrpc.v1B\020AnnotationsProtoP\001Z$errgrpc.invalid/errgrpc/v1;errgrpcv1'
   _globals['_HINT_WHENENTRY']._loaded_options = None
   _globals['_HINT_WHENENTRY']._serialized_options = b'8\001'
-  _globals['_CATALOG']._serialized_start=101
-  _globals['_CATALOG']._serialized_end=206
-  _globals['_INFERENCE']._serialized_start=208
-  _globals['_INFERENCE']._serialized_end=274
-  _globals['_CODE']._serialized_start=277
-  _globals['_CODE']._serialized_end=435
-  _globals['_HINT']._serialized_start=437
-  _globals['_HINT']._serialized_end=560
-  _globals['_HINT_WHENENTRY']._serialized_start=517
-  _globals['_HINT_WHENENTRY']._serialized_end=560
+  _globals['_CATALOG']._serialized_start=102
+  _globals['_CATALOG']._serialized_end=242
+  _globals['_INFERENCE']._serialized_start=244
+  _globals['_INFERENCE']._serialized_end=310
+  _globals['_CODE']._serialized_start=313
+  _globals['_CODE']._serialized_end=581
+  _globals['_METADATAFIELD']._serialized_start=584
+  _globals['_METADATAFIELD']._serialized_end=767
+  _globals['_METADATAFIELD_TYPE']._serialized_start=716
+  _globals['_METADATAFIELD_TYPE']._serialized_end=767
+  _globals['_HINT']._serialized_start=769
+  _globals['_HINT']._serialized_end=892
+  _globals['_HINT_WHENENTRY']._serialized_start=849
+  _globals['_HINT_WHENENTRY']._serialized_end=892
 # @@protoc_insertion_point(module_scope)

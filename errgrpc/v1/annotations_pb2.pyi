@@ -1,6 +1,7 @@
 from google.protobuf import descriptor_pb2 as _descriptor_pb2
 from google.rpc import code_pb2 as _code_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
@@ -13,16 +14,20 @@ CODE_FIELD_NUMBER: _ClassVar[int]
 code: _descriptor.FieldDescriptor
 
 class Catalog(_message.Message):
-    __slots__ = ("domain", "default_locale", "fallback", "infer")
+    __slots__ = ("domain", "default_locale", "fallback", "infer", "locales", "help_url")
     DOMAIN_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_LOCALE_FIELD_NUMBER: _ClassVar[int]
     FALLBACK_FIELD_NUMBER: _ClassVar[int]
     INFER_FIELD_NUMBER: _ClassVar[int]
+    LOCALES_FIELD_NUMBER: _ClassVar[int]
+    HELP_URL_FIELD_NUMBER: _ClassVar[int]
     domain: str
     default_locale: str
     fallback: str
     infer: _containers.RepeatedCompositeFieldContainer[Inference]
-    def __init__(self, domain: _Optional[str] = ..., default_locale: _Optional[str] = ..., fallback: _Optional[str] = ..., infer: _Optional[_Iterable[_Union[Inference, _Mapping]]] = ...) -> None: ...
+    locales: _containers.RepeatedScalarFieldContainer[str]
+    help_url: str
+    def __init__(self, domain: _Optional[str] = ..., default_locale: _Optional[str] = ..., fallback: _Optional[str] = ..., infer: _Optional[_Iterable[_Union[Inference, _Mapping]]] = ..., locales: _Optional[_Iterable[str]] = ..., help_url: _Optional[str] = ...) -> None: ...
 
 class Inference(_message.Message):
     __slots__ = ("grpc_status", "reason")
@@ -33,16 +38,46 @@ class Inference(_message.Message):
     def __init__(self, grpc_status: _Optional[_Union[_code_pb2.Code, str]] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Code(_message.Message):
-    __slots__ = ("grpc_status", "http_status", "message", "hints")
+    __slots__ = ("grpc_status", "http_status", "message", "hints", "metadata_fields", "retryable", "resolution")
     GRPC_STATUS_FIELD_NUMBER: _ClassVar[int]
     HTTP_STATUS_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     HINTS_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELDS_FIELD_NUMBER: _ClassVar[int]
+    RETRYABLE_FIELD_NUMBER: _ClassVar[int]
+    RESOLUTION_FIELD_NUMBER: _ClassVar[int]
     grpc_status: _code_pb2.Code
     http_status: int
     message: str
     hints: _containers.RepeatedCompositeFieldContainer[Hint]
-    def __init__(self, grpc_status: _Optional[_Union[_code_pb2.Code, str]] = ..., http_status: _Optional[int] = ..., message: _Optional[str] = ..., hints: _Optional[_Iterable[_Union[Hint, _Mapping]]] = ...) -> None: ...
+    metadata_fields: _containers.RepeatedCompositeFieldContainer[MetadataField]
+    retryable: bool
+    resolution: str
+    def __init__(self, grpc_status: _Optional[_Union[_code_pb2.Code, str]] = ..., http_status: _Optional[int] = ..., message: _Optional[str] = ..., hints: _Optional[_Iterable[_Union[Hint, _Mapping]]] = ..., metadata_fields: _Optional[_Iterable[_Union[MetadataField, _Mapping]]] = ..., retryable: bool = ..., resolution: _Optional[str] = ...) -> None: ...
+
+class MetadataField(_message.Message):
+    __slots__ = ("key", "description", "example", "optional", "type")
+    class Type(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        STRING: _ClassVar[MetadataField.Type]
+        INT64: _ClassVar[MetadataField.Type]
+        DOUBLE: _ClassVar[MetadataField.Type]
+        BOOL: _ClassVar[MetadataField.Type]
+    STRING: MetadataField.Type
+    INT64: MetadataField.Type
+    DOUBLE: MetadataField.Type
+    BOOL: MetadataField.Type
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    EXAMPLE_FIELD_NUMBER: _ClassVar[int]
+    OPTIONAL_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    description: str
+    example: str
+    optional: bool
+    type: MetadataField.Type
+    def __init__(self, key: _Optional[str] = ..., description: _Optional[str] = ..., example: _Optional[str] = ..., optional: bool = ..., type: _Optional[_Union[MetadataField.Type, str]] = ...) -> None: ...
 
 class Hint(_message.Message):
     __slots__ = ("locale", "text", "when")

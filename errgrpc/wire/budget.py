@@ -12,7 +12,7 @@ from google.protobuf import any_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2 as rpc
 
-from errgrpc.wire.packing import Trailer, holds, pack, unpack
+from errgrpc.wire.packing import Trailer, holds, unpack
 
 __all__ = ["DEFAULT_MAX_TRAILER_BYTES", "Parts", "fit"]
 
@@ -76,34 +76,31 @@ def fit(parts: Parts, limit: int, size: Callable[[Parts], int]) -> list[str]:
         if size(parts) <= limit:
             break
     shed = [stage.name for stage in reversed(taken) if not _put_back(stage, lambda: limit - size(parts))]
-    return shed[::-1]
+    return list(dict.fromkeys(shed[::-1]))
 
 
 def _put_back(stage: _Stage, room: Callable[[], int]) -> bool:
     """Puts back what fits of a stage of which nothing is kept; whether that is all. `room` is how many bytes are left."""
     if not stage.has_place():
         return False
-    first, too_many = 0, len(stage.weights) + 1
-    while too_many - first > 1:
-        middle = (first + too_many) // 2
-        stage.keep(range(middle))
-        if room() >= 0:
-            first = middle
-        else:
-            too_many = middle
-    kept = list(range(first))
-    if not stage.is_text:
+    kept: list[int] = []
+    rest: Sequence[int] = range(len(stage.weights))
+    while rest:
+        fits, too_many = 0, len(rest) + 1
+        while too_many - fits > 1:
+            middle = (fits + too_many) // 2
+            stage.keep([*kept, *rest[:middle]])
+            if room() >= 0:
+                fits = middle
+            else:
+                too_many = middle
+        kept += rest[:fits]
         stage.keep(kept)
-        most = room()
-        for unit in range(first, len(stage.weights)):
-            if stage.weights[unit] <= most:  # else it is not worth a try: each writes the whole answer
-                stage.keep([*kept, unit])
-                if (left := room()) >= 0:
-                    kept.append(unit)
-                    most = left
-                else:
-                    most = stage.weights[unit] - 1
-    stage.keep(kept)
+        if fits == len(rest) or stage.is_text:
+            break
+        # The next one does not fit: only what is smaller can. Each try writes the whole answer.
+        most = min(room(), stage.weights[rest[fits]] - 1)
+        rest = [unit for unit in rest[fits + 1 :] if stage.weights[unit] <= most]
     return len(kept) == len(stage.weights)
 
 
@@ -125,7 +122,8 @@ def _stages(parts: Parts) -> Iterator[_Stage]:
         yield _text(parts, text, 0, first)
     trailers = list(parts.trailers)
     if trailers:
-        weights = [len(key) + (_as_base64(len(value)) if key.endswith("-bin") else len(value)) for key, value in trailers]
+        # Exact, as those of text and of bytes are compared.
+        weights = [len(key) + ((len(value) + 2) // 3 * 4 if key.endswith("-bin") else len(value)) for key, value in trailers]
         yield _Stage("trailing metadata of the handler", weights, lambda kept: setattr(parts, "trailers", [trailers[u] for u in kept]))
 
 
@@ -164,7 +162,8 @@ def _details(parts: Parts) -> Iterator[_Stage]:
             less.CopyFrom(empty)
             getattr(less, field).extend(entries[unit] for unit in kept)
             # Anew: the error that is raised again needs the old one.
-            now[index] = whole[index] if len(kept) == len(entries) else pack(less)
+            cut = any_pb2.Any(type_url=whole[index].type_url, value=less.SerializeToString(deterministic=True))
+            now[index] = whole[index] if len(kept) == len(entries) else cut
             show()
 
         message: Any = unpack(whole[index], kind)

@@ -22,6 +22,7 @@ __all__ = ["brief", "constant", "cut", "fitted", "parts_of", "surely_fitting", "
 
 # What gRPC counts for each entry of metadata beside its name and value (RFC 9113 section 6.5.2).
 _ENTRY_BYTES = 32
+_SHORT = 0x7C  # bytes of key and value, so that each length takes one byte
 _TYPE_URL = "type.googleapis.com/"
 _CLEAR = bytes(sorted(set(range(0x20, 0x7F)) - {ord("%")}))
 
@@ -30,7 +31,7 @@ def brief(values: Values, accept_language: str | None) -> bytes | None:
     """The Status of an error whose hint is the code's own, as most are; None for another, which `parts_of` takes apart."""
     code, message, metadata, hints, _, retry_delay, details = values
     spec = code.spec
-    if hints is not None or retry_delay is not None or spec.variants:
+    if hints is not None or retry_delay is not None or not spec.is_plain:
         return None
     locale = locales.choose(accept_language, spec.hints, code.default_locale)
     if message is None and not metadata and not details:
@@ -47,8 +48,18 @@ def constant(code: ErrorCode, locale: str | None) -> bytes:
     return _brief(code, None, {}, locale)
 
 
-def parts_of(values: Values, accept_language: str | None, request_id: str | None = None, trailers: Iterable[Trailer] = ()) -> Parts:
-    """What goes on the wire for a reader of these languages, beside these trailing metadata of the handler."""
+def parts_of(
+    values: Values,
+    accept_language: str | None,
+    request_id: str | None = None,
+    trailers: Iterable[Trailer] = (),
+    *,
+    send_help: bool = False,
+) -> Parts:
+    """What goes on the wire for a reader of these languages, beside these trailing metadata of the handler.
+
+    With `send_help` a Help with the code's `help_url` is among the details, if there is one and the raiser gave no Help.
+    """
     code, details = values.code, [any_pb2.Any.FromString(packed) for _, packed in values.details]
     hints = code.hints_for(values.metadata) if values.hints is None else values.hints
     locale = locales.choose(accept_language, hints, code.default_locale)
@@ -62,7 +73,9 @@ def parts_of(values: Values, accept_language: str | None, request_id: str | None
     if request_id is not None:
         request = pack(rpc.RequestInfo(request_id=request_id))
     localized = None if locale is None else (locale, hints[locale])
-    message = code.message if values.message is None else values.message
+    if send_help and code.help_url is not None and not any(holds(detail, rpc.Help) for detail in details):
+        details.append(pack(rpc.Help(links=[rpc.Help.Link(description=code.reason, url=code.help_url)])))
+    message = code.message_for(values.metadata) if values.message is None else values.message
     return Parts(message, dict(values.metadata), localized, details, retry, request, list(trailers))
 
 
@@ -101,7 +114,8 @@ def cut(message: str, trailers: tuple[Trailer, ...], limit: int) -> tuple[str, t
         cut_own = status_pb2.Status(code=own.code, message=own.message and parts.message, details=parts.details)
         return (*parts.trailers, (DETAILS_KEY, cut_own.SerializeToString()))
 
-    unreadable = ["details"] if len(others) < len(trailers) and not own.ByteSize() else []
+    lost = len(trailers) - len(others) > (1 if own.ByteSize() else 0)  # unreadable, or one too many
+    unreadable = ["details"] if lost else []
     shed = fit(parts, limit, lambda parts: _bytes_of(parts.message, left()))
     replaced = ["message"] if own.message not in ("", message) and "message" not in shed else []
     return parts.message, left(), [*unreadable, *replaced, *shed]
@@ -176,13 +190,12 @@ def _error_info(code: ErrorCode, metadata: Mapping[str, str]) -> bytes:
         entries = {key: _entry_of_map(key.encode(), value.encode()) for key, value in metadata.items()}
         entries[NUMBER_KEY] = number
         return _detail(rpc.ErrorInfo, b"".join([info, *(entries[key] for key in sorted(entries))]))
-    for key in metadata:
+    for key in metadata:  # the only one
         name, value = key.encode(), metadata[key].encode()
         size = len(name) + len(value)
         # Three fields in one go, as most have: a call of _entry_of_map is a frame more.
-        short = size < 0x7C
-        entry = b"\x1a%c\x0a%c%b\x12%c%b" % (size + 4, len(name), name, len(value), value) if short else _entry_of_map(name, value)
-        info, number = (info + number, entry) if key > NUMBER_KEY else (info + entry, number)
+        entry = b"\x1a%c\x0a%c%b\x12%c%b" % (size + 4, len(name), name, len(value), value) if size < _SHORT else _entry_of_map(name, value)
+        return _detail(rpc.ErrorInfo, info + (number + entry if key > NUMBER_KEY else entry + number))
     return _detail(rpc.ErrorInfo, info + number)
 
 

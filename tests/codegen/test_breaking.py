@@ -81,6 +81,7 @@ CHANGED: dict[str, tuple[str, str, list[str]]] = {
         ],
     ),
     "hint last": ('"true"}}', '"true"}} hints: {locale: "de", text: "Weg"}', [GONE + "hint for de added: 'Weg' [hint-added]"]),
+    "case of a locale": ('locale: "en", text: "It', 'locale: "EN", text: "It', []),
     "default locale": (
         'default_locale: "en"',
         'default_locale: "de"',
@@ -123,6 +124,18 @@ CHANGED: dict[str, tuple[str, str, list[str]]] = {
         "= {grpc_status: INTERNAL}, deprecated = true]",
         [BROKEN + "deprecated was false, is true [deprecation-changed]"],
     ),
+    "retryable": (
+        "INTERNAL}",
+        "INTERNAL retryable: false}",
+        [BROKEN + "retryable was not said, is false [retryable-changed]"],
+    ),
+    "resolution": ("INTERNAL}", 'INTERNAL resolution: "Ask"}', [BROKEN + "resolution was none, is 'Ask' [resolution-changed]"]),
+    "locales": ("default_locale", 'locales: "en" default_locale', [SHOP + "locales was none, is en [locales-changed]"]),
+    "help url": (
+        "default_locale",
+        'help_url: "https://x/{reason}" default_locale',
+        [SHOP + "help_url was none, is 'https://x/{reason}' [help-url-changed]"],
+    ),
     "enum removed": ("enum ShopCode", "enum Nothing { NOTHING = 0; } /* ", [SHOP + "removed [catalogue-removed]"]),
     "enum and domain renamed": (
         "ShopCode {\n  option (errgrpc.v1.catalog) = {\n    domain: \"shop\"",
@@ -143,15 +156,16 @@ CHANGED: dict[str, tuple[str, str, list[str]]] = {
 SEVERITIES = {
     "breaking": {
         "catalogue-removed", "code-removed", "domain-changed", "number-changed", "reason-changed", "grpc-status-changed",
-        "http-status-changed", "hint-removed",
+        "http-status-changed", "hint-removed", "metadata-field-removed", "metadata-field-retyped", "metadata-field-made-optional",
     },
     "caution": {
         "deprecated-code-removed", "removed-not-reserved", "catalogue-renamed", "default-locale-changed", "fallback-changed",
-        "inference-changed", "hints-reordered",
+        "inference-changed", "hints-reordered", "metadata-field-required", "required-metadata-field-added", "retryable-changed",
     },
     "note": {
         "catalogue-added", "code-added", "hint-added", "fallback-added", "inference-added", "message-changed", "hint-changed",
-        "deprecation-changed",
+        "deprecation-changed", "metadata-field-added", "metadata-field-documented", "resolution-changed", "locales-changed",
+        "help-url-changed",
     },
 }  # fmt: skip
 
@@ -213,6 +227,31 @@ def test_a_code_that_had_been_deprecated_may_go(build: Build) -> None:
     assert change == breaking.Change("deprecated-code-removed", "shop.v1.ShopCode: BROKEN", "removed")
 
 
+FIELDS: list[tuple[str, str, list[str]]] = [
+    ("", 'key: "room"', ["metadata-field-added"]),
+    ('key: "room"', "", ["metadata-field-removed"]),
+    ('key: "room"', 'key: "zoom"', ["metadata-field-removed", "required-metadata-field-added"]),
+    ('key: "room"', 'key: "room" type: INT64', ["metadata-field-retyped"]),
+    ('key: "room"', 'key: "room" optional: true', ["metadata-field-made-optional"]),
+    ('key: "room" optional: true', 'key: "room"', ["metadata-field-required"]),
+    ('key: "room"', 'key: "room" description: "d"', ["metadata-field-documented"]),
+    ('key: "room"', 'key: "room" example: "r-42"', ["metadata-field-documented"]),
+    (
+        'key: "room" optional: true',
+        'key: "room"} metadata_fields: {key: "more" optional: true',
+        ["metadata-field-required", "metadata-field-added"],
+    ),
+    ('key: "room"', 'key: "room"} metadata_fields: {key: "more"', ["required-metadata-field-added"]),
+]
+
+
+@pytest.mark.parametrize(("was", "now", "ids"), FIELDS)
+def test_changed_metadata_fields(was: str, now: str, ids: list[str], build: Build) -> None:
+    texts = [OLD.replace("INTERNAL}", f"INTERNAL metadata_fields: {{{fields}}}}}" if fields else "INTERNAL}") for fields in (was, now)]
+    old, new = (build({"shop.proto": text.replace('fallback: "BROKEN"', "")}) for text in texts)
+    assert [change.id for change in breaking.compare(old, new)] == ids
+
+
 MORE = """hints: {locale: "zh-Hant", text: "A"} hints: {locale: "zh-Hans", text: "B"}
     hints: {locale: "en", text: "C", when: {key: "a", value: "1"}} hints: {locale: "en", text: "D", when: {key: "b", value: "1"}}"""
 
@@ -256,7 +295,8 @@ def test_main(tmp_path: Path, build: Build, capsys: pytest.CaptureFixture[str]) 
     told += f"breaking: {GONE}http_status was 404, is 410 [http-status-changed]\n"
     for options, left in ((), 1), (("--allow", "number-changed"), 1), (("--allow", "number-changed", "--allow", "http-status-changed"), 0):
         assert main(tmp_path, old, new.SerializeToString(), *options) == left
-        assert capsys.readouterr().out == told
+        printed = told.replace("breaking:", "allowed breaking:") if "http-status-changed" in options else told
+        assert capsys.readouterr().out == printed
     text = build({"shop.proto": OLD.replace("It is gone", "Gone")}).SerializeToString()
     assert main(tmp_path, old, text) == 0  # a note
     with pytest.raises(SystemExit) as refused:

@@ -26,7 +26,7 @@ HINTS = st.lists(
     st.tuples(
         st.sampled_from(LOCALES),
         TEXT.filter(bool),
-        st.dictionaries(st.sampled_from("abc"), st.sampled_from(["1", ""]), max_size=2),
+        st.dictionaries(st.sampled_from(["aa", "bb", "cc"]), st.sampled_from(["1", ""]), max_size=2),
     ),
     max_size=8,
     unique_by=lambda hint: (hint[0], frozenset(hint[2].items())),
@@ -122,7 +122,7 @@ def test_the_module_says_what_was_declared(catalog: dict[str, Any]) -> None:
         assert (member.http_status, member.message) == (code["http_status"], code["message"])
         assert member.description == "\n".join(code["comment"])
         assert list(member.hints.items()) == [(locale, text) for locale, text, when in code["hints"] if not when]
-        for metadata in ({}, {"a": "1"}, {"a": "1", "b": "1"}, {"b": "", "c": "1"}, {"a": "", "b": "1", "c": ""}):
+        for metadata in ({}, {"aa": "1"}, {"aa": "1", "bb": "1"}, {"bb": "", "cc": "1"}, {"aa": "", "bb": "1", "cc": ""}):
             assert dict(member.hints_for(metadata)) == expected_hints(code["hints"], metadata)
 
 

@@ -101,6 +101,58 @@ REFUSED = {
             "9: BAD_CODE_NULL_UNSPECIFIED: has the number 0 of BAD_CODE_UNSPECIFIED; give it a number of its own",
         ],
     ),
+    "metadata_fields": (
+        code(
+            'grpc_status: ABORTED metadata_fields: {key: "R"} metadata_fields: {key: "hint"} metadata_fields: {key: "room"}'
+            ' metadata_fields: {key: "room"} metadata_fields: {key: "on" type: BOOL example: "yes"}'
+        ),
+        [
+            "6: BAD_CODE_WRONG: has the metadata field 'R'; give [a-z][a-zA-Z0-9_-]+ of at most 64 characters (AIP-193)",
+            "6: BAD_CODE_WRONG: has the metadata field 'hint'; code, message, hint, details, metadata, retry_delay are arguments of a "
+            "ServiceError or the number: give another key",
+            "6: BAD_CODE_WRONG: has the metadata field 'room' twice; give each key once",
+            "6: BAD_CODE_WRONG: has the metadata field 'on', whose example 'yes' is no bool; give another",
+        ],
+    ),
+    "placeholders": (
+        code(
+            'grpc_status: ABORTED message: "{rome}" metadata_fields: {key: "room"} metadata_fields: {key: "on" type: BOOL}'
+            ' hints: {locale: "en" text: "{room}"} hints: {locale: "de" text: "{on}"}'
+            ' hints: {locale: "en" text: "}" when: {key: "on" value: "1"}}'
+        ),
+        [
+            "6: BAD_CODE_WRONG: has a message with the placeholder {rome}: give one of {on}, {room}, or declare 'rome' in metadata_fields",
+            "6: BAD_CODE_WRONG: has hints with {on} in 'de', but {room} in 'en': give the same in each locale",
+            "6: BAD_CODE_WRONG: has hints when {'on': '1'} with a lone '}' at character 1 in 'en': "
+            "write {{ or }} for a brace, and one of {on}, {room} for a value",
+            "6: BAD_CODE_WRONG: has a hint with the condition 'on' with the value '1', which is no bool",
+        ],
+    ),
+    "condition": (
+        code('grpc_status: ABORTED hints: {locale: "en" text: "x" when: {key: "R" value: "v"}}'),
+        ["6: BAD_CODE_WRONG: has a hint with the condition 'R', which no metadata have: give [a-z][a-zA-Z0-9_-]+ (AIP-193)"],
+    ),
+    "locales": (
+        catalog('domain: "d" locales: ["en", "de", "x_y"]').replace("DATA_LOSS}", 'DATA_LOSS hints: {locale: "en" text: "x"}}'),
+        [
+            "4: BadCode: has 'x_y' among its locales; give BCP 47 language tags such as zh-CN",
+            "6: LOST: has no hint for de, x_y; give one for each of the catalogue's locales, or none at all",
+        ],
+    ),
+    "help_url": (
+        catalog('domain: "d" help_url: "https://x/{name}"'),
+        [
+            "4: BadCode: has a help_url that is 'https://x/{name}': give an https URL in ASCII, in which {reason}, {domain} and {number} "
+            "stand for those of the code"
+        ],
+    ),
+    "fallback_with_fields": (
+        catalog('domain: "d" fallback: "LOST"').replace("DATA_LOSS}]", 'DATA_LOSS metadata_fields: {key: "room"}}, deprecated = true]'),
+        [
+            "4: BadCode: has the fallback LOST, which requires room; make it optional: no unhandled exception has it",
+            "4: BadCode: has the fallback LOST, which is deprecated; give another one",
+        ],
+    ),
     "no_prefix": (
         value(f"{ZERO}\nBAD_CODE_KNOWN = 2 [(errgrpc.v1.code) = {{grpc_status: ABORTED}}];\n{LOST}"),
         ["7: LOST: lacks the prefix BAD_CODE_, which BAD_CODE_KNOWN has; its reason would be LOST"],
@@ -163,10 +215,10 @@ REFUSED = {
         ],
     ),
     "bad_locale": (
-        code('grpc_status: ABORTED hints: {locale: "zh_CN" text: "x"} hints: {text: "x" when: {key: "k" value: "v"}}'),
+        code('grpc_status: ABORTED hints: {locale: "zh_CN" text: "x"} hints: {text: "x" when: {key: "kk" value: "v"}}'),
         [
             "6: BAD_CODE_WRONG: has a hint for the locale 'zh_CN'; give a BCP 47 language tag such as zh-CN",
-            "6: BAD_CODE_WRONG: has a hint for the locale '' when {'k': 'v'}; give a BCP 47 language tag such as zh-CN",
+            "6: BAD_CODE_WRONG: has a hint for the locale '' when {'kk': 'v'}; give a BCP 47 language tag such as zh-CN",
         ],
     ),
     "locale_twice": (
@@ -176,10 +228,10 @@ REFUSED = {
     "locale_twice_when": (
         code(
             'grpc_status: ABORTED hints: {locale: "en" text: "x"}'
-            ' hints: {locale: "en" text: "y" when: {key: "a" value: "1"} when: {key: "b" value: "2"}}'
-            ' hints: {locale: "en" text: "z" when: {key: "b" value: "2"} when: {key: "a" value: "1"}}'
+            ' hints: {locale: "en" text: "y" when: {key: "aa" value: "1"} when: {key: "bb" value: "2"}}'
+            ' hints: {locale: "en" text: "z" when: {key: "bb" value: "2"} when: {key: "aa" value: "1"}}'
         ),
-        ["6: BAD_CODE_WRONG: has two hints for the locale en when {'a': '1', 'b': '2'}; give one for each locale and condition"],
+        ["6: BAD_CODE_WRONG: has two hints for the locale en when {'aa': '1', 'bb': '2'}; give one for each locale and condition"],
     ),
     "empty_hint": (
         code('grpc_status: ABORTED hints: {locale: "en"}'),

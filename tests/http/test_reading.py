@@ -69,7 +69,7 @@ def test_the_existing_room() -> None:
 
 
 BIG = 1_234_567_890_123_456_789
-EXACT: list[Any] = [{"orderId": BIG, "seats": [{"id": BIG + 1}], "volume": 0.5}, [BIG, -BIG], BIG, {"value": BIG}]
+EXACT: list[Any] = [-(10**20 - 1), {"orderId": BIG, "seats": [{"id": BIG + 1}], "volume": 0.5}, [BIG, -BIG], BIG, {"value": BIG}]
 
 
 @pytest.mark.parametrize("room", EXACT)

@@ -14,6 +14,7 @@ import fastapi
 import httpx
 import jsonschema
 import pytest
+from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from google.protobuf import json_format, struct_pb2
 from google.rpc import error_details_pb2 as rpc
@@ -276,6 +277,59 @@ async def test_the_openapi_schema_keeps_what_an_operation_declares() -> None:
         "/theirs": {"200": "Successful Response", "499": "Additional Response", "400": "Bad Request"},
     }
     assert {"HTTPValidationError", "ValidationError"} <= set(shown["components"]["schemas"])
+
+
+def test_the_openapi_schema_may_be_anything() -> None:
+    app = fastapi.FastAPI()
+
+    class ErrgrpcError(BaseModel):
+        mine: str
+
+    @app.post("/x/{number}")
+    async def post(number: int) -> ErrgrpcError:
+        raise AssertionError
+
+    theirs = app.openapi
+
+    def custom() -> dict[str, Any]:
+        schema = theirs()
+        path = schema["paths"]["/x/{number}"]
+        path["x-meta"] = {"responses": ["a"]}
+        path["x-none"] = {"responses": None}
+        schema["paths"] |= {"/v2/{number}": path, "x-text": "hello"}
+        return schema
+
+    app.openapi = custom  # type: ignore[method-assign]
+    install(app, ResCode)
+    shown = app.openapi()
+    assert shown == app.openapi()
+    assert set(shown["components"]["schemas"]) == {"ErrgrpcError", "ErrgrpcError2"}
+    assert shown["components"]["schemas"]["ErrgrpcError"]["properties"].keys() == {"mine"}
+    for path in ("/x/{number}", "/v2/{number}"):
+        schema = shown["paths"][path]["post"]["responses"]["400"]["content"]["application/json"]["schema"]
+        assert schema == {"$ref": "#/components/schemas/ErrgrpcError2"}
+
+
+def test_the_openapi_schema_keeps_a_refusal_that_is_the_teams_own() -> None:
+    class HTTPValidationError(BaseModel):
+        business: str
+
+    app = fastapi.FastAPI()
+
+    @app.get("/x", responses={422: {"model": HTTPValidationError}})
+    async def get(page: int) -> None:
+        raise AssertionError
+
+    translated = fastapi.FastAPI()
+
+    @translated.get("/x")
+    async def also_get(page: int) -> None:
+        raise AssertionError
+
+    install(app, ResCode)
+    install(translated, ResCode, translate={RequestValidationError: ResCode.CONFLICT})
+    for each in (app, translated):
+        assert "422" in each.openapi()["paths"]["/x"]["get"]["responses"]
 
 
 class Sole(ErrorCode, domain="sole.example.com", fallback="BROKEN"):

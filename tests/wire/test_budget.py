@@ -6,6 +6,7 @@ import copy
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -215,7 +216,10 @@ ERRORS = st.builds(
     retry=st.none() | st.just(rpc.RetryInfo(retry_delay={"seconds": 5})),
     request=st.none() | st.just(rpc.RequestInfo(request_id="r" * 32, serving_data="s" * 300)),
     trailers=st.lists(
-        st.sampled_from([("x-a", "a" * 50), ("x-b-bin", bytes(100)), ("x-c", ""), ("x-d", "d" * 2_000), ("x-e-bin", b"")]), max_size=6
+        st.sampled_from([("x-a", "a" * 50), ("x-b-bin", bytes(100)), ("x-c", ""), ("x-d", "d" * 2_000), ("x-e-bin", b"")])
+        | st.integers(0, 9).map(lambda size: ("x-f-bin", bytes(1_350 + size)))
+        | st.integers(0, 9).map(lambda size: ("x-g", "g" * (1_800 + size))),
+        max_size=9,
     ).map(tuple),
 )
 
@@ -277,7 +281,6 @@ def test_all_of_it_goes_when_nothing_fits() -> None:
         "metadata",
         "RetryInfo",
         "RequestInfo",
-        "message",
         "trailing metadata of the handler",
     ]
 
@@ -360,6 +363,31 @@ def test_what_a_large_thing_drove_out_comes_back() -> None:
     error = parts(details=(rpc.BadRequest(field_violations=violations),))
     assert fit(error, 7_900, trailer_bytes) == ["violations of BadRequest"]
     assert unpack(error.details[0], rpc.BadRequest) == rpc.BadRequest(field_violations=[violations[0], violations[2]])
+
+
+@pytest.mark.parametrize("small", [0, 7])
+@pytest.mark.parametrize("what", ["violations", "metadata", "details", "trailers"])
+def test_what_follows_a_large_thing_is_put_back_in_few_tries(what: str, small: int) -> None:
+    """A client often chooses how many violations there are, and each try writes the whole answer."""
+    sizes = [9_000] + [small] * 3_000
+    texts = ["x" * size for size in sizes]
+    given: dict[str, Any] = {
+        "violations": {"details": (rpc.BadRequest(field_violations=[{"description": text} for text in texts]),)},
+        "metadata": {"metadata": {f"key{number}": text for number, text in enumerate(texts)}},
+        "details": {"details": tuple(any_pb2.Any(type_url=f"x/y{number}", value=text.encode()) for number, text in enumerate(texts))},
+        "trailers": {"trailers": tuple((f"x-{number}", text) for number, text in enumerate(texts))},
+    }
+    error, tries = parts(**given[what]), []
+    fit(error, 7_900, lambda left: tries.append(1) or trailer_bytes(left))  # type: ignore[func-returns-value]
+    assert 7_900 - 60 < size(error) <= 7_900
+    assert len(tries) < 100
+
+
+def test_a_cut_detail_keeps_its_type_url() -> None:
+    violations = rpc.BadRequest(field_violations=[{"field": "f" * 500}] * 40)
+    error = parts(details=(any_pb2.Any(type_url="my.example/google.rpc.BadRequest", value=violations.SerializeToString()),))
+    fit(error, 7_900, trailer_bytes)
+    assert [detail.type_url for detail in error.details] == ["my.example/google.rpc.BadRequest"]
 
 
 def test_a_thousand_violations_of_each_kind() -> None:

@@ -13,25 +13,25 @@ class HintCode(ErrorCode, domain="hints.example.com"):
         StatusCode.INTERNAL,
         hints={"en": "always", "de": "immer"},
         variants=[
-            Variant({"a": "1"}, {"en": "a", "de": "a!"}),
-            Variant({"b": "1"}, {"en": "b", "de": "b!"}),
+            Variant({"aa": "1"}, {"en": "a", "de": "a!"}),
+            Variant({"bb": "1"}, {"en": "b", "de": "b!"}),
         ],
         description="Grouped by condition, although declared by locale.",
     )
     CROSSED = 1, Spec(
         StatusCode.INTERNAL,
         variants=[
-            Variant({"a": "1"}, {"en": "a first"}),
-            Variant({"b": "1"}, {"de": "b zuerst", "en": "b second"}),
-            Variant({"a": "1"}, {"de": "a danach"}),
+            Variant({"aa": "1"}, {"en": "a first"}),
+            Variant({"bb": "1"}, {"de": "b zuerst", "en": "b second"}),
+            Variant({"aa": "1"}, {"de": "a danach"}),
         ],
         description="Of conditions with as many entries the first wins, for each locale: these cannot all be grouped.",
     )
     TWO_ENTRIES = 2, Spec(
         StatusCode.INTERNAL,
         variants=[
-            Variant({"a": "1", "b": "2"}, {"en": "both", "de": "beide"}),
-            Variant({"a": "1"}, {"en": "one"}),
+            Variant({"aa": "1", "bb": "2"}, {"en": "both", "de": "beide"}),
+            Variant({"aa": "1"}, {"en": "one"}),
         ],
     )
     LONG = 3, Spec(

@@ -16,7 +16,7 @@ class ErrorCode(
 ):
     """Named like what the module imports."""
 
-    A_B = 0, Spec_(StatusCode_.ABORTED, variants=[Variant_({"c": "d"}, {"en": "c"})])
+    A_B = 0, Spec_(StatusCode_.ABORTED, variants=[Variant_({"cc": "d"}, {"en": "c"})])
 
 
 class StatusCode(ErrorCode_, domain="names.example.com"):

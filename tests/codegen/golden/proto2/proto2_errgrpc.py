@@ -9,4 +9,4 @@ __all__ = ["OrderLineFault"]
 
 
 class OrderLineFault(ErrorCode, domain="order.example.com"):
-    NO_ZERO_NEEDED = 7, Spec(StatusCode.NOT_FOUND)
+    NO_ZERO_NEEDED = 7, Spec(StatusCode.NOT_FOUND, deprecated=True)

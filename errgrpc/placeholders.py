@@ -1,0 +1,60 @@
+"""`{key}` in a text of a catalogue: what it names, and the text with the metadata of one error in it.
+
+`{{` and `}}` are braces. Nothing else is special: no attribute, index, format or conversion, as in `str.format`.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+__all__ = ["KEY", "MAX_KEY", "fill", "names", "wrong"]
+
+KEY = re.compile(r"[a-z][a-zA-Z0-9_-]+")
+"""A key of `ErrorInfo.metadata` (AIP-193)."""
+MAX_KEY = 64
+
+_PART = re.compile(rf"\{{\{{|\}}\}}|\{{({KEY.pattern})\}}|[{{}}]")
+_LONGEST = 200  # characters of a value
+_CUT = "…"
+# Controls of ASCII and Latin-1, and those that reorder text (Unicode's Bidi_Control).
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def wrong(template: str) -> str | None:
+    """What is wrong with a template, or None: a brace that stands alone, or around what is no key."""
+    for part in _PART.finditer(template):
+        if part[0] in ("{", "}"):
+            return f"a lone {part[0]!r} at character {part.start() + 1}"
+    return None
+
+
+def names(template: str) -> frozenset[str]:
+    """The keys that a template names."""
+    return frozenset(part[1] for part in _PART.finditer(template) if part[1])
+
+
+def fill(template: str, metadata: Mapping[str, str]) -> str:
+    """The template with the values in place of their keys, in one pass: braces in a value are text.
+
+    Of a value that is missing `…` is left; one of more than 200 characters is cut there and ends with `…`. Control characters
+    and those that reorder text become U+FFFD.
+    """
+    return "".join(text if key is None else _shown(metadata.get(key)) for text, key in _parts(template))
+
+
+@lru_cache(maxsize=4_096)  # templates are those of tables, hence few
+def _parts(template: str) -> tuple[tuple[str, str | None], ...]:
+    """Texts, and keys in place of which a value goes."""
+    parts: list[tuple[str, str | None]] = []
+    end = 0
+    for part in _PART.finditer(template):
+        parts.append((template[end : part.start()], None))
+        parts.append(("", part[1]) if part[1] else (part[0][0], None))
+        end = part.end()
+    return (*parts, (template[end:], None))
+
+
+def _shown(value: str | None) -> str:
+    if value is None:
+        return _CUT
+    return _UNSEEN.sub("\ufffd", value if len(value) <= _LONGEST else value[:_LONGEST] + _CUT)

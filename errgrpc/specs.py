@@ -1,0 +1,231 @@
+"""What a catalogue says of one code: `Spec`, with its hints under a condition and its metadata."""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from grpc import StatusCode
+
+from errgrpc import placeholders
+from errgrpc.locales import is_language_tag
+
+__all__ = ["FITS", "MetadataField", "MetadataType", "Spec", "Variant", "wrong_key", "wrong_templates", "wrong_when"]
+
+# Arguments of a ServiceError that are no metadata, and the key of the number.
+_RESERVED = ("code", "message", "hint", "details", "metadata", "retry_delay")
+MetadataType = type[str | int | float | bool]
+_INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+_DOUBLE = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?inf|nan", re.ASCII)
+FITS: Mapping[type, Callable[[str], bool]] = {
+    str: lambda _: True,
+    int: lambda text: bool(_INTEGER.fullmatch(text)) and -(2**63) <= int(text) < 2**63,
+    float: lambda text: bool(_DOUBLE.fullmatch(text)),
+    bool: lambda text: text in {"true", "false"},
+}
+
+
+def wrong_key(key: object) -> str | None:
+    """What is wrong with the key of a metadata field, or None."""
+    if not isinstance(key, str) or not placeholders.KEY.fullmatch(key) or len(key) > placeholders.MAX_KEY:
+        return f"give {placeholders.KEY.pattern} of at most {placeholders.MAX_KEY} characters (AIP-193)"
+    if key in _RESERVED:
+        return f"{', '.join(_RESERVED)} are arguments of a ServiceError or the number: give another key"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Hints that replace a code's own, locale by locale, in errors whose metadata have all entries of `when`."""
+
+    when: Mapping[str, str]
+    hints: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        if not self.when:
+            raise ValueError("Variant.when is empty: give the metadata that choose these hints, or put them into Spec.hints")
+        object.__setattr__(self, "when", _texts("Variant.when", self.when))
+        if (wrong := wrong_when(self.when)) is not None:
+            raise ValueError(f"Variant.when has {wrong}")
+        object.__setattr__(self, "hints", _hints("Variant.hints", self.hints))
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataField:
+    """A key that an error with some code carries in `ErrorInfo.metadata`.
+
+    `type` is str, int (64 bits), float or bool: what the text on the wire stands for, `true` and `false` for bool. `example` is a
+    text of that type, for the reference. Raises TypeError and ValueError, naming what is wrong.
+    """
+
+    key: str
+    description: str = ""
+    example: str = field(default="", kw_only=True)
+    optional: bool = field(default=False, kw_only=True)
+    """Whether an error may come without it."""
+    type: MetadataType = field(default=str, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if (wrong := wrong_key(self.key)) is not None:
+            raise ValueError(f"the metadata field {self.key!r}: {wrong}")
+        for name in ("description", "example"):
+            _checked(f"{name} of the metadata field {self.key!r}", getattr(self, name))
+        if self.type not in FITS:
+            raise TypeError(f"type of the metadata field {self.key!r} is {self.type!r}: give str, int, float or bool")
+        if self.example and not self.fits(self.example):
+            raise ValueError(f"the example {self.example!r} of the metadata field {self.key!r} is no {self.type.__name__}")
+
+    def fits(self, text: str) -> bool:
+        """Whether a text on the wire is of the type."""
+        return FITS[self.type](text)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What a catalogue says of one code.
+
+    `grpc_status` is the gRPC status; `http_status` the HTTP one (100 to 599) or None; `message` tells developers in
+    English what went wrong; `hints` tell the end user, by locale (BCP 47); `variants` are hints for some metadata;
+    `description` says when the code is used. `metadata_fields` are what its errors carry; if there are any, `{key}` in the message
+    and the hints stands for the value of that field, `{{` and `}}` for braces. `retryable` says whether the same call may succeed
+    later, None nothing; `resolution` what the caller's developer should do; `deprecated` that no new code should raise it.
+    Raises TypeError and ValueError, naming what is wrong.
+    """
+
+    grpc_status: StatusCode
+    http_status: int | None = field(default=None, kw_only=True)
+    message: str = field(default="", kw_only=True)
+    hints: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    variants: Sequence[Variant] = field(default=(), kw_only=True)
+    description: str = field(default="", kw_only=True)
+    metadata_fields: Sequence[MetadataField] = field(default=(), kw_only=True)
+    retryable: bool | None = field(default=None, kw_only=True)
+    resolution: str = field(default="", kw_only=True)
+    deprecated: bool = field(default=False, kw_only=True)
+    is_plain: bool = field(init=False, repr=False, compare=False)
+    """Whether the texts are the same whatever the metadata."""
+    is_checked: bool = field(init=False, repr=False, compare=False)
+    """Whether a raise with metadata is looked at: fields are declared, or the code is deprecated."""
+    is_always_checked: bool = field(init=False, repr=False, compare=False)
+    """Whether one without metadata is looked at, too: a field is required, or the code is deprecated."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.grpc_status, StatusCode):
+            raise TypeError(f"grpc_status is {self.grpc_status!r}, not a grpc.StatusCode")
+        if self.http_status is not None and (type(self.http_status) is not int or not 100 <= self.http_status <= 599):
+            raise ValueError(f"http_status is {self.http_status!r}, not None or an int from 100 to 599")
+        for name in ("message", "description", "resolution"):
+            _checked(name, getattr(self, name))
+        if self.retryable is not None and type(self.retryable) is not bool:
+            raise TypeError(f"retryable is {self.retryable!r}, not None or a bool")
+        hints, variants, fields = _hints("hints", self.hints), _variants(self.variants), _fields(self.metadata_fields)
+        for name, value in (("hints", hints), ("variants", variants), ("metadata_fields", fields), ("deprecated", bool(self.deprecated))):
+            object.__setattr__(self, name, value)
+        required = any(not declared.optional for declared in fields)
+        braces = bool(fields) and self._has_braces({declared.key: declared.type for declared in fields})
+        object.__setattr__(self, "is_plain", not self.variants and not braces)
+        object.__setattr__(self, "is_checked", bool(fields) or self.deprecated)
+        object.__setattr__(self, "is_always_checked", required or self.deprecated)
+
+    def _has_braces(self, declared: Mapping[str, MetadataType]) -> bool:
+        """Whether a text has placeholders, or braces that are written twice. Raises ValueError if one is wrong."""
+        for name, texts in self._templates():
+            if (wrong := wrong_templates(texts, declared)) is not None:
+                raise ValueError(f"{name} has {wrong}")
+        for variant in self.variants:
+            if (wrong := wrong_when(variant.when, declared)) is not None:
+                raise ValueError(f"a variant has {wrong}")
+        return any("{" in text or "}" in text for _, texts in self._templates() for text in texts.values())
+
+    def _templates(self) -> Iterator[tuple[str, Mapping[str, str]]]:
+        yield "message", {"": self.message}
+        yield "hints", self.hints
+        for variant in self.variants:
+            yield f"the variant for {dict(variant.when)}", variant.hints
+
+
+def wrong_when(when: Mapping[str, str], declared: Mapping[str, MetadataType] | None = None) -> str | None:
+    """What is wrong with a condition, or None: a key that no metadata have, or, where fields are declared, not those of this code."""
+    for key, value in when.items():
+        if not placeholders.KEY.fullmatch(key) or len(key) > placeholders.MAX_KEY:
+            return f"the condition {key!r}, which no metadata have: give {placeholders.KEY.pattern} (AIP-193)"
+        if declared and key not in declared:
+            return f"the condition {key!r}: give one of {', '.join(map(repr, sorted(declared)))}, or declare {key!r} in metadata_fields"
+        if declared and not FITS[declared[key]](value):
+            return f"the condition {key!r} with the value {value!r}, which is no {declared[key].__name__}"
+    return None
+
+
+def wrong_templates(texts: Mapping[str, str], keys: Collection[str]) -> str | None:
+    """What is wrong with texts of one meaning in several locales, or None: a lone brace, an undeclared key, different keys."""
+    first: tuple[str, frozenset[str]] | None = None
+    for locale, text in texts.items():
+        of = f" in {locale!r}" if locale else ""
+        if (lone := placeholders.wrong(text)) is not None:
+            return f"{lone}{of}: write {{{{ or }}}} for a brace, and one of {_braced(keys)} for a value"
+        named = placeholders.names(text)
+        if unknown := sorted(named - set(keys)):
+            return f"the placeholder {{{unknown[0]}}}{of}: give one of {_braced(keys)}, or declare {unknown[0]!r} in metadata_fields"
+        if first is None:
+            first = locale, named
+        elif named != first[1]:
+            both = f"{_braced(named) or 'no placeholders'}{of}, but {_braced(first[1]) or 'none'} in {first[0]!r}"
+            return f"{both}: give the same in each locale"
+    return None
+
+
+def _braced(keys: Iterable[str]) -> str:
+    return ", ".join(f"{{{key}}}" for key in sorted(keys))
+
+
+def _variants(given: Sequence[Variant]) -> tuple[Variant, ...]:
+    seen = set[tuple[frozenset[tuple[str, str]], str]]()
+    for variant in given:
+        if not isinstance(variant, Variant):
+            raise TypeError(f"variants holds {variant!r}, not an errgrpc.Variant")
+        for locale in variant.hints:
+            if (key := (frozenset(variant.when.items()), locale.lower())) in seen:
+                raise ValueError(f"variants has {locale!r} twice for {dict(variant.when)}: one hint for each locale and condition")
+            seen.add(key)
+    return tuple(given)
+
+
+def _fields(given: Sequence[MetadataField]) -> tuple[MetadataField, ...]:
+    keys = set[str]()
+    for declared in given:
+        if not isinstance(declared, MetadataField):
+            raise TypeError(f"metadata_fields holds {declared!r}, not an errgrpc.MetadataField")
+        if declared.key in keys:
+            raise ValueError(f"metadata_fields has {declared.key!r} twice: give each key once")
+        keys.add(declared.key)
+    return tuple(given)
+
+
+def _checked(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {value!r}, not a str")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} is {value!r}, which has a lone surrogate: give text that UTF-8 can hold") from None
+    return value
+
+
+def _texts(name: str, value: object) -> Mapping[str, str]:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} is {value!r}, not a mapping of str to str")
+    return MappingProxyType({_checked(f"a key of {name}", key): _checked(f"{name}[{key!r}]", text) for key, text in value.items()})
+
+
+def _hints(name: str, value: object) -> Mapping[str, str]:
+    hints = _texts(name, value)
+    seen = set[str]()
+    for locale in hints:
+        if not is_language_tag(locale):
+            raise ValueError(f"{name} has the locale {locale!r}, not a BCP 47 language tag such as 'zh-CN'")
+        if locale.lower() in seen:
+            raise ValueError(f"{name} has the locale {locale!r} twice: give one text for each locale")
+        if not hints[locale]:
+            raise ValueError(f"{name} has no text for the locale {locale!r}: give the text, or leave the locale out")
+        seen.add(locale.lower())
+    return hints
