@@ -37,7 +37,8 @@ from errgrpc import ComponentCode, ErrorCode, ResCode, ServiceError
 LIMIT = 7_900
 KEPT_MESSAGE = 1_024
 PAGE = Path(__file__).parents[1] / "docs" / "reliability-budget.json"
-ERRORS = [code for code in (*ResCode, *ComponentCode) if code is not ResCode.SUCCESS]
+ERRORS = [code for code in (*ResCode, *ComponentCode) if code is not ResCode.SUCCESS and not code.metadata_fields]
+"""Those that take any metadata."""
 DETAILS_KEY = harness.DETAILS_KEY
 
 _FIRST = (rpc.DebugInfo, rpc.Help)

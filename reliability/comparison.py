@@ -200,12 +200,12 @@ def _oversized(bench: Bench) -> dict[str, Outcomes]:
 
     def one(case: budget.Case) -> str:
         sent = _SENT[bench.peer.name](case)
-        return bench.judge(bench.call(case.style, case.kind, case.stack, sent, case.after, timeout=5 * bench.deadline), CODE)
+        return bench.judge(bench.call(case.style, case.kind, case.stack, sent, case.after, timeout=5 * bench.deadline), case.code)
 
     cases = [case for case in (budget.make(5, number) for number in range(2 * OVERSIZED)) if case.foreseen][:OVERSIZED]
     counted: dict[str, Outcomes] = {}
     for case in cases:
-        case.code = CODE
+        case.code = ResCode.NOT_FOUND  # which takes any metadata
     for case, future in [(case, bench.pool.submit(one, case)) for case in cases]:
         counted.setdefault(case.style, Counter())[bench.ended(future)] += 1
     return counted

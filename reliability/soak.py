@@ -62,7 +62,7 @@ MIX = {
     "late": 1,
 }
 _DEALT = [act for act, percent in MIX.items() for _ in range(percent)]
-CODES = [code for code in ResCode if code is not ResCode.SUCCESS]
+CODES = [code for code in ResCode if code is not ResCode.SUCCESS and not code.metadata_fields]
 LOCALES = ("zh-CN", "en-US")
 
 # What may grow over the second half: a constant for what fills and empties by itself, and so much for each call. Of Python's
@@ -82,7 +82,7 @@ def dealt(number: int) -> tuple[str, str, str, ResCode, str]:
 
 # The server.
 
-SHARED = ServiceError(ResCode.ROOM_NOT_EXIST, room="shared")
+SHARED = ServiceError(ResCode.ROOM_NOT_EXIST, room_uuid="shared")
 
 
 class Foreseen(Exception):  # noqa: N818
@@ -90,7 +90,7 @@ class Foreseen(Exception):  # noqa: N818
 
 
 def translated(error: Foreseen) -> ServiceError:
-    return ServiceError(ResCode.CONFLICT, call=error.args[0])
+    return ServiceError(ResCode.NOT_FOUND, call=error.args[0])
 
 
 def told(context: Any) -> dict[str, Any]:
@@ -246,9 +246,9 @@ def expected(number: int, responses: list[bytes], error: Any) -> bool:
     own = {"call": str(number)}
     checks: dict[str, Check] = {
         "coded": lambda error: is_typed(error, code, locale) and error.metadata == own,
-        "shared": lambda error: is_typed(error, ResCode.ROOM_NOT_EXIST, locale) and error.metadata == {"room": "shared"},
+        "shared": lambda error: is_typed(error, ResCode.ROOM_NOT_EXIST, locale) and error.metadata == {"room_uuid": "shared"},
         "unforeseen": lambda error: is_typed(error, ResCode.INTERNAL_SERVER_ERROR, locale) and error.request_id == f"id-{number}",
-        "translated": lambda error: is_typed(error, ResCode.CONFLICT, locale) and error.metadata == own,
+        "translated": lambda error: is_typed(error, ResCode.NOT_FOUND, locale) and error.metadata == own,
         "aborted": lambda error: (
             is_inferred(error, grpc.StatusCode.FAILED_PRECONDITION) and dict(iter(error.trailing_metadata())).get("x-own") == str(number)
         ),

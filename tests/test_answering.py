@@ -187,11 +187,12 @@ def test_the_fallback_is_the_catalogue_s() -> None:
 
 @pytest.mark.parametrize("code", [code for code in (*ResCode, *ComponentCode) if code is not ResCode.SUCCESS], ids=str)
 def test_a_service_error_is_answered_as_itself(code: ErrorCode, records: list[logging.LogRecord]) -> None:
-    answer = ask(ServiceError(code, room_uuid="r"), metadata=(("accept-language", "en"), ("x-request-id", "r-1")))
+    carried = {field.key: field.example for field in code.metadata_fields} or {"anything": "r"}
+    answer = ask(ServiceError(code, metadata=carried), metadata=(("accept-language", "en"), ("x-request-id", "r-1")))
     assert (answer.status, answer.message) == (code.grpc_status, code.message)
     client = read(answer)
     assert type(client) is remote(code)
-    assert (client.hint, client.metadata, client.request_id) == (code.hints["en-US"], {"room_uuid": "r"}, None)
+    assert (client.hint, client.metadata, client.request_id) == (code.hint("en-US", carried), carried, None)
     assert records == []
 
 
@@ -551,19 +552,19 @@ def test_a_record_says_where_it_comes_from(records: list[logging.LogRecord]) -> 
 
 
 def test_what_was_shed_is_logged_once(records: list[logging.LogRecord]) -> None:
-    error = ServiceError(ResCode.CONFLICT, "m" * 5_000, metadata={"filler": "f" * 7_000, "room": "b"})
+    error = ServiceError(ResCode.BAD_REQUEST, "m" * 5_000, metadata={"filler": "f" * 7_000, "room": "b"})
     answer = ask(error)
     client = read(answer)
-    assert (client.error_code, client.metadata, len(answer.message) > 1_024) == (ResCode.CONFLICT, {"room": "b"}, True)
+    assert (client.error_code, client.metadata, len(answer.message) > 1_024) == (ResCode.BAD_REQUEST, {"room": "b"}, True)
     assert client.hint is not None
     (record,) = records
     assert record.levelno == logging.WARNING
-    assert record.getMessage() == f"'{METHOD}' answers ResCode.CONFLICT cut to 7900 bytes of trailers: message, metadata"
+    assert record.getMessage() == f"'{METHOD}' answers ResCode.BAD_REQUEST cut to 7900 bytes of trailers: message, metadata"
     assert record.exc_info is None
 
 
 def test_the_limit_is_the_interceptor_s() -> None:
-    error = ServiceError(ResCode.CONFLICT, metadata={"filler": "f" * 2_000})
+    error = ServiceError(ResCode.BAD_REQUEST, metadata={"filler": "f" * 2_000})
     assert read(ask(error)).metadata
     assert not read(ask(error, max_trailer_bytes=1_024)).metadata
     assert read(ask(error)).metadata  # the error itself is whole

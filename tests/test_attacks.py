@@ -36,7 +36,7 @@ def conflict(_: object = None) -> Any:
 
 class OwnAttributes(ServiceError):
     def __init__(self) -> None:
-        super().__init__(ResCode.ROOM_NOT_EXIST, room="r-42")
+        super().__init__(ResCode.ROOM_NOT_EXIST, room_uuid="r-42")
         self._details = self._message = self._metadata = self._hints = self._values = self._error_code = 5  # type: ignore[misc, assignment]
 
 

@@ -64,7 +64,7 @@ def test_attributes() -> None:
     assert code.help_url == "https://errors.example.com/desk.example.com/FULL#1"
     assert (DeskCode.PLAIN.retryable, DeskCode.OLD.retryable, DeskCode.OLD.deprecated) == (None, False, True)
     assert DeskCode.locales == ("en", "de")
-    assert (errgrpc.ResCode.CONFLICT.help_url, errgrpc.ResCode.locales, errgrpc.ResCode.CONFLICT.metadata_fields) == (None, (), ())
+    assert (errgrpc.ResCode.CONFLICT.help_url, errgrpc.ResCode.locales, errgrpc.ResCode.NOT_FOUND.metadata_fields) == (None, (), ())
 
 
 def test_texts_of_a_member_are_templates_until_metadata_are_given() -> None:

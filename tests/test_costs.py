@@ -20,12 +20,12 @@ import pytest
 from google.rpc import error_details_pb2 as rpc
 
 import errgrpc
-from errgrpc import ResCode, ServiceError
+from errgrpc import ErrorCode, MetadataField, ResCode, ServiceError, Spec
 from errgrpc.answering import Answering, Rpc
 from errgrpc.reading import Reading
 
 PACKAGE = str(Path(errgrpc.__file__).parent)
-CODE = ResCode.ROOM_NOT_EXIST
+CODE = ResCode.NOT_FOUND  # which declares no metadata
 ASKED = (("user-agent", "x"), ("accept-language", "zh-CN"))
 RPC = Rpc("/test.Service/unary_unary", ASKED)
 ANSWERING, READING = Answering(ResCode), Reading((ResCode,))
@@ -218,6 +218,30 @@ def with_metadata() -> Any:
     return ANSWERING.answer(ServiceError(CODE, room_uuid="r-42"), RPC)
 
 
+def declared() -> Any:
+    return ANSWERING.answer(ServiceError(ResCode.ROOM_NOT_EXIST), RPC)
+
+
+def declared_with_metadata() -> Any:
+    return ANSWERING.answer(ServiceError(ResCode.ROOM_NOT_EXIST, room_uuid="r-42"), RPC)
+
+
+def filled() -> Any:
+    return ANSWERING.answer(ServiceError(FilledCode.FULL, limit=30), RPC)
+
+
+class FilledCode(ErrorCode, domain="filled.example.com", default_locale="zh-CN"):
+    FULL = (
+        1,
+        Spec(
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            message="{limit} seats are taken",
+            hints={"zh-CN": "{limit} 个座位已满", "en-US": "All {limit} seats are taken"},
+            metadata_fields=[MetadataField("limit", type=int)],
+        ),
+    )
+
+
 def with_violations() -> Any:
     violations = [rpc.BadRequest.FieldViolation(field=f"f{number}", description="wrong") for number in range(10)]
     return ANSWERING.answer(ServiceError(ResCode.BAD_REQUEST, details=[rpc.BadRequest(field_violations=violations)]), RPC)
@@ -233,8 +257,17 @@ SEEN, NEW = read(constant()), read(with_metadata())
 
 @pytest.mark.parametrize(
     ("run", "most"),
-    [(constant, 226), (with_metadata, 478), (with_violations, 590), (SEEN, 182), (NEW, 282)],
-    ids=["constant", "metadata", "violations", "seen", "new"],
+    [
+        (constant, 226),
+        (with_metadata, 478),
+        (with_violations, 590),
+        (declared, 226),
+        (declared_with_metadata, 580),
+        (filled, 1950),
+        (SEEN, 182),
+        (NEW, 282),
+    ],
+    ids=["constant", "metadata", "violations", "declared", "declared with metadata", "filled", "seen", "new"],
 )
 def test_bytecodes(run: Callable[[], Any], most: int) -> None:
     run()

@@ -42,7 +42,7 @@ class Forgetful(ServiceError):
 
 def test_what_was_given() -> None:
     error = ServiceError(
-        ResCode.CONFLICT,
+        ResCode.NOT_FOUND,
         "Taken",
         metadata={"room_uuid": 42, "note": None},
         hint={"en": "It is taken"},
@@ -50,14 +50,14 @@ def test_what_was_given() -> None:
         retry_delay=timedelta(seconds=1.5),
         seats=True,
     )
-    assert error.error_code is ResCode.CONFLICT
+    assert error.error_code is ResCode.NOT_FOUND
     assert error.message == "Taken"
     assert error.metadata == {"room_uuid": "42", "seats": "true"}
     assert error.hint == {"en": "It is taken"}
     assert error.status_details == (HELP, REQUEST)
     assert error.retry_delay == 1.5
-    assert error.args == (ResCode.CONFLICT,)
-    assert str(error) == "CONFLICT (409): 'Taken' {'room_uuid': '42', 'seats': 'true'}"
+    assert error.args == (ResCode.NOT_FOUND,)
+    assert str(error) == "NOT_FOUND (404): 'Taken' {'room_uuid': '42', 'seats': 'true'}"
     assert repr(error) == f"<ServiceError {error}>"
     with pytest.raises(TypeError):
         error.metadata["a"] = "b"  # type: ignore[index]
@@ -76,8 +76,8 @@ def test_what_was_left_out_is_the_code_s() -> None:
 
 
 def test_str_and_repr_are_escaped() -> None:
-    error = ServiceError(ResCode.CONFLICT, "\x1b[31m\n\u202e", note="\x00")
-    assert str(error) == r"CONFLICT (409): '\x1b[31m\n\u202e' {'note': '\x00'}"
+    error = ServiceError(ResCode.NOT_FOUND, "\x1b[31m\n\u202e", note="\x00")
+    assert str(error) == r"NOT_FOUND (404): '\x1b[31m\n\u202e' {'note': '\x00'}"
     assert repr(NoRoom("r")) == "<NoRoom ROOM_NOT_EXIST (1004): 'Room Not Found' {'room_uuid': 'r'}>"
 
 
@@ -202,7 +202,12 @@ def test_a_subclass_may_have_an_init_of_its_own() -> None:
     [
         NoRoom("r-42"),
         ServiceError(
-            ResCode.CONFLICT, "Taken", metadata={"aa": 1}, hint="x", details=[HELP, REQUEST, any_pb2.Any(type_url="x/y")], retry_delay=2
+            ResCode.CONFLICT,
+            "Taken",
+            metadata={"room_uuid": 1},
+            hint="x",
+            details=[HELP, REQUEST, any_pb2.Any(type_url="x/y")],
+            retry_delay=2,
         ),
     ],
     ids=lambda error: type(error).__name__,

@@ -99,13 +99,22 @@ def test_the_options_of_a_catalogue_are_its_proto_s(name: str) -> None:
 # Over the wire: each error in each kind of method and style of handler, read in each stack of clients.
 
 VIOLATIONS = error_details_pb2.BadRequest(field_violations=[error_details_pb2.BadRequest.FieldViolation(field="room_uuid")])
+
+
+def carried(row: Row) -> dict[str, str]:
+    """One field of what the code declares, with a value on which no hint depends; of a code that declares nothing, any key."""
+    values: dict[type, str] = {str: "r-42", int: "42", bool: "false"}
+    fields = CATALOGUES[row.catalogue][row.reason].metadata_fields
+    return {fields[-1].key: values[fields[-1].type]} if fields else {"room_uuid": "r-42"}
+
+
 RETRY = error_details_pb2.RetryInfo(retry_delay={"seconds": 1, "nanos": 500_000_000})
 
 
 def expected(row: Row) -> status_pb2.Status:
     """The answer, of nothing but google.rpc."""
     status = status_pb2.Status(code=row.grpc_status.value[0], message=row.message)
-    info = error_details_pb2.ErrorInfo(reason=row.reason, domain=row.domain, metadata={"code": str(row.number), "room_uuid": "r-42"})
+    info = error_details_pb2.ErrorInfo(reason=row.reason, domain=row.domain, metadata={"code": str(row.number), **carried(row)})
     for detail in (info, error_details_pb2.LocalizedMessage(locale="en-US", message=row.english), VIOLATIONS, RETRY):
         status.details.add().Pack(detail, deterministic=True)
     return status
@@ -114,7 +123,7 @@ def expected(row: Row) -> status_pb2.Status:
 @contextmanager
 def raising(row: Row) -> Iterator[bytes]:
     def act(_: object) -> None:
-        raise ServiceError(CATALOGUES[row.catalogue][row.reason], room_uuid="r-42", details=[VIOLATIONS], retry_delay=1.5)
+        raise ServiceError(CATALOGUES[row.catalogue][row.reason], metadata=carried(row), details=[VIOLATIONS], retry_delay=1.5)
 
     with harness.action(act, after=1) as request:
         yield request
@@ -129,7 +138,7 @@ def check_typed(error: Any, responses: list[bytes], row: Row, kind: str) -> None
     code = CATALOGUES[row.catalogue](row.number)
     assert type(error) is remote(code)
     assert (error.error_code, error.number, error.reason, error.domain) == (code, row.number, row.reason, row.domain)
-    assert (error.code(), error.details(), error.metadata) == (row.grpc_status, row.message, {"room_uuid": "r-42"})
+    assert (error.code(), error.details(), error.metadata) == (row.grpc_status, row.message, carried(row))
     assert (error.hint, error.locale, error.request_id) == (row.english, "en-US", None)
     assert error.status_details[2:] == (VIOLATIONS, RETRY)
     assert by_grpcio_status(error) == expected(row)

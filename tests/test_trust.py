@@ -193,7 +193,7 @@ LEAKS: dict[str, Callable[[], BaseException]] = {
     "KeyError": lambda: KeyError(SECRET),
     "received": lambda: received_error(ResCode.NOT_FOUND),
     "received, ours by name": lambda: received_error(ResCode.INTERNAL_SERVER_ERROR),
-    "received, another catalogue": lambda: received_error(next(iter(ComponentCode))),
+    "received, another catalogue": lambda: received_error(ComponentCode(-1)),
     "received by asyncio": lambda: grpc.aio.AioRpcError(StatusCode.NOT_FOUND, TRAILERS, TRAILERS, SECRET, SECRET),
 }
 

@@ -12,7 +12,7 @@ from google.rpc import error_details_pb2 as rpc
 from google.rpc import status_pb2
 
 from conformance.vectors import Vector
-from conformance.vectors.cases import KNOWN, Case, languages, raised
+from conformance.vectors.cases import KNOWN, Case, later, raised
 from conformance.vectors.foreign import Foreign, foreign
 from errgrpc import ErrorCode, ResCode
 from errgrpc.answering import Answering, Rpc, RpcAnswer
@@ -23,7 +23,7 @@ __all__ = ["answer", "as_json", "cases", "vectors"]
 
 def cases() -> tuple[Case | Foreign, ...]:
     """All cases; the number of a vector is the place of its case, from 1."""
-    return (*raised(), *foreign(), *languages())
+    return (*raised(), *foreign(), *later())
 
 
 def vectors() -> list[Vector]:

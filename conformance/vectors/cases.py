@@ -11,9 +11,9 @@ from grpc import StatusCode
 
 import errgrpc
 from conformance.v1.conformance_pb2 import AnswerResponse
-from errgrpc import ComponentCode, ErrorCode, ResCode, ServiceError, Spec
+from errgrpc import ComponentCode, ErrorCode, MetadataField, ResCode, ServiceError, Spec
 
-__all__ = ["KNOWN", "Case", "languages", "raised"]
+__all__ = ["KNOWN", "Case", "later", "raised"]
 
 KNOWN = (ResCode, ComponentCode)
 """The catalogues that a typed reader knows."""
@@ -44,6 +44,20 @@ class OtherTeamCode(ErrorCode, domain="shop.example.com", default_locale="en-US"
 
     SOLD_OUT = 1, Spec(StatusCode.FAILED_PRECONDITION, message="Sold out", hints={"en-US": "It is sold out", "zh-CN": "已售罄"})
     NO_HINT = 2, Spec(StatusCode.NOT_FOUND, message="No hint")
+
+
+class SeatCode(ErrorCode, domain="seats.example.com", default_locale="en-US"):
+    """Another team's catalogue with placeholders in its texts."""
+
+    FULL = (
+        1,
+        Spec(
+            StatusCode.RESOURCE_EXHAUSTED,
+            message="{limit} seats in {room_name} {{all}} taken",
+            hints={"en-US": "All {limit} seats in {room_name} are taken", "zh-CN": "{room_name} 的 {limit} 个座位已满"},
+            metadata_fields=[MetadataField("limit", type=int), MetadataField("room_name", optional=True)],
+        ),
+    )
 
 
 class NewerCode(ErrorCode, domain=ResCode.domain, default_locale="zh-CN"):
@@ -118,8 +132,25 @@ def _locales() -> Iterator[Case]:
     yield _of("locale/own_hint_in_default_locale", ResCode.SERVICE_UNAVAILABLE, to=ENGLISH, hint="请稍候")
 
 
-def languages() -> Iterator[Case]:
-    """A hint by the script of the language asked for, and what else `accept-language` may hold; the last vectors, as they came later."""
+def later() -> Iterator[Case]:
+    """What came after the others, behind which it stands, so that a vector keeps its number."""
+    yield from _languages()
+    yield from _placeholders()
+
+
+def _placeholders() -> Iterator[Case]:
+    """Texts that the server fills: a reader takes them as they are."""
+    for name, metadata in (
+        ("filled", {"limit": 30, "room_name": "数学 {limit}"}),
+        ("missing", {"limit": 30}),
+        ("cut", {"limit": 30, "room_name": "n" * 201}),
+        ("control_characters", {"limit": 30, "room_name": "a\x1b[31mb\u202ec"}),
+    ):
+        yield _of(f"placeholder/{name}", SeatCode.FULL, to=ENGLISH, metadata=metadata)
+
+
+def _languages() -> Iterator[Case]:
+    """A hint by the script of the language asked for, and what else `accept-language` may hold."""
     chinese = {"zh-CN": "请稍候", "zh-TW": "請稍候", "en-US": "Please wait"}
     by_script = {"zh-Hant": "請稍候", "zh-Hans": "请稍候", "en-US": "Please wait"}
     serbian = {"sr-Latn": "Molimo sačekajte", "sr-Cyrl": "Молимо сачекајте"}

@@ -3,7 +3,7 @@
 # ruff: noqa
 from grpc import StatusCode
 
-from errgrpc.codes import ErrorCode, Spec, Variant
+from errgrpc.codes import ErrorCode, MetadataField, Spec, Variant
 
 __all__ = ["ComponentCode"]
 
@@ -24,28 +24,54 @@ class ComponentCode(ErrorCode, domain="errgrpc.v1.ComponentCode", default_locale
             ),
         ],
         description="im登录错误",
+        metadata_fields=[
+            MetadataField(
+                "im_reused",
+                "Whether the application logs in to IM by itself",
+                example="true",
+                optional=True,
+                type=bool,
+            ),
+        ],
+        resolution="Log in to IM before you join, if the application reuses its IM login; else report it.",
     )
     RTC_INIT_ERROR = -1, Spec(
         StatusCode.INTERNAL,
         message="RTC Init Error",
         hints={"zh-CN": "音视频初始化失败", "en-US": "RTC init error"},
         description="rtc初始化错误",
+        resolution="Check the permissions for camera and microphone, and initialize again.",
     )
     ENGINE_ERROR_CONNECT_FAIL = 30015, Spec(
         StatusCode.UNAVAILABLE,
         message="RTC Disconnected",
         hints={"zh-CN": "由于网络问题已经离开课堂", "en-US": "Exit the room due to network error"},
         description="音视频断开连接",
+        retryable=True,
+        resolution="Check the network, and join the room again.",
     )
     ENGINE_ERROR_SERVER_KICKED = 30206, Spec(
         StatusCode.PERMISSION_DENIED,
         message="Kicked Out of RTC Room",
         hints={"zh-CN": "正在其他设备登录", "en-US": "The account is logged in on other devices"},
         description="收到本人退出房间通知，原因是被踢出音视频房间（要退到登录页）",
+        metadata_fields=[
+            MetadataField(
+                "kicked_by",
+                "The user that put the caller out",
+                example="u-1",
+                optional=True,
+            ),
+        ],
+        retryable=False,
+        resolution="Show the login page: the user is logged in on another device, or was put out.",
     )
     ENGINE_ERROR_ROOM_CLOSED = 30207, Spec(
         StatusCode.FAILED_PRECONDITION,
         message="RTC Room Closed",
         hints={"zh-CN": "房间已关闭", "en-US": "The room is closed"},
         description="房间已关闭",
+        metadata_fields=[MetadataField("room_uuid", "The room", example="r-42", optional=True)],
+        retryable=False,
+        resolution="Leave the room's page: the lesson is over.",
     )

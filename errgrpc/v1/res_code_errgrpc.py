@@ -3,7 +3,7 @@
 # ruff: noqa
 from grpc import StatusCode
 
-from errgrpc.codes import ErrorCode, Spec
+from errgrpc.codes import ErrorCode, MetadataField, Spec
 
 __all__ = ["ResCode"]
 
@@ -53,6 +53,8 @@ class ResCode(
         message="Bad Request",
         hints={"zh-CN": "参数错误", "en-US": "Parameter error"},
         description="参数非法",
+        retryable=False,
+        resolution="Correct the fields that the BadRequest names.",
     )
     UNAUTHORIZED = 401, Spec(
         StatusCode.UNAUTHENTICATED,
@@ -60,6 +62,8 @@ class ResCode(
         message="Unauthorized",
         hints={"zh-CN": "认证失败", "en-US": "Authentication failed"},
         description="鉴权失败",
+        retryable=False,
+        resolution="Log in again, and send a valid token.",
     )
     FORBIDDEN = 403, Spec(
         StatusCode.PERMISSION_DENIED,
@@ -67,6 +71,17 @@ class ResCode(
         message="Forbidden",
         hints={"zh-CN": "没有操作权限", "en-US": "No permissions"},
         description="房间操作权限禁止",
+        metadata_fields=[
+            MetadataField("room_uuid", "The room", example="r-42", optional=True),
+            MetadataField(
+                "needs",
+                "What the caller would have to be",
+                example="host",
+                optional=True,
+            ),
+        ],
+        retryable=False,
+        resolution="Ask a host of the room for the role or the permission.",
     )
     NOT_FOUND = 404, Spec(
         StatusCode.NOT_FOUND,
@@ -74,6 +89,8 @@ class ResCode(
         message="Not Found",
         hints={"zh-CN": "没有该操作", "en-US": "No such operation"},
         description="没有该操作",
+        retryable=False,
+        resolution="Check the path and the version of the API.",
     )
     METHOD_NOT_ALLOWED = 405, Spec(
         StatusCode.UNIMPLEMENTED,
@@ -81,6 +98,8 @@ class ResCode(
         message="Method Not Allowed",
         hints={"zh-CN": "方法不支持", "en-US": "Invalid operation"},
         description="method不支持",
+        retryable=False,
+        resolution="Use a method that the service has.",
     )
     CONFLICT = 409, Spec(
         StatusCode.ALREADY_EXISTS,
@@ -88,6 +107,9 @@ class ResCode(
         message="Target Already Exists",
         hints={"zh-CN": "房间已存在", "en-US": "Room already exists"},
         description="创建房间时，房间号已经存在",
+        metadata_fields=[MetadataField("room_uuid", "The room", example="r-42", optional=True)],
+        retryable=False,
+        resolution="Use the room that exists; it is among the details.",
     )
     UNSUPPORTED_MEDIA_TYPE = 415, Spec(
         StatusCode.INVALID_ARGUMENT,
@@ -95,6 +117,8 @@ class ResCode(
         message="Unsupported Media Type",
         hints={"zh-CN": "数据格式不支持", "en-US": "Invalid data type"},
         description="不支持的MediaType，比如非Json的body",
+        retryable=False,
+        resolution="Send JSON, with its content type.",
     )
     INTERNAL_SERVER_ERROR = 500, Spec(
         StatusCode.INTERNAL,
@@ -102,6 +126,7 @@ class ResCode(
         message="Internal Server Error",
         hints={"zh-CN": "服务器内部异常", "en-US": "Internal server error"},
         description="内部异常，一般是内部服务出现问题",
+        resolution="Report the request id to the operators.",
     )
     SERVICE_UNAVAILABLE = 503, Spec(
         StatusCode.UNAVAILABLE,
@@ -109,6 +134,8 @@ class ResCode(
         message="Service Busy",
         hints={"zh-CN": "服务繁忙", "en-US": "Service unavailable"},
         description="服务繁忙",
+        retryable=True,
+        resolution="Try again after the delay that the server sends, with growing pauses.",
     )
     NIM_USER_CREATE_ERROR = 700, Spec(
         StatusCode.INTERNAL,
@@ -116,6 +143,7 @@ class ResCode(
         message="Nim Create User Error",
         hints={"zh-CN": "创建IM账户失败", "en-US": "Failed to create an IM account"},
         description="创建IM账户失败",
+        resolution="Report the request id to the operators: the IM service refused a new account.",
     )
     NIM_USER_NOT_EXIST = 701, Spec(
         StatusCode.INTERNAL,
@@ -123,6 +151,7 @@ class ResCode(
         message="Nim User NOT exist",
         hints={"zh-CN": "IM账户不存在", "en-US": "The IM account does not exist"},
         description="指定IM账户不存在",
+        resolution="Report the request id to the operators: the IM account of the user is missing.",
     )
     NIM_SERVICE_ERROR = 702, Spec(
         StatusCode.INTERNAL,
@@ -130,6 +159,7 @@ class ResCode(
         message="Nim Bad Im Service",
         hints={"zh-CN": "IM服务异常", "en-US": "IM service error"},
         description="IM服务异常",
+        resolution="Try again later; if it stays, report the request id to the operators.",
     )
     NIM_USER_EXIST = 703, Spec(
         StatusCode.INTERNAL,
@@ -137,6 +167,7 @@ class ResCode(
         message="Nim User exist",
         hints={"zh-CN": "IM账户已存在", "en-US": "The IM account already exists"},
         description="IM账户已存在",
+        resolution="Report the request id to the operators: the IM account exists already.",
     )
     NIM_USER_BAD_TOKEN = 704, Spec(
         StatusCode.INTERNAL,
@@ -144,6 +175,7 @@ class ResCode(
         message="Nim User Bad Token",
         hints={"zh-CN": "IM账户Token错误", "en-US": "Invalid IM account token"},
         description="IM账户 Token错误",
+        resolution="Report the request id to the operators: the token of the IM account is wrong.",
     )
     ROOM_NOT_PREPARED = 1001, Spec(
         StatusCode.FAILED_PRECONDITION,
@@ -151,6 +183,8 @@ class ResCode(
         message="Room Not Prepared",
         hints={"zh-CN": "服务出错了", "en-US": "Service error"},
         description="房间内操作时，房间configId不存在，或者configId对应的config不存在，或有格式或内容有误；\n（未完待续）超大房间获取观察者入口时，rtc房间未创建（因为观察者入口并不会创建房间）\n（未完待续）超大房间获取观察者入口时，聊天室未创建，因为超大房间是需要聊天室辅助发送信令的\n（未完待续）超大房间设置临时座位时，房间座位配置没有正确设置\n课堂开始 如step=1时，rtc房间未创建，因为此时录制没发开始",
+        metadata_fields=[MetadataField("room_uuid", "The room", example="r-42", optional=True)],
+        resolution="Begin the lesson, or correct the configuration of the room, before this call.",
     )
     ROOM_ROLE_EXCEED = 1002, Spec(
         StatusCode.RESOURCE_EXHAUSTED,
@@ -158,6 +192,16 @@ class ResCode(
         message="Room Role Exceed",
         hints={"zh-CN": "该角色人数超出限制", "en-US": "The number of the role exceeds the upper limit"},
         description="加入房间时，角色数量超限",
+        metadata_fields=[
+            MetadataField(
+                "role",
+                "The role that the user asked for",
+                example="host",
+                optional=True,
+            ),
+            MetadataField("limit", "How many there may be", example="1", optional=True, type=int),
+        ],
+        resolution="Wait until somebody with this role leaves, or join with another role.",
     )
     ROOM_ROLE_UNDEFINED = 1003, Spec(
         StatusCode.INVALID_ARGUMENT,
@@ -165,6 +209,22 @@ class ResCode(
         message="Room Role Undefined",
         hints={"zh-CN": "该角色未定义", "en-US": "Undefined role"},
         description="加入房间时，指定角色未定义",
+        metadata_fields=[
+            MetadataField(
+                "role",
+                "The role that the user asked for",
+                example="host",
+                optional=True,
+            ),
+            MetadataField(
+                "defined",
+                "The roles that the configuration defines",
+                example="host, audience",
+                optional=True,
+            ),
+        ],
+        retryable=False,
+        resolution="Join with a role that the room's configuration defines.",
     )
     ROOM_NOT_EXIST = 1004, Spec(
         StatusCode.NOT_FOUND,
@@ -172,6 +232,9 @@ class ResCode(
         message="Room Not Found",
         hints={"zh-CN": "房间不存在", "en-US": "The room does not exist"},
         description="任何和房间强关联的操作，指定的roomUuid查不到对应的活的房间",
+        metadata_fields=[MetadataField("room_uuid", "The room", example="r-42", optional=True)],
+        retryable=False,
+        resolution="Check the room's id; create the room, or join another one.",
     )
     ROOM_BAD_CONFIG = 1005, Spec(
         StatusCode.INVALID_ARGUMENT,
@@ -179,6 +242,11 @@ class ResCode(
         message="Bad Room Config",
         hints={"zh-CN": "房间配置不存在", "en-US": "The room configuration does not exist"},
         description="创建房间时，config不存在或无法使用",
+        metadata_fields=[
+            MetadataField("config_id", "The configuration of rooms", example="5", optional=True),
+        ],
+        retryable=False,
+        resolution="Create the room with a configuration that exists.",
     )
     ROOM_PROPERTY_EXISTS = 1006, Spec(
         StatusCode.ALREADY_EXISTS,
@@ -186,6 +254,12 @@ class ResCode(
         message="Room Property Exists",
         hints={"zh-CN": "房间属性已存在", "en-US": "The room property already exists"},
         description="房间属性exclusive时put改属性，该属性已经存在",
+        metadata_fields=[
+            MetadataField("room_uuid", "The room", example="r-42", optional=True),
+            MetadataField("key", "The property or stream", example="screen", optional=True),
+        ],
+        retryable=False,
+        resolution="Read the property that exists, or delete it before you set it.",
     )
     ROOM_MEMBER_PROPERTY_EXISTS = 1007, Spec(
         StatusCode.ALREADY_EXISTS,
@@ -193,6 +267,12 @@ class ResCode(
         message="Room Member Property Exists",
         hints={"zh-CN": "成员属性已存在", "en-US": "The member property already exists"},
         description="成员属性exclusive时put改属性，该属性已经存在",
+        metadata_fields=[
+            MetadataField("user_uuid", "The user", example="u-7", optional=True),
+            MetadataField("key", "The property or stream", example="screen", optional=True),
+        ],
+        retryable=False,
+        resolution="Read the property that exists, or delete it before you set it.",
     )
     ROOM_SIT_CONFLICT = 1008, Spec(
         StatusCode.ALREADY_EXISTS,
@@ -200,6 +280,12 @@ class ResCode(
         message="Room Sit Conflict",
         hints={"zh-CN": "超大房间设置的座位号已经存在", "en-US": "The seat number already exists"},
         description="（未完待续）超大房间设置的座位号已经存在",
+        metadata_fields=[
+            MetadataField("room_uuid", "The room", example="r-42", optional=True),
+            MetadataField("seat", "The number of the seat", example="3", optional=True, type=int),
+        ],
+        retryable=False,
+        resolution="Choose another seat.",
     )
     ROOM_SIT_FULL = 1009, Spec(
         StatusCode.RESOURCE_EXHAUSTED,
@@ -207,6 +293,17 @@ class ResCode(
         message="Room Sits Full",
         hints={"zh-CN": "超大房间座位已满", "en-US": "All seats are taken"},
         description="（未完待续）超大房间设置座位时，座位已满",
+        metadata_fields=[
+            MetadataField("room_uuid", "The room", example="r-42", optional=True),
+            MetadataField(
+                "seats",
+                "How many seats there are",
+                example="6",
+                optional=True,
+                type=int,
+            ),
+        ],
+        resolution="Wait until a seat is free.",
     )
     ROOM_SIT_USER_CONFLICT = 1010, Spec(
         StatusCode.ALREADY_EXISTS,
@@ -214,6 +311,12 @@ class ResCode(
         message="Room Sit User Conflict",
         hints={"zh-CN": "超大房间用户已入座", "en-US": "The user is already seated"},
         description="（未完待续）超大房间设置座位时，目标用户已经在座位上",
+        metadata_fields=[
+            MetadataField("room_uuid", "The room", example="r-42", optional=True),
+            MetadataField("user_uuid", "The user", example="u-7", optional=True),
+        ],
+        retryable=False,
+        resolution="Let the user leave the seat before it takes another one.",
     )
     ROOM_SIT_NOT_EXIST = 1011, Spec(
         StatusCode.NOT_FOUND,
@@ -221,6 +324,12 @@ class ResCode(
         message="Room Sit Not Exist",
         hints={"zh-CN": "超大房间座位号不存在", "en-US": "The seat number does not exist"},
         description="（未完待续）超大房间设置座位时，座位号不存在",
+        metadata_fields=[
+            MetadataField("room_uuid", "The room", example="r-42", optional=True),
+            MetadataField("seat", "The number of the seat", example="3", optional=True, type=int),
+        ],
+        retryable=False,
+        resolution="Choose a seat that the room has.",
     )
     ROOM_MEMBER_CONCURRENCY_OUT = 1012, Spec(
         StatusCode.RESOURCE_EXHAUSTED,
@@ -228,6 +337,12 @@ class ResCode(
         message="Member Property or Stream Out of Currency Limit",
         hints={"zh-CN": "人数超过限制", "en-US": "The number of participants exceeds the upper limit"},
         description="put:member.stream|property时，该属性的并发超限，并发超限，如屏幕共享同时只能一人",
+        metadata_fields=[
+            MetadataField("key", "The property or stream", example="screen", optional=True),
+            MetadataField("limit", "How many there may be", example="1", optional=True, type=int),
+            MetadataField("held_by", "The user that has it", example="u-7", optional=True),
+        ],
+        resolution="Wait until the member that has it stops.",
     )
     ROOM_SITS_BAD = 1014, Spec(
         StatusCode.INVALID_ARGUMENT,
@@ -235,6 +350,17 @@ class ResCode(
         message="Room Sits Bad",
         hints={"zh-CN": "坐席配置不正确", "en-US": "Invalid seating configuration"},
         description="（未完待续）坐席配置不正确",
+        metadata_fields=[
+            MetadataField(
+                "seats",
+                "How many seats there are",
+                example="6",
+                optional=True,
+                type=int,
+            ),
+        ],
+        retryable=False,
+        resolution="Correct the list of seats.",
     )
     ROOM_DESTINATION_MEMBER_NOT_EXIST = 1015, Spec(
         StatusCode.NOT_FOUND,
@@ -242,6 +368,12 @@ class ResCode(
         message="Destination Member Server Error",
         hints={"zh-CN": "成员不存在", "en-US": "The member does not exist"},
         description="被操作的成员不存在",
+        metadata_fields=[
+            MetadataField("room_uuid", "The room", example="r-42", optional=True),
+            MetadataField("user_uuid", "The user", example="u-7", optional=True),
+        ],
+        retryable=False,
+        resolution="Check the member's id: the member may have left.",
     )
     ROOM_MEMBER_EXIST = 1016, Spec(
         StatusCode.ALREADY_EXISTS,
@@ -249,6 +381,12 @@ class ResCode(
         message="Member Exist",
         hints={"zh-CN": "房间成员已存在", "en-US": "The member is already in the room"},
         description="房间成员已存在",
+        metadata_fields=[
+            MetadataField("room_uuid", "The room", example="r-42", optional=True),
+            MetadataField("user_uuid", "The user", example="u-7", optional=True),
+        ],
+        retryable=False,
+        resolution="Use the membership that exists, or leave the room first.",
     )
     ROOM_CONFIG_CONFLICT = 1017, Spec(
         StatusCode.FAILED_PRECONDITION,
@@ -259,4 +397,10 @@ class ResCode(
             "en-US": "The room already exists with a conflicting configuration",
         },
         description="创建房间时房间已经存在且config冲突",
+        metadata_fields=[
+            MetadataField("room_uuid", "The room", example="r-42", optional=True),
+            MetadataField("config_id", "The configuration of rooms", example="5", optional=True),
+        ],
+        retryable=False,
+        resolution="Join the room that exists, or create one with another id.",
     )

@@ -626,7 +626,7 @@ async def test_compression_is_passed_on(targets: dict[str, str], kind: str) -> N
 
 
 async def test_many_tasks_on_one_channel(channel: Any) -> None:
-    codes = (ResCode.ROOM_NOT_EXIST, ResCode.FORBIDDEN, ResCode.ROOM_SIT_FULL, ComponentCode(-4))
+    codes = (ResCode.NOT_FOUND, ResCode.UNAUTHORIZED, ResCode.NIM_SERVICE_ERROR, ComponentCode(-1))
 
     async def run(number: int) -> None:
         kind, code = harness.KINDS[number % 4], codes[number // 4 % 4]

@@ -361,7 +361,7 @@ class ShopCode(ErrorCode, domain="aio.shop.example.com", default_locale="en-US",
 
 
 @every_way
-@pytest.mark.parametrize("code", [ResCode.ROOM_NOT_EXIST, ComponentCode(-4), ShopCode.GONE], ids=str)
+@pytest.mark.parametrize("code", [ResCode.NOT_FOUND, ComponentCode(-1), ShopCode.GONE], ids=str)
 async def test_each_of_ours_knows_its_own_catalogue(kind: str, way: str, code: ErrorCode, targets: dict[str, str]) -> None:
     def act(_: Any) -> None:
         raise ServiceError(code, room="1")

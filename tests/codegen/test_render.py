@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from errgrpc.codegen import plugin, render, schema
 from errgrpc.codes import MAX_REASON, REASON, ErrorCode
+from errgrpc.placeholders import fill
 from errgrpc.v1 import annotations_pb2
 
 QUICK = settings(derandomize=True, deadline=None, database=None, max_examples=100)
@@ -31,9 +32,38 @@ HINTS = st.lists(
     max_size=8,
     unique_by=lambda hint: (hint[0], frozenset(hint[2].items())),
 )
+FIELDS = st.lists(
+    st.tuples(
+        st.sampled_from(["room", "limit", "aB-9_", "k" * 64]),
+        TEXT,
+        st.sampled_from([(0, "x {y}"), (0, ""), (1, "-7"), (2, "1e9"), (3, "true")]),
+        st.booleans(),
+    ),
+    max_size=3,
+    unique_by=lambda field: field[0],
+)
+
+
+def consistent(code: dict[str, Any]) -> dict[str, Any]:
+    """With fields, braces in texts are written twice, and each text has the placeholders of all of them; no condition is one of theirs."""
+    if not code["fields"]:
+        return code
+    named = "".join(f"{{{key}}}" for key, *_ in code["fields"])
+
+    def template(text: str) -> str:
+        return text.replace("{", "{{").replace("}", "}}") + named
+
+    hints = [(locale, template(text), when) for locale, text, when in code["hints"] if not when]
+    return {**code, "message": template(code["message"]), "hints": hints}
+
+
 CODES = st.lists(
     st.fixed_dictionaries(
         {
+            "fields": FIELDS,
+            "retryable": st.none() | st.booleans(),
+            "resolution": TEXT,
+            "deprecated": st.booleans(),
             "reason": REASONS,
             "number": st.integers(-(2**31), 2**31 - 1),
             "grpc_status": FAILURES,
@@ -42,7 +72,7 @@ CODES = st.lists(
             "hints": HINTS,
             "comment": st.lists(LINE, max_size=3),
         }
-    ),
+    ).map(consistent),
     min_size=1,
     max_size=6,
     unique_by=(lambda code: code["reason"], lambda code: code["number"]),
@@ -76,6 +106,12 @@ def describe(catalog: dict[str, Any]) -> FileDescriptorProto:
         options = value.options
         declared = options.Extensions[schema._CODE]
         declared.grpc_status, declared.message = code["grpc_status"], code["message"]
+        for key, description, (kind, example), optional in code["fields"]:
+            declared.metadata_fields.add(key=key, description=description, type=kind, example=example, optional=optional or index == 0)
+        if code["retryable"] is not None:
+            declared.retryable = code["retryable"]
+        declared.resolution = code["resolution"]
+        value.options.deprecated = code["deprecated"] and index > 0  # the first may be the fallback
         if code["http_status"]:
             declared.http_status = code["http_status"]
         for locale, text, when in code["hints"]:
@@ -116,14 +152,27 @@ def test_the_module_says_what_was_declared(catalog: dict[str, Any]) -> None:
         status: codes[status % len(codes)]["reason"] for status in catalog["infer"]
     }
     assert (inspect.getdoc(cls) if catalog["comment"] else "") == "\n".join(catalog["comment"])
-    for member, code in zip(cls, codes, strict=True):
+    types = {0: str, 1: int, 2: float, 3: bool}
+    for index, (member, code) in enumerate(zip(cls, codes, strict=True)):
+        assert [(f.key, f.description, f.example, f.optional, f.type) for f in member.metadata_fields] == [
+            (key, description, example, optional or index == 0, types[kind])
+            for key, description, (kind, example), optional in code["fields"]
+        ]
+        assert (member.retryable, member.resolution, member.deprecated) == (
+            code["retryable"],
+            code["resolution"],
+            code["deprecated"] and index > 0,
+        )
         assert (member.reason, member.number) == (code["reason"], code["number"])
         assert member.grpc_status is schema.STATUSES[code["grpc_status"]]
         assert (member.http_status, member.message) == (code["http_status"], code["message"])
         assert member.description == "\n".join(code["comment"])
         assert list(member.hints.items()) == [(locale, text) for locale, text, when in code["hints"] if not when]
         for metadata in ({}, {"aa": "1"}, {"aa": "1", "bb": "1"}, {"bb": "", "cc": "1"}, {"aa": "", "bb": "1", "cc": ""}):
-            assert dict(member.hints_for(metadata)) == expected_hints(code["hints"], metadata)
+            expected = expected_hints(code["hints"], metadata)
+            if code["fields"]:
+                expected = {locale: fill(text, metadata) for locale, text in expected.items()}
+            assert dict(member.hints_for(metadata)) == expected
 
 
 @QUICK

@@ -288,7 +288,7 @@ DETAIL = st.sampled_from(
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 ERRORS = st.builds(
     ServiceError,
-    st.sampled_from([code for code in ResCode if code.http_status not in (200, 304)]),
+    st.sampled_from([code for code in ResCode if code.http_status not in (200, 304) and not code.metadata_fields]),
     st.none() | TEXT,
     metadata=st.dictionaries(st.sampled_from(["room_uuid", "im_reused", "aB-9"]), TEXT),
     hint=st.none() | st.dictionaries(st.sampled_from(["zh-CN", "en-US", "fr"]), TEXT.filter(bool), min_size=1),

@@ -20,10 +20,10 @@ from errgrpc import RemoteError, ResCode, ServiceError, remote
 pytestmark = pytest.mark.thinned(8)
 
 THREADS, TASKS = 64, 1_000
-CODES = [code for code in ResCode if code is not ResCode.SUCCESS]
+CODES = [code for code in ResCode if code is not ResCode.SUCCESS and not code.metadata_fields]
 LOCALES = ("zh-CN", "en-US")
 
-SHARED = ServiceError(ResCode.ROOM_NOT_EXIST, room="shared")
+SHARED = ServiceError(ResCode.ROOM_NOT_EXIST, room_uuid="shared")
 UNFORESEEN = LookupError("shared")
 
 
@@ -191,7 +191,7 @@ def test_one_instance_raised_by_many(target: str, act: Callable[[Any], None]) ->
                 assert type(error) is remote(code)
                 assert (error.locale, error.hint) == (locale, code.hints[locale])
                 assert error.request_id == (None if foreseen else f"id-{number}")
-                assert error.metadata == ({"room": "shared"} if foreseen else {})
+                assert error.metadata == ({"room_uuid": "shared"} if foreseen else {})
                 assert [value for key, value in error.trailing_metadata() if key == "x-own"] == [str(number)]
 
         in_threads(run)

@@ -615,11 +615,11 @@ def test_retries(target: str, stack: str, kind: str, good: int) -> None:
 
     def act(context: Any) -> None:
         attempt = attempt_of(context)
-        raise ServiceError(ResCode.ROOM_NOT_EXIST if attempt == good else ResCode.SERVICE_UNAVAILABLE, attempt=attempt)
+        raise ServiceError(ResCode.NOT_FOUND if attempt == good else ResCode.SERVICE_UNAVAILABLE, attempt=attempt)
 
     with action(act) as request, Client(stack, target, options=retries()) as client:
         found = client.call(kind, request)
-        found.assert_typed(ResCode.ROOM_NOT_EXIST if good == 2 else ResCode.SERVICE_UNAVAILABLE)
+        found.assert_typed(ResCode.NOT_FOUND if good == 2 else ResCode.SERVICE_UNAVAILABLE)
         assert found.error.metadata == {"attempt": "2"}
         assert found.error.detail(rpc.ErrorInfo).metadata["attempt"] == "2"
         assert [key for key, _ in found.error.trailing_metadata()].count(harness.DETAILS_KEY) == 1
@@ -631,7 +631,7 @@ def cut_then_retried(target: str, stack: str, kind: str, options: Any, timeout: 
 
     def act(context: Any) -> None:
         attempts.append(attempt_of(context))
-        raise ServiceError(ResCode.ROOM_NOT_EXIST, attempt=attempts[-1])
+        raise ServiceError(ResCode.NOT_FOUND, attempt=attempts[-1])
 
     with action(act) as request, Proxy(target) as proxy, Client(stack, proxy.target, interceptors, options) as client:
         proxy.arm(Fault(Place.HEADERS, Deed.CLOSE))
@@ -646,7 +646,7 @@ def test_a_retry_after_a_broken_connection(target: str, stack: str, kind: str) -
         if not found.cancelled and type(found.error) is not RemoteError:
             break
         found.assert_lost(grpc.StatusCode.DEADLINE_EXCEEDED, *LOST)
-    found.assert_typed()
+    found.assert_typed(ResCode.NOT_FOUND)
     assert len(attempts) > 1
     assert found.error.metadata == {"attempt": str(attempts[-1])}
 
@@ -663,5 +663,5 @@ def test_a_retry_that_begins_on_a_dead_connection(targets: dict[str, str], stack
         elif found.cancelled or type(found.error) is RemoteError:
             found.assert_lost(grpc.StatusCode.DEADLINE_EXCEEDED, *LOST)
         else:
-            found.assert_typed()
+            found.assert_typed(ResCode.NOT_FOUND)
             assert found.error.metadata == {"attempt": str(attempts[-1])}

@@ -643,7 +643,7 @@ def test_details_that_are_no_named_tuple(targets: dict[str, str]) -> None:
 
 
 def test_many_threads_on_one_channel(channel: grpc.Channel) -> None:
-    codes = (ResCode.ROOM_NOT_EXIST, ResCode.FORBIDDEN, ResCode.ROOM_SIT_FULL, ComponentCode(-4))
+    codes = (ResCode.NOT_FOUND, ResCode.UNAUTHORIZED, ResCode.NIM_SERVICE_ERROR, ComponentCode(-1))
 
     def run(number: int) -> None:
         kind, code = harness.KINDS[number % 4], codes[number // 4 % 4]

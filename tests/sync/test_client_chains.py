@@ -369,7 +369,7 @@ class ShopCode(ErrorCode, domain="sync.shop.example.com", default_locale="en-US"
 
 
 @every_way
-@pytest.mark.parametrize("code", [ResCode.ROOM_NOT_EXIST, ComponentCode(-4), ShopCode.GONE], ids=str)
+@pytest.mark.parametrize("code", [ResCode.NOT_FOUND, ComponentCode(-1), ShopCode.GONE], ids=str)
 @every_door
 def test_each_of_ours_knows_its_own_catalogue(door: Any, kind: str, way: str, code: ErrorCode, targets: dict[str, str]) -> None:
     def act(_: Any) -> None:

@@ -13,7 +13,7 @@ from google.rpc import error_details_pb2 as rpc
 from google.rpc import status_pb2
 
 import errgrpc
-from errgrpc import ComponentCode, ErrorCode, RemoteError, ResCode, ServiceError, Spec, Variant
+from errgrpc import ComponentCode, ErrorCode, MetadataField, RemoteError, ResCode, ServiceError, Spec, Variant
 
 
 class ShopCode(ErrorCode, domain="shop.example.com", default_locale="zh-CN", fallback="BROKEN", infer={grpc.StatusCode.NOT_FOUND: "GONE"}):
@@ -83,6 +83,11 @@ def raises(details: list[Message]) -> None:
     ServiceError(ComponentCode.RTC_INIT_ERROR, hint={"en": "x"}, details=(rpc.Help(),), retry_delay=timedelta(seconds=1))
     ServiceError(ResCode.CONFLICT, details=[rpc.Help(), rpc.BadRequest()])
     error = ServiceError(ResCode.CONFLICT, None, metadata=None, hint=None, retry_delay=None)
+    field = MetadataField("limit", "How many", example="30", optional=True, type=int)
+    Spec(grpc.StatusCode.ABORTED, metadata_fields=[field], retryable=True, resolution="Wait", deprecated=False)
+    assert_type(ResCode.CONFLICT.metadata_fields, tuple[MetadataField, ...])
+    assert_type(ResCode.CONFLICT.retryable, bool | None)
+    assert_type(ResCode.CONFLICT.help_url, str | None)
     assert_type(error.error_code, ErrorCode)
     assert_type(error.message, str)
     assert_type(error.metadata, Mapping[str, str])

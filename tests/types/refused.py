@@ -96,6 +96,13 @@ def no_service_error(error: LookupError) -> str:
     return str(error)
 
 
+def wrong_fields() -> None:
+    errgrpc.MetadataField(5)  # expect: arg-type / reportArgumentType
+    errgrpc.MetadataField("room", type="string")  # expect: arg-type / reportArgumentType
+    errgrpc.MetadataField("room", type=dict)  # expect: arg-type / reportArgumentType
+    errgrpc.MetadataField("room", "text", "example")  # expect: call-arg / reportCallIssue
+
+
 def wrong_interceptors() -> None:
     errgrpc.ServerInterceptor()  # expect: call-arg / reportCallIssue
     errgrpc.ServerInterceptor(ResCode.CONFLICT)  # expect: arg-type / reportArgumentType
