@@ -10,7 +10,7 @@ from google.protobuf import descriptor_pool, json_format, message_factory
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2 as _rpc  # noqa: F401  so that its types are known
 
-from conformance.v1 import conformance_pb2 as _v1  # noqa: F401
+from conformance.v1 import conformance_pb2 as _v1  # noqa: F401  likewise
 from conformance.vectors import Vector
 
 __all__ = ["CALL", "differences", "encoded"]

@@ -37,8 +37,7 @@ from errgrpc import ComponentCode, ErrorCode, ResCode, ServiceError
 LIMIT = 7_900
 KEPT_MESSAGE = 1_024
 PAGE = Path(__file__).parents[1] / "docs" / "reliability-budget.json"
-ERRORS = [code for code in (*ResCode, *ComponentCode) if code is not ResCode.SUCCESS and not code.metadata_fields]
-"""Those that take any metadata."""
+ERRORS = [code for code in (*ResCode, *ComponentCode) if code is not ResCode.SUCCESS]
 DETAILS_KEY = harness.DETAILS_KEY
 
 _FIRST = (rpc.DebugInfo, rpc.Help)
@@ -154,6 +153,11 @@ def make(seed: int, index: int) -> Case:
         rng.choice((None, None, 0, 0.5, 3_600)),
         _trailers(rng),
     )
+    if made.code.metadata_fields:  # then what it declares, as long as may be; on no value here does a hint depend
+        values = {int: "42", bool: "false"}
+        made.metadata = {
+            field.key: values.get(field.type) or _text(rng, rng.choice((10, 300, 3_000))) for field in made.code.metadata_fields
+        }
     if rng.random() < 0.05:
         made.foreseen = False
         made.code, made.metadata, made.hint, made.retry_delay = ResCode.INTERNAL_SERVER_ERROR, {}, None, None

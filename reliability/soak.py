@@ -62,7 +62,14 @@ MIX = {
     "late": 1,
 }
 _DEALT = [act for act, percent in MIX.items() for _ in range(percent)]
-CODES = [code for code in ResCode if code is not ResCode.SUCCESS and not code.metadata_fields]
+CODES = [code for code in ResCode if code is not ResCode.SUCCESS]
+
+
+def key_of(code: errgrpc.ErrorCode) -> str:
+    """Under which key an error has the number of its call: the first that the code declares, else any."""
+    return code.metadata_fields[0].key if code.metadata_fields else "call"
+
+
 LOCALES = ("zh-CN", "en-US")
 
 # What may grow over the second half: a constant for what fills and empties by itself, and so much for each call. Of Python's
@@ -99,7 +106,8 @@ def told(context: Any) -> dict[str, Any]:
 
 def act_coded(context: Any) -> None:
     asked = told(context)
-    raise ServiceError(ResCode[asked["x-reason"]], call=asked["x-call"])
+    code = ResCode[asked["x-reason"]]
+    raise ServiceError(code, metadata={key_of(code): asked["x-call"]})
 
 
 def act_shared(_: Any) -> None:
@@ -245,7 +253,7 @@ def expected(number: int, responses: list[bytes], error: Any) -> bool:
         return (is_inferred(error, grpc.StatusCode.DEADLINE_EXCEEDED) or odd(error)) and responses in ([], partly)
     own = {"call": str(number)}
     checks: dict[str, Check] = {
-        "coded": lambda error: is_typed(error, code, locale) and error.metadata == own,
+        "coded": lambda error: is_typed(error, code, locale) and error.metadata == {key_of(code): str(number)},
         "shared": lambda error: is_typed(error, ResCode.ROOM_NOT_EXIST, locale) and error.metadata == {"room_uuid": "shared"},
         "unforeseen": lambda error: is_typed(error, ResCode.INTERNAL_SERVER_ERROR, locale) and error.request_id == f"id-{number}",
         "translated": lambda error: is_typed(error, ResCode.NOT_FOUND, locale) and error.metadata == own,

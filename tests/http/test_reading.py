@@ -286,15 +286,28 @@ DETAIL = st.sampled_from(
     ]
 )
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
-ERRORS = st.builds(
-    ServiceError,
-    st.sampled_from([code for code in ResCode if code.http_status not in (200, 304) and not code.metadata_fields]),
-    st.none() | TEXT,
-    metadata=st.dictionaries(st.sampled_from(["room_uuid", "im_reused", "aB-9"]), TEXT),
-    hint=st.none() | st.dictionaries(st.sampled_from(["zh-CN", "en-US", "fr"]), TEXT.filter(bool), min_size=1),
-    details=st.lists(DETAIL, max_size=3, unique_by=lambda detail: getattr(detail, "type_url", detail.DESCRIPTOR.full_name)),
-    retry_delay=st.none() | st.integers(0, 10**6) | st.floats(0, 10**6),
-)
+
+
+def keys_of(code: ErrorCode) -> list[str]:
+    """What an error with this code may carry as any text."""
+    return (
+        [field.key for field in code.metadata_fields if field.type is str] if code.metadata_fields else ["room_uuid", "im_reused", "aB-9"]
+    )
+
+
+def errors_of(code: ErrorCode) -> st.SearchStrategy[ServiceError]:
+    return st.builds(
+        ServiceError,
+        st.just(code),
+        st.none() | TEXT,
+        metadata=st.dictionaries(st.sampled_from(keys_of(code)), TEXT) if keys_of(code) else st.just({}),
+        hint=st.none() | st.dictionaries(st.sampled_from(["zh-CN", "en-US", "fr"]), TEXT.filter(bool), min_size=1),
+        details=st.lists(DETAIL, max_size=3, unique_by=lambda detail: getattr(detail, "type_url", detail.DESCRIPTOR.full_name)),
+        retry_delay=st.none() | st.integers(0, 10**6) | st.floats(0, 10**6),
+    )
+
+
+ERRORS = st.sampled_from([code for code in ResCode if code.http_status not in (200, 304)]).flatmap(errors_of)
 
 
 def seen(error: RemoteError) -> Any:
