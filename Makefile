@@ -79,8 +79,8 @@ generate: $(CODEGEN)/stamp
 	$(CODEGEN)/bin/python -m grpc_tools.protoc -I protos -I $(CODEGEN)/site-packages --python_out=$(OUT) --pyi_out=$(OUT) $(PROTOS)
 	$(CODEGEN)/bin/python -m grpc_tools.protoc -I protos -I $(CODEGEN)/site-packages \
 	  --plugin=$(CODEGEN)/bin/protoc-gen-errgrpc --errgrpc_out=$(OUT) $(PROTOS)
-	PATH=$(CURDIR)/$(CODEGEN)/bin:$$PATH $(CODEGEN)/bin/python -m grpc_tools.protoc -I . -I $(CODEGEN)/site-packages \
-	  --python_out=$(OUT) --grpc_python_out=$(OUT) --mypy_out=$(OUT) --mypy_grpc_out=$(OUT) $(EXAMPLE)
+	PATH=$(CURDIR)/$(CODEGEN)/bin:$$PATH $(CODEGEN)/bin/python -m grpc_tools.protoc -I . -I protos -I $(CODEGEN)/site-packages \
+	  --python_out=$(OUT) --grpc_python_out=$(OUT) --mypy_out=$(OUT) --mypy_grpc_out=$(OUT) --errgrpc_out=$(OUT) $(EXAMPLE)
 	$(CODEGEN)/bin/python -m grpc_tools.protoc -I . -I $(CODEGEN)/site-packages --python_out=$(OUT) --pyi_out=$(OUT) $(CONFORMANCE)
 
 test-lowest: ## the tests with the lower bounds of pyproject.toml

@@ -7,6 +7,7 @@ Declare a catalogue in a `.proto` (`errgrpc/v1/annotations.proto`, protoc-gen-er
 from errgrpc import aio
 from errgrpc.answering import encode
 from errgrpc.codes import ErrorCode, MetadataField, Spec, Variant
+from errgrpc.declaring import Raises
 from errgrpc.reading import decode, from_error
 from errgrpc.remote_error import RemoteError, remote
 from errgrpc.reports import Answered, OnAnswer, OnError, OnReceived
@@ -28,6 +29,7 @@ __all__ = [
     "OnAnswer",
     "OnError",
     "OnReceived",
+    "Raises",
     "RemoteError",
     "ResCode",
     "ServerInterceptor",

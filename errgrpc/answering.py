@@ -25,6 +25,7 @@ from grpc import StatusCode
 
 from errgrpc.catalog import fallback_of
 from errgrpc.codes import ErrorCode, status_of
+from errgrpc.declaring import Declarations, Raises
 from errgrpc.locales import Metadata, requested
 from errgrpc.raised import causes, leaves, link, own_traceback, settle, traceback_of
 from errgrpc.remote_error import RemoteError
@@ -100,6 +101,7 @@ class Answering:
         translate: Translate | None = None,
         on_error: OnError | None = None,
         on_answer: OnAnswer | None = None,
+        raises: Raises | Iterable[Raises] | None = None,
         send_help: bool = False,
         max_trailer_bytes: int = DEFAULT_MAX_TRAILER_BYTES,
     ) -> None:
@@ -108,6 +110,8 @@ class Answering:
         self._translator = Translator(translate)
         self._on_error: OnError | None = as_hook("on_error", on_error, "(error, *, method, code, request_id)")
         self.on_answer: OnAnswer | None = as_hook("on_answer", on_answer, "(answered)")
+        self._declarations = None if raises is None else Declarations(raises)
+        self._hears = on_answer is not None or raises is not None
         if type(max_trailer_bytes) is not int or max_trailer_bytes < _MIN_TRAILER_BYTES:
             raise ValueError(f"max_trailer_bytes is {max_trailer_bytes!r}, not an int of at least {_MIN_TRAILER_BYTES}")
         self._max_trailer_bytes = max_trailer_bytes
@@ -128,7 +132,7 @@ class Answering:
                 if raw is not None and len(raw) <= self._surely_fitting:
                     _with_traceback(error, None)  # no log has it, and it holds the request
                     spec, message = values.code.spec, values.message
-                    if self.on_answer is not None:
+                    if self._hears:
                         self.hear(Decision(values, outcome="coded"), error, rpc.method, spec.grpc_status, gone=rpc.gone or rpc.stuck)
                     return RpcAnswer(spec.grpc_status, spec.message if message is None else message, ((DETAILS_KEY, raw),))
             decision = self.decide(error, rpc)
@@ -140,7 +144,7 @@ class Answering:
             decision = self._unreadable(failure, error, rpc)
             answer, reports = self._coded(decision, Rpc(rpc.method, ()))
         self.report((*decision.reports, *reports))
-        if self.on_answer is not None:
+        if self._hears:
             self.hear(decision, error, rpc.method, answer.status, gone=rpc.gone or rpc.stuck)
         return answer
 
@@ -207,7 +211,11 @@ class Answering:
         *,
         gone: bool = False,
     ) -> None:
-        """Calls `on_answer`; without a decision, a status of the handler's own stands."""
+        """Reports a code that the method does not declare, and calls `on_answer`.
+
+        Without a decision, a status of the handler's own stands.
+        """
+        undeclared = decision is not None and self._is_undeclared(method, decision.values.code)
         if self.on_answer is None:
             return
         if decision is None:
@@ -215,8 +223,16 @@ class Answering:
         else:
             request_id = request_id or decision.request_id or _sent_id(decision.values)
             outcome = "undelivered" if gone else decision.outcome
-            answered = Answered(method, error, decision.values.code, status, request_id, outcome)
+            answered = Answered(method, error, decision.values.code, status, request_id, outcome, undeclared)
         notify("on_answer", self.on_answer, repr(method), error, answered)
+
+    def _is_undeclared(self, method: str, code: ErrorCode) -> bool:
+        declarations = self._declarations
+        if declarations is None or code is self._fallback or not declarations.lacks(method, code):
+            return False
+        if declarations.is_news(method, code):
+            self.report([Report(logging.WARNING, "%r answers %s, which it does not declare", (method, code))])
+        return True
 
     def _decided(self, error: BaseException, rpc: Rpc) -> Decision:
         rpc.traceback = _cut(error, rpc.traceback)

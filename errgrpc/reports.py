@@ -50,7 +50,7 @@ class Answered:
     """How it came about: a ServiceError, what `translate` made, the fallback, a status of the handler's own, or an answer
     that the client did not get, as far as grpc tells."""
     undeclared: bool = False
-    """Whether the method does not declare the code."""
+    """Whether the method declares its errors (`raises=`), and not this code."""
 
 
 OnAnswer = Callable[[Answered], object]

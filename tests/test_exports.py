@@ -21,7 +21,7 @@ import errgrpc.http
 GENERATED = ("errgrpc.v1", "errgrpc.codegen")
 ROOMS = [info.name for info in pkgutil.walk_packages(errgrpc.__path__, "errgrpc.") if not info.name.startswith(GENERATED)]
 
-ALIASES = {"Form", "Headers", "Json", "OnAnswer", "Translate", "aio"}
+ALIASES = {"Form", "Headers", "Json", "OnAnswer", "Raises", "Translate", "aio"}
 """What is exported and is neither a class nor a function."""
 
 
@@ -42,6 +42,7 @@ def test_the_names_of_the_contract() -> None:
         "OnAnswer",
         "OnError",
         "OnReceived",
+        "Raises",
         "RemoteError",
         "ResCode",
         "ServerInterceptor",

@@ -4,7 +4,7 @@ import asyncio
 import functools
 import inspect
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -14,6 +14,7 @@ import grpc.aio
 from errgrpc.aio.context import Aborted, AsyncContext, SyncContext
 from errgrpc.answering import Answering, RpcAnswer
 from errgrpc.codes import ErrorCode
+from errgrpc.declaring import Raises
 from errgrpc.guards import Behavior, Guards, Responses
 from errgrpc.raised import catcher, leaves, traceback_of
 from errgrpc.reports import OnAnswer, OnError
@@ -37,6 +38,7 @@ class ServerInterceptor(grpc.aio.ServerInterceptor):
         translate: Translate | None = None,
         on_error: OnError | None = None,
         on_answer: OnAnswer | None = None,
+        raises: Raises | Iterable[Raises] | None = None,
         send_help: bool = False,
         max_trailer_bytes: int = DEFAULT_MAX_TRAILER_BYTES,
     ) -> None:
@@ -45,6 +47,7 @@ class ServerInterceptor(grpc.aio.ServerInterceptor):
             translate=translate,
             on_error=on_error,
             on_answer=on_answer,
+            raises=raises,
             send_help=send_help,
             max_trailer_bytes=max_trailer_bytes,
         )

@@ -1,4 +1,4 @@
-"""What a release changes in the catalogues of the last one: `python -m errgrpc.codegen.breaking OLD.binpb NEW.binpb`.
+"""What a release changes in catalogues and in what methods raise: `python -m errgrpc.codegen.breaking OLD.binpb NEW.binpb`.
 
 Both are descriptor sets (`buf build -o`, or `protoc --include_imports --descriptor_set_out`). `buf breaking` sees numbers and
 names but is blind to options: a changed status, domain or hint passes it. A catalogue is the same one while its enum keeps
@@ -21,6 +21,7 @@ from typing import Literal, NamedTuple, TypeVar
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.message import DecodeError
 
+from errgrpc.codegen import rules, services
 from errgrpc.codegen.schema import STATUSES, TYPES, Catalog, Code, read
 
 __all__ = ["CHANGES", "Change", "Severity", "compare", "load", "main"]
@@ -39,6 +40,7 @@ CHANGES: Mapping[str, Severity] = {
     "metadata-field-removed": "breaking",
     "metadata-field-retyped": "breaking",
     "metadata-field-made-optional": "breaking",
+    "option-number-clash": "breaking",
     "metadata-field-required": "caution",
     "required-metadata-field-added": "caution",
     "retryable-changed": "caution",
@@ -49,6 +51,9 @@ CHANGES: Mapping[str, Severity] = {
     "fallback-changed": "caution",
     "inference-changed": "caution",
     "hints-reordered": "caution",
+    "method-raises-more": "caution",
+    "raises-removed": "caution",
+    "option-number-changed": "caution",
     "catalogue-added": "note",
     "code-added": "note",
     "hint-added": "note",
@@ -62,6 +67,8 @@ CHANGES: Mapping[str, Severity] = {
     "locales-changed": "note",
     "help-url-changed": "note",
     "deprecation-changed": "note",
+    "method-raises-less": "note",
+    "raises-declared": "note",
 }
 """The severity of each change, by its id."""
 
@@ -87,13 +94,14 @@ class Change(NamedTuple):
 
 
 def compare(old: FileDescriptorSet, new: FileDescriptorSet) -> list[Change]:
-    """All that changed in the catalogues from `old` to `new`, in the order of `old`; new catalogues come last."""
+    """All that changed in the catalogues from `old` to `new`, and in what methods raise; both in the order of `old`."""
     before, after = _catalogs(old), _catalogs(new)
     changes = list[Change]()
     pairs, added = _pair(before, after, "full_name", "domain")
     for was, now in pairs:
         changes += _catalog(was, now) if now else [Change("catalogue-removed", was.full_name, "removed")]
-    return [*changes, *(Change("catalogue-added", catalog.full_name, "added") for catalog in added)]
+    changes += (Change("catalogue-added", catalog.full_name, "added") for catalog in added)
+    return [*changes, *_options(old, new, after), *_services(_Raised(old, before), _Raised(new, after), pairs)]
 
 
 def load(path: str) -> FileDescriptorSet:
@@ -131,6 +139,65 @@ def main(arguments: Sequence[str]) -> int:
     for change in changes:
         print(f"allowed {change}" if change.id in given.allow else change)
     return int(any(change.severity == "breaking" and change.id not in given.allow for change in changes))
+
+
+class _Raised:
+    """What the methods of a set of files declare: the numbers of codes by catalogue, for each service and method."""
+
+    def __init__(self, files: FileDescriptorSet, catalogs: Sequence[Catalog]) -> None:
+        by_name = {catalog.full_name: catalog for catalog in catalogs}
+        known = [extension for file in files.file for extension in services.extensions(file)]
+        self.services = [service for file in files.file for service in services.read(file, known, by_name)]
+        self.names = {(catalog.full_name, code.number): code.reason for catalog in catalogs for code in catalog.codes}
+
+    @staticmethod
+    def of(service: services.Service) -> dict[str, set[tuple[str, int]]]:
+        """The codes of each method by its path, those of the service included."""
+        every = {(each.option.type_name, each.number) for each in service.declared}
+        return {method.path: every | {(each.option.type_name, each.number) for each in method.declared} for method in service.methods}
+
+
+def _services(was: _Raised, now: _Raised, pairs: Sequence[tuple[Catalog, Catalog | None]]) -> Iterator[Change]:
+    became = {
+        (old.full_name, code.number): (new.full_name, other.number)
+        for old, new in pairs
+        if new is not None
+        for code, other in _pair(old.codes, new.codes, "reason", "number")[0]
+        if other is not None
+    }
+    later = {service.full_name: service for service in now.services}
+    for service in was.services:
+        if (new := later.get(service.full_name)) is None or service.declares == new.declares is False:
+            continue
+        if not (service.declares and new.declares):
+            id_, what = (
+                ("raises-declared", "declares its errors now") if new.declares else ("raises-removed", "declares no errors any more")
+            )
+            yield Change(id_, service.full_name, what)
+            continue
+        after = _Raised.of(new)
+        for path, codes in _Raised.of(service).items():
+            kept = {became.get(code, code) for code in codes}
+            for id_, what, changed in (
+                ("method-raises-more", "may raise {} now", after.get(path, kept) - kept),
+                ("method-raises-less", "raises {} no more", kept - after.get(path, kept)),
+            ):
+                for code in sorted(changed):
+                    yield Change(id_, path, what.format(f"{code[0]}.{now.names.get(code) or was.names.get(code, code[1])}"))
+
+
+def _options(old: FileDescriptorSet, new: FileDescriptorSet, after: Sequence[Catalog]) -> Iterator[Change]:
+    """What became of the options by which methods declare codes; `buf breaking` does not see the numbers of extensions."""
+    names = {catalog.full_name for catalog in after}
+    was = {extension.full_name: extension for file in old.file for extension in services.extensions(file)}
+    known = [extension for file in new.file for extension in services.extensions(file)]
+    for option in known:
+        other = was.get(option.full_name)
+        if option.declares and option.type_name in names and other is not None and other.number != option.number:
+            yield Change("option-number-changed", option.full_name, f"number was {other.number}, is {option.number}")
+    for first, second in rules.clashes(known, names):
+        what = f"has the number {second.number} of {second.extended}, as {first.full_name}: no Python process can import both"
+        yield Change("option-number-clash", second.full_name, what)
 
 
 def _catalogs(files: FileDescriptorSet) -> list[Catalog]:

@@ -7,7 +7,7 @@ from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest, CodeGenera
 from google.protobuf.descriptor_pb2 import Edition
 from google.protobuf.message import DecodeError
 
-from errgrpc.codegen import render, rules, schema
+from errgrpc.codegen import render, rules, schema, services
 
 __all__ = ["generate", "main", "notes", "run"]
 
@@ -15,14 +15,23 @@ _NAME = "protoc-gen-errgrpc"
 
 
 def generate(request: CodeGeneratorRequest) -> CodeGeneratorResponse:
-    """The Python module of each requested file that has annotated enums, or `error` with all that is refused, one a line."""
-    catalogs = {schema.utf8(file.name): schema.read(file) for file in request.proto_file}
-    wanted = {name: catalogs[name] for name in map(schema.utf8, request.file_to_generate) if catalogs.get(name)}
+    """The Python module of each requested file that has annotated enums, or services that declare what they raise.
+
+    Or `error`, with all that is refused, one a line.
+    """
+    files = {schema.utf8(file.name): file for file in request.proto_file}
+    asked = [name for name in map(schema.utf8, request.file_to_generate) if name in files]
+    catalogs = {name: schema.read(file) for name, file in files.items()}
+    every = {catalog.full_name: catalog for found in catalogs.values() for catalog in found}
+    known = [extension for file in files.values() for extension in services.extensions(file)]
+    declared = {name: services.read(files[name], known, every) for name in asked}
+    wanted = [name for name in asked if catalogs[name] or any(service.declares for service in declared[name])]
     imported = [catalog for name, found in catalogs.items() if name not in wanted for catalog in found]
     refusals = [
         *_unknown_options(schema.utf8(request.parameter)),
-        *_same_outputs(list(wanted)),
-        *rules.refusals([catalog for found in wanted.values() for catalog in found], imported),
+        *_same_outputs(wanted),
+        *rules.refusals([catalog for name in wanted for catalog in catalogs[name]], imported),
+        *rules.refusals_of_services([service for found in declared.values() for service in found], known, every, asked),
     ]
     response = CodeGeneratorResponse(
         supported_features=CodeGeneratorResponse.FEATURE_PROTO3_OPTIONAL | CodeGeneratorResponse.FEATURE_SUPPORTS_EDITIONS,
@@ -32,15 +41,18 @@ def generate(request: CodeGeneratorRequest) -> CodeGeneratorResponse:
     if refusals:
         response.error = "\n".join(map(str, refusals))
         return response
-    for name, found in wanted.items():
-        response.file.add(name=_output(name), content=render.render(name, found))
+    for name in wanted:
+        response.file.add(name=render.output(name), content=render.render(name, catalogs[name], declared[name], every))
     return response
 
 
 def notes(request: CodeGeneratorRequest) -> list[str]:
     """What to tell the user of the files, a line each, if they are accepted."""
-    wanted = set(request.file_to_generate)
-    return list(map(str, rules.notes([catalog for file in request.proto_file if file.name in wanted for catalog in schema.read(file)])))
+    asked = set(request.file_to_generate)
+    catalogs = [catalog for file in request.proto_file for catalog in schema.read(file)]
+    known = [extension for file in request.proto_file for extension in services.extensions(file) if extension.file in asked]
+    found = rules.notes([catalog for catalog in catalogs if catalog.file in asked], known, {catalog.full_name for catalog in catalogs})
+    return list(map(str, found))
 
 
 def _unknown_options(parameter: str) -> Iterator[rules.Refusal]:
@@ -51,13 +63,8 @@ def _unknown_options(parameter: str) -> Iterator[rules.Refusal]:
 def _same_outputs(names: Sequence[str]) -> Iterator[rules.Refusal]:
     outputs = dict[str, str]()
     for name in names:
-        if (first := outputs.setdefault(_output(name), name)) != name:
-            yield rules.Refusal(name, 0, _output(name), f"is also the module of {first}; rename one of the two files")
-
-
-def _output(name: str) -> str:
-    """Beside protoc's own `_pb2.py`, named by the same rule: `my-shop/a.b.proto` -> `my_shop/a/b_errgrpc.py`."""
-    return name.removesuffix(".proto").replace("-", "_").replace(".", "/") + "_errgrpc.py"
+        if (first := outputs.setdefault(render.output(name), name)) != name:
+            yield rules.Refusal(name, 0, render.output(name), f"is also the module of {first}; rename one of the two files")
 
 
 def run(request: bytes) -> bytes:

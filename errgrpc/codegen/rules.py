@@ -2,15 +2,16 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from errgrpc.codegen.schema import STATUSES, TYPES, Catalog, Code
+from errgrpc.codegen.services import PREFIXES, Declared, Extension, Service
 from errgrpc.codes import DOMAIN, MAX_REASON, REASON, wrong_help_url
 from errgrpc.locales import is_language_tag
 from errgrpc.specs import FITS, MetadataType, wrong_key, wrong_templates, wrong_when
 
-__all__ = ["Refusal", "notes", "refusals"]
+__all__ = ["Refusal", "clashes", "notes", "refusals", "refusals_of_services"]
 
 _FAILURES = ", ".join(status.name for number, status in sorted(STATUSES.items()) if number)
 
@@ -48,8 +49,86 @@ def refusals(catalogs: Sequence[Catalog], imported: Sequence[Catalog] = ()) -> l
     return sorted(found, key=lambda refusal: (refusal.file, refusal.line))
 
 
-def notes(catalogs: Sequence[Catalog]) -> list[Refusal]:
-    """What is accepted and may not be meant, in the order of the catalogues."""
+def refusals_of_services(
+    services: Sequence[Service], known: Sequence[Extension], catalogs: Mapping[str, Catalog], files: Collection[str]
+) -> list[Refusal]:
+    """All that is wrong with what the services of `files` declare, sorted by file and line.
+
+    `known` and `catalogs` are all extensions and catalogues of the request, by full name.
+    """
+    found = [*_singular(services, known, catalogs, files), *_clashing(known, catalogs, files)]
+    for service in services:
+        found += (
+            Refusal(service.file, each.line, where, wrong)
+            for where, each in service.every()
+            if each.option.repeated and (wrong := _wrong_declared(each, catalogs[each.option.type_name])) is not None
+        )
+        if service.declares:
+            for catalog in catalogs.values():
+                if catalog.file == service.file and catalog.class_name == "RAISES":
+                    wrong = f"makes the Python class RAISES, which is the name of what {service.full_name} declares; rename the enum"
+                    found.append(Refusal(catalog.file, catalog.line, catalog.name, wrong))
+    return sorted(dict.fromkeys(found), key=lambda refusal: (refusal.file, refusal.line))
+
+
+def _singular(
+    services: Sequence[Service], known: Sequence[Extension], catalogs: Mapping[str, Catalog], files: Collection[str]
+) -> Iterator[Refusal]:
+    used = {each.option for service in services for _, each in service.every()}
+    for option in known:
+        if option.declares and option.type_name in catalogs and not option.repeated and (option in used or option.file in files):
+            wrong = f"holds one code at most; make it `repeated {option.type_name}`, as a method may raise several"
+            yield Refusal(option.file, option.line, option.full_name, wrong)
+
+
+def clashes(known: Sequence[Extension], catalogs: Collection[str]) -> Iterator[tuple[Extension, Extension]]:
+    """Two extensions with one number, of which one declares codes or makes a catalogue: Python cannot import both."""
+    owners = dict[tuple[str, int], Extension]()
+    for extension in sorted(known, key=lambda extension: (extension.file, extension.full_name)):
+        first = owners.setdefault((extension.extended, extension.number), extension)
+        ours = (each.declares and each.type_name in catalogs for each in (first, extension))
+        if first != extension and (any(ours) or _ANNOTATIONS & {first.full_name, extension.full_name}):
+            yield first, extension
+
+
+def _clashing(known: Sequence[Extension], catalogs: Mapping[str, Catalog], files: Collection[str]) -> Iterator[Refusal]:
+    for first, second in clashes(known, catalogs):
+        wrong, other = (first, second) if first.file in files and second.file not in files else (second, first)
+        has = f"has the number {wrong.number} of {wrong.extended}, as {other.full_name} of {other.file}"
+        yield Refusal(
+            wrong.file,
+            wrong.line,
+            wrong.full_name,
+            f"{has}: no Python process can import both; give it a number of its own (50000 to 99999 are for use within an organization)",
+        )
+
+
+def _wrong_declared(declared: Declared, catalog: Catalog) -> str | None:
+    value = next((value for value in catalog.values if value.number == declared.number), None)
+    if value is not None and value.annotated and value.grpc_status != 0:
+        return None
+    what = "which is no value of the enum" if value is None else "which is a success" if value.annotated else "which is no code"
+    name = str(declared.number) if value is None else value.name
+    accepted = next((f", such as {code.name}" for code in catalog.codes if code.grpc_status), "")
+    return f"declares ({declared.option.full_name}) {name}, {what}; give an error of {catalog.full_name}{accepted}"
+
+
+_ANNOTATIONS = {"errgrpc.v1.catalog", "errgrpc.v1.code"}
+
+
+def notes(catalogs: Sequence[Catalog], known: Sequence[Extension] = (), every: Collection[str] = ()) -> list[Refusal]:
+    """What is accepted and may not be meant, of these catalogues and extensions; `every` has the names of all catalogues."""
+    return [*_prefix_notes(catalogs), *_option_notes(known, every)]
+
+
+def _option_notes(known: Sequence[Extension], catalogs: Collection[str]) -> Iterator[Refusal]:
+    for option in known:
+        if option.extended in PREFIXES and option.type_name in catalogs and not option.declares:
+            wrong = f"has the type of a catalogue but declares no codes, as its name does not begin with {PREFIXES[option.extended]}"
+            yield Refusal(option.file, option.line, option.full_name, wrong)
+
+
+def _prefix_notes(catalogs: Sequence[Catalog]) -> list[Refusal]:
     return [
         Refusal(
             catalog.file, catalog.line, catalog.name, f"its values do not begin with {catalog.prefix}, so their whole names are the reasons"

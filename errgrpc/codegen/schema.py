@@ -19,12 +19,12 @@ from errgrpc.codes import STATUSES
 from errgrpc.specs import MetadataType
 from errgrpc.v1 import annotations_pb2
 
-__all__ = ["STATUSES", "TYPES", "Catalog", "Code", "Field", "Hint", "read", "utf8"]
+__all__ = ["STATUSES", "TYPES", "Catalog", "Code", "Field", "Hint", "Path", "Places", "line_of", "places_of", "read", "utf8"]
 
 _CATALOG: Any = annotations_pb2.catalog  # Any: protoc's stubs and types-protobuf disagree on what an extension is
 _CODE: Any = annotations_pb2.code
-_Path = tuple[int, ...]
-_Places = Mapping[_Path, SourceCodeInfo.Location]
+Path = tuple[int, ...]
+Places = Mapping[Path, SourceCodeInfo.Location]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +136,12 @@ class Catalog:
 
 def read(file: FileDescriptorProto) -> list[Catalog]:
     """The annotated enums of a file, and those with annotated values: first the top level's, then message by message."""
-    places = {tuple(place.path): place for place in file.source_code_info.location}
+    places = places_of(file)
     found = (_catalog(file, path, name, enum, places) for path, name, enum in _enums(file, (), ""))
     return [catalog for catalog in found if catalog.annotated or catalog.codes]
 
 
-def _enums(holder: FileDescriptorProto | DescriptorProto, path: _Path, outer: str) -> Iterator[tuple[_Path, str, EnumDescriptorProto]]:
+def _enums(holder: FileDescriptorProto | DescriptorProto, path: Path, outer: str) -> Iterator[tuple[Path, str, EnumDescriptorProto]]:
     if isinstance(holder, FileDescriptorProto):
         enum_field, message_field, messages = 5, 4, holder.message_type  # field numbers of descriptor.proto
     else:
@@ -152,7 +152,7 @@ def _enums(holder: FileDescriptorProto | DescriptorProto, path: _Path, outer: st
         yield from _enums(message, (*path, message_field, index), f"{outer}{utf8(message.name)}.")
 
 
-def _catalog(file: FileDescriptorProto, path: _Path, name: str, enum: EnumDescriptorProto, places: _Places) -> Catalog:
+def _catalog(file: FileDescriptorProto, path: Path, name: str, enum: EnumDescriptorProto, places: Places) -> Catalog:
     catalog = enum.options.Extensions[_CATALOG]
     prefix = _upper_snake(utf8(enum.name)) + "_"
     line, description = _place(places, path)
@@ -202,17 +202,27 @@ def utf8(text: str | bytes) -> str:
     return text if isinstance(text, str) else text.decode(errors="replace")
 
 
+def places_of(file: FileDescriptorProto) -> Places:
+    """Where each declaration of a file stands, by its path; empty if the set was built without."""
+    return {tuple(place.path): place for place in file.source_code_info.location}
+
+
+def line_of(places: Places, *paths: Path) -> int:
+    """The line of the first of these declarations whose place is known; 0 if none is."""
+    return next((places[path].span[0] + 1 for path in paths if path in places and places[path].span), 0)
+
+
 def _upper_snake(name: str) -> str:
     """`HTTPCode` -> `HTTP_CODE`: as buf's ENUM_VALUE_PREFIX has it."""
     return re.sub(r"_+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[^_])(?=[A-Z][a-z])", "_", name)).strip("_").upper()
 
 
-def _place(places: _Places, path: _Path) -> tuple[int, str]:
+def _place(places: Places, path: Path) -> tuple[int, str]:
     """The line of a declaration and the comments before and after it."""
     if (place := places.get(path)) is None:
         return 0, ""
     comments = (_comment(utf8(place.leading_comments)), _comment(utf8(place.trailing_comments)))
-    return (place.span[0] + 1 if place.span else 0), "\n\n".join(filter(None, comments))
+    return line_of(places, path), "\n\n".join(filter(None, comments))
 
 
 def _comment(text: str) -> str:

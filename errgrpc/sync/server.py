@@ -1,7 +1,7 @@
 """How grpc's sync server delivers an answer: trailing metadata, then `context.abort`."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -9,6 +9,7 @@ import grpc
 
 from errgrpc.answering import Answering, Rpc
 from errgrpc.codes import ErrorCode
+from errgrpc.declaring import Raises
 from errgrpc.guards import Behavior, Guards, Responses, ask
 from errgrpc.raised import catcher, causes, traceback_of
 from errgrpc.reports import OnAnswer, OnError
@@ -25,7 +26,9 @@ class ServerInterceptor(grpc.ServerInterceptor):
     itself. `translate` maps exception classes to codes, or to functions from the exception to a ServiceError; the most
     specific class wins. `on_error(error, *, method, code, request_id)` is called for each unhandled exception in place
     of the log record. `on_answer(answered)` is called once for each call that failed, when its answer is decided and before
-    that is delivered. With `send_help` an answer has a google.rpc.Help with the code's `help_url`, unless the raiser gave a Help.
+    that is delivered. `raises`, the `RAISES` of a generated module or a list of them, says which codes each method declares: a
+    code that is answered and not declared is logged once for each method, at WARNING. With `send_help` an answer has a
+    google.rpc.Help with the code's `help_url`, unless the raiser gave a Help.
     `max_trailer_bytes` bounds the trailers of an answer, at least 1,024.
 
     Raises TypeError if `catalogue` is not a catalogue, and ValueError if it has no fallback.
@@ -38,6 +41,7 @@ class ServerInterceptor(grpc.ServerInterceptor):
         translate: Translate | None = None,
         on_error: OnError | None = None,
         on_answer: OnAnswer | None = None,
+        raises: Raises | Iterable[Raises] | None = None,
         send_help: bool = False,
         max_trailer_bytes: int = DEFAULT_MAX_TRAILER_BYTES,
     ) -> None:
@@ -46,6 +50,7 @@ class ServerInterceptor(grpc.ServerInterceptor):
             translate=translate,
             on_error=on_error,
             on_answer=on_answer,
+            raises=raises,
             send_help=send_help,
             max_trailer_bytes=max_trailer_bytes,
         )

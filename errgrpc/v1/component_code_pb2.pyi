@@ -1,4 +1,5 @@
 from errgrpc.v1 import annotations_pb2 as _annotations_pb2
+from google.protobuf import descriptor_pb2 as _descriptor_pb2
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from typing import ClassVar as _ClassVar
@@ -19,3 +20,7 @@ COMPONENT_CODE_RTC_INIT_ERROR: ComponentCode
 COMPONENT_CODE_ENGINE_ERROR_CONNECT_FAIL: ComponentCode
 COMPONENT_CODE_ENGINE_ERROR_SERVER_KICKED: ComponentCode
 COMPONENT_CODE_ENGINE_ERROR_ROOM_CLOSED: ComponentCode
+RAISES_COMPONENT_CODE_FIELD_NUMBER: _ClassVar[int]
+raises_component_code: _descriptor.FieldDescriptor
+EVERY_METHOD_RAISES_COMPONENT_CODE_FIELD_NUMBER: _ClassVar[int]
+every_method_raises_component_code: _descriptor.FieldDescriptor

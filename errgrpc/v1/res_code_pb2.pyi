@@ -1,4 +1,5 @@
 from errgrpc.v1 import annotations_pb2 as _annotations_pb2
+from google.protobuf import descriptor_pb2 as _descriptor_pb2
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from typing import ClassVar as _ClassVar
@@ -71,3 +72,7 @@ RES_CODE_ROOM_SITS_BAD: ResCode
 RES_CODE_ROOM_DESTINATION_MEMBER_NOT_EXIST: ResCode
 RES_CODE_ROOM_MEMBER_EXIST: ResCode
 RES_CODE_ROOM_CONFIG_CONFLICT: ResCode
+RAISES_RES_CODE_FIELD_NUMBER: _ClassVar[int]
+raises_res_code: _descriptor.FieldDescriptor
+EVERY_METHOD_RAISES_RES_CODE_FIELD_NUMBER: _ClassVar[int]
+every_method_raises_res_code: _descriptor.FieldDescriptor

@@ -16,6 +16,7 @@ from .messages import caller
 from .rules import Classrooms, Event, Letter, Send
 from .v1 import classroom_pb2 as pb
 from .v1 import classroom_pb2_grpc
+from .v1.classroom_errgrpc import RAISES
 
 __all__ = ["Classroom", "build"]
 
@@ -25,7 +26,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 def build(rooms: Classrooms, im: Im, interceptors: Sequence[grpc.aio.ServerInterceptor] = ()) -> grpc.aio.Server:
     """The server of some rooms, not started."""
-    guard = errgrpc.aio.ServerInterceptor(ResCode, translate={UnreachableError: ResCode.NIM_SERVICE_ERROR})
+    guard = errgrpc.aio.ServerInterceptor(ResCode, translate={UnreachableError: ResCode.NIM_SERVICE_ERROR}, raises=RAISES)
     # Without the option, a second server on the same port would take every other call.
     server = grpc.aio.server(interceptors=[guard, *interceptors], options=[("grpc.so_reuseport", 0)])
     classroom_pb2_grpc.add_ClassroomServiceServicer_to_server(Classroom(rooms, im), server)

@@ -18,6 +18,7 @@ from .messages import caller
 from .rules import Classrooms, Event, Letter, Send
 from .v1 import classroom_pb2 as pb
 from .v1 import classroom_pb2_grpc
+from .v1.classroom_errgrpc import RAISES
 
 __all__ = ["Classroom", "build"]
 
@@ -26,7 +27,7 @@ T = TypeVar("T")
 
 def build(pool: ThreadPoolExecutor, rooms: Classrooms, im: Im, interceptors: Sequence[grpc.ServerInterceptor] = ()) -> grpc.Server:
     """The server of some rooms, not started. Each feed and each signalling line takes a thread of the pool."""
-    guard = errgrpc.ServerInterceptor(ResCode, translate={UnreachableError: ResCode.NIM_SERVICE_ERROR})
+    guard = errgrpc.ServerInterceptor(ResCode, translate={UnreachableError: ResCode.NIM_SERVICE_ERROR}, raises=RAISES)
     # Without the option, a second server on the same port would take every other call.
     server = grpc.server(pool, interceptors=[guard, *interceptors], options=[("grpc.so_reuseport", 0)])
     classroom_pb2_grpc.add_ClassroomServiceServicer_to_server(Classroom(rooms, im), server)

@@ -6,10 +6,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from google.protobuf import unknown_fields
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest
-from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,7 +81,7 @@ def request_for() -> Request:
         def add(name: str) -> None:
             if name not in added:
                 added.add(name)
-                for imported in by_name[name].dependency:
+                for imported in (*by_name[name].dependency, *_option_imports(by_name[name])):
                     add(imported)
                 request.proto_file.add().CopyFrom(by_name[name])
 
@@ -88,3 +90,12 @@ def request_for() -> Request:
         return request
 
     return make
+
+
+def _option_imports(file: FileDescriptorProto) -> list[str]:
+    """What `import option` names, also for a protobuf that does not know the field (before 6.32)."""
+    known: list[str] | None = getattr(file, "option_dependency", None)
+    if known is not None:
+        return list(known)
+    fields: Any = unknown_fields.UnknownFieldSet(file)
+    return [field.data.decode() for field in fields if field.field_number == 15]

@@ -157,15 +157,17 @@ SEVERITIES = {
     "breaking": {
         "catalogue-removed", "code-removed", "domain-changed", "number-changed", "reason-changed", "grpc-status-changed",
         "http-status-changed", "hint-removed", "metadata-field-removed", "metadata-field-retyped", "metadata-field-made-optional",
+        "option-number-clash",
     },
     "caution": {
         "deprecated-code-removed", "removed-not-reserved", "catalogue-renamed", "default-locale-changed", "fallback-changed",
         "inference-changed", "hints-reordered", "metadata-field-required", "required-metadata-field-added", "retryable-changed",
+        "method-raises-more", "raises-removed", "option-number-changed",
     },
     "note": {
         "catalogue-added", "code-added", "hint-added", "fallback-added", "inference-added", "message-changed", "hint-changed",
         "deprecation-changed", "metadata-field-added", "metadata-field-documented", "resolution-changed", "locales-changed",
-        "help-url-changed",
+        "help-url-changed", "method-raises-less", "raises-declared",
     },
 }  # fmt: skip
 

@@ -69,7 +69,11 @@ def test_golden_modules_run(case: str) -> None:
     for path, text in golden(case).items():
         if path.endswith(".py"):
             namespace = execute(text)
-            for name in namespace["__all__"]:
+            for method, codes in namespace.get("RAISES", {}).items():
+                assert method.startswith("/")
+                assert isinstance(codes, frozenset)
+                assert all(isinstance(code, ErrorCode) for code in codes)
+            for name in set(namespace["__all__"]) - {"RAISES"}:
                 assert issubclass(namespace[name], ErrorCode)
                 assert namespace[name].__name__ == name
                 assert list(namespace[name])
@@ -267,9 +271,9 @@ def test_random_bytes_never_crash(request: bytes) -> None:
     answer(request)
 
 
-def test_damaged_requests_never_crash(build: Build, request_for: Request) -> None:
-    case = golden("hints")
-    request = request_for(build({"hints.proto": case["hints.proto"]}), ["hints.proto"])
+@pytest.mark.parametrize("case", ["hints", "raises"])
+def test_damaged_requests_never_crash(case: str, build: Build, request_for: Request) -> None:
+    request = request_for(build({f"{case}.proto": golden(case)[f"{case}.proto"]}), [f"{case}.proto"])
     start = request.SerializeToString()
     assert answer(start)
 

@@ -2,12 +2,10 @@
 
 import asyncio
 import inspect
-import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -21,6 +19,7 @@ from examples.classroom import aio_client, aio_server, client, server
 from examples.classroom.im import Im
 from examples.classroom.rules import Classrooms
 from examples.classroom.v1 import classroom_pb2 as pb
+from examples.classroom.v1.classroom_errgrpc import RAISES
 
 SERVICE = "classroom.v1.ClassroomService"
 USERS = ("chen", "li", "wang", "zhao")
@@ -131,6 +130,18 @@ def staged(server_stack: str, client_stack: str) -> Iterator[Stage]:
 def stage(request: pytest.FixtureRequest, stack: str) -> Iterator[Stage]:
     with staged(request.param.split()[0], stack) as stage:
         yield stage
+
+
+def undeclared(caplog: pytest.LogCaptureFixture) -> list[str]:
+    records = (record.getMessage() for record in caplog.get_records("call"))
+    return [text for text in records if "which it does not declare" in text]
+
+
+@pytest.fixture(autouse=True)
+def every_code_is_declared(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """No server of a test answers a code that its method does not declare."""
+    yield
+    assert undeclared(caplog) == []
 
 
 def in_line(stage: Stage, user: str, act: Callable[[Any], object]) -> None:
@@ -249,11 +260,22 @@ def test_each_promised_error_arrives_typed(code: ErrorCode, act: Callable[[Stage
 
 
 def test_the_cases_are_what_the_proto_promises() -> None:
-    text = (Path(__file__).parents[2] / "examples/classroom/v1/classroom.proto").read_text()
-    words = set(re.findall(r"[A-Z][A-Z_]+[A-Z]", text))
-    promised = {code for code in (*ResCode, *ComponentCode) if code.name in words}
-    assert {code for code, _ in CASES} == promised
-    assert len(promised) == 26
+    promised = {code for codes in RAISES.values() for code in codes}
+    # The bug that is left in is answered by the fallback, which needs no declaration.
+    assert {code for code, _ in CASES} == promised | {ResCode.INTERNAL_SERVER_ERROR}
+    assert len(promised) == 25
+
+
+@pytest.mark.parametrize("server_stack", ["sync", "aio"])
+def test_an_undeclared_code_would_be_seen(server_stack: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """What `every_code_is_declared` looks for is what the servers log."""
+    table = {**RAISES, f"/{SERVICE}/GetRoom": frozenset({ResCode.UNAUTHORIZED})}
+    for module in (server, aio_server):
+        monkeypatch.setattr(module, "RAISES", table)
+    with staged(server_stack, "sync") as stage:
+        caught(lambda s: s.li.get_room("music"), stage)
+    assert undeclared(caplog) == [f"'/{SERVICE}/GetRoom' answers ResCode.ROOM_NOT_EXIST, which it does not declare"]
+    caplog.clear()
 
 
 def test_the_hint_comes_in_the_language_of_the_client(stage: Stage) -> None:

@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class ClassroomServiceStub(object):
-    """Online classrooms. Every call carries `authorization: Bearer <user>` in its metadata. Each method names the errors of its own;
-    every method also answers UNAUTHORIZED, those that are given a room ROOM_NOT_EXIST, and those that act in one FORBIDDEN.
+    """Online classrooms. Every call carries `authorization: Bearer <user>` in its metadata. The options say which errors each method
+    raises.
     """
 
     def __init__(self, channel):
@@ -99,13 +99,12 @@ class ClassroomServiceStub(object):
 
 
 class ClassroomServiceServicer(object):
-    """Online classrooms. Every call carries `authorization: Bearer <user>` in its metadata. Each method names the errors of its own;
-    every method also answers UNAUTHORIZED, those that are given a room ROOM_NOT_EXIST, and those that act in one FORBIDDEN.
+    """Online classrooms. Every call carries `authorization: Bearer <user>` in its metadata. The options say which errors each method
+    raises.
     """
 
     def CreateRoom(self, request, context):
-        """Opens a room, its creator being the host.
-        CONFLICT (it is there, with this very configuration), ROOM_CONFIG_CONFLICT, ROOM_BAD_CONFIG, BAD_REQUEST, SERVICE_UNAVAILABLE.
+        """Opens a room, its creator being the host. CONFLICT: it is there, with this very configuration.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -132,21 +131,20 @@ class ClassroomServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def JoinRoom(self, request, context):
-        """ROOM_ROLE_UNDEFINED, ROOM_ROLE_EXCEED, ROOM_MEMBER_EXIST.
-        """
+        """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def LeaveRoom(self, request, context):
-        """Leaves a room, or as a host removes a member. ROOM_DESTINATION_MEMBER_NOT_EXIST.
+        """Leaves a room, or as a host removes a member.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def TakeSeat(self, request, context):
-        """ROOM_NOT_PREPARED (no seats), ROOM_SIT_NOT_EXIST, ROOM_SIT_CONFLICT, ROOM_SIT_USER_CONFLICT, ROOM_SIT_FULL.
+        """ROOM_NOT_PREPARED: the room has no seats.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -154,21 +152,19 @@ class ClassroomServiceServicer(object):
 
     def ImportSeats(self, request_iterator, context):
         """Adds seats, all of them or none. The first request names the room, each further one a seat.
-        ROOM_SITS_BAD, ROOM_SIT_CONFLICT, ROOM_SIT_USER_CONFLICT, ROOM_DESTINATION_MEMBER_NOT_EXIST, BAD_REQUEST.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SetProperty(self, request, context):
-        """ROOM_PROPERTY_EXISTS.
-        """
+        """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SetMemberProperty(self, request, context):
-        """Sets a property of the caller. ROOM_MEMBER_PROPERTY_EXISTS; ROOM_MEMBER_CONCURRENCY_OUT (one `screen_share` in a room).
+        """Sets a property of the caller. ROOM_MEMBER_CONCURRENCY_OUT: one `screen_share` in a room.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -176,7 +172,7 @@ class ClassroomServiceServicer(object):
 
     def WatchRoom(self, request, context):
         """What happens in a room, from now to its end.
-        ENGINE_ERROR_ROOM_CLOSED when the room ends, ENGINE_ERROR_SERVER_KICKED when the watcher is removed from it.
+        ENGINE_ERROR_ROOM_CLOSED: the room ended. ENGINE_ERROR_SERVER_KICKED: the watcher was removed from it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -184,8 +180,7 @@ class ClassroomServiceServicer(object):
 
     def Signal(self, request_iterator, context):
         """Letters between members. The first request signs in, which is answered, each further one is a letter.
-        IM_LOGIN_ERROR, NIM_SERVICE_ERROR, ROOM_DESTINATION_MEMBER_NOT_EXIST, BAD_REQUEST; ENGINE_ERROR_ROOM_CLOSED when the room
-        ends, ENGINE_ERROR_SERVER_KICKED when the member is removed or signs in on another device.
+        ENGINE_ERROR_ROOM_CLOSED: the room ended. ENGINE_ERROR_SERVER_KICKED: the member was removed, or signed in on another device.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -263,8 +258,8 @@ def add_ClassroomServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ClassroomService(object):
-    """Online classrooms. Every call carries `authorization: Bearer <user>` in its metadata. Each method names the errors of its own;
-    every method also answers UNAUTHORIZED, those that are given a room ROOM_NOT_EXIST, and those that act in one FORBIDDEN.
+    """Online classrooms. Every call carries `authorization: Bearer <user>` in its metadata. The options say which errors each method
+    raises.
     """
 
     @staticmethod

@@ -18,8 +18,8 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class ClassroomServiceStub:
-    """Online classrooms. Every call carries `authorization: Bearer <user>` in its metadata. Each method names the errors of its own;
-    every method also answers UNAUTHORIZED, those that are given a room ROOM_NOT_EXIST, and those that act in one FORBIDDEN.
+    """Online classrooms. Every call carries `authorization: Bearer <user>` in its metadata. The options say which errors each method
+    raises.
     """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
@@ -27,9 +27,7 @@ class ClassroomServiceStub:
         examples.classroom.v1.classroom_pb2.CreateRoomRequest,
         examples.classroom.v1.classroom_pb2.CreateRoomResponse,
     ]
-    """Opens a room, its creator being the host.
-    CONFLICT (it is there, with this very configuration), ROOM_CONFIG_CONFLICT, ROOM_BAD_CONFIG, BAD_REQUEST, SERVICE_UNAVAILABLE.
-    """
+    """Opens a room, its creator being the host. CONFLICT: it is there, with this very configuration."""
 
     GetRoom: grpc.UnaryUnaryMultiCallable[
         examples.classroom.v1.classroom_pb2.GetRoomRequest,
@@ -52,46 +50,42 @@ class ClassroomServiceStub:
         examples.classroom.v1.classroom_pb2.JoinRoomRequest,
         examples.classroom.v1.classroom_pb2.JoinRoomResponse,
     ]
-    """ROOM_ROLE_UNDEFINED, ROOM_ROLE_EXCEED, ROOM_MEMBER_EXIST."""
 
     LeaveRoom: grpc.UnaryUnaryMultiCallable[
         examples.classroom.v1.classroom_pb2.LeaveRoomRequest,
         examples.classroom.v1.classroom_pb2.LeaveRoomResponse,
     ]
-    """Leaves a room, or as a host removes a member. ROOM_DESTINATION_MEMBER_NOT_EXIST."""
+    """Leaves a room, or as a host removes a member."""
 
     TakeSeat: grpc.UnaryUnaryMultiCallable[
         examples.classroom.v1.classroom_pb2.TakeSeatRequest,
         examples.classroom.v1.classroom_pb2.TakeSeatResponse,
     ]
-    """ROOM_NOT_PREPARED (no seats), ROOM_SIT_NOT_EXIST, ROOM_SIT_CONFLICT, ROOM_SIT_USER_CONFLICT, ROOM_SIT_FULL."""
+    """ROOM_NOT_PREPARED: the room has no seats."""
 
     ImportSeats: grpc.StreamUnaryMultiCallable[
         examples.classroom.v1.classroom_pb2.ImportSeatsRequest,
         examples.classroom.v1.classroom_pb2.ImportSeatsResponse,
     ]
-    """Adds seats, all of them or none. The first request names the room, each further one a seat.
-    ROOM_SITS_BAD, ROOM_SIT_CONFLICT, ROOM_SIT_USER_CONFLICT, ROOM_DESTINATION_MEMBER_NOT_EXIST, BAD_REQUEST.
-    """
+    """Adds seats, all of them or none. The first request names the room, each further one a seat."""
 
     SetProperty: grpc.UnaryUnaryMultiCallable[
         examples.classroom.v1.classroom_pb2.SetPropertyRequest,
         examples.classroom.v1.classroom_pb2.SetPropertyResponse,
     ]
-    """ROOM_PROPERTY_EXISTS."""
 
     SetMemberProperty: grpc.UnaryUnaryMultiCallable[
         examples.classroom.v1.classroom_pb2.SetMemberPropertyRequest,
         examples.classroom.v1.classroom_pb2.SetMemberPropertyResponse,
     ]
-    """Sets a property of the caller. ROOM_MEMBER_PROPERTY_EXISTS; ROOM_MEMBER_CONCURRENCY_OUT (one `screen_share` in a room)."""
+    """Sets a property of the caller. ROOM_MEMBER_CONCURRENCY_OUT: one `screen_share` in a room."""
 
     WatchRoom: grpc.UnaryStreamMultiCallable[
         examples.classroom.v1.classroom_pb2.WatchRoomRequest,
         examples.classroom.v1.classroom_pb2.WatchRoomResponse,
     ]
     """What happens in a room, from now to its end.
-    ENGINE_ERROR_ROOM_CLOSED when the room ends, ENGINE_ERROR_SERVER_KICKED when the watcher is removed from it.
+    ENGINE_ERROR_ROOM_CLOSED: the room ended. ENGINE_ERROR_SERVER_KICKED: the watcher was removed from it.
     """
 
     Signal: grpc.StreamStreamMultiCallable[
@@ -99,22 +93,19 @@ class ClassroomServiceStub:
         examples.classroom.v1.classroom_pb2.SignalResponse,
     ]
     """Letters between members. The first request signs in, which is answered, each further one is a letter.
-    IM_LOGIN_ERROR, NIM_SERVICE_ERROR, ROOM_DESTINATION_MEMBER_NOT_EXIST, BAD_REQUEST; ENGINE_ERROR_ROOM_CLOSED when the room
-    ends, ENGINE_ERROR_SERVER_KICKED when the member is removed or signs in on another device.
+    ENGINE_ERROR_ROOM_CLOSED: the room ended. ENGINE_ERROR_SERVER_KICKED: the member was removed, or signed in on another device.
     """
 
 class ClassroomServiceAsyncStub:
-    """Online classrooms. Every call carries `authorization: Bearer <user>` in its metadata. Each method names the errors of its own;
-    every method also answers UNAUTHORIZED, those that are given a room ROOM_NOT_EXIST, and those that act in one FORBIDDEN.
+    """Online classrooms. Every call carries `authorization: Bearer <user>` in its metadata. The options say which errors each method
+    raises.
     """
 
     CreateRoom: grpc.aio.UnaryUnaryMultiCallable[
         examples.classroom.v1.classroom_pb2.CreateRoomRequest,
         examples.classroom.v1.classroom_pb2.CreateRoomResponse,
     ]
-    """Opens a room, its creator being the host.
-    CONFLICT (it is there, with this very configuration), ROOM_CONFIG_CONFLICT, ROOM_BAD_CONFIG, BAD_REQUEST, SERVICE_UNAVAILABLE.
-    """
+    """Opens a room, its creator being the host. CONFLICT: it is there, with this very configuration."""
 
     GetRoom: grpc.aio.UnaryUnaryMultiCallable[
         examples.classroom.v1.classroom_pb2.GetRoomRequest,
@@ -137,46 +128,42 @@ class ClassroomServiceAsyncStub:
         examples.classroom.v1.classroom_pb2.JoinRoomRequest,
         examples.classroom.v1.classroom_pb2.JoinRoomResponse,
     ]
-    """ROOM_ROLE_UNDEFINED, ROOM_ROLE_EXCEED, ROOM_MEMBER_EXIST."""
 
     LeaveRoom: grpc.aio.UnaryUnaryMultiCallable[
         examples.classroom.v1.classroom_pb2.LeaveRoomRequest,
         examples.classroom.v1.classroom_pb2.LeaveRoomResponse,
     ]
-    """Leaves a room, or as a host removes a member. ROOM_DESTINATION_MEMBER_NOT_EXIST."""
+    """Leaves a room, or as a host removes a member."""
 
     TakeSeat: grpc.aio.UnaryUnaryMultiCallable[
         examples.classroom.v1.classroom_pb2.TakeSeatRequest,
         examples.classroom.v1.classroom_pb2.TakeSeatResponse,
     ]
-    """ROOM_NOT_PREPARED (no seats), ROOM_SIT_NOT_EXIST, ROOM_SIT_CONFLICT, ROOM_SIT_USER_CONFLICT, ROOM_SIT_FULL."""
+    """ROOM_NOT_PREPARED: the room has no seats."""
 
     ImportSeats: grpc.aio.StreamUnaryMultiCallable[
         examples.classroom.v1.classroom_pb2.ImportSeatsRequest,
         examples.classroom.v1.classroom_pb2.ImportSeatsResponse,
     ]
-    """Adds seats, all of them or none. The first request names the room, each further one a seat.
-    ROOM_SITS_BAD, ROOM_SIT_CONFLICT, ROOM_SIT_USER_CONFLICT, ROOM_DESTINATION_MEMBER_NOT_EXIST, BAD_REQUEST.
-    """
+    """Adds seats, all of them or none. The first request names the room, each further one a seat."""
 
     SetProperty: grpc.aio.UnaryUnaryMultiCallable[
         examples.classroom.v1.classroom_pb2.SetPropertyRequest,
         examples.classroom.v1.classroom_pb2.SetPropertyResponse,
     ]
-    """ROOM_PROPERTY_EXISTS."""
 
     SetMemberProperty: grpc.aio.UnaryUnaryMultiCallable[
         examples.classroom.v1.classroom_pb2.SetMemberPropertyRequest,
         examples.classroom.v1.classroom_pb2.SetMemberPropertyResponse,
     ]
-    """Sets a property of the caller. ROOM_MEMBER_PROPERTY_EXISTS; ROOM_MEMBER_CONCURRENCY_OUT (one `screen_share` in a room)."""
+    """Sets a property of the caller. ROOM_MEMBER_CONCURRENCY_OUT: one `screen_share` in a room."""
 
     WatchRoom: grpc.aio.UnaryStreamMultiCallable[
         examples.classroom.v1.classroom_pb2.WatchRoomRequest,
         examples.classroom.v1.classroom_pb2.WatchRoomResponse,
     ]
     """What happens in a room, from now to its end.
-    ENGINE_ERROR_ROOM_CLOSED when the room ends, ENGINE_ERROR_SERVER_KICKED when the watcher is removed from it.
+    ENGINE_ERROR_ROOM_CLOSED: the room ended. ENGINE_ERROR_SERVER_KICKED: the watcher was removed from it.
     """
 
     Signal: grpc.aio.StreamStreamMultiCallable[
@@ -184,13 +171,12 @@ class ClassroomServiceAsyncStub:
         examples.classroom.v1.classroom_pb2.SignalResponse,
     ]
     """Letters between members. The first request signs in, which is answered, each further one is a letter.
-    IM_LOGIN_ERROR, NIM_SERVICE_ERROR, ROOM_DESTINATION_MEMBER_NOT_EXIST, BAD_REQUEST; ENGINE_ERROR_ROOM_CLOSED when the room
-    ends, ENGINE_ERROR_SERVER_KICKED when the member is removed or signs in on another device.
+    ENGINE_ERROR_ROOM_CLOSED: the room ended. ENGINE_ERROR_SERVER_KICKED: the member was removed, or signed in on another device.
     """
 
 class ClassroomServiceServicer(metaclass=abc.ABCMeta):
-    """Online classrooms. Every call carries `authorization: Bearer <user>` in its metadata. Each method names the errors of its own;
-    every method also answers UNAUTHORIZED, those that are given a room ROOM_NOT_EXIST, and those that act in one FORBIDDEN.
+    """Online classrooms. Every call carries `authorization: Bearer <user>` in its metadata. The options say which errors each method
+    raises.
     """
 
     @abc.abstractmethod
@@ -199,9 +185,7 @@ class ClassroomServiceServicer(metaclass=abc.ABCMeta):
         request: examples.classroom.v1.classroom_pb2.CreateRoomRequest,
         context: _ServicerContext,
     ) -> typing.Union[examples.classroom.v1.classroom_pb2.CreateRoomResponse, collections.abc.Awaitable[examples.classroom.v1.classroom_pb2.CreateRoomResponse]]:
-        """Opens a room, its creator being the host.
-        CONFLICT (it is there, with this very configuration), ROOM_CONFIG_CONFLICT, ROOM_BAD_CONFIG, BAD_REQUEST, SERVICE_UNAVAILABLE.
-        """
+        """Opens a room, its creator being the host. CONFLICT: it is there, with this very configuration."""
 
     @abc.abstractmethod
     def GetRoom(
@@ -231,8 +215,7 @@ class ClassroomServiceServicer(metaclass=abc.ABCMeta):
         self,
         request: examples.classroom.v1.classroom_pb2.JoinRoomRequest,
         context: _ServicerContext,
-    ) -> typing.Union[examples.classroom.v1.classroom_pb2.JoinRoomResponse, collections.abc.Awaitable[examples.classroom.v1.classroom_pb2.JoinRoomResponse]]:
-        """ROOM_ROLE_UNDEFINED, ROOM_ROLE_EXCEED, ROOM_MEMBER_EXIST."""
+    ) -> typing.Union[examples.classroom.v1.classroom_pb2.JoinRoomResponse, collections.abc.Awaitable[examples.classroom.v1.classroom_pb2.JoinRoomResponse]]: ...
 
     @abc.abstractmethod
     def LeaveRoom(
@@ -240,7 +223,7 @@ class ClassroomServiceServicer(metaclass=abc.ABCMeta):
         request: examples.classroom.v1.classroom_pb2.LeaveRoomRequest,
         context: _ServicerContext,
     ) -> typing.Union[examples.classroom.v1.classroom_pb2.LeaveRoomResponse, collections.abc.Awaitable[examples.classroom.v1.classroom_pb2.LeaveRoomResponse]]:
-        """Leaves a room, or as a host removes a member. ROOM_DESTINATION_MEMBER_NOT_EXIST."""
+        """Leaves a room, or as a host removes a member."""
 
     @abc.abstractmethod
     def TakeSeat(
@@ -248,7 +231,7 @@ class ClassroomServiceServicer(metaclass=abc.ABCMeta):
         request: examples.classroom.v1.classroom_pb2.TakeSeatRequest,
         context: _ServicerContext,
     ) -> typing.Union[examples.classroom.v1.classroom_pb2.TakeSeatResponse, collections.abc.Awaitable[examples.classroom.v1.classroom_pb2.TakeSeatResponse]]:
-        """ROOM_NOT_PREPARED (no seats), ROOM_SIT_NOT_EXIST, ROOM_SIT_CONFLICT, ROOM_SIT_USER_CONFLICT, ROOM_SIT_FULL."""
+        """ROOM_NOT_PREPARED: the room has no seats."""
 
     @abc.abstractmethod
     def ImportSeats(
@@ -256,17 +239,14 @@ class ClassroomServiceServicer(metaclass=abc.ABCMeta):
         request_iterator: _MaybeAsyncIterator[examples.classroom.v1.classroom_pb2.ImportSeatsRequest],
         context: _ServicerContext,
     ) -> typing.Union[examples.classroom.v1.classroom_pb2.ImportSeatsResponse, collections.abc.Awaitable[examples.classroom.v1.classroom_pb2.ImportSeatsResponse]]:
-        """Adds seats, all of them or none. The first request names the room, each further one a seat.
-        ROOM_SITS_BAD, ROOM_SIT_CONFLICT, ROOM_SIT_USER_CONFLICT, ROOM_DESTINATION_MEMBER_NOT_EXIST, BAD_REQUEST.
-        """
+        """Adds seats, all of them or none. The first request names the room, each further one a seat."""
 
     @abc.abstractmethod
     def SetProperty(
         self,
         request: examples.classroom.v1.classroom_pb2.SetPropertyRequest,
         context: _ServicerContext,
-    ) -> typing.Union[examples.classroom.v1.classroom_pb2.SetPropertyResponse, collections.abc.Awaitable[examples.classroom.v1.classroom_pb2.SetPropertyResponse]]:
-        """ROOM_PROPERTY_EXISTS."""
+    ) -> typing.Union[examples.classroom.v1.classroom_pb2.SetPropertyResponse, collections.abc.Awaitable[examples.classroom.v1.classroom_pb2.SetPropertyResponse]]: ...
 
     @abc.abstractmethod
     def SetMemberProperty(
@@ -274,7 +254,7 @@ class ClassroomServiceServicer(metaclass=abc.ABCMeta):
         request: examples.classroom.v1.classroom_pb2.SetMemberPropertyRequest,
         context: _ServicerContext,
     ) -> typing.Union[examples.classroom.v1.classroom_pb2.SetMemberPropertyResponse, collections.abc.Awaitable[examples.classroom.v1.classroom_pb2.SetMemberPropertyResponse]]:
-        """Sets a property of the caller. ROOM_MEMBER_PROPERTY_EXISTS; ROOM_MEMBER_CONCURRENCY_OUT (one `screen_share` in a room)."""
+        """Sets a property of the caller. ROOM_MEMBER_CONCURRENCY_OUT: one `screen_share` in a room."""
 
     @abc.abstractmethod
     def WatchRoom(
@@ -283,7 +263,7 @@ class ClassroomServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[examples.classroom.v1.classroom_pb2.WatchRoomResponse], collections.abc.AsyncIterator[examples.classroom.v1.classroom_pb2.WatchRoomResponse]]:
         """What happens in a room, from now to its end.
-        ENGINE_ERROR_ROOM_CLOSED when the room ends, ENGINE_ERROR_SERVER_KICKED when the watcher is removed from it.
+        ENGINE_ERROR_ROOM_CLOSED: the room ended. ENGINE_ERROR_SERVER_KICKED: the watcher was removed from it.
         """
 
     @abc.abstractmethod
@@ -293,8 +273,7 @@ class ClassroomServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[examples.classroom.v1.classroom_pb2.SignalResponse], collections.abc.AsyncIterator[examples.classroom.v1.classroom_pb2.SignalResponse]]:
         """Letters between members. The first request signs in, which is answered, each further one is a letter.
-        IM_LOGIN_ERROR, NIM_SERVICE_ERROR, ROOM_DESTINATION_MEMBER_NOT_EXIST, BAD_REQUEST; ENGINE_ERROR_ROOM_CLOSED when the room
-        ends, ENGINE_ERROR_SERVER_KICKED when the member is removed or signs in on another device.
+        ENGINE_ERROR_ROOM_CLOSED: the room ended. ENGINE_ERROR_SERVER_KICKED: the member was removed, or signed in on another device.
         """
 
 def add_ClassroomServiceServicer_to_server(servicer: ClassroomServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

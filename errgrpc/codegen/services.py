@@ -1,0 +1,159 @@
+"""What services declare that their methods raise, as values. Like `schema`, it judges nothing: `rules` says what is wrong.
+
+An option declares codes if it is a repeated extension of MethodOptions, or ServiceOptions, whose type is the enum of a
+catalogue and whose name begins with `raises_`, or `every_method_raises_`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
+
+from errgrpc.codegen.schema import Catalog, Path, Places, line_of, places_of, utf8
+
+__all__ = ["PREFIXES", "Declared", "Extension", "Method", "Service", "extensions", "read"]
+
+PREFIXES = {"google.protobuf.MethodOptions": "raises_", "google.protobuf.ServiceOptions": "every_method_raises_"}
+"""How the name of an option that declares codes begins, by what it extends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """An extension, as declared."""
+
+    file: str
+    line: int
+    full_name: str
+    extended: str
+    """The full name of the message that it extends."""
+    number: int
+    repeated: bool
+    type_name: str
+    """The full name of its enum or message; empty for another type."""
+
+    @property
+    def declares(self) -> bool:
+        """Whether an option of this name declares codes, if its type is a catalogue."""
+        prefix = PREFIXES.get(self.extended)
+        return prefix is not None and self.full_name.rpartition(".")[2].startswith(prefix)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One code that a method or a service declares."""
+
+    option: Extension
+    number: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method; `path` is what a call has, `/package.Service/Method`."""
+
+    path: str
+    declared: tuple[Declared, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service; `declared` is what every method raises."""
+
+    file: str
+    full_name: str
+    declared: tuple[Declared, ...]
+    methods: tuple[Method, ...]
+
+    def every(self) -> Iterator[tuple[str, Declared]]:
+        """Each declared code, with the name of the service or the path of the method that declares it."""
+        yield from ((self.full_name, each) for each in self.declared)
+        yield from ((method.path, each) for method in self.methods for each in method.declared)
+
+    @property
+    def declares(self) -> bool:
+        """Whether it, or one of its methods, declares codes."""
+        return any(True for _ in self.every())
+
+
+def extensions(file: FileDescriptorProto) -> list[Extension]:
+    """The extensions that a file declares, in messages, too."""
+    places = places_of(file)
+    return list(_extensions(utf8(file.name), file, (), utf8(file.package), places))
+
+
+def _extensions(file: str, holder: FileDescriptorProto | DescriptorProto, path: Path, scope: str, places: Places) -> Iterator[Extension]:
+    if isinstance(holder, FileDescriptorProto):
+        extension_field, message_field, messages = 7, 4, holder.message_type  # field numbers of descriptor.proto
+    else:
+        extension_field, message_field, messages = 6, 3, holder.nested_type
+    for index, field in enumerate(holder.extension):
+        yield Extension(
+            file,
+            line_of(places, (*path, extension_field, index)),
+            _join(scope, utf8(field.name)),
+            utf8(field.extendee).removeprefix("."),
+            field.number,
+            field.label == FieldDescriptorProto.LABEL_REPEATED,
+            utf8(field.type_name).removeprefix("."),
+        )
+    for index, message in enumerate(messages):
+        yield from _extensions(file, message, (*path, message_field, index), _join(scope, utf8(message.name)), places)
+
+
+def read(file: FileDescriptorProto, known: Sequence[Extension], catalogs: Mapping[str, Catalog]) -> list[Service]:
+    """The services of a file, with what they declare by the `known` extensions whose types are among `catalogs`."""
+    options = [extension for extension in known if extension.declares and extension.type_name in catalogs]
+    places = places_of(file)
+    package = utf8(file.package)
+    services = []
+    for index, service in enumerate(file.service):
+        name = _join(package, utf8(service.name))
+        methods = (
+            Method(f"/{name}/{utf8(method.name)}", _declared(method.options, options, (6, index, 2, number, 4), places))
+            for number, method in enumerate(service.method)
+        )
+        services.append(Service(utf8(file.name), name, _declared(service.options, options, (6, index, 3), places), tuple(methods)))
+    return services
+
+
+def _declared(given: Any, options: Sequence[Extension], path: Path, places: Places) -> tuple[Declared, ...]:
+    extended = given.DESCRIPTOR.full_name
+    numbers = dict.fromkeys(option.number for option in options if option.extended == extended)
+    kind, fields = _reader(extended, tuple(numbers))
+    found = kind.FromString(given.SerializeToString())
+    return tuple(
+        Declared(option, number, line_of(places, (*path, option.number, index), path[:-1]))
+        for option in options
+        if option.extended == extended
+        for index, number in enumerate(found.Extensions[fields[option.number]])
+    )
+
+
+@lru_cache(maxsize=16)
+def _reader(extended: str, numbers: tuple[int, ...]) -> tuple[Any, Mapping[int, Any]]:
+    """The class of a message of descriptor.proto with extensions of these numbers, each `repeated int32`.
+
+    In a pool of its own: one of the files' own fails for editions that this protobuf does not know, and for two
+    extensions with one number.
+    """
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(descriptor_pb2.DESCRIPTOR.serialized_pb)
+    file = FileDescriptorProto(name="errgrpc/numbers.proto", package="errgrpc.numbers", dependency=[descriptor_pb2.DESCRIPTOR.name])
+    for number in numbers:
+        file.extension.add(
+            name=f"number_{number}",
+            number=number,
+            label=FieldDescriptorProto.LABEL_REPEATED,
+            type=FieldDescriptorProto.TYPE_INT32,
+            extendee=f".{extended}",
+        )
+    pool.AddSerializedFile(file.SerializeToString())
+    kind = message_factory.GetMessageClass(pool.FindMessageTypeByName(extended))
+    return kind, {number: pool.FindExtensionByName(f"errgrpc.numbers.number_{number}") for number in numbers}
+
+
+def _join(scope: str, name: str) -> str:
+    return f"{scope}.{name}" if scope else name
