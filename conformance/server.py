@@ -1,6 +1,7 @@
 """errgrpc's own server of the vectors, which the clients of all peers call: `python -m conformance.server`."""
 
 import functools
+import warnings
 
 import grpc
 
@@ -31,4 +32,5 @@ def fail(number: int, context: grpc.ServicerContext) -> None:
 
 
 if __name__ == "__main__":
+    warnings.simplefilter("ignore", errgrpc.MisuseWarning)  # of details/all
     serve(fail, errgrpc.ServerInterceptor(errgrpc.ResCode, on_error=lambda *_, **__: None))

@@ -286,7 +286,7 @@ class Answering:
         parts = parts_of(decision.values, requested(rpc.metadata), decision.request_id, trailers, send_help=self.send_help)
         raw, shed = fitted(code, parts, self._max_trailer_bytes)
         reports = [*map(_refusal, refused), *self._shed(rpc.method, code, shed)]
-        return RpcAnswer(code.grpc_status, parts.message, (*parts.trailers, (DETAILS_KEY, raw))), reports
+        return RpcAnswer(code.grpc_status, parts.message, (*parts.trailers, *parts.pushback, (DETAILS_KEY, raw))), reports
 
     def _shed(self, method: str, answered: object, shed: list[str]) -> list[Report]:
         arguments = method, answered, self._max_trailer_bytes, ", ".join(shed)

@@ -10,6 +10,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import Any
 
+from google.protobuf import any_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2 as rpc
 
@@ -17,14 +18,14 @@ from errgrpc import locales
 from errgrpc.codes import ErrorCode
 from errgrpc.placeholders import KEY, MAX_KEY
 from errgrpc.texts import clean, shown
-from errgrpc.wire.packing import NUMBER_KEY, pack, type_name
+from errgrpc.wire.packing import MAX_SECONDS, NUMBER_KEY, pack, seconds_of, type_name, unpack
 from errgrpc.wire.values import Values
 
 __all__ = ["OWNED_DETAILS", "REQUEST_INFO", "Warn", "compare", "details", "hints", "message", "metadata", "seconds", "values"]
 
 Warn = Callable[[str], None]
+_Details = tuple[tuple[Message, bytes], ...]
 
-_MAX_SECONDS = 315_576_000_000  # google.protobuf.Duration
 _UNDETERMINED = "und"  # BCP 47, for a hint whose catalogue has no default locale
 
 OWNED_DETAILS = {
@@ -33,6 +34,7 @@ OWNED_DETAILS = {
 }
 REQUEST_INFO = rpc.RequestInfo.DESCRIPTOR.full_name
 _RETRY_INFO = rpc.RetryInfo.DESCRIPTOR.full_name
+_RETRY_NAME = _RETRY_INFO.encode()
 # On the wire behind all other details.
 _LAST = {_RETRY_INFO: 1, REQUEST_INFO: 2}
 
@@ -46,9 +48,20 @@ def values(
     given_details: object,
     retry_delay: object,
     warn: Warn,
+    *,
+    passed_on: bool = False,
 ) -> Values:
-    """All of it together: an error whose arguments are not only its code."""
+    """All of it together: an error whose arguments are not only its code.
+
+    A RetryInfo among the details is the raiser's `retry_delay`, but that of an error that is passed on is another server's.
+    """
     delay = None if retry_delay is None else seconds(retry_delay, warn)
+    given = details(given_details, with_retry=delay is None, warn=warn)
+    # It stands last, or before a RequestInfo; a look at the bytes takes a third of the bytecodes.
+    if delay is None and given and (_RETRY_NAME in given[-1][1] or (len(given) > 1 and _RETRY_NAME in given[-2][1])) and not passed_on:
+        delay, given = _own_delay(given)
+    if delay is not None and code.retryable is False:
+        warn(f"a retry_delay is given with {code}, which declares that trying again is in vain: leave it out, or declare otherwise")
     own_hints = None if given_hint is None else hints(given_hint, code, warn)
     return Values(
         code,
@@ -57,8 +70,18 @@ def values(
         own_hints,
         next(iter(own_hints.values())) if own_hints and issubclass(type(given_hint), str) else None,
         delay,
-        details(given_details, with_retry=delay is None, warn=warn),
+        given,
     )
+
+
+def _own_delay(given: _Details) -> tuple[float | None, _Details]:
+    """The delay of a RetryInfo among the details, and the others: it is the same as `retry_delay`."""
+    for index, (detail, packed) in enumerate(given):
+        if type_name(detail) == _RETRY_INFO:
+            info = unpack(any_pb2.Any.FromString(packed), rpc.RetryInfo)
+            delay = None if info is None else seconds_of(info)
+            return (None, given) if delay is None else (delay, (*given[:index], *given[index + 1 :]))
+    return None, given
 
 
 def message(given: Any, code: ErrorCode, warn: Warn) -> str | None:
@@ -157,14 +180,14 @@ def hints(given: Any, code: ErrorCode, warn: Warn) -> dict[str, str] | None:
 def seconds(given: Any, warn: Warn) -> float | None:
     """The retry delay in seconds."""
     delay = given.total_seconds() if issubclass(type(given), timedelta) else given
-    if issubclass(type(delay), int | float) and not issubclass(type(delay), bool) and 0 <= delay <= _MAX_SECONDS:
+    if issubclass(type(delay), int | float) and not issubclass(type(delay), bool) and 0 <= delay <= MAX_SECONDS:
         return delay  # type: ignore[no-any-return]
     if given is not None:
-        warn(f"retry_delay {shown(given, 80)} is left out: give seconds from 0 to {_MAX_SECONDS}, or a timedelta")
+        warn(f"retry_delay {shown(given, 80)} is left out: give seconds from 0 to {MAX_SECONDS}, or a timedelta")
     return None
 
 
-def details(given: Any, *, with_retry: bool, warn: Warn) -> tuple[tuple[Message, bytes], ...]:
+def details(given: Any, *, with_retry: bool, warn: Warn) -> _Details:
     """The details that can go on the wire, each with its bytes in an Any, RetryInfo and RequestInfo last."""
     if issubclass(type(given), Message) or not issubclass(type(given), Iterable):
         warn(f"details is a {type(given).__name__}, not a sequence of messages: it is left out")

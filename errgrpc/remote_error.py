@@ -172,6 +172,11 @@ class RemoteError(AioRpcError, FailedCall, metaclass=_RemoteType):
         return None if self._error_code is None or self._inferred else self._error_code.retryable
 
     @property
+    def retry_delay(self) -> float | None:
+        """How many seconds the server asks to wait before the same call is tried again (RetryInfo), or None."""
+        return self._received.retry_delay
+
+    @property
     def help_url(self) -> str | None:
         """Where the code is explained, as your table says, never a peer; None for an inferred code."""
         return None if self._error_code is None or self._inferred else self._error_code.help_url

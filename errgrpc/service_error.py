@@ -58,7 +58,8 @@ class ServiceError(Exception):
 
     `message` (English, for developers) replaces the code's own; `hint`, a text in the catalogue's default locale or a
     mapping of locale to text, replaces all hints of the code; `details` are protobuf messages, each type once;
-    `retry_delay`, in seconds or a timedelta, becomes a RetryInfo. `metadata` and further keyword arguments become
+    `retry_delay`, in seconds or a timedelta, becomes a RetryInfo and tells the client's own retry policy, as does a
+    RetryInfo among the details. `metadata` and further keyword arguments become
     `ErrorInfo.metadata`: True and False as `true` and `false`, an enum member as its name; None is left out.
 
     Raises TypeError if the first argument is not an error code, and ValueError if it is a success (SUCCESS). Anything
@@ -128,7 +129,7 @@ class ServiceError(Exception):
         if hint is not None and hint.items() <= code.hints_for(error.metadata).items():
             hint = None
         passed = cls.__new__(cls, code)  # not through __init__: a subclass may have one of its own
-        passed.__dict__[_VALUES] = arguments.values(code, error.details(), error.metadata, {}, hint, details, None, _ignore)
+        passed.__dict__[_VALUES] = arguments.values(code, error.details(), error.metadata, {}, hint, details, None, _ignore, passed_on=True)
         return passed
 
     @property

@@ -104,6 +104,10 @@ class Spec:
     deprecated: bool = field(default=False, kw_only=True)
     is_plain: bool = field(init=False, repr=False, compare=False)
     """Whether the texts are the same whatever the metadata."""
+    is_brief: bool = field(init=False, repr=False, compare=False)
+    """Whether an answer with the code is a status and its details alone, whose texts are the code's own."""
+    is_final: bool = field(init=False, repr=False, compare=False)
+    """Whether a client's own retry policy is to be stopped: it would try again, and the code says that this is in vain (AIP-194)."""
     is_checked: bool = field(init=False, repr=False, compare=False)
     """Whether a raise with metadata is looked at: fields are declared, or the code is deprecated."""
     is_always_checked: bool = field(init=False, repr=False, compare=False)
@@ -124,6 +128,8 @@ class Spec:
         required = any(not declared.optional for declared in fields)
         braces = bool(fields) and self._has_braces({declared.key: declared.type for declared in fields})
         object.__setattr__(self, "is_plain", not self.variants and not braces)
+        object.__setattr__(self, "is_final", self.retryable is False and self.grpc_status is StatusCode.UNAVAILABLE)
+        object.__setattr__(self, "is_brief", self.is_plain and not self.is_final)
         object.__setattr__(self, "is_checked", bool(fields) or self.deprecated)
         object.__setattr__(self, "is_always_checked", required or self.deprecated)
 

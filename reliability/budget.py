@@ -12,6 +12,7 @@ import bisect
 import itertools
 import json
 import logging
+import math
 import platform
 import random
 import threading
@@ -158,6 +159,8 @@ def make(seed: int, index: int) -> Case:
         made.metadata = {
             field.key: values.get(field.type) or _text(rng, rng.choice((10, 300, 3_000))) for field in made.code.metadata_fields
         }
+    if made.code.retryable is False:  # then a delay would be a MisuseWarning
+        made.retry_delay = None
     if rng.random() < 0.05:
         made.foreseen = False
         made.code, made.metadata, made.hint, made.retry_delay = ResCode.INTERNAL_SERVER_ERROR, {}, None, None
@@ -238,7 +241,7 @@ class Expected:
 
     def after(self, kept: list[list[int]]) -> tuple[status_pb2.Status, list[Trailer]]:
         """The Status and the handler's trailers with these units of each stage."""
-        left: dict[int, Message] = dict(enumerate(self.others))
+        case, left = self.case, dict[int, Message](enumerate(self.others))
         parts = iter(kept)
         beyond = len(next(parts))
         for kind in _FIRST:
@@ -257,6 +260,9 @@ class Expected:
         hint = self.hint if next(parts) else None
         metadata = [self.metadata[unit] for unit in next(parts)]
         retry, request = (detail if next(parts) else None for detail in (self.retry, self.request))
+        pushback = []
+        if retry is not None and case.retry_delay is not None:
+            pushback = [("grpc-retry-pushback-ms", str(max(1, math.ceil(case.retry_delay * 1_000))))]
         message = self.message[: len(next(parts)) + beyond]
         trailers = [self.trailers[unit] for unit in next(parts)]
         code = self.case.code
@@ -270,7 +276,7 @@ class Expected:
         packed = [any_pb2.Any() for _ in details]
         for into, detail in zip(packed, details, strict=True):
             into.Pack(detail, deterministic=True)
-        return status_pb2.Status(code=code.grpc_status.value[0], message=message, details=packed), trailers
+        return status_pb2.Status(code=code.grpc_status.value[0], message=message, details=packed), [*trailers, *pushback]
 
     def size(self, kept: list[list[int]]) -> int:
         status, trailers = self.after(kept)

@@ -205,7 +205,7 @@ def _oversized(bench: Bench) -> dict[str, Outcomes]:
     cases = [case for case in (budget.make(5, number) for number in range(2 * OVERSIZED)) if case.foreseen][:OVERSIZED]
     counted: dict[str, Outcomes] = {}
     for case in cases:
-        case.code = ResCode.NOT_FOUND  # which takes any metadata
+        case.code = ResCode.SERVICE_UNAVAILABLE  # which takes any metadata, and a delay
     for case, future in [(case, bench.pool.submit(one, case)) for case in cases]:
         counted.setdefault(case.style, Counter())[bench.ended(future)] += 1
     return counted

@@ -129,7 +129,7 @@ def act_aborted(context: Any) -> Any:
 
 def act_detailed(context: Any) -> None:
     violation = rpc.BadRequest.FieldViolation(field="call", description=told(context)["x-call"])
-    raise ServiceError(ResCode.BAD_REQUEST, details=[rpc.BadRequest(field_violations=[violation])], retry_delay=1.5)
+    raise ServiceError(ResCode.ROOM_SIT_FULL, details=[rpc.BadRequest(field_violations=[violation])], retry_delay=1.5)
 
 
 def act_large(context: Any) -> None:
@@ -261,7 +261,7 @@ def expected(number: int, responses: list[bytes], error: Any) -> bool:
             is_inferred(error, grpc.StatusCode.FAILED_PRECONDITION) and dict(iter(error.trailing_metadata())).get("x-own") == str(number)
         ),
         "detailed": lambda error: (
-            is_typed(error, ResCode.BAD_REQUEST, locale)
+            is_typed(error, ResCode.ROOM_SIT_FULL, locale)
             and error.detail(rpc.BadRequest).field_violations[0].description == str(number)
             and error.detail(rpc.RetryInfo).retry_delay.ToMilliseconds() == 1_500
         ),

@@ -260,10 +260,10 @@ SEEN, NEW = read(constant()), read(with_metadata())
     [
         (constant, 226),
         (with_metadata, 478),
-        (with_violations, 590),
+        (with_violations, 600),
         (declared, 226),
         (declared_with_metadata, 580),
-        (filled, 1950),
+        (filled, 1970),
         (SEEN, 182),
         (NEW, 282),
     ],

@@ -99,7 +99,7 @@ def test_signatures_name_only_what_is_exported() -> None:
 
 def test_pickles_name_no_room() -> None:
     """A pickle of one version is read by the next, where the rooms may be others."""
-    raised = errgrpc.ServiceError(errgrpc.ResCode.CONFLICT, "taken", hint={"en": "Taken"}, retry_delay=1, room_uuid="r-42")
+    raised = errgrpc.ServiceError(errgrpc.ResCode.ROOM_SIT_FULL, "taken", hint={"en": "Taken"}, retry_delay=1, room_uuid="r-42")
     received = errgrpc.decode(errgrpc.encode(raised), errgrpc.ResCode)
     for error in (raised, received, type(received), errgrpc.remote(errgrpc.ResCode)):
         for protocol in range(pickle.HIGHEST_PROTOCOL + 1):

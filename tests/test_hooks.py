@@ -136,7 +136,9 @@ def test_on_error_that_returns_a_coroutine_hides_nothing(caplog: pytest.LogCaptu
 
 
 @pytest.mark.parametrize("flag", ["gone", "stuck"])
-@pytest.mark.parametrize("raised", [ServiceError(ResCode.CONFLICT), ServiceError(ResCode.CONFLICT, retry_delay=1), LookupError("text")])
+@pytest.mark.parametrize(
+    "raised", [ServiceError(ResCode.SERVICE_UNAVAILABLE), ServiceError(ResCode.SERVICE_UNAVAILABLE, retry_delay=1), LookupError("text")]
+)
 def test_an_answer_that_cannot_be_sent_is_undelivered(flag: str, raised: Exception, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     heard: list[Answered] = []

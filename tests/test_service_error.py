@@ -42,7 +42,7 @@ class Forgetful(ServiceError):
 
 def test_what_was_given() -> None:
     error = ServiceError(
-        ResCode.NOT_FOUND,
+        ResCode.SERVICE_UNAVAILABLE,
         "Taken",
         metadata={"room_uuid": 42, "note": None},
         hint={"en": "It is taken"},
@@ -50,14 +50,14 @@ def test_what_was_given() -> None:
         retry_delay=timedelta(seconds=1.5),
         seats=True,
     )
-    assert error.error_code is ResCode.NOT_FOUND
+    assert error.error_code is ResCode.SERVICE_UNAVAILABLE
     assert error.message == "Taken"
     assert error.metadata == {"room_uuid": "42", "seats": "true"}
     assert error.hint == {"en": "It is taken"}
     assert error.status_details == (HELP, REQUEST)
     assert error.retry_delay == 1.5
-    assert error.args == (ResCode.NOT_FOUND,)
-    assert str(error) == "NOT_FOUND (404): 'Taken' {'room_uuid': '42', 'seats': 'true'}"
+    assert error.args == (ResCode.SERVICE_UNAVAILABLE,)
+    assert str(error) == "SERVICE_UNAVAILABLE (503): 'Taken' {'room_uuid': '42', 'seats': 'true'}"
     assert repr(error) == f"<ServiceError {error}>"
     with pytest.raises(TypeError):
         error.metadata["a"] = "b"  # type: ignore[index]
@@ -130,7 +130,7 @@ MISUSES: list[tuple[dict[str, Any], str]] = [
 def make(wrong: dict[str, Any]) -> ServiceError:
     message = wrong.get("message", "Text")
     rest: dict[str, Any] = {"room_uuid": "r"} | {key: value for key, value in wrong.items() if key != "message"}
-    return ServiceError(ResCode.CONFLICT, message, **rest)
+    return ServiceError(ResCode.SERVICE_UNAVAILABLE, message, **rest)
 
 
 LINE = make.__code__.co_firstlineno + 3
@@ -143,11 +143,11 @@ def test_misuse_is_left_out_with_one_warning_at_the_raiser_s_line(wrong: dict[st
         error = make(wrong)
     assert [(warning.category, warning.filename, warning.lineno) for warning in caught] == [(MisuseWarning, __file__, LINE)]
     assert str(caught[0].message).startswith(says)
-    assert error.error_code is ResCode.CONFLICT
+    assert error.error_code is ResCode.SERVICE_UNAVAILABLE
     assert error.metadata == {"room_uuid": "r"}
-    assert error.message == ("Target Already Exists" if "message" in wrong else "Text")
+    assert error.message == ("Service Busy" if "message" in wrong else "Text")
     written = errgrpc.encode(error)
-    assert (written.code, len(written.details)) == (6, 2 + len([*error.status_details]) + (error.retry_delay is not None))
+    assert (written.code, len(written.details)) == (14, 2 + len([*error.status_details]) + (error.retry_delay is not None))
 
 
 @pytest.mark.parametrize(("wrong", "says"), MISUSES, ids=lambda value: value if isinstance(value, str) else None)
@@ -202,7 +202,7 @@ def test_a_subclass_may_have_an_init_of_its_own() -> None:
     [
         NoRoom("r-42"),
         ServiceError(
-            ResCode.CONFLICT,
+            ResCode.ROOM_NOT_PREPARED,
             "Taken",
             metadata={"room_uuid": 1},
             hint="x",
@@ -252,7 +252,7 @@ def details_of(error: ServiceError, languages: str | None = None, request_id: st
 
 
 def test_parts_in_their_order() -> None:
-    error = ServiceError(ResCode.CONFLICT, details=[REQUEST, rpc.DebugInfo(detail="d"), HELP], retry_delay=1.5)
+    error = ServiceError(ResCode.SERVICE_UNAVAILABLE, details=[REQUEST, rpc.DebugInfo(detail="d"), HELP], retry_delay=1.5)
     kinds = [type(detail) for detail in details_of(error)]
     assert kinds == [rpc.ErrorInfo, rpc.LocalizedMessage, rpc.DebugInfo, rpc.Help, rpc.RetryInfo, rpc.RequestInfo]
     retry = details_of(error)[4].retry_delay
@@ -263,7 +263,7 @@ def test_parts_in_their_order() -> None:
 
 
 def test_retry_info_and_request_info_by_hand() -> None:
-    error = ServiceError(ResCode.CONFLICT, details=[REQUEST, rpc.RetryInfo(retry_delay={"seconds": 9})])
+    error = ServiceError(ResCode.SERVICE_UNAVAILABLE, details=[REQUEST, rpc.RetryInfo(retry_delay={"seconds": 9})])
     parts = parts_of(error, None)
     assert (parts.details, parts.request) == ([], pack(REQUEST))
     assert parts.retry == pack(rpc.RetryInfo(retry_delay={"seconds": 9}))

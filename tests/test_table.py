@@ -111,11 +111,21 @@ def carried(row: Row) -> dict[str, str]:
 RETRY = error_details_pb2.RetryInfo(retry_delay={"seconds": 1, "nanos": 500_000_000})
 
 
+def retries(row: Row) -> bool:
+    """Whether a delay may be given: of a code that says that trying again is in vain, it is a MisuseWarning."""
+    return CATALOGUES[row.catalogue][row.reason].retryable is not False
+
+
 def expected(row: Row) -> status_pb2.Status:
     """The answer, of nothing but google.rpc."""
     status = status_pb2.Status(code=row.grpc_status.value[0], message=row.message)
     info = error_details_pb2.ErrorInfo(reason=row.reason, domain=row.domain, metadata={"code": str(row.number), **carried(row)})
-    for detail in (info, error_details_pb2.LocalizedMessage(locale="en-US", message=row.english), VIOLATIONS, RETRY):
+    for detail in (
+        info,
+        error_details_pb2.LocalizedMessage(locale="en-US", message=row.english),
+        VIOLATIONS,
+        *([RETRY] if retries(row) else []),
+    ):
         status.details.add().Pack(detail, deterministic=True)
     return status
 
@@ -123,7 +133,9 @@ def expected(row: Row) -> status_pb2.Status:
 @contextmanager
 def raising(row: Row) -> Iterator[bytes]:
     def act(_: object) -> None:
-        raise ServiceError(CATALOGUES[row.catalogue][row.reason], metadata=carried(row), details=[VIOLATIONS], retry_delay=1.5)
+        raise ServiceError(
+            CATALOGUES[row.catalogue][row.reason], metadata=carried(row), details=[VIOLATIONS], retry_delay=1.5 if retries(row) else None
+        )
 
     with harness.action(act, after=1) as request:
         yield request
@@ -140,7 +152,8 @@ def check_typed(error: Any, responses: list[bytes], row: Row, kind: str) -> None
     assert (error.error_code, error.number, error.reason, error.domain) == (code, row.number, row.reason, row.domain)
     assert (error.code(), error.details(), error.metadata) == (row.grpc_status, row.message, carried(row))
     assert (error.hint, error.locale, error.request_id) == (row.english, "en-US", None)
-    assert error.status_details[2:] == (VIOLATIONS, RETRY)
+    assert error.status_details[2:] == ((VIOLATIONS, RETRY) if retries(row) else (VIOLATIONS,))
+    assert error.retry_delay == (1.5 if retries(row) else None)
     assert by_grpcio_status(error) == expected(row)
     assert responses == ([] if kind.endswith("unary") else [b"first"])
 
@@ -152,7 +165,7 @@ def check_plain(error: Any, responses: list[bytes], row: Row, kind: str) -> None
     (raw,) = [value for key, value in error.trailing_metadata() if key == "grpc-status-details-bin"]
     status = status_pb2.Status.FromString(raw)
     assert status == expected(row)
-    names = ["ErrorInfo", "LocalizedMessage", "BadRequest", "RetryInfo"]
+    names = ["ErrorInfo", "LocalizedMessage", "BadRequest", *(["RetryInfo"] if retries(row) else [])]
     assert [detail.type_url for detail in status.details] == [f"type.googleapis.com/google.rpc.{name}" for name in names]
     assert by_grpcio_status(error) == status
     assert responses == ([] if kind.endswith("unary") else [b"first"])

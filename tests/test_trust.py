@@ -390,15 +390,16 @@ class TestReceived:
 
     def test_is_passed_on_by_name(self, style: str, kind: str, caplog: Any) -> None:
         details = [error_details_pb2.RequestInfo(request_id="first-1"), error_details_pb2.ResourceInfo(resource_name="r-42")]
-        error = ServiceError(ResCode.NOT_FOUND, "No r-42", room_uuid="r-42", details=details, retry_delay=2)
+        error = ServiceError(ResCode.SERVICE_UNAVAILABLE, "No r-42", room_uuid="r-42", details=details, retry_delay=2)
         with chain(style, kind, [passing_on, passing_on, raising(error)]) as (target, request):
             outcome = harness.call("sync", target, kind, request, interceptors=(), metadata=(("accept-language", "en"),))
         read = on_the_wire(outcome)
         assert list(read) == ["ErrorInfo", "LocalizedMessage", "ResourceInfo", "RetryInfo", "RequestInfo"]
-        assert (coded(outcome), outcome.details, request_id(outcome)) == ("NOT_FOUND", "No r-42", "first-1")
-        assert dict(read["ErrorInfo"].metadata) == {"code": "404", "room_uuid": "r-42"}
+        assert (coded(outcome), outcome.details, request_id(outcome)) == ("SERVICE_UNAVAILABLE", "No r-42", "first-1")
+        assert dict(read["ErrorInfo"].metadata) == {"code": "503", "room_uuid": "r-42"}
         assert read["LocalizedMessage"].locale == "en-US"  # the table's own, in the next caller's language
         assert read["RetryInfo"].retry_delay.seconds == 2
+        assert "grpc-retry-pushback-ms" not in outcome.trailing  # it is the first server's word
         assert not logged(caplog)
 
     def test_of_another_team_is_passed_on_as_theirs(self, style: str, kind: str) -> None:

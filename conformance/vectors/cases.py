@@ -46,6 +46,13 @@ class OtherTeamCode(ErrorCode, domain="shop.example.com", default_locale="en-US"
     NO_HINT = 2, Spec(StatusCode.NOT_FOUND, message="No hint")
 
 
+class GateCode(ErrorCode, domain="gate.example.com"):
+    """Another team's catalogue, of failures in which trying again is in vain."""
+
+    CLOSED = 1, Spec(StatusCode.UNAVAILABLE, message="Closed", retryable=False)
+    LOCKED = 2, Spec(StatusCode.RESOURCE_EXHAUSTED, message="Locked", retryable=False)
+
+
 class SeatCode(ErrorCode, domain="seats.example.com", default_locale="en-US"):
     """Another team's catalogue with placeholders in its texts."""
 
@@ -136,6 +143,7 @@ def later() -> Iterator[Case]:
     """What came after the others, behind which it stands, so that a vector keeps its number."""
     yield from _languages()
     yield from _placeholders()
+    yield from _retries()
 
 
 def _placeholders() -> Iterator[Case]:
@@ -147,6 +155,20 @@ def _placeholders() -> Iterator[Case]:
         ("control_characters", {"limit": 30, "room_name": "a\x1b[31mb\u202ec"}),
     ):
         yield _of(f"placeholder/{name}", SeatCode.FULL, to=ENGLISH, metadata=metadata)
+
+
+def _retries() -> Iterator[Case]:
+    """What a client's own retry policy is told, beside the RetryInfo and without one."""
+    code = ResCode.SERVICE_UNAVAILABLE
+    for name, delay in (("none", 0), ("rounded_up", 0.0001), ("rounded_up_to_a_millisecond", 1.2345), ("longest", 315_576_000_000)):
+        yield _of(f"retry/{name}", code, retry_delay=delay)
+    yield _of("retry/never", GateCode.CLOSED)
+    yield _of("retry/never_in_spite_of_RetryInfo", GateCode.CLOSED, details=[rpc.RetryInfo(retry_delay={"seconds": 1})])
+    yield _of("retry/never_by_another_status", GateCode.LOCKED)
+    own = (("grpc-retry-pushback-ms", "70"),)
+    yield Case("retry/own", lambda: ServiceError(code, retry_delay=2), code, trailing=own)
+    # 0 makes a client of grpcio wait until its deadline: it never goes out.
+    yield Case("retry/own_zero", lambda: ServiceError(code), code, trailing=(("grpc-retry-pushback-ms", "0"),))
 
 
 def _languages() -> Iterator[Case]:

@@ -40,6 +40,8 @@ class Parts:
     retry: any_pb2.Any | None
     request: any_pb2.Any | None
     trailers: list[Trailer]
+    pushback: tuple[Trailer, ...] = ()
+    """The entry that says the same as `retry` to a client's own retry policy."""
 
 
 def _always() -> bool:
@@ -116,7 +118,7 @@ def _stages(parts: Parts) -> Iterator[_Stage]:
     if items:
         weights = [_as_base64(rpc.ErrorInfo(metadata={key: value}).ByteSize()) for key, value in items]
         yield _Stage("metadata", weights, lambda kept: setattr(parts, "metadata", dict(items[unit] for unit in kept)))
-    yield from _single(parts, "retry", "RetryInfo")
+    yield from _retry(parts)
     yield from _single(parts, "request", "RequestInfo")
     if first:
         yield _text(parts, text, 0, first)
@@ -142,6 +144,17 @@ def _text(parts: Parts, text: str, start: int, end: int) -> _Stage:
 def _single(parts: Parts, name: str, label: str) -> Iterator[_Stage]:
     if (whole := getattr(parts, name)) is not None:
         yield _Stage(label, [0], lambda kept: setattr(parts, name, whole if kept else None))
+
+
+def _retry(parts: Parts) -> Iterator[_Stage]:
+    """RetryInfo and the pushback are one word in two languages: neither goes alone."""
+    retry, pushback = parts.retry, parts.pushback
+
+    def keep(kept: Sequence[int]) -> None:
+        parts.retry, parts.pushback = (retry, pushback) if kept else (None, ())
+
+    if retry is not None or pushback:
+        yield _Stage(pushback[0][0] if retry is None else "RetryInfo", [0], keep)
 
 
 def _details(parts: Parts) -> Iterator[_Stage]:

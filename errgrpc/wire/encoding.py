@@ -15,7 +15,7 @@ from google.rpc import status_pb2
 from errgrpc import locales
 from errgrpc.codes import ErrorCode
 from errgrpc.wire.budget import Parts, fit
-from errgrpc.wire.packing import DETAILS_KEY, NUMBER_KEY, Trailer, holds, pack, parse
+from errgrpc.wire.packing import DETAILS_KEY, NUMBER_KEY, PUSHBACK_KEY, Trailer, holds, pack, parse
 from errgrpc.wire.values import Values
 
 __all__ = ["brief", "constant", "cut", "fitted", "parts_of", "surely_fitting", "trailer_bytes", "whole"]
@@ -23,6 +23,7 @@ __all__ = ["brief", "constant", "cut", "fitted", "parts_of", "surely_fitting", "
 # What gRPC counts for each entry of metadata beside its name and value (RFC 9113 section 6.5.2).
 _ENTRY_BYTES = 32
 _SHORT = 0x7C  # bytes of key and value, so that each length takes one byte
+_MAX_PUSHBACK = 2**31 - 1  # milliseconds
 _TYPE_URL = "type.googleapis.com/"
 _CLEAR = bytes(sorted(set(range(0x20, 0x7F)) - {ord("%")}))
 
@@ -31,7 +32,7 @@ def brief(values: Values, accept_language: str | None) -> bytes | None:
     """The Status of an error whose hint is the code's own, as most are; None for another, which `parts_of` takes apart."""
     code, message, metadata, hints, _, retry_delay, details = values
     spec = code.spec
-    if hints is not None or retry_delay is not None or not spec.is_plain:
+    if hints is not None or retry_delay is not None or not spec.is_brief:
         return None
     locale = locales.choose(accept_language, spec.hints, code.default_locale)
     if message is None and not metadata and not details:
@@ -64,19 +65,30 @@ def parts_of(
     hints = code.hints_for(values.metadata) if values.hints is None else values.hints
     locale = locales.choose(accept_language, hints, code.default_locale)
     retry = request = None
+    milliseconds = -1 if code.spec.is_final else None
+    trailers = list(trailers)
     if details and holds(details[-1], rpc.RequestInfo):
         request = details.pop()
     if details and holds(details[-1], rpc.RetryInfo):
         retry = details.pop()
     if values.retry_delay is not None:
-        retry = pack(rpc.RetryInfo(retry_delay=timedelta(seconds=values.retry_delay)))
+        retry_delay = timedelta(seconds=values.retry_delay)
+        retry, milliseconds = pack(rpc.RetryInfo(retry_delay=retry_delay)), milliseconds or _milliseconds(retry_delay)
+    # The handler's own pushback stands.
+    says_when = milliseconds is not None and all(key != PUSHBACK_KEY for key, _ in trailers)
+    pushback = ((PUSHBACK_KEY, str(milliseconds)),) if says_when else ()
     if request_id is not None:
         request = pack(rpc.RequestInfo(request_id=request_id))
     localized = None if locale is None else (locale, hints[locale])
     if send_help and code.help_url is not None and not any(holds(detail, rpc.Help) for detail in details):
         details.append(pack(rpc.Help(links=[rpc.Help.Link(description=code.reason, url=code.help_url)])))
     message = code.message_for(values.metadata) if values.message is None else values.message
-    return Parts(message, dict(values.metadata), localized, details, retry, request, list(trailers))
+    return Parts(message, dict(values.metadata), localized, details, retry, request, trailers, pushback)
+
+
+def _milliseconds(delay: timedelta) -> int:
+    """Rounded up, and within what all clients read; never 0, which makes grpcio's wait until the deadline."""
+    return min(max(-(-delay // timedelta(milliseconds=1)), 1), _MAX_PUSHBACK)
 
 
 def whole(code: ErrorCode, parts: Parts) -> bytes:
@@ -91,7 +103,7 @@ def whole(code: ErrorCode, parts: Parts) -> bytes:
 def fitted(code: ErrorCode, parts: Parts, limit: int) -> tuple[bytes, list[str]]:
     """The Status of an error whose trailers take at most `limit` bytes, and the names of what was shed for that."""
     raw = whole(code, parts)
-    if _trailer_bytes(parts.message, parts.trailers, len(raw)) <= limit:
+    if _trailer_bytes(parts.message, (*parts.trailers, *parts.pushback), len(raw)) <= limit:
         return raw, []
     shed = fit(parts, limit, lambda parts: trailer_bytes(code, parts))
     return whole(code, parts), shed
@@ -123,7 +135,7 @@ def cut(message: str, trailers: tuple[Trailer, ...], limit: int) -> tuple[str, t
 
 def trailer_bytes(code: ErrorCode, parts: Parts) -> int:
     """What a peer may count for the trailers of an error: the details as base64, as all but C-core send them."""
-    return _trailer_bytes(parts.message, parts.trailers, len(whole(code, parts)))
+    return _trailer_bytes(parts.message, (*parts.trailers, *parts.pushback), len(whole(code, parts)))
 
 
 def surely_fitting(limit: int) -> int:

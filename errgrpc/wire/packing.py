@@ -4,12 +4,29 @@ from typing import TypeVar
 
 from google.protobuf import any_pb2
 from google.protobuf.message import DecodeError, Message
-from google.rpc import status_pb2
+from google.rpc import error_details_pb2, status_pb2
 
-__all__ = ["DETAILS_KEY", "NUMBER_KEY", "M", "Trailer", "holds", "pack", "parse", "type_name", "unpack"]
+__all__ = [
+    "DETAILS_KEY",
+    "MAX_SECONDS",
+    "NUMBER_KEY",
+    "PUSHBACK_KEY",
+    "M",
+    "Trailer",
+    "holds",
+    "pack",
+    "parse",
+    "seconds_of",
+    "type_name",
+    "unpack",
+]
 
 DETAILS_KEY = "grpc-status-details-bin"
 """The key of the trailing metadata that holds the google.rpc.Status."""
+PUSHBACK_KEY = "grpc-retry-pushback-ms"
+"""The key of the trailing metadata that tells a client's own retry policy when to try again, in milliseconds (gRFC A6)."""
+MAX_SECONDS = 315_576_000_000
+"""The longest google.protobuf.Duration."""
 NUMBER_KEY = "code"
 """The key of `ErrorInfo.metadata` that holds the code's number in decimal."""
 
@@ -38,6 +55,14 @@ def unpack(packed: any_pb2.Any, kind: type[M]) -> M | None:
         return kind.FromString(packed.value) if packed.type_url.endswith("/" + kind.DESCRIPTOR.full_name) else None
     except DecodeError:
         return None
+
+
+def seconds_of(info: error_details_pb2.RetryInfo) -> float | None:
+    """The delay in seconds; None without one, or if it is negative."""
+    if not info.HasField("retry_delay"):
+        return None
+    seconds: float = info.retry_delay.seconds + info.retry_delay.nanos / 1_000_000_000
+    return seconds if 0 <= seconds <= MAX_SECONDS else None
 
 
 def type_name(detail: Message) -> str:

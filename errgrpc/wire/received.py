@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2 as rpc
 from google.rpc import status_pb2
 
-from errgrpc.wire.packing import NUMBER_KEY, M, parse, unpack
+from errgrpc.wire.packing import NUMBER_KEY, M, parse, seconds_of, unpack
 
 __all__ = ["Received"]
 
@@ -67,6 +67,12 @@ class Received:
         """The id under which the server's log has the error, or None."""
         found = self.detail(rpc.RequestInfo)
         return None if found is None or not found.request_id.strip() else found.request_id
+
+    @cached_property
+    def retry_delay(self) -> float | None:
+        """How many seconds to wait before trying again, or None: from the first readable RetryInfo that has a delay."""
+        found = self.detail(rpc.RetryInfo)
+        return None if found is None else seconds_of(found)
 
     def detail(self, kind: type[M]) -> M | None:
         """The first readable detail of a type, or None."""

@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterable
 
 from errgrpc.texts import shown
-from errgrpc.wire.packing import Trailer
+from errgrpc.wire.packing import PUSHBACK_KEY, Trailer
 
 __all__ = ["sendable"]
 
 _KEY = re.compile(r"[0-9a-z_.-]+")  # gRPC over HTTP2: Header-Name
 _TEXT = re.compile(r"[ -~]*")  # gRPC over HTTP2: ASCII-Value
+_NOW = re.compile(r" *[+-]?0+ *")
 _FATAL = {"grpc-timeout", "grpclb_client_stats"}  # in trailers they abort the process that sends them (grpcio 1.85)
 
 
@@ -22,6 +23,9 @@ def sendable(trailers: Iterable[Trailer] | None) -> tuple[list[Trailer], list[st
         try:
             key, value = entry
             text = value.decode("latin-1") if isinstance(value, bytes) else value
+            if key == PUSHBACK_KEY and _NOW.fullmatch(text):  # a client of grpcio waits until its deadline, or for ever
+                refused.append(key)
+                continue
             if _KEY.fullmatch(key) and key not in _FATAL and (isinstance(value, bytes) if key.endswith("-bin") else _TEXT.fullmatch(text)):
                 kept.append((key, value))
                 continue

@@ -60,7 +60,7 @@ def test_409_carries_the_existing_room() -> None:
 
 def test_data_is_any_message_of_the_raiser() -> None:
     broken = rpc.BadRequest(field_violations=[rpc.BadRequest.FieldViolation(field="name")])
-    written = body(errgrpc.http.encode(ServiceError(ResCode.BAD_REQUEST, details=[broken], retry_delay=1)))
+    written = body(errgrpc.http.encode(ServiceError(ResCode.ROOM_SIT_FULL, details=[broken], retry_delay=1)))
     assert written["data"] == {"fieldViolations": [{"field": "name"}]}
 
 

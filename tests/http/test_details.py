@@ -143,6 +143,6 @@ def test_nothing_makes_reading_fail(detail: Any) -> None:
 
 def test_data_is_the_first_detail_of_the_raiser_whichever_way_it_came() -> None:
     room = rpc.ResourceInfo(resource_type="room", resource_name="r-42")
-    error = ServiceError(ResCode.CONFLICT, details=[room, rpc.Help()], retry_delay=1)
+    error = ServiceError(ResCode.ROOM_SIT_FULL, details=[room, rpc.Help()], retry_delay=1)
     assert data(errgrpc.decode(errgrpc.encode(error), ResCode)) == {"resourceType": "room", "resourceName": "r-42"}
-    assert data(errgrpc.decode(errgrpc.encode(ServiceError(ResCode.CONFLICT, retry_delay=1)), ResCode)) is None
+    assert data(errgrpc.decode(errgrpc.encode(ServiceError(ResCode.ROOM_SIT_FULL, retry_delay=1)), ResCode)) is None

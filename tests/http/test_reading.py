@@ -303,7 +303,8 @@ def errors_of(code: ErrorCode) -> st.SearchStrategy[ServiceError]:
         metadata=st.dictionaries(st.sampled_from(keys_of(code)), TEXT) if keys_of(code) else st.just({}),
         hint=st.none() | st.dictionaries(st.sampled_from(["zh-CN", "en-US", "fr"]), TEXT.filter(bool), min_size=1),
         details=st.lists(DETAIL, max_size=3, unique_by=lambda detail: getattr(detail, "type_url", detail.DESCRIPTOR.full_name)),
-        retry_delay=st.none() | st.integers(0, 10**6) | st.floats(0, 10**6),
+        # Of a code that says that trying again is in vain, a delay is a MisuseWarning.
+        retry_delay=st.none() if code.retryable is False else st.none() | st.integers(0, 10**6) | st.floats(0, 10**6),
     )
 
 

@@ -143,10 +143,10 @@ class TestErrors:
         assert (details["LocalizedMessage"].locale, details["LocalizedMessage"].message) == ("zh-CN", "房间不存在")
 
     def test_grpcio_status_reads_it(self, target: str, kind: str) -> None:
-        outcome = ask(target, kind, raising(ServiceError(ResCode.CONFLICT, retry_delay=1)))
+        outcome = ask(target, kind, raising(ServiceError(ResCode.SERVICE_UNAVAILABLE, retry_delay=1)))
         status = rpc_status.from_call(outcome.error)
         assert status is not None
-        assert status.code == code_pb2.ALREADY_EXISTS
+        assert status.code == code_pb2.UNAVAILABLE
         assert [detail.TypeName() for detail in status.details][-1] == "google.rpc.RetryInfo"
 
     def test_of_another_catalogue_is_itself(self, target: str, kind: str) -> None:

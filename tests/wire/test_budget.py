@@ -38,10 +38,11 @@ def parts(
     retry: Message | None = None,
     request: Message | None = None,
     trailers: tuple[tuple[str, str | bytes], ...] = (),
+    pushback: tuple[tuple[str, str | bytes], ...] = (),
 ) -> Parts:
     packed = {any_.TypeName(): any_ for any_ in (detail if isinstance(detail, any_pb2.Any) else pack(detail) for detail in details)}
     last = [None if detail is None else pack(detail) for detail in (retry, request)]
-    return Parts(message, metadata or {}, localized, list(packed.values()), last[0], last[1], list(trailers))
+    return Parts(message, metadata or {}, localized, list(packed.values()), last[0], last[1], list(trailers), pushback)
 
 
 def trailer_bytes(error: Parts) -> int:
@@ -56,6 +57,7 @@ def size(error: Parts) -> int:
         ("grpc-message", quote(error.message.encode(), safe=CLEAR)),
         ("grpc-status-details-bin", status),
         *error.trailers,
+        *error.pushback,
     ]
     values = [base64.b64encode(value) if isinstance(value, bytes) else value for _, value in entries]
     return sum(len(key) + len(value) + 32 for (key, _), value in zip(entries, values, strict=True))
@@ -86,13 +88,19 @@ def stages(error: Parts) -> list[Stage]:
     made.append(Stage(len(others), _only(others)))
     made.append(Stage(error.localized is not None, _unset("localized")))
     made.append(Stage(len(metadata), lambda left, kept: setattr(left, "metadata", dict(metadata[unit] for unit in kept))))
-    made += [Stage(getattr(error, name) is not None, _unset(name)) for name in ("retry", "request")]
+    made.append(Stage(error.retry is not None or bool(error.pushback), _no_retry))
+    made.append(Stage(error.request is not None, _unset("request")))
     made.append(Stage(first, lambda left, kept: setattr(left, "message", text[: len(kept)] + left.message[first:]), is_text=True))
     return [*made, Stage(len(trailers), lambda left, kept: setattr(left, "trailers", [trailers[unit] for unit in kept]))]
 
 
 def _cut(left: Parts, beyond: str) -> None:
     left.message = left.message[: len(left.message.encode()[:1_024].decode(errors="ignore"))] + beyond
+
+
+def _no_retry(left: Parts, kept: list[int]) -> None:
+    if not kept:
+        left.retry, left.pushback = None, ()
 
 
 def _unset(name: str) -> Callable[[Parts, list[int]], object]:
@@ -214,6 +222,7 @@ ERRORS = st.builds(
     localized=st.none() | st.tuples(st.sampled_from(["zh-CN", "en"]), TEXTS),
     details=st.builds(lambda order, count: tuple(order[:count]), DETAILS, st.integers(0, 9)),
     retry=st.none() | st.just(rpc.RetryInfo(retry_delay={"seconds": 5})),
+    pushback=st.sampled_from([(), (("grpc-retry-pushback-ms", "5000"),), (("grpc-retry-pushback-ms", "-1"),)]),
     request=st.none() | st.just(rpc.RequestInfo(request_id="r" * 32, serving_data="s" * 300)),
     trailers=st.lists(
         st.sampled_from([("x-a", "a" * 50), ("x-b-bin", bytes(100)), ("x-c", ""), ("x-d", "d" * 2_000), ("x-e-bin", b"")])
@@ -247,6 +256,7 @@ def test_what_was_shed_is_named(error: Parts, limit: int) -> None:
         "LocalizedMessage": error.localized != whole.localized,
         "metadata": error.metadata != whole.metadata,
         "RetryInfo": error.retry != whole.retry,
+        "grpc-retry-pushback-ms": whole.retry is None and error.pushback != whole.pushback,
         "RequestInfo": error.request != whole.request,
         "trailing metadata of the handler": error.trailers != whole.trailers,
     }
@@ -299,6 +309,7 @@ def everything() -> Parts:
             rpc.ResourceInfo(resource_name="n"),
         ),
         retry=rpc.RetryInfo(retry_delay={"seconds": 1}),
+        pushback=(("grpc-retry-pushback-ms", "1000"),),
         request=rpc.RequestInfo(request_id="id"),
         trailers=(("x-a", "1"), ("x-b", "2")),
     )
@@ -316,6 +327,14 @@ def test_each_step_gives_up_the_next_thing_only() -> None:
         fit(error, size(left) - 1, trailer_bytes)
         assert size(error) < size(left)
         assert error == one_less or size(one_less) == size(left)
+
+
+def test_retry_info_and_pushback_go_together() -> None:
+    pushback = (("grpc-retry-pushback-ms", "1000"),)
+    for retry in (rpc.RetryInfo(retry_delay={"seconds": 1}), None):
+        error = parts(retry=retry, pushback=pushback)
+        assert fit(error, size(error) - 1, trailer_bytes) == ["RetryInfo" if retry else "grpc-retry-pushback-ms"]
+        assert error == parts()
 
 
 def test_nothing_goes_when_all_fits() -> None:

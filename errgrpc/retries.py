@@ -1,0 +1,132 @@
+"""A client's own retry policy, from what catalogues and services say of trying again (gRFC A6)."""
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from typing import Any
+
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor_pb2 import MethodOptions
+from google.protobuf.duration_pb2 import Duration
+from grpc import StatusCode
+
+from errgrpc.catalog import as_catalogue
+from errgrpc.codes import ErrorCode
+
+__all__ = ["service_config"]
+
+# Seconds. grpcio takes up to a fifth off, counts whole milliseconds, and waits until the deadline on 0 (measured, 1.85.3).
+_LEAST_BACKOFF = 0.01
+_MOST_ATTEMPTS = 5  # gRFC A6: more are treated as 5
+
+
+def service_config(
+    *catalogues: type[ErrorCode],
+    services: Iterable[ServiceDescriptor],
+    statuses: Iterable[StatusCode] = (StatusCode.UNAVAILABLE,),
+    safe_methods: Iterable[str] = (),
+    max_attempts: int = 4,
+    initial_backoff: float = 0.1,
+    max_backoff: float = 5,
+    backoff_multiplier: float = 2,
+    throttling: tuple[int, float] | None = (10, 0.1),
+) -> str:
+    """The service config of a channel, as JSON: `grpc.insecure_channel(target, options=[("grpc.service_config", config)])`.
+
+    gRPC's own clients then try a failed call again, in every language and both stacks. `services` are descriptors:
+    `classroom_pb2.DESCRIPTOR.services_by_name["ClassroomService"]`.
+
+    `max_attempts` counts the first one, 2 to 5. `initial_backoff` and `max_backoff` are seconds, 0.01 or more.
+    `throttling` protects a server that fails: how many tokens there are (1 to 1,000), and how many each success gives back.
+    Each failure takes one. While at most half of them are left, nothing is tried again. None leaves that out.
+
+    Left out, because trying again could do harm or is in vain:
+
+    - Methods that are not safe to repeat. Safe are those whose `idempotency_level` is NO_SIDE_EFFECTS or IDEMPOTENT, and
+      those named in `safe_methods`, as `/package.Service/Method`.
+    - Of `statuses`, each but UNAVAILABLE that a code with `retryable: false` has. A client's policy sees no code, and
+      only for UNAVAILABLE does a server with errgrpc stop it for such a code, by `grpc-retry-pushback-ms: -1`.
+      AIP-194 has UNAVAILABLE alone.
+    - Hedging, timeouts and wait_for_ready: they are the caller's to decide.
+
+    A call is tried again only before its first response has arrived. Raises TypeError and ValueError for wrong arguments.
+    """
+    methods = list(_safe(services, safe_methods))
+    codes = [code for catalogue in catalogues for code in as_catalogue(catalogue)]
+    config: dict[str, Any] = {}
+    retried = _retried(statuses, codes)
+    if type(max_attempts) is not int or not 2 <= max_attempts <= _MOST_ATTEMPTS:
+        raise ValueError(f"max_attempts is {max_attempts!r}, not an int from 2 to {_MOST_ATTEMPTS}")
+    policy = {
+        "maxAttempts": max_attempts,
+        "initialBackoff": _duration("initial_backoff", initial_backoff),
+        "maxBackoff": _duration("max_backoff", max_backoff),
+        "backoffMultiplier": _multiplier(backoff_multiplier),
+        "retryableStatusCodes": retried,
+    }
+    if methods and retried:
+        names = [{"service": service, "method": method} for service, method in methods]
+        config["methodConfig"] = [{"name": names, "retryPolicy": policy}]
+    if throttling is not None:
+        config["retryThrottling"] = _throttling(*throttling)
+    return json.dumps(config)
+
+
+def _safe(services: Iterable[ServiceDescriptor], named: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Service and name of each method that may be repeated."""
+    if isinstance(named, str):
+        raise TypeError(f"safe_methods is {named!r}, not a collection of names")
+    left = set(named)
+    known = set[str]()
+    for service in services:
+        if not isinstance(service, ServiceDescriptor):
+            raise TypeError(f"services holds {service!r}: give a descriptor such as shop_pb2.DESCRIPTOR.services_by_name['ShopService']")
+        for method in service.methods:
+            path = f"/{service.full_name}/{method.name}"
+            known.add(path)
+            if path in left or method.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN:
+                yield service.full_name, method.name
+    for name in sorted(map(str, left - known)):
+        nearest = difflib.get_close_matches(name, known, 1, 0)
+        hint = f", such as {nearest[0]!r}" if nearest else ""
+        raise ValueError(f"safe_methods names {name!r}, which no service has: give '/package.Service/Method'{hint}")
+
+
+def _retried(statuses: Iterable[StatusCode], codes: Iterable[ErrorCode]) -> list[str]:
+    given = set(statuses)
+    for status in given:
+        if not isinstance(status, StatusCode) or status is StatusCode.OK:
+            raise ValueError(f"statuses holds {status!r}: give the grpc.StatusCode of a failure")
+    final = {code.grpc_status for code in codes if code.retryable is False} - {StatusCode.UNAVAILABLE}
+    return sorted(status.name for status in given - final)
+
+
+def _duration(name: str, seconds: float) -> str:
+    if _positive(name, seconds) < _LEAST_BACKOFF:
+        raise ValueError(f"{name} is {seconds!r} seconds: give {_LEAST_BACKOFF} or more, as a client of grpcio hangs on one of 0 ms")
+    duration = Duration()
+    duration.FromTimedelta(timedelta(seconds=seconds))
+    return duration.ToJsonString()
+
+
+def _multiplier(value: float) -> float:
+    if _positive("backoff_multiplier", value) < 1:
+        raise ValueError(
+            f"backoff_multiplier is {value!r}: give 1 or more, as the wait would shrink to 0, on which a client of grpcio hangs"
+        )
+    return value
+
+
+def _positive(name: str, value: float) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1e9:
+        raise ValueError(f"{name} is {value!r}, not a number above 0")
+    return value
+
+
+def _throttling(tokens: int, ratio: float) -> dict[str, float]:
+    if type(tokens) is not int or not 1 <= tokens <= 1_000:
+        raise ValueError(f"throttling has {tokens!r} tokens, not an int from 1 to 1000")
+    if _positive("the ratio of throttling", ratio) < 0.001:
+        raise ValueError(f"throttling gives back {ratio!r} tokens for a success: clients read three decimals, so give 0.001 or more")
+    return {"maxTokens": tokens, "tokenRatio": round(ratio, 3)}
