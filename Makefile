@@ -42,6 +42,7 @@ vectors: $(VENV)/test.stamp  ## what errgrpc puts on the wire, as golden cases
 
 interop: $(VENV)/test.stamp $(VENV)/gateway.stamp  ## other languages' programs against them, those whose tools are here; PEERS="go python" runs only these
 	$(BIN)/python -m conformance $(PEERS)
+	$(BIN)/python -m conformance.attempts $(PEERS)
 
 test: $(VENV)/test.stamp  ## every room and every kind of call, in under two minutes
 	$(BIN)/python -m pytest $(PARALLEL)

@@ -50,9 +50,13 @@ def _detail(message: Message) -> dict[str, str]:
     return encoded(message.DESCRIPTOR.full_name, message.SerializeToString())
 
 
-def call_sync(target: str, calls: Iterable[Call]) -> list[Said]:
-    """Makes calls through a wrapped channel."""
-    with errgrpc.wrap_channel(grpc.insecure_channel(target), *KNOWN) as channel:
+def _options(config: str) -> list[tuple[str, Any]]:
+    return [("grpc.service_config", config)] if config else []
+
+
+def call_sync(target: str, calls: Iterable[Call], config: str = "") -> list[Said]:
+    """Makes calls through a wrapped channel, which may have a service config."""
+    with errgrpc.wrap_channel(grpc.insecure_channel(target, options=_options(config)), *KNOWN) as channel:
         return [{"id": call["id"], **_call(channel, call)} for call in calls]
 
 
@@ -66,14 +70,14 @@ def _call(channel: grpc.Channel, call: Call) -> Said:
     return {"failed": "the call ended without an error"}
 
 
-def call_aio(target: str, calls: Iterable[Call]) -> list[Said]:
+def call_aio(target: str, calls: Iterable[Call], config: str = "") -> list[Said]:
     """The same with asyncio, through interceptors."""
-    return asyncio.run(_call_all(target, calls))
+    return asyncio.run(_call_all(target, calls, config))
 
 
-async def _call_all(target: str, calls: Iterable[Call]) -> list[Said]:
+async def _call_all(target: str, calls: Iterable[Call], config: str) -> list[Said]:
     interceptors = errgrpc.aio.client_interceptors(*KNOWN)
-    async with grpc.aio.insecure_channel(target, interceptors=interceptors) as channel:
+    async with grpc.aio.insecure_channel(target, interceptors=interceptors, options=_options(config)) as channel:
         return [{"id": call["id"], **await _call_aio(channel, call)} for call in calls]
 
 

@@ -20,7 +20,7 @@ from conformance.v1 import conformance_pb2
 from conformance.vectors import PATH
 from examples.classroom.gateway import envoy, find_envoy
 
-__all__ = ["HERE", "Cannot", "Peer", "PeerError", "build", "load", "run_client", "run_server", "version"]
+__all__ = ["HERE", "Cannot", "Peer", "PeerError", "build", "load", "run_client", "run_retrying", "run_server", "version"]
 
 HERE = Path(__file__).parent
 GATEWAY = "{gateway}"
@@ -60,6 +60,8 @@ class Peer:
     build: Sequence[Sequence[str]] = ()
     client: Sequence[str] = ()
     server: Sequence[str] = ()
+    retries: Sequence[str] = ()
+    """Its client with a retry policy of its own, if there is such a thing."""
     no_client: str = ""
     no_server: str = ""
     cannot: Sequence[Cannot] = field(default=())
@@ -129,6 +131,11 @@ def run_client(peer: Peer, target: str, calls: Sequence[Call]) -> dict[int, Said
             return _run_client(peer, _filled(peer.client, gateway=url.removeprefix("http://")), calls)
     except SystemExit as ended:
         raise PeerError(str(ended)) from ended
+
+
+def run_retrying(peer: Peer, target: str, config: str, calls: Sequence[Call]) -> dict[int, Said]:
+    """The same of its client with a retry policy, a service config as JSON."""
+    return _run_client(peer, _filled(peer.retries, target=target, config=config), calls)
 
 
 def _run_client(peer: Peer, words: Sequence[str], calls: Sequence[Call]) -> dict[int, Said]:

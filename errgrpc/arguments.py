@@ -179,7 +179,12 @@ def hints(given: Any, code: ErrorCode, warn: Warn) -> dict[str, str] | None:
 
 def seconds(given: Any, warn: Warn) -> float | None:
     """The retry delay in seconds."""
-    delay = given.total_seconds() if issubclass(type(given), timedelta) else given
+    # By the base classes' own functions: those of a subclass may raise.
+    delay: Any = timedelta.total_seconds(given) if issubclass(type(given), timedelta) else given
+    if issubclass(type(delay), float):
+        delay = float.__float__(delay)
+    elif issubclass(type(delay), int) and not issubclass(type(delay), bool):
+        delay = int.__int__(delay)
     if issubclass(type(delay), int | float) and not issubclass(type(delay), bool) and 0 <= delay <= MAX_SECONDS:
         return delay  # type: ignore[no-any-return]
     if given is not None:

@@ -1,5 +1,6 @@
 """What methods declare that they raise, and which raised code is not among it."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -9,6 +10,9 @@ __all__ = ["Declarations", "Raises"]
 
 Raises = Mapping[str, Collection[ErrorCode]]
 """The codes that each method declares, by `/package.Service/Method`: the `RAISES` of a generated module."""
+
+
+_PATH = re.compile("/[^/]+/[^/]+")
 
 
 class Declarations:
@@ -34,7 +38,8 @@ class Declarations:
 
 
 def _tables(raises: Any) -> list[Mapping[Any, Any]]:
-    tables: list[Any] = [raises] if isinstance(raises, Mapping) else list(raises) if isinstance(raises, Iterable) else [raises]
+    is_list = isinstance(raises, Iterable) and not isinstance(raises, Mapping | str | bytes)
+    tables: list[Any] = list(raises) if is_list else [raises]
     for table in tables:
         if not isinstance(table, Mapping):
             raise TypeError(f"raises is {raises!r}: give the RAISES of a generated module, or a list of such mappings")
@@ -42,7 +47,7 @@ def _tables(raises: Any) -> list[Mapping[Any, Any]]:
 
 
 def _check(method: object, codes: object) -> None:
-    if not isinstance(method, str) or not method.startswith("/"):
+    if not isinstance(method, str) or not _PATH.fullmatch(method):
         raise TypeError(f"raises has the key {method!r}: give the path of a method, such as '/shop.v1.ShopService/Buy'")
-    if isinstance(codes, type) or not isinstance(codes, Collection) or not all(isinstance(code, ErrorCode) for code in codes):
+    if isinstance(codes, type | str | bytes) or not isinstance(codes, Collection) or not all(isinstance(code, ErrorCode) for code in codes):
         raise TypeError(f"raises[{method!r}] is {codes!r}: give a collection of error codes")

@@ -50,7 +50,7 @@ class Answered:
     """How it came about: a ServiceError, what `translate` made, the fallback, a status of the handler's own, or an answer
     that the client did not get, as far as grpc tells."""
     undeclared: bool = False
-    """Whether the method declares its errors (`raises=`), and not this code."""
+    """Whether the method declares its errors (`raises=`), and not this code; never for the catalogue's fallback."""
 
 
 OnAnswer = Callable[[Answered], object]

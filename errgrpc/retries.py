@@ -18,6 +18,8 @@ __all__ = ["service_config"]
 
 # Seconds. grpcio takes up to a fifth off, counts whole milliseconds, and waits until the deadline on 0 (measured, 1.85.3).
 _LEAST_BACKOFF = 0.01
+# gRFC A6 has 1 to 1,000; with 1 or 2 the first failure leaves at most half, and nothing would be tried again.
+_LEAST_TOKENS, _MOST_TOKENS = 3, 1_000
 _MOST_ATTEMPTS = 5  # gRFC A6: more are treated as 5
 
 
@@ -38,8 +40,9 @@ def service_config(
     `classroom_pb2.DESCRIPTOR.services_by_name["ClassroomService"]`.
 
     `max_attempts` counts the first one, 2 to 5. `initial_backoff` and `max_backoff` are seconds, 0.01 or more.
-    `throttling` protects a server that fails: how many tokens there are (1 to 1,000), and how many each success gives back.
-    Each failure takes one. While at most half of them are left, nothing is tried again. None leaves that out.
+    `throttling` protects a server that fails: how many tokens there are (3 to 1,000), and how many each success gives back.
+    Each failure with one of the `statuses` takes one. While at most half of them are left, nothing is tried again. None leaves
+    that out.
 
     Left out, because trying again could do harm or is in vain:
 
@@ -50,12 +53,15 @@ def service_config(
       AIP-194 has UNAVAILABLE alone.
     - Hedging, timeouts and wait_for_ready: they are the caller's to decide.
 
-    A call is tried again only before its first response has arrived. Raises TypeError and ValueError for wrong arguments.
+    A call is tried again only before its response headers have arrived, which come before the first response. The policy waits as
+    long as the server asks. If the call's deadline comes first, the call ends with DEADLINE_EXCEEDED.
+
+    Raises TypeError and ValueError for wrong arguments.
     """
-    methods = list(_safe(services, safe_methods))
+    methods = list(dict.fromkeys(_safe(_listed("services", services), _listed("safe_methods", safe_methods))))
     codes = [code for catalogue in catalogues for code in as_catalogue(catalogue)]
     config: dict[str, Any] = {}
-    retried = _retried(statuses, codes)
+    retried = _retried(_listed("statuses", statuses), codes)
     if type(max_attempts) is not int or not 2 <= max_attempts <= _MOST_ATTEMPTS:
         raise ValueError(f"max_attempts is {max_attempts!r}, not an int from 2 to {_MOST_ATTEMPTS}")
     policy = {
@@ -69,14 +75,12 @@ def service_config(
         names = [{"service": service, "method": method} for service, method in methods]
         config["methodConfig"] = [{"name": names, "retryPolicy": policy}]
     if throttling is not None:
-        config["retryThrottling"] = _throttling(*throttling)
+        config["retryThrottling"] = _throttling(throttling)
     return json.dumps(config)
 
 
 def _safe(services: Iterable[ServiceDescriptor], named: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Service and name of each method that may be repeated."""
-    if isinstance(named, str):
-        raise TypeError(f"safe_methods is {named!r}, not a collection of names")
     left = set(named)
     known = set[str]()
     for service in services:
@@ -124,9 +128,18 @@ def _positive(name: str, value: float) -> float:
     return value
 
 
-def _throttling(tokens: int, ratio: float) -> dict[str, float]:
-    if type(tokens) is not int or not 1 <= tokens <= 1_000:
-        raise ValueError(f"throttling has {tokens!r} tokens, not an int from 1 to 1000")
-    if _positive("the ratio of throttling", ratio) < 0.001:
-        raise ValueError(f"throttling gives back {ratio!r} tokens for a success: clients read three decimals, so give 0.001 or more")
-    return {"maxTokens": tokens, "tokenRatio": round(ratio, 3)}
+def _throttling(given: object) -> dict[str, float]:
+    if not isinstance(given, tuple) or len(given) != 2:
+        raise TypeError(f"throttling is {given!r}: give two numbers, the tokens and how many each success gives back, or None")
+    tokens, ratio = given
+    if type(tokens) is not int or not _LEAST_TOKENS <= tokens <= _MOST_TOKENS:
+        raise ValueError(f"throttling has {tokens!r} tokens, not an int from {_LEAST_TOKENS} to {_MOST_TOKENS}")
+    if not 0.001 <= _positive("the ratio of throttling", ratio) <= _MOST_TOKENS:  # clients read three decimals
+        raise ValueError(f"throttling gives back {ratio!r} tokens for a success: give 0.001 to {_MOST_TOKENS}")
+    return {"maxTokens": tokens, "tokenRatio": round(float(ratio), 3)}  # grpcio reads 1 as 0.001, and 1.0 as 1
+
+
+def _listed(name: str, given: Any) -> list[Any]:
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise TypeError(f"{name} is {given!r}, not a collection")
+    return list(given)

@@ -9,6 +9,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Self
 
+from google.protobuf import any_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2 as rpc
 from grpc import StatusCode
@@ -120,7 +121,12 @@ class ServiceError(Exception):
             known = "inferred" if code else "unknown"
             raise ValueError(f"cannot pass on {error}: its code is {known}; raise a code of your own")
         dropped = (*arguments.OWNED_DETAILS, arguments.REQUEST_INFO)
-        details = [detail for detail in error.status_details if type_name(detail) not in dropped]
+        readable = {type_name(detail) for detail in error.status_details if not isinstance(detail, any_pb2.Any)}
+        details = [
+            detail
+            for detail in error.status_details
+            if type_name(detail) not in dropped and not (isinstance(detail, any_pb2.Any) and type_name(detail) in readable)
+        ]
         if is_request_id(error.request_id):
             details.append(rpc.RequestInfo(request_id=error.request_id))
         # A text that is the table's own is answered in the next caller's language, any other as it came.

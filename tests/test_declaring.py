@@ -157,6 +157,11 @@ def test_a_call_that_is_not_delivered_counts(caplog: pytest.LogCaptureFixture) -
         ({"/a/b": 5}, r"raises\['/a/b'\] is 5: give a collection of error codes"),
         ({"GetRoom": []}, "raises has the key 'GetRoom': give the path of a method, such as '/shop.v1.ShopService/Buy'"),
         ({5: []}, "raises has the key 5: give the path of a method"),
+        ({"/": []}, "raises has the key '/': give the path of a method"),
+        ({"/a": []}, "raises has the key '/a': give the path of a method"),
+        ({"/a/b": ""}, r"raises\['/a/b'\] is '': give a collection of error codes"),
+        ("", "raises is '': give the RAISES of a generated module"),
+        (b"", "raises is b'': give the RAISES of a generated module"),
     ],
 )
 def test_a_wrong_table_is_refused(make: Any, raises: Any, says: str) -> None:

@@ -38,7 +38,7 @@ def _text(example: Example) -> None:
 def _proto(example: Example) -> None:
     """A file whose name stands in its first line."""
     path = Path(example.parsed.splitlines()[0].removeprefix("// "))
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(example.parsed)
 
 
@@ -66,11 +66,23 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     yield tmp_path
-    for name in [name for name in sys.modules if name.split(".")[0] == "shop"]:
+    for name in [name for name in sys.modules if name.split(".")[0] in {"library", "shop"}]:
         del sys.modules[name]
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md", "docs/adopt.md", "docs/http.md", "docs/protobuf.md", "docs/wire.md"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.md",
+        "README.zh-CN.md",
+        "docs/adopt.md",
+        "docs/http.md",
+        "docs/protobuf.md",
+        "docs/raises.md",
+        "docs/retries.md",
+        "docs/wire.md",
+    ],
+)
 @pytest.mark.usefixtures("empty_folder")
 def test_the_examples_run(name: str, fresh_with_protoc: Any) -> None:
     parsers = [CodeBlockParser(language=language, evaluator=evaluator) for language, evaluator in EVALUATORS.items()]
@@ -84,7 +96,8 @@ def test_the_examples_run(name: str, fresh_with_protoc: Any) -> None:
             ran += 1
     finally:
         _close(document.namespace)
-    assert ran == len(PARTS.findall((ROOT / name).read_text()))
+    # Parts in other languages were run by hand, as their pages say.
+    assert ran == sum(language in EVALUATORS for language, _ in PARTS.findall((ROOT / name).read_text()))
     assert document.namespace["printed"].getvalue() == "", "something was printed that the page does not show"
 
 

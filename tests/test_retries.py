@@ -3,12 +3,15 @@
 import asyncio
 import itertools
 import json
+import re
+import socket
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -23,6 +26,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import errgrpc
+import errgrpc.http
 from errgrpc import ErrorCode, MisuseWarning, RemoteError, ResCode, ServiceError, Spec
 from errgrpc.answering import Answering, Rpc
 from errgrpc.retries import service_config
@@ -57,13 +61,13 @@ def service(**levels: int) -> Any:
 
 ATTEMPTS = 4
 PATHS = [f"/test.Service/{kind}" for kind in harness.KINDS]
-FAST = {"services": [service()], "safe_methods": PATHS, "max_attempts": ATTEMPTS, "throttling": None}
+FAST: dict[str, Any] = {"services": [service()], "safe_methods": PATHS, "max_attempts": ATTEMPTS, "throttling": None}
 CONFIG = service_config(
     GateCode,
     initial_backoff=0.01,
     max_backoff=0.01,
     statuses={StatusCode.UNAVAILABLE, StatusCode.RESOURCE_EXHAUSTED, StatusCode.ABORTED},
-    **FAST,  # type: ignore[arg-type]
+    **FAST,
 )
 
 
@@ -170,7 +174,7 @@ CASES: dict[str, tuple[Any, int, str | None]] = {
     "passed on": (passed_on, ATTEMPTS, None),
     "the handler's own pushback": (with_pushback("-1", BUSY, retry_delay=0.001), 1, "-1"),
     "the handler's own pushback stands": (with_pushback("2", GateCode.CLOSED), ATTEMPTS, "2"),
-    "the handler's own 0": (with_pushback("0", BUSY), ATTEMPTS, None),
+    "the handler's own 0": (with_pushback("0", BUSY), ATTEMPTS, "1"),
     "the handler's own 0 beside a delay": (with_pushback("0", BUSY, retry_delay=0.001), ATTEMPTS, "1"),
     "an abort": (aborts, ATTEMPTS, None),
 }
@@ -328,22 +332,91 @@ def test_what_is_passed_on_keeps_its_retry_info() -> None:
 
 
 def test_the_first_delay_that_is_readable_counts() -> None:
-    status = status_pb2.Status(code=14)
-    for info in (rpc.RetryInfo(retry_delay={"seconds": 3}), rpc.RetryInfo(retry_delay={"seconds": 4})):
-        status.details.add().Pack(info)
-    assert errgrpc.decode(status, ResCode).retry_delay == 3.0
+    for before in ((), *((wrong,) for wrong in WRONG)):
+        status = status_pb2.Status(code=14)
+        for info in (*before, rpc.RetryInfo(retry_delay={"seconds": 3}), rpc.RetryInfo(retry_delay={"seconds": 4})):
+            status.details.append(info) if isinstance(info, any_pb2.Any) else status.details.add().Pack(info)
+        assert errgrpc.decode(status, ResCode).retry_delay == 3.0
     assert errgrpc.decode(status_pb2.Status(code=14), ResCode).retry_delay is None
 
 
-@pytest.mark.parametrize("value", ["0", "00", " 0 ", "+0", "-0", "-00"])
-def test_a_pushback_of_zero_never_goes_out(value: str) -> None:
-    """A client of grpcio waits until its deadline on it, and without one for ever."""
-    assert sendable([(PUSHBACK_KEY, value), ("x", "0")]) == ([("x", "0")], [PUSHBACK_KEY])
+def test_what_does_not_parse_is_not_passed_on_in_place_of_what_does() -> None:
+    status = errgrpc.encode(ServiceError(BUSY, retry_delay=3))
+    status.details.insert(1, any_pb2.Any(type_url="type.googleapis.com/google.rpc.RetryInfo", value=b"\xff\xff"))
+    received = errgrpc.decode(status, ResCode)
+    again = errgrpc.decode(errgrpc.encode(ServiceError.from_remote(received)), ResCode)
+    assert (received.retry_delay, again.retry_delay) == (3.0, 3.0)
 
 
-@pytest.mark.parametrize("value", ["1", "-1", "10", "now", "", "0x", "0 0"])
-def test_any_other_pushback_is_the_handler_s_own(value: str) -> None:
-    assert sendable([(PUSHBACK_KEY, value)]) == ([(PUSHBACK_KEY, value)], [])
+def test_over_http_a_retry_info_without_a_delay_says_nothing_either() -> None:
+    for info in WRONG:
+        status, headers, body = errgrpc.http.encode(ServiceError(BUSY, details=[info]))
+        assert "retry-after" not in dict(headers)
+        assert errgrpc.http.decode(status, headers, body, ResCode).retry_delay is None
+    status, headers, body = errgrpc.http.encode(ServiceError(BUSY, retry_delay=0))
+    assert dict(headers)["retry-after"] == "0"
+    assert errgrpc.http.decode(status, headers, body, ResCode).retry_delay == 0
+
+
+class HostileFloat(float):
+    def __ge__(self, _: Any) -> bool:
+        raise RuntimeError("text")
+
+    __le__ = __float__ = __ge__  # type: ignore[assignment]
+
+
+class HostileInt(int):
+    def __ge__(self, _: Any) -> bool:
+        raise RuntimeError("text")
+
+    __le__ = __int__ = __ge__  # type: ignore[assignment]
+
+
+class HostileDelta(timedelta):
+    def total_seconds(self) -> float:
+        raise RuntimeError("text")
+
+
+@pytest.mark.parametrize("delay", [HostileFloat(2), HostileInt(2), HostileDelta(seconds=2)])
+def test_a_hostile_number_is_the_number(delay: Any) -> None:
+    assert trailers_of(ServiceError(BUSY, retry_delay=delay))[PUSHBACK_KEY] == "2000"
+
+
+def test_never_stays_whatever_is_shed() -> None:
+    """Without it, clients would try again what the code says is in vain."""
+    with pytest.warns(MisuseWarning):
+        error = ServiceError(GateCode.CLOSED, "m" * 9_000, retry_delay=5, details=[rpc.ResourceInfo(resource_name="n" * 9_000)])
+    answer = Answering(ResCode, max_trailer_bytes=1_024).answer(error, Rpc("/a/b", (), trailers=(("x-own", "o" * 2_000),)))
+    sent: dict[str, Any] = dict(answer.trailers)
+    assert sent[PUSHBACK_KEY] == "-1"
+    assert "x-own" not in sent
+    read = errgrpc.decode(sent[DETAILS_KEY], GateCode)
+    assert read.error_code is GateCode.CLOSED
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [
+        *((zero, "1") for zero in ("0", "00", " 0 ", "+0", "-0", "-00")),
+        *((much, "2147483647") for much in ("2147483647", "2147483648", "4294967296", "9223372036854775807", "9999999999999999999")),
+        *((own, own) for own in ("1", "-1", "-7", "10", "now", "", "0x", "0 0", "99999999999999999999999")),
+    ],
+)
+def test_a_handler_s_own_pushback_goes_out_as_clients_can_bear_it(value: str, sent: str) -> None:
+    """On 0, and on the greatest of 64 bits, a client of grpcio waits until its deadline, and without one for ever."""
+    assert sendable([(PUSHBACK_KEY, value), ("x", "0")]) == ([(PUSHBACK_KEY, sent), ("x", "0")], [])
+
+
+@pytest.mark.parametrize("value", ["9223372036854775807", "99999999999999999999999"])
+def test_no_pushback_of_a_handler_loses_its_error_at_once(value: str, gates: dict[str, str]) -> None:
+    """The first is a delay of 24 days, for which the client waits; its deadline is the caller's."""
+    with (
+        counted(with_pushback(value, BUSY)) as (request, came),
+        grpc.insecure_channel(gates["sync"]) as channel,
+        pytest.raises(grpc.RpcError) as caught,
+    ):
+        harness.method(channel, "unary_unary")(request, timeout=harness.DEADLINE)
+    assert (caught.value.code(), len(came)) == (StatusCode.UNAVAILABLE, 1)  # without a policy, it is not heeded
 
 
 def test_threads_that_raise_one_error() -> None:
@@ -390,17 +463,46 @@ def test_the_methods_that_are_safe_to_repeat() -> None:
     assert [each["method"] for each in policy(named)["name"]] == ["GetRoom", "CloseRoom", "GetOccupancy", "unary_unary", "unary_stream"]
 
 
+def test_a_service_that_is_given_twice_counts_once(gates: dict[str, str]) -> None:
+    """grpcio refuses a config that names a method twice, and each call of the channel fails."""
+    config = service_config(services=[service(unary_unary=1), service(unary_unary=1)], safe_methods=[PATHS[0]], throttling=None)
+    assert policy(config)["name"] == [{"service": "test.Service", "method": "unary_unary"}]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"throttling": (1_000, 1_000)},
+        {"throttling": (3, 0.001)},
+        {"throttling": (10, 1)},
+        {"initial_backoff": 0.01, "max_backoff": 0.01, "backoff_multiplier": 1},
+        {"initial_backoff": 1e8, "max_backoff": 1e8, "backoff_multiplier": 1e8},
+        {"max_attempts": 5, "statuses": set(StatusCode) - {StatusCode.OK}},
+    ],
+)
+def test_a_client_takes_every_policy(arguments: dict[str, Any], gates: dict[str, str]) -> None:
+    config = service_config(GateCode, ResCode, **(FAST | arguments))
+    with counted(raising(GateCode.CLOSED)) as (request, came):
+        assert call_sync(gates["sync"], "unary_unary", request, config=config).error_code is GateCode.CLOSED
+    assert len(came) == 1
+
+
+def test_whole_tokens_are_read_as_such() -> None:
+    """grpcio reads 1 as 0.001, and 1.0 as 1."""
+    assert '"tokenRatio": 1.0' in service_config(services=[], throttling=(10, 1))
+
+
 def test_nothing_that_may_be_retried_is_no_policy() -> None:
     assert json.loads(service_config(services=[service()], throttling=None)) == {}
     assert json.loads(service_config(services=[])) == {"retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1}}
-    only = service_config(GateCode, statuses={StatusCode.ABORTED}, **FAST)  # type: ignore[arg-type]
+    only = service_config(GateCode, statuses={StatusCode.ABORTED}, **FAST)
     assert json.loads(only) == {}
 
 
 def test_a_status_that_a_final_code_has_is_left_out() -> None:
     every = set(StatusCode) - {StatusCode.OK}
-    assert policy(service_config(statuses=every, **FAST))["retryPolicy"]["retryableStatusCodes"] == sorted(s.name for s in every)  # type: ignore[arg-type]
-    left = policy(service_config(GateCode, ResCode, statuses=every, **FAST))["retryPolicy"]["retryableStatusCodes"]  # type: ignore[arg-type]
+    assert policy(service_config(statuses=every, **FAST))["retryPolicy"]["retryableStatusCodes"] == sorted(s.name for s in every)
+    left = policy(service_config(GateCode, ResCode, statuses=every, **FAST))["retryPolicy"]["retryableStatusCodes"]
     final = {code.grpc_status.name for code in (*GateCode, *ResCode) if code.retryable is False} - {"UNAVAILABLE"}
     assert {"ABORTED", "NOT_FOUND"} <= final
     assert set(left) == {status.name for status in every} - final
@@ -410,7 +512,15 @@ def test_a_status_that_a_final_code_has_is_left_out() -> None:
     ("arguments", "says"),
     [
         ({"services": ["test.Service"]}, "services holds 'test.Service': give a descriptor such as shop_pb2"),
-        ({"safe_methods": "/a/b"}, "safe_methods is '/a/b', not a collection of names"),
+        ({"safe_methods": "/a/b"}, "safe_methods is '/a/b', not a collection"),
+        ({"safe_methods": b"/a/b"}, "safe_methods is b'/a/b', not a collection"),
+        ({"services": service()}, "services is <.*>, not a collection"),
+        ({"services": None}, "services is None, not a collection"),
+        ({"statuses": 14}, "statuses is 14, not a collection"),
+        ({"throttling": 10}, "throttling is 10: give two numbers"),
+        ({"throttling": (10,)}, r"throttling is \(10,\): give two numbers"),
+        ({"throttling": (2, 0.1)}, "throttling has 2 tokens, not an int from 3 to 1000"),
+        ({"throttling": (10, 4294967.296)}, "throttling gives back 4294967.296 tokens for a success: give 0.001 to 1000"),
         (
             {"safe_methods": ["unary_unary"]},
             "safe_methods names 'unary_unary', which no service has: .*, such as '/test.Service/unary_unary'",
@@ -426,7 +536,7 @@ def test_a_status_that_a_final_code_has_is_left_out() -> None:
         ({"backoff_multiplier": "2"}, "backoff_multiplier is '2', not a number above 0"),
         ({"statuses": {StatusCode.OK}}, "statuses holds <StatusCode.OK.*: give the grpc.StatusCode of a failure"),
         ({"statuses": ["UNAVAILABLE"]}, "statuses holds 'UNAVAILABLE': give the grpc.StatusCode of a failure"),
-        ({"throttling": (0, 0.1)}, "throttling has 0 tokens, not an int from 1 to 1000"),
+        ({"throttling": (0, 0.1)}, "throttling has 0 tokens, not an int from 3 to 1000"),
         ({"throttling": (10, 0.0001)}, "throttling gives back 0.0001 tokens for a success"),
     ],
 )
@@ -448,7 +558,7 @@ def test_a_method_that_is_not_safe_is_tried_once(client: str, gates: dict[str, s
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_throttling_ends_what_goes_on_failing(client: str) -> None:
-    config = service_config(initial_backoff=0.01, **(FAST | {"throttling": (4, 0.1)}))  # type: ignore[arg-type]
+    config = service_config(initial_backoff=0.01, **(FAST | {"throttling": (4, 0.1)}))
     with harness.serve("sync", catalogue=GateCode) as target:
         with counted(raising(GateCode.OPENING)) as (request, came):
             CLIENTS[client](target, "unary_unary", *[request] * 3, config=config)
@@ -464,3 +574,79 @@ def test_a_received_error_says_whether_and_when() -> None:
         error = harness.call("sync", target, "unary_unary", request).error
     assert isinstance(error, RemoteError)
     assert (error.retryable, error.retry_delay) == (True, 2.0)
+
+
+# The recipes of docs/retries.md, whose text this is.
+
+
+def recipes() -> dict[str, Any]:
+    page = (Path(__file__).parent.parent / "docs/retries.md").read_text()
+    blocks = re.findall(r"^```python\n(import stamina.*?|from tenacity.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    names: dict[str, Any] = {"grpc": grpc}
+    for block in blocks:
+        exec(compile(block.split("\n\n\nstub =")[0].split("\n\n\n@retry")[0], "docs/retries.md", "exec"), names)  # noqa: S102
+    return names
+
+
+def decorated(library: str) -> Any:
+    """What decorates a call, sync or async, as the page says it."""
+    names = recipes()
+    if library == "stamina":
+        return names["stamina"].retry(on=names["may_retry"], attempts=ATTEMPTS, wait_initial=0.001, wait_jitter=0.001)
+    names["backoff"] = names["wait_exponential_jitter"](multiplier=0.001, jitter=0.001)
+    stop = names["stop_after_attempt"](ATTEMPTS)
+    return names["retry"](retry=names["retry_if_exception"](names["may_retry"]), wait=names["wait"], stop=stop, reraise=True)
+
+
+RECIPES = {
+    "retryable": (raising(BUSY, retry_delay=0.001), ATTEMPTS),
+    "retryable, another status": (raising(GateCode.FULL), ATTEMPTS),
+    "not said, UNAVAILABLE": (raising(GateCode.OPENING), ATTEMPTS),
+    "not said, another status": (raising(GateCode.BROKEN), 1),
+    "not retryable": (raising(GateCode.CLOSED), 1),
+    "not retryable, with a delay": (raising(GateCode.LOCKED, retry_delay=0.001), 1),
+    "an abort without a code": (aborts, ATTEMPTS),
+}
+
+
+@pytest.mark.parametrize("library", ["stamina", "tenacity"])
+@pytest.mark.parametrize("client", CLIENTS)
+def test_the_recipes(library: str, client: str, gates: dict[str, str]) -> None:
+    for name, (act, attempts) in RECIPES.items():
+        with counted(act) as (request, came):
+            if client == "sync":
+                with errgrpc.wrap_channel(grpc.insecure_channel(gates["sync"]), ResCode, GateCode) as channel:
+                    call = decorated(library)(lambda: harness.method(channel, "unary_unary")(request))  # noqa: B023
+                    with pytest.raises(RemoteError):
+                        call()
+            else:
+
+                async def run() -> None:
+                    async with errgrpc.aio.wrap_channel(grpc.aio.insecure_channel(gates["aio"]), ResCode, GateCode) as channel:
+
+                        @decorated(library)  # type: ignore[untyped-decorator]
+                        async def call() -> None:
+                            await harness.method(channel, "unary_unary")(request)  # noqa: B023
+
+                        with pytest.raises(RemoteError):
+                            await call()  # noqa: B023
+
+                asyncio.run(run())
+        assert len(came) == attempts, name
+
+
+@pytest.mark.parametrize("library", ["stamina", "tenacity"])
+def test_the_recipes_try_a_refused_connection_again(library: str) -> None:
+    calls = []
+    with socket.socket() as closed:  # bound and not listening: the port is refused, and no other program gets it
+        closed.bind(("127.0.0.1", 0))
+        channel = errgrpc.wrap_channel(grpc.insecure_channel(f"127.0.0.1:{closed.getsockname()[1]}"), ResCode)
+
+        def call() -> None:
+            calls.append(1)
+            harness.method(channel, "unary_unary")(b"")
+
+        with channel, pytest.raises(RemoteError) as caught:
+            decorated(library)(call)()
+    assert (caught.value.code(), caught.value.inferred, len(calls)) == (StatusCode.UNAVAILABLE, True, ATTEMPTS)

@@ -58,8 +58,9 @@ function failure(wanted) {
   return { code: wanted.status, details: wanted.message, metadata };
 }
 
-async function client(target) {
-  const channel = new (grpc.makeGenericClientConstructor(definition, "Conformance"))(target, grpc.credentials.createInsecure());
+async function client(target, config) {
+  const options = config ? { "grpc.service_config": config } : {}; // a retry policy
+  const channel = new (grpc.makeGenericClientConstructor(definition, "Conformance"))(target, grpc.credentials.createInsecure(), options);
   await calls(async (call) => {
     const metadata = new grpc.Metadata();
     for (const [key, value] of Object.entries(call.metadata)) metadata.set(key, value);
@@ -120,5 +121,5 @@ async function server(path) {
   running.forceShutdown();
 }
 
-const [, , what, argument] = process.argv;
-await { client, server }[what](argument);
+const [, , what, ...given] = process.argv;
+await { client, server }[what](...given);

@@ -167,7 +167,7 @@ def _retries() -> Iterator[Case]:
     yield _of("retry/never_by_another_status", GateCode.LOCKED)
     own = (("grpc-retry-pushback-ms", "70"),)
     yield Case("retry/own", lambda: ServiceError(code, retry_delay=2), code, trailing=own)
-    # 0 makes a client of grpcio wait until its deadline: it never goes out.
+    # 0 makes a client of grpcio wait until its deadline: 1 goes out in its place.
     yield Case("retry/own_zero", lambda: ServiceError(code), code, trailing=(("grpc-retry-pushback-ms", "0"),))
 
 

@@ -20,17 +20,21 @@ def generate(request: CodeGeneratorRequest) -> CodeGeneratorResponse:
     Or `error`, with all that is refused, one a line.
     """
     files = {schema.utf8(file.name): file for file in request.proto_file}
-    asked = [name for name in map(schema.utf8, request.file_to_generate) if name in files]
+    asked = [name for name in dict.fromkeys(map(schema.utf8, request.file_to_generate)) if name in files]
     catalogs = {name: schema.read(file) for name, file in files.items()}
     every = {catalog.full_name: catalog for found in catalogs.values() for catalog in found}
     known = [extension for file in files.values() for extension in services.extensions(file)]
     declared = {name: services.read(files[name], known, every) for name in asked}
     wanted = [name for name in asked if catalogs[name] or any(service.declares for service in declared[name])]
-    imported = [catalog for name, found in catalogs.items() if name not in wanted for catalog in found]
+    # An imported catalogue that a service declares codes of is judged, too: what is wrong with it would be wrong with RAISES.
+    used = {each.option.type_name for found in declared.values() for service in found for _, each in service.every()}
+    judged, imported = list[schema.Catalog](), list[schema.Catalog]()
+    for catalog in (catalog for found in catalogs.values() for catalog in found):
+        (judged if catalog.file in wanted or catalog.full_name in used else imported).append(catalog)
     refusals = [
         *_unknown_options(schema.utf8(request.parameter)),
         *_same_outputs(wanted),
-        *rules.refusals([catalog for name in wanted for catalog in catalogs[name]], imported),
+        *rules.refusals(judged, imported),
         *rules.refusals_of_services([service for found in declared.values() for service in found], known, every, asked),
     ]
     response = CodeGeneratorResponse(

@@ -85,7 +85,8 @@ def _as(name: str, alias: str) -> str:
 
 
 def _can_import(segment: str) -> bool:
-    return segment.isidentifier() and not keyword.iskeyword(segment)
+    # Python normalizes other identifiers, and not the names of files.
+    return segment.isascii() and segment.isidentifier() and not keyword.iskeyword(segment)
 
 
 def _place(catalog: Catalog) -> tuple[str, str, str]:

@@ -21,6 +21,7 @@ from errgrpc.v1 import annotations_pb2
 
 __all__ = ["STATUSES", "TYPES", "Catalog", "Code", "Field", "Hint", "Path", "Places", "line_of", "places_of", "read", "utf8"]
 
+_USED = {"bool", "float", "frozenset", "int", "str"}  # by the generated modules, as Python's own
 _CATALOG: Any = annotations_pb2.catalog  # Any: protoc's stubs and types-protobuf disagree on what an extension is
 _CODE: Any = annotations_pb2.code
 Path = tuple[int, ...]
@@ -124,9 +125,9 @@ class Catalog:
 
     @property
     def class_name(self) -> str:
-        """The name of the Python class: `OuterInner` for `Inner` in the message `Outer`, `None_` for `None`."""
+        """The name of the Python class: `OuterInner` for `Inner` in the message `Outer`, `None_` for `None`, `int_` for `int`."""
         name = self.name.replace(".", "")
-        return name + "_" if keyword.iskeyword(name) or name.startswith("__") else name
+        return name + "_" if keyword.iskeyword(name) or name.startswith("__") or name in _USED else name
 
     @property
     def codes(self) -> list[Code]:

@@ -11,11 +11,13 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.message import DecodeError
 
 from errgrpc.codegen.schema import Catalog, Path, Places, line_of, places_of, utf8
 
 __all__ = ["PREFIXES", "Declared", "Extension", "Method", "Service", "extensions", "read"]
 
+_NUMBERS = range(1_000, 2**29)  # what descriptor.proto has for extensions of options
 PREFIXES = {"google.protobuf.MethodOptions": "raises_", "google.protobuf.ServiceOptions": "every_method_raises_"}
 """How the name of an option that declares codes begins, by what it extends."""
 
@@ -105,7 +107,7 @@ def _extensions(file: str, holder: FileDescriptorProto | DescriptorProto, path: 
 
 def read(file: FileDescriptorProto, known: Sequence[Extension], catalogs: Mapping[str, Catalog]) -> list[Service]:
     """The services of a file, with what they declare by the `known` extensions whose types are among `catalogs`."""
-    options = [extension for extension in known if extension.declares and extension.type_name in catalogs]
+    options = [extension for extension in known if extension.declares and extension.type_name in catalogs and extension.number in _NUMBERS]
     places = places_of(file)
     package = utf8(file.package)
     services = []
@@ -123,7 +125,10 @@ def _declared(given: Any, options: Sequence[Extension], path: Path, places: Plac
     extended = given.DESCRIPTOR.full_name
     numbers = dict.fromkeys(option.number for option in options if option.extended == extended)
     kind, fields = _reader(extended, tuple(numbers))
-    found = kind.FromString(given.SerializeToString())
+    try:
+        found = kind.FromString(given.SerializePartialToString())
+    except DecodeError:  # a value that no compiler makes
+        return ()
     return tuple(
         Declared(option, number, line_of(places, (*path, option.number, index), path[:-1]))
         for option in options

@@ -23,7 +23,7 @@ from errgrpc.service_error import ServiceError, values_of
 from errgrpc.texts import clean, is_request_id, shown
 from errgrpc.wire import encoding
 from errgrpc.wire.budget import Parts
-from errgrpc.wire.packing import parse, unpack
+from errgrpc.wire.packing import parse, seconds_of, unpack
 from errgrpc.wire.values import Values
 
 __all__ = ["ACCEPT_LANGUAGE", "REQUEST_ID", "Answer", "Form", "Headers", "Request", "coded", "encode", "form_of", "uncoded"]
@@ -146,7 +146,7 @@ def _request_id(request: Request) -> str:
 
 def _retry_after(parts: Parts) -> Headers:
     info = parts.retry and unpack(parts.retry, rpc.RetryInfo)
-    if info and info.retry_delay.ToNanoseconds() >= 0:
+    if info and seconds_of(info) is not None:
         yield "retry-after", str(math.ceil(info.retry_delay.ToNanoseconds() / 1_000_000_000))
 
 

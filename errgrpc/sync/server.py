@@ -26,9 +26,9 @@ class ServerInterceptor(grpc.ServerInterceptor):
     itself. `translate` maps exception classes to codes, or to functions from the exception to a ServiceError; the most
     specific class wins. `on_error(error, *, method, code, request_id)` is called for each unhandled exception in place
     of the log record. `on_answer(answered)` is called once for each call that failed, when its answer is decided and before
-    that is delivered. `raises`, the `RAISES` of a generated module or a list of them, says which codes each method declares: a
-    code that is answered and not declared is logged once for each method, at WARNING. With `send_help` an answer has a
-    google.rpc.Help with the code's `help_url`, unless the raiser gave a Help.
+    that is delivered. `raises`, the `RAISES` of a generated module or a list of them, says which codes each method declares. A
+    code that is answered and not declared is logged once for each method, at WARNING; the fallback needs no declaration. With
+    `send_help` an answer has a google.rpc.Help with the code's `help_url`, unless the raiser gave a Help.
     `max_trailer_bytes` bounds the trailers of an answer, at least 1,024.
 
     Raises TypeError if `catalogue` is not a catalogue, and ValueError if it has no fallback.

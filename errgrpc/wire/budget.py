@@ -41,7 +41,7 @@ class Parts:
     request: any_pb2.Any | None
     trailers: list[Trailer]
     pushback: tuple[Trailer, ...] = ()
-    """The entry that says the same as `retry` to a client's own retry policy."""
+    """The entry that tells a client's own retry policy the delay of `retry`, or -1 for never."""
 
 
 def _always() -> bool:
@@ -147,14 +147,15 @@ def _single(parts: Parts, name: str, label: str) -> Iterator[_Stage]:
 
 
 def _retry(parts: Parts) -> Iterator[_Stage]:
-    """RetryInfo and the pushback are one word in two languages: neither goes alone."""
+    """A delay is one word in two languages: neither goes alone. A pushback of -1 stays: without it, clients would try in vain."""
     retry, pushback = parts.retry, parts.pushback
+    always = pushback if pushback and pushback[0][1] == "-1" else ()
 
     def keep(kept: Sequence[int]) -> None:
-        parts.retry, parts.pushback = (retry, pushback) if kept else (None, ())
+        parts.retry, parts.pushback = (retry, pushback) if kept else (None, always)
 
-    if retry is not None or pushback:
-        yield _Stage(pushback[0][0] if retry is None else "RetryInfo", [0], keep)
+    if retry is not None:
+        yield _Stage("RetryInfo", [0], keep)
 
 
 def _details(parts: Parts) -> Iterator[_Stage]:

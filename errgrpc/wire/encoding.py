@@ -16,6 +16,7 @@ from errgrpc import locales
 from errgrpc.codes import ErrorCode
 from errgrpc.wire.budget import Parts, fit
 from errgrpc.wire.packing import DETAILS_KEY, NUMBER_KEY, PUSHBACK_KEY, Trailer, holds, pack, parse
+from errgrpc.wire.trailers import pushback as within_bounds
 from errgrpc.wire.values import Values
 
 __all__ = ["brief", "constant", "cut", "fitted", "parts_of", "surely_fitting", "trailer_bytes", "whole"]
@@ -23,7 +24,6 @@ __all__ = ["brief", "constant", "cut", "fitted", "parts_of", "surely_fitting", "
 # What gRPC counts for each entry of metadata beside its name and value (RFC 9113 section 6.5.2).
 _ENTRY_BYTES = 32
 _SHORT = 0x7C  # bytes of key and value, so that each length takes one byte
-_MAX_PUSHBACK = 2**31 - 1  # milliseconds
 _TYPE_URL = "type.googleapis.com/"
 _CLEAR = bytes(sorted(set(range(0x20, 0x7F)) - {ord("%")}))
 
@@ -73,7 +73,10 @@ def parts_of(
         retry = details.pop()
     if values.retry_delay is not None:
         retry_delay = timedelta(seconds=values.retry_delay)
-        retry, milliseconds = pack(rpc.RetryInfo(retry_delay=retry_delay)), milliseconds or _milliseconds(retry_delay)
+        retry, milliseconds = (
+            pack(rpc.RetryInfo(retry_delay=retry_delay)),
+            milliseconds or within_bounds(-(-retry_delay // timedelta(milliseconds=1))),
+        )
     # The handler's own pushback stands.
     says_when = milliseconds is not None and all(key != PUSHBACK_KEY for key, _ in trailers)
     pushback = ((PUSHBACK_KEY, str(milliseconds)),) if says_when else ()
@@ -84,11 +87,6 @@ def parts_of(
         details.append(pack(rpc.Help(links=[rpc.Help.Link(description=code.reason, url=code.help_url)])))
     message = code.message_for(values.metadata) if values.message is None else values.message
     return Parts(message, dict(values.metadata), localized, details, retry, request, trailers, pushback)
-
-
-def _milliseconds(delay: timedelta) -> int:
-    """Rounded up, and within what all clients read; never 0, which makes grpcio's wait until the deadline."""
-    return min(max(-(-delay // timedelta(milliseconds=1)), 1), _MAX_PUSHBACK)
 
 
 def whole(code: ErrorCode, parts: Parts) -> bytes:

@@ -71,8 +71,9 @@ class Received:
     @cached_property
     def retry_delay(self) -> float | None:
         """How many seconds to wait before trying again, or None: from the first readable RetryInfo that has a delay."""
-        found = self.detail(rpc.RetryInfo)
-        return None if found is None else seconds_of(found)
+        found = (unpack(detail, rpc.RetryInfo) for detail in self.status.details)
+        delays = (None if info is None else seconds_of(info) for info in found)
+        return next((delay for delay in delays if delay is not None), None)
 
     def detail(self, kind: type[M]) -> M | None:
         """The first readable detail of a type, or None."""

@@ -1,4 +1,4 @@
-"""Which entries of a handler's trailing metadata gRPC can send: one bad entry would cost the whole answer."""
+"""Which entries of a handler's trailing metadata gRPC can send, as its clients can bear them: one bad entry would cost the whole answer."""
 
 import re
 from collections.abc import Iterable
@@ -6,12 +6,18 @@ from collections.abc import Iterable
 from errgrpc.texts import shown
 from errgrpc.wire.packing import PUSHBACK_KEY, Trailer
 
-__all__ = ["sendable"]
+__all__ = ["pushback", "sendable"]
 
 _KEY = re.compile(r"[0-9a-z_.-]+")  # gRPC over HTTP2: Header-Name
 _TEXT = re.compile(r"[ -~]*")  # gRPC over HTTP2: ASCII-Value
-_NOW = re.compile(r" *[+-]?0+ *")
+_DELAY = re.compile(r" *(\+?[0-9]{1,19}|-0+) *")
+_MAX_PUSHBACK = 2**31 - 1  # milliseconds
 _FATAL = {"grpc-timeout", "grpclb_client_stats"}  # in trailers they abort the process that sends them (grpcio 1.85)
+
+
+def pushback(milliseconds: int) -> int:
+    """The same delay within what all clients read: on 0, and on more than 32 bits, a client of grpcio waits until its deadline."""
+    return min(max(milliseconds, 1), _MAX_PUSHBACK)
 
 
 def sendable(trailers: Iterable[Trailer] | None) -> tuple[list[Trailer], list[str]]:
@@ -23,8 +29,8 @@ def sendable(trailers: Iterable[Trailer] | None) -> tuple[list[Trailer], list[st
         try:
             key, value = entry
             text = value.decode("latin-1") if isinstance(value, bytes) else value
-            if key == PUSHBACK_KEY and _NOW.fullmatch(text):  # a client of grpcio waits until its deadline, or for ever
-                refused.append(key)
+            if key == PUSHBACK_KEY and _DELAY.fullmatch(text):
+                kept.append((key, str(pushback(int(text)))))
                 continue
             if _KEY.fullmatch(key) and key not in _FATAL and (isinstance(value, bytes) if key.endswith("-bin") else _TEXT.fullmatch(text)):
                 kept.append((key, value))

@@ -1,5 +1,6 @@
 """What services declare that their methods raise: `RAISES`, every way of declaring it, and what is refused."""
 
+import contextlib
 import json
 import random
 import sys
@@ -12,6 +13,7 @@ import harness
 import pytest
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.message import DecodeError
 
 import errgrpc
 from errgrpc import ComponentCode, ErrorCode, ResCode
@@ -327,6 +329,77 @@ def test_two_teams_with_one_number(build: Build, request_for: Request) -> None:
     assert plugin.generate(request_for(files, ["other.proto"])).error == ""  # alone, nothing tells
     (change,) = (change for change in breaking.compare(files, files) if change.id == "option-number-clash")
     assert str(change).startswith("breaking: other.every_method_raises_bad: has the number 51333")
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        ("HTTP_CODE_404 = 1 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND}];", "HTTP_CODE_404: has the reason '404'"),
+        ("HTTP_CODE_GONE = 1 [(errgrpc.v1.code) = {}];", "HTTP_CODE_GONE: has no grpc_status"),
+    ],
+)
+def test_an_imported_catalogue_is_judged_where_it_is_used(broken: str, says: str, build: Build, request_for: Request) -> None:
+    """What is wrong with it would be wrong with RAISES, which names its class and its codes."""
+    name = broken.split(" ", maxsplit=1)[0]
+    codes = (
+        'syntax = "proto3"; package first; import "errgrpc/v1/annotations.proto"; import "google/protobuf/descriptor.proto";\n'
+        'enum HttpCode { option (errgrpc.v1.catalog) = {domain: "http"}; HTTP_CODE_UNSPECIFIED = 0; ' + broken + " }\n"
+        "extend google.protobuf.MethodOptions { repeated HttpCode raises_http = 51301; }"
+    )
+    use = 'syntax = "proto3"; package use; import "first.proto"; message M {}\n' + SERVICE.format(f"option (first.raises_http) = {name};")
+    files = build({"first.proto": codes, "use.proto": use})
+    assert says in plugin.generate(request_for(files, ["use.proto"])).error
+    unused = build({"first.proto": codes, "use.proto": use.replace("option", "// option")})
+    assert plugin.generate(request_for(unused, ["use.proto"])).error == ""
+
+
+def test_names_of_python_s_own(build: Build, request_for: Request, modules: Any) -> None:
+    """Enums may be named as what the generated text uses; a file as what Python cannot import by a statement."""
+    text = (
+        'syntax = "proto3"; package own; import "errgrpc/v1/annotations.proto"; import "google/protobuf/descriptor.proto";\n'
+        + "\n".join(
+            f'enum {name} {{ option (errgrpc.v1.catalog) = {{domain: "{name}"}}; {name.upper()}_LOST = 0 [(errgrpc.v1.code) = '
+            f'{{grpc_status: NOT_FOUND, metadata_fields: {{key: "count", type: INT64}}}}]; }}\n'
+            f"extend google.protobuf.MethodOptions {{ repeated {name} raises_{name} = {51310 + number}; }}"
+            for number, name in enumerate(("frozenset", "int", "float", "bool", "str"))
+        )
+        + "\nmessage M {}\n"
+        + SERVICE.format("option (raises_frozenset) = FROZENSET_LOST; option (raises_int) = INT_LOST;")
+    )
+    use = 'syntax = "proto3"; package use; import "ﬁ.proto"; message M {}\n' + SERVICE.format(
+        "option (own.raises_frozenset) = FROZENSET_LOST;"
+    )
+    texts = generated(request_for(build({"ﬁ.proto": text, "use.proto": use}), ["ﬁ.proto", "use.proto"]))
+    found = modules(texts)
+    assert {code.reason for code in found["ﬁ"]["/own.S/A"]} == {"LOST"}
+    assert len(found["ﬁ"]["/own.S/A"]) == 2
+    assert "import_module" in texts["use_errgrpc.py"]
+
+
+def test_what_no_compiler_makes_is_no_declaration(build: Build, request_for: Request) -> None:
+    """Options that do not parse, and numbers that no extension of options can have."""
+    text = HEAD + "extend google.protobuf.MethodOptions { repeated BadCode raises_bad = 51300; }\n"
+    files = build({"bad.proto": text + SERVICE.format("option (raises_bad) = BAD_CODE_LOST;")})
+    for number in (1, 33, 999, 0, -1, 2**29):
+        request = request_for(files, ["bad.proto"])
+        request.proto_file[-1].extension[0].number = number
+        assert plugin.generate(request).error == ""
+        breaking.compare(FileDescriptorSet(file=request.proto_file), FileDescriptorSet(file=request.proto_file))
+    for raw in (b"\xa2\x86\x19\x01\x80", b"\xa0\x86\x19\xff", b"\xba\x3e\x02\x10\x01"):
+        request = request_for(files, ["bad.proto"])
+        request.proto_file[-1].service[0].method[0].options.MergeFromString(b"")
+        options = request.proto_file[-1].service[0].method[0].options
+        options.Clear()
+        with contextlib.suppress(DecodeError):
+            options.MergeFromString(raw)
+        options.uninterpreted_option.add()
+        generated(request)
+
+
+def test_a_file_that_is_asked_for_twice_is_written_once(build: Build, request_for: Request) -> None:
+    request = request_for(build({"bad.proto": HEAD}), ["bad.proto"])
+    request.file_to_generate.append("bad.proto")
+    assert [file.name for file in plugin.generate(request).file] == ["bad_errgrpc.py"]
 
 
 def test_other_options_are_none_of_ours(build: Build, request_for: Request) -> None:

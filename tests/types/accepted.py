@@ -8,12 +8,15 @@ from typing import Any, Self, assert_never, assert_type
 
 import grpc
 import grpc.aio
+from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2 as rpc
 from google.rpc import status_pb2
 
 import errgrpc
 from errgrpc import ComponentCode, ErrorCode, MetadataField, RemoteError, ResCode, ServiceError, Spec, Variant
+from errgrpc.retries import service_config
+from examples.classroom.v1.classroom_errgrpc import RAISES
 
 
 class ShopCode(ErrorCode, domain="shop.example.com", default_locale="zh-CN", fallback="BROKEN", infer={grpc.StatusCode.NOT_FOUND: "GONE"}):
@@ -95,6 +98,21 @@ def raises(details: list[Message]) -> None:
     assert_type(error.status_details, tuple[Message, ...])
     assert_type(error.retry_delay, float | None)
     raise error
+
+
+def declares(raises: errgrpc.Raises, methods: Mapping[str, frozenset[ErrorCode]]) -> None:
+    errgrpc.ServerInterceptor(ResCode, raises=raises)
+    errgrpc.aio.ServerInterceptor(ResCode, raises=[raises, RAISES, {"/a/b": [ShopCode.GONE]}])
+    errgrpc.ServerInterceptor(ResCode, raises=methods)
+    errgrpc.ServerInterceptor(ResCode, raises=None)
+    assert_type(RAISES, Mapping[str, frozenset[ErrorCode]])
+
+
+def tries_again(error: RemoteError, service: ServiceDescriptor) -> None:
+    assert_type(error.retry_delay, float | None)
+    assert_type(error.retryable, bool | None)
+    config = service_config(ResCode, services=[service], statuses={grpc.StatusCode.UNAVAILABLE}, safe_methods=["/a/b"], throttling=(5, 1))
+    assert_type(config, str)
 
 
 class NoRoom(ServiceError):

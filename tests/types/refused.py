@@ -10,6 +10,7 @@ from grpc import StatusCode
 
 import errgrpc
 from errgrpc import ComponentCode, ErrorCode, RemoteError, ResCode, ServiceError, Spec
+from errgrpc.retries import service_config
 
 
 class ShopCode(ErrorCode, domain="shop.example.com"):
@@ -63,6 +64,15 @@ def wrong_errors() -> None:
     ServiceError(ResCode.CONFLICT).metadata["a"] = "b"  # expect: index / reportIndexIssue
     ServiceError(ResCode.CONFLICT).error_code = ResCode.NOT_FOUND  # expect: misc / reportAttributeAccessIssue
     ServiceError.from_remote(LookupError())  # expect: arg-type / reportArgumentType
+
+
+def wrong_raises(error: RemoteError) -> None:
+    errgrpc.ServerInterceptor(ResCode, raises={"/a/b": ResCode.CONFLICT})  # expect: dict-item / reportArgumentType
+    errgrpc.aio.ServerInterceptor(ResCode, raises=["/a/b"])  # expect: list-item / reportArgumentType
+    error.retry_delay = 5  # expect: misc / reportAttributeAccessIssue
+    service_config(ResCode)  # expect: call-arg / reportCallIssue
+    service_config(ResCode, services=["Shop"])  # expect: list-item / reportArgumentType
+    service_config(ResCode, services=[], statuses={14})  # expect: arg-type / reportArgumentType
 
 
 def wrong_catching(call: Callable[[], object], error: RemoteError) -> None:

@@ -88,7 +88,7 @@ def stages(error: Parts) -> list[Stage]:
     made.append(Stage(len(others), _only(others)))
     made.append(Stage(error.localized is not None, _unset("localized")))
     made.append(Stage(len(metadata), lambda left, kept: setattr(left, "metadata", dict(metadata[unit] for unit in kept))))
-    made.append(Stage(error.retry is not None or bool(error.pushback), _no_retry))
+    made.append(Stage(error.retry is not None, _no_retry))
     made.append(Stage(error.request is not None, _unset("request")))
     made.append(Stage(first, lambda left, kept: setattr(left, "message", text[: len(kept)] + left.message[first:]), is_text=True))
     return [*made, Stage(len(trailers), lambda left, kept: setattr(left, "trailers", [trailers[unit] for unit in kept]))]
@@ -100,7 +100,7 @@ def _cut(left: Parts, beyond: str) -> None:
 
 def _no_retry(left: Parts, kept: list[int]) -> None:
     if not kept:
-        left.retry, left.pushback = None, ()
+        left.retry, left.pushback = None, tuple(entry for entry in left.pushback if entry[1] == "-1")
 
 
 def _unset(name: str) -> Callable[[Parts, list[int]], object]:
@@ -230,7 +230,7 @@ ERRORS = st.builds(
         | st.integers(0, 9).map(lambda size: ("x-g", "g" * (1_800 + size))),
         max_size=9,
     ).map(tuple),
-)
+).filter(lambda error: error.retry is not None or error.pushback in ((), (("grpc-retry-pushback-ms", "-1"),)))
 
 
 @settings(max_examples=200)
@@ -256,7 +256,6 @@ def test_what_was_shed_is_named(error: Parts, limit: int) -> None:
         "LocalizedMessage": error.localized != whole.localized,
         "metadata": error.metadata != whole.metadata,
         "RetryInfo": error.retry != whole.retry,
-        "grpc-retry-pushback-ms": whole.retry is None and error.pushback != whole.pushback,
         "RequestInfo": error.request != whole.request,
         "trailing metadata of the handler": error.trailers != whole.trailers,
     }
@@ -330,11 +329,13 @@ def test_each_step_gives_up_the_next_thing_only() -> None:
 
 
 def test_retry_info_and_pushback_go_together() -> None:
-    pushback = (("grpc-retry-pushback-ms", "1000"),)
-    for retry in (rpc.RetryInfo(retry_delay={"seconds": 1}), None):
-        error = parts(retry=retry, pushback=pushback)
-        assert fit(error, size(error) - 1, trailer_bytes) == ["RetryInfo" if retry else "grpc-retry-pushback-ms"]
-        assert error == parts()
+    error = parts(retry=rpc.RetryInfo(retry_delay={"seconds": 1}), pushback=(("grpc-retry-pushback-ms", "1000"),))
+    assert fit(error, size(error) - 1, trailer_bytes) == ["RetryInfo"]
+    assert error == parts()
+    never = (("grpc-retry-pushback-ms", "-1"),)
+    error = parts(retry=rpc.RetryInfo(retry_delay={"seconds": 1}), pushback=never)
+    assert fit(error, 0, trailer_bytes) == ["RetryInfo"]
+    assert error == parts(pushback=never)
 
 
 def test_nothing_goes_when_all_fits() -> None:

@@ -53,7 +53,11 @@ func fail(wanted peer.Read) error {
 
 func main() {
 	if os.Args[1] == "client" {
-		connection, err := grpc.NewClient(os.Args[2], grpc.WithTransportCredentials(insecure.NewCredentials()))
+		options := []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}
+		if len(os.Args) > 3 { // with a retry policy
+			options = append(options, grpc.WithDefaultServiceConfig(os.Args[3]))
+		}
+		connection, err := grpc.NewClient(os.Args[2], options...)
 		if err != nil {
 			panic(err)
 		}

@@ -5,7 +5,7 @@ from grpc import StatusCode as StatusCode_
 
 from errgrpc.codes import ErrorCode as ErrorCode_, Spec as Spec_, Variant as Variant_
 
-__all__ = ["ErrorCode", "None_", "Spec", "StatusCode", "Variant", "_Specstr", "__all___", "str"]
+__all__ = ["ErrorCode", "None_", "Spec", "StatusCode", "Variant", "_Specstr", "__all___", "str_"]
 
 
 class ErrorCode(
@@ -41,7 +41,7 @@ class __all___(ErrorCode_, domain="names.example.com"):
     K_L = 0, Spec_(StatusCode_.ABORTED)
 
 
-class str(ErrorCode_, domain="names.example.com"):
+class str_(ErrorCode_, domain="names.example.com"):
     M_N = 0, Spec_(StatusCode_.ABORTED)
 
 

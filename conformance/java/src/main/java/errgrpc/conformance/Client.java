@@ -2,6 +2,7 @@ package errgrpc.conformance;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
+import com.google.gson.reflect.TypeToken;
 import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.rpc.ErrorInfo;
@@ -59,8 +60,10 @@ final class Client {
     return said;
   }
 
-  static void run(String target) throws IOException, InterruptedException {
-    ManagedChannel channel = ManagedChannelBuilder.forTarget(target).usePlaintext().build();
+  /** With a service config, which may hold a retry policy. */
+  static void run(String target, String config) throws IOException, InterruptedException {
+    Map<String, ?> serviceConfig = GSON.fromJson(config, new TypeToken<Map<String, Object>>() {});
+    ManagedChannel channel = ManagedChannelBuilder.forTarget(target).usePlaintext().defaultServiceConfig(serviceConfig).build();
     BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     PrintStream out = new PrintStream(System.out, false, StandardCharsets.UTF_8);
     for (String line = lines.readLine(); line != null; line = lines.readLine()) {
