@@ -67,7 +67,7 @@ def wrong_errors() -> None:
 
 
 def wrong_raises(error: RemoteError) -> None:
-    errgrpc.ServerInterceptor(ResCode, raises={"/a/b": ResCode.CONFLICT})  # expect: dict-item / reportArgumentType
+    errgrpc.ServerInterceptor(ResCode, raises={"/a/b": ResCode.CONFLICT})  # expect: arg-type / reportArgumentType
     errgrpc.aio.ServerInterceptor(ResCode, raises=["/a/b"])  # expect: list-item / reportArgumentType
     error.retry_delay = 5  # expect: misc / reportAttributeAccessIssue
     service_config(ResCode)  # expect: call-arg / reportCallIssue
