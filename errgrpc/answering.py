@@ -14,7 +14,7 @@ one that stopped the others.
 import contextlib
 import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple
@@ -23,6 +23,7 @@ from google.rpc import status_pb2
 from google.rpc.error_details_pb2 import RequestInfo
 from grpc import StatusCode
 
+from errgrpc import observing
 from errgrpc.catalog import fallback_of
 from errgrpc.codes import ErrorCode, status_of
 from errgrpc.declaring import Declarations, Raises
@@ -111,11 +112,18 @@ class Answering:
         self._on_error: OnError | None = as_hook("on_error", on_error, "(error, *, method, code, request_id)")
         self.on_answer: OnAnswer | None = as_hook("on_answer", on_answer, "(answered)")
         self._declarations = None if raises is None else Declarations(raises)
-        self._hears = on_answer is not None or raises is not None
+        self.declared: Mapping[str, frozenset[ErrorCode]] = {} if self._declarations is None else self._declarations.codes
+        self.hears = self._looks = False
         if type(max_trailer_bytes) is not int or max_trailer_bytes < _MIN_TRAILER_BYTES:
             raise ValueError(f"max_trailer_bytes is {max_trailer_bytes!r}, not an int of at least {_MIN_TRAILER_BYTES}")
         self._max_trailer_bytes = max_trailer_bytes
+        observing.enlist(self)
         self._surely_fitting = -1 if send_help else surely_fitting(max_trailer_bytes)  # the fast path adds no Help
+
+    def attend(self, observed: bool, /) -> None:
+        """Notes whether answers are of interest: to `on_answer` or an observer (`hears`), or as undeclared, too."""
+        self.hears = self.on_answer is not None or observed
+        self._looks = self.hears or bool(self.declared)
 
     def answer(self, error: BaseException, rpc: Rpc) -> RpcAnswer:
         """What the client is answered; logs and reports what goes with it.
@@ -132,7 +140,7 @@ class Answering:
                 if raw is not None and len(raw) <= self._surely_fitting:
                     _with_traceback(error, None)  # no log has it, and it holds the request
                     spec, message = values.code.spec, values.message
-                    if self._hears:
+                    if self._looks:
                         self.hear(Decision(values, outcome="coded"), error, rpc.method, spec.grpc_status, gone=rpc.gone or rpc.stuck)
                     return RpcAnswer(spec.grpc_status, spec.message if message is None else message, ((DETAILS_KEY, raw),))
             decision = self.decide(error, rpc)
@@ -144,7 +152,7 @@ class Answering:
             decision = self._unreadable(failure, error, rpc)
             answer, reports = self._coded(decision, Rpc(rpc.method, ()))
         self.report((*decision.reports, *reports))
-        if self._hears:
+        if self._looks:
             self.hear(decision, error, rpc.method, answer.status, gone=rpc.gone or rpc.stuck)
         return answer
 
@@ -161,7 +169,7 @@ class Answering:
         Of several collections of trailing metadata, the first counts that has an entry that grpc can send.
         """
         answer = self.uncoded(method, status, message, *trailers)
-        if self.on_answer is not None:
+        if self.hears:
             self.hear(None, None, method, status)
         return answer
 
@@ -216,7 +224,7 @@ class Answering:
         Without a decision, a status of the handler's own stands.
         """
         undeclared = decision is not None and self._is_undeclared(method, decision.values.code)
-        if self.on_answer is None:
+        if self.on_answer is None and not observing.observers:
             return
         if decision is None:
             answered = Answered(method, error, None, status, request_id, "undelivered" if gone else "aborted")
@@ -224,14 +232,18 @@ class Answering:
             request_id = request_id or decision.request_id or _sent_id(decision.values)
             outcome = "undelivered" if gone else decision.outcome
             answered = Answered(method, error, decision.values.code, status, request_id, outcome, undeclared)
-        notify("on_answer", self.on_answer, repr(method), error, answered)
+        if self.on_answer is not None:
+            notify("on_answer", self.on_answer, repr(method), error, answered)
+        for observer in observing.observers:
+            notify("an observer", observer.answered, repr(method), error, answered)
 
     def _is_undeclared(self, method: str, code: ErrorCode) -> bool:
         declarations = self._declarations
         if declarations is None or code is self._fallback or not declarations.lacks(method, code):
             return False
         if declarations.is_news(method, code):
-            self.report([Report(logging.WARNING, "%r answers %s, which it does not declare", (method, code))])
+            fields = {"grpc_method": method, "error_code": code.reason}
+            self.report([Report(logging.WARNING, "%r answers %s, which it does not declare", (method, code), extra=fields)])
         return True
 
     def _decided(self, error: BaseException, rpc: Rpc) -> Decision:
@@ -275,7 +287,7 @@ class Answering:
         answer = self.uncoded(rpc.method, status, clean(details if isinstance(details, str) else ""), rpc.trailers)
         if rpc.aborted and not rpc.signal:
             self.late(error, rpc.method, status, rpc.traceback)
-        if self.on_answer is not None:
+        if self.hears:
             self.hear(None, None if rpc.signal else error, rpc.method, status)
         return answer
 

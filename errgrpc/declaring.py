@@ -19,16 +19,17 @@ class Declarations:
     """The tables of one server interceptor; a method in several has the codes of all. Raises TypeError for a wrong one."""
 
     def __init__(self, raises: Raises | Iterable[Raises]) -> None:
-        self._codes = dict[str, frozenset[ErrorCode]]()
+        self.codes = dict[str, frozenset[ErrorCode]]()
+        """Those of each method."""
         self._reported = dict[tuple[str, ErrorCode], object]()
         for table in _tables(raises):
             for method, codes in table.items():
                 _check(method, codes)
-                self._codes[method] = self._codes.get(method, frozenset()) | frozenset(codes)
+                self.codes[method] = self.codes.get(method, frozenset()) | frozenset(codes)
 
     def lacks(self, method: str, code: ErrorCode) -> bool:
         """Whether the method declares codes, and not this one."""
-        declared = self._codes.get(method)
+        declared = self.codes.get(method)
         return declared is not None and code not in declared
 
     def is_news(self, method: str, code: ErrorCode) -> bool:
@@ -49,5 +50,8 @@ def _tables(raises: Any) -> list[Mapping[Any, Any]]:
 def _check(method: object, codes: object) -> None:
     if not isinstance(method, str) or not _PATH.fullmatch(method):
         raise TypeError(f"raises has the key {method!r}: give the path of a method, such as '/shop.v1.ShopService/Buy'")
-    if isinstance(codes, type | str | bytes) or not isinstance(codes, Collection) or not all(isinstance(code, ErrorCode) for code in codes):
+    if isinstance(codes, type | str | bytes) or not isinstance(codes, Collection):
         raise TypeError(f"raises[{method!r}] is {codes!r}: give a collection of error codes")
+    for code in codes:
+        if not isinstance(code, ErrorCode):
+            raise TypeError(f"raises[{method!r}] holds {code!r}, which is no error code")

@@ -30,7 +30,7 @@ from errgrpc.texts import shown
 from errgrpc.wire.packing import M
 from errgrpc.wire.received import Received
 
-__all__ = ["RemoteError", "remote"]
+__all__ = ["Entry", "RemoteError", "remote"]
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -250,7 +250,7 @@ class RemoteError(AioRpcError, FailedCall, metaclass=_RemoteType):
         self._initial_metadata, self._trailing_metadata = map(_entries, (self._initial_metadata, self._trailing_metadata))
 
 
-class _Entry(NamedTuple):
+class Entry(NamedTuple):
     """An entry of metadata, as grpc's sync stack has it in a class that `pickle` cannot find."""
 
     key: str
@@ -262,7 +262,7 @@ def _plain(metadata: Any) -> Any:
 
 
 def _entries(metadata: Any) -> Any:
-    return tuple(_Entry(*entry) for entry in metadata) if type(metadata) is tuple else metadata
+    return tuple(Entry(*entry) for entry in metadata) if type(metadata) is tuple else metadata
 
 
 _classes: dict[object, type[RemoteError]] = {}

@@ -6,7 +6,7 @@ Nothing here raises, whatever a hook or a handler of `logging` does: the client 
 import contextlib
 import inspect
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Protocol
@@ -83,17 +83,19 @@ class Report(NamedTuple):
     """Set for an unhandled exception: `on_error`, if there is one, is called in place of the record."""
     traceback: TracebackType | None = None
     """That of this raise; None for what `error` has. Other threads may raise the same instance meanwhile."""
+    extra: Mapping[str, Any] | None = None
+    """Fields of the record."""
 
 
 def report(reports: Iterable[Report], on_error: OnError | None = None) -> None:
     """Logs what a decision says, or calls `on_error` in place of the record of an unhandled exception."""
-    for level, text, arguments, error, unhandled, traceback in reports:
+    for level, text, arguments, error, unhandled, traceback, extra in reports:
         if unhandled is None:
-            _log(level, text, *arguments, error=error, traceback=traceback)
+            _log(level, text, *arguments, error=error, traceback=traceback, extra=extra)
         elif error is None or on_error is None:
             method, code, request_id = unhandled
-            extra = {"grpc_method": method, "error_code": code.reason, "request_id": request_id}
-            _log(level, text, *arguments, error=error, extra=extra, traceback=traceback)
+            own = {"grpc_method": method, "error_code": code.reason, "request_id": request_id}
+            _log(level, text, *arguments, error=error, extra=own, traceback=traceback)
         else:
             if traceback is not None:
                 _with_traceback(error, traceback)
@@ -134,7 +136,7 @@ def _log(
     text: str,
     *args: object,
     error: BaseException | None = None,
-    extra: dict[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
     traceback: TracebackType | None = None,
 ) -> None:
     info = None if error is None else (type(error), error, traceback or traceback_of(error))

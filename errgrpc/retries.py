@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import warnings
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from grpc import StatusCode
 
 from errgrpc.catalog import as_catalogue
 from errgrpc.codes import ErrorCode
+from errgrpc.service_error import MisuseWarning
 
 __all__ = ["service_config"]
 
@@ -56,7 +58,7 @@ def service_config(
     A call is tried again only before its response headers have arrived, which come before the first response. The policy waits as
     long as the server asks. If the call's deadline comes first, the call ends with DEADLINE_EXCEEDED.
 
-    Raises TypeError and ValueError for wrong arguments.
+    A config by which nothing is tried again is a MisuseWarning. Raises TypeError and ValueError for wrong arguments.
     """
     methods = list(dict.fromkeys(_safe(_listed("services", services), _listed("safe_methods", safe_methods))))
     codes = [code for catalogue in catalogues for code in as_catalogue(catalogue)]
@@ -71,7 +73,10 @@ def service_config(
         "backoffMultiplier": _multiplier(backoff_multiplier),
         "retryableStatusCodes": retried,
     }
-    if methods and retried:
+    if not (methods and retried):
+        why = "no method is safe to repeat (idempotency_level, safe_methods)" if retried else "each status has a code that is not retryable"
+        warnings.warn(f"service_config: nothing will be tried again, as {why}", MisuseWarning, stacklevel=2)
+    else:
         names = [{"service": service, "method": method} for service, method in methods]
         config["methodConfig"] = [{"name": names, "retryPolicy": policy}]
     if throttling is not None:

@@ -28,6 +28,7 @@ class MisuseWarning(UserWarning):
     """Something beside the code of a ServiceError was wrong and is left out; the code still goes on the wire."""
 
 
+_PACKAGE = __name__.rpartition(".")[0] + "."
 _NONE: tuple[Message, ...] = ()
 _VALUES = "errgrpc.values"  # of an instance's attributes: no name, so that no subclass has one like it by accident
 
@@ -234,7 +235,7 @@ def _look_at(values: Values) -> None:
 def _warn(text: str, kind: type[Warning] = MisuseWarning) -> None:
     """Warns at the line that called ServiceError."""
     frame: Any = inspect.currentframe()
-    while frame is not None and frame.f_globals.get("__name__") in {__name__, arguments.__name__}:
+    while frame is not None and str(frame.f_globals.get("__name__")).startswith(_PACKAGE):
         frame = frame.f_back
     if len(_reported) >= _MOST_REPORTED:
         _reported.clear()

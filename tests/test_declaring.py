@@ -114,6 +114,8 @@ def test_methods_without_a_declaration_are_not_reported(caplog: pytest.LogCaptur
     answered(answering, ServiceError(ResCode.FORBIDDEN), "/test.Service/other")
     assert [each.undeclared for each in heard] == [False, True]
     assert warned(caplog) == [TEXT.format("/test.Service/other", ResCode.FORBIDDEN)]
+    (record,) = harness.logged(caplog)
+    assert (record.grpc_method, record.error_code) == ("/test.Service/other", "FORBIDDEN")
 
 
 def test_one_record_for_each_method_and_code(caplog: pytest.LogCaptureFixture) -> None:
@@ -153,7 +155,7 @@ def test_a_call_that_is_not_delivered_counts(caplog: pytest.LogCaptureFixture) -
         (5, "raises is 5: give the RAISES of a generated module, or a list of such mappings"),
         ([RAISES, ResCode], "raises is .*: give the RAISES of a generated module"),
         ({"/a/b": ResCode}, r"raises\['/a/b'\] is <enum 'ResCode'>: give a collection of error codes"),
-        ({"/a/b": ["CONFLICT"]}, r"raises\['/a/b'\] is \['CONFLICT'\]: give a collection of error codes"),
+        ({"/a/b": ["CONFLICT"]}, r"raises\['/a/b'\] holds 'CONFLICT', which is no error code"),
         ({"/a/b": 5}, r"raises\['/a/b'\] is 5: give a collection of error codes"),
         ({"GetRoom": []}, "raises has the key 'GetRoom': give the path of a method, such as '/shop.v1.ShopService/Buy'"),
         ({5: []}, "raises has the key 5: give the path of a method"),

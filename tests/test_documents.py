@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stamina.instrumentation
 from sybil import Document, Example
 from sybil.parsers.markdown import CodeBlockParser
 from sybil.typing import Evaluator
@@ -85,6 +86,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
 )
 @pytest.mark.usefixtures("empty_folder")
 def test_the_examples_run(name: str, fresh_with_protoc: Any) -> None:
+    stamina.instrumentation.set_on_retry_hooks(())  # else it prints by structlog, if that is installed
     parsers = [CodeBlockParser(language=language, evaluator=evaluator) for language, evaluator in EVALUATORS.items()]
     document = Document.parse(str(ROOT / name), *parsers)
     document.namespace.update(printed=io.StringIO(), run=fresh_with_protoc.run)

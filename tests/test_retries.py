@@ -489,14 +489,17 @@ def test_a_client_takes_every_policy(arguments: dict[str, Any], gates: dict[str,
 
 def test_whole_tokens_are_read_as_such() -> None:
     """grpcio reads 1 as 0.001, and 1.0 as 1."""
-    assert '"tokenRatio": 1.0' in service_config(services=[], throttling=(10, 1))
+    assert '"tokenRatio": 1.0' in service_config(services=[service(unary_unary=1)], throttling=(10, 1))
 
 
 def test_nothing_that_may_be_retried_is_no_policy() -> None:
-    assert json.loads(service_config(services=[service()], throttling=None)) == {}
-    assert json.loads(service_config(services=[])) == {"retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1}}
-    only = service_config(GateCode, statuses={StatusCode.ABORTED}, **FAST)
-    assert json.loads(only) == {}
+    with pytest.warns(MisuseWarning, match="^service_config: nothing will be tried again, as no method is safe to repeat") as caught:
+        assert json.loads(service_config(services=[service()], throttling=None)) == {}
+    assert caught[0].filename == __file__
+    with pytest.warns(MisuseWarning, match="no method is safe to repeat"):
+        assert json.loads(service_config(services=[])) == {"retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1}}
+    with pytest.warns(MisuseWarning, match="as each status has a code that is not retryable$"):
+        assert json.loads(service_config(GateCode, statuses={StatusCode.ABORTED}, **FAST)) == {}
 
 
 def test_a_status_that_a_final_code_has_is_left_out() -> None:
@@ -542,7 +545,7 @@ def test_a_status_that_a_final_code_has_is_left_out() -> None:
 )
 def test_wrong_arguments(arguments: dict[str, Any], says: str) -> None:
     with pytest.raises((TypeError, ValueError), match=says):
-        service_config(ResCode, **({"services": [service()]} | arguments))
+        service_config(ResCode, **({"services": [service(unary_unary=1)]} | arguments))
     with pytest.raises(TypeError, match="is no catalogue"):
         service_config(5, services=[])  # type: ignore[arg-type]
 
@@ -604,6 +607,7 @@ RECIPES = {
     "retryable, another status": (raising(GateCode.FULL), ATTEMPTS),
     "not said, UNAVAILABLE": (raising(GateCode.OPENING), ATTEMPTS),
     "not said, another status": (raising(GateCode.BROKEN), 1),
+    "not said, another status, with a delay": (raising(GateCode.BROKEN, retry_delay=0.001), ATTEMPTS),
     "not retryable": (raising(GateCode.CLOSED), 1),
     "not retryable, with a delay": (raising(GateCode.LOCKED, retry_delay=0.001), 1),
     "an abort without a code": (aborts, ATTEMPTS),

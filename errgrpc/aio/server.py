@@ -98,7 +98,7 @@ def _is(kind: Callable[[Any], bool], behavior: Behavior) -> bool:
 
 
 def _guarded_coroutine(answering: Answering, method: str, behavior: Behavior) -> Behavior:
-    standing, hears = functools.partial(answering.standing, method), answering.on_answer is not None
+    standing = functools.partial(answering.standing, method)
 
     @catcher
     async def guarded(request: Any, grpc_context: Any) -> Any:
@@ -108,7 +108,7 @@ def _guarded_coroutine(answering: Answering, method: str, behavior: Behavior) ->
         except BaseException as error:  # noqa: BLE001  grpc sends no status for the others
             failure, trace = error, traceback_of(error)
         else:
-            if hears:
+            if answering.hears:
                 _returned(answering, method, context)
             return response
         try:
@@ -122,7 +122,7 @@ def _guarded_coroutine(answering: Answering, method: str, behavior: Behavior) ->
 
 
 def _guarded_generator(answering: Answering, method: str, behavior: Behavior) -> Behavior:
-    standing, hears = functools.partial(answering.standing, method), answering.on_answer is not None
+    standing = functools.partial(answering.standing, method)
 
     @catcher
     async def guarded(request: Any, grpc_context: Any) -> AsyncIterator[Any]:
@@ -134,7 +134,7 @@ def _guarded_generator(answering: Answering, method: str, behavior: Behavior) ->
                     responses = behavior(request, context)
                 response = await anext(responses)
             except StopAsyncIteration:
-                if hears:
+                if answering.hears:
                     _returned(answering, method, context)
                 return
             except BaseException as error:  # noqa: BLE001  grpc sends no status for the others
@@ -156,7 +156,6 @@ def _guarded_generator(answering: Answering, method: str, behavior: Behavior) ->
 
 def _guarded_sync(answering: Answering, method: str, behavior: Behavior) -> Behavior:
     loop, standing = asyncio.get_running_loop(), functools.partial(answering.standing, method)
-    hears = answering.on_answer is not None
 
     @catcher
     def guarded(request: Any, grpc_context: Any) -> Any:
@@ -166,7 +165,7 @@ def _guarded_sync(answering: Answering, method: str, behavior: Behavior) -> Beha
         except BaseException as error:  # noqa: BLE001  StopIteration too: grpc sends no status for it
             failure, trace = error, traceback_of(error)
         else:
-            if hears:
+            if answering.hears:
                 _returned(answering, method, context)
             context.send(None)
             return response
@@ -181,14 +180,13 @@ def _guarded_sync(answering: Answering, method: str, behavior: Behavior) -> Beha
 
 def _guarded_sync_stream(answering: Answering, method: str, behavior: Behavior) -> Behavior:
     loop, standing = asyncio.get_running_loop(), functools.partial(answering.standing, method)
-    hears = answering.on_answer is not None
 
     def guarded(request: Any, grpc_context: Any) -> Any:
         context = SyncContext(grpc_context, standing, loop)
         fail = functools.partial(_set, answering, method, context)
 
         def finish() -> None:
-            if hears:
+            if answering.hears:
                 _returned(answering, method, context)
             context.finish()
 

@@ -112,13 +112,18 @@ def load(path: str) -> FileDescriptorSet:
         raise ValueError(f"{path} is no descriptor set ({error})") from error
     if not files.file:
         raise ValueError(f"{path} holds no files: give a descriptor set, such as `buf build -o {path}` writes")
+    known = {file.name for file in files.file}
+    for file in files.file:
+        if lacking := next((name for name in file.dependency if name not in known), None):
+            raise ValueError(f"{path} lacks {lacking}, which {file.name} imports: make it with `protoc --include_imports`")
     return files
 
 
 def main(arguments: Sequence[str]) -> int:
     """Prints every change, a line each: 1 if one is breaking and not allowed, 0 if none is, 2 if the two files cannot be compared."""
     parser = ArgumentParser(
-        "python -m errgrpc.codegen.breaking", description="Show what a release changes in the catalogues of the last one."
+        "python -m errgrpc.codegen.breaking",
+        description="Show what a release changes in catalogues, and in what methods raise.",
     )
     parser.add_argument("old", metavar="OLD.binpb", help="descriptor set of the last release")
     parser.add_argument("new", metavar="NEW.binpb", help="descriptor set of this one")

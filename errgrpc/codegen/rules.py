@@ -57,6 +57,8 @@ def refusals_of_services(
     `known` and `catalogs` are all extensions and catalogues of the request, by full name.
     """
     found = [*_singular(services, known, catalogs, files), *_clashing(known, catalogs, files)]
+    if found:  # the values of such options cannot be told
+        return sorted(found, key=lambda refusal: (refusal.file, refusal.line))
     for service in services:
         found += (
             Refusal(service.file, each.line, where, wrong)

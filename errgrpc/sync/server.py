@@ -69,8 +69,6 @@ class ServerInterceptor(grpc.ServerInterceptor):
 
 
 def _guard(answering: Answering, method: str, handler: Any, behavior: Behavior) -> Behavior:
-    hears = answering.on_answer is not None
-
     # Errors are answered outside of `except`: metadata that are no UTF-8 are logged by grpc with the traceback of what is
     # being handled when they are asked for, and no client may decide where a traceback goes.
     # grpc hands a behavior that is marked `experimental_non_blocking` a callback, and iterates over nothing.
@@ -78,7 +76,7 @@ def _guard(answering: Answering, method: str, handler: Any, behavior: Behavior) 
     def guarded(request: Any, context: grpc.ServicerContext, *callback: Any) -> Any:
         if handler.response_streaming and not callback:
             fail = functools.partial(_abort, answering, method, context)
-            if not hears:
+            if not answering.hears:
                 return Responses(behavior, (request, context), fail)
             return Responses(behavior, (request, context), fail, functools.partial(_returned, answering, method, context))
         try:
@@ -86,7 +84,7 @@ def _guard(answering: Answering, method: str, handler: Any, behavior: Behavior) 
         except BaseException as error:  # noqa: BLE001  see Responses
             failure, trace = error, traceback_of(error)
         else:
-            if hears:
+            if answering.hears:
                 _returned(answering, method, context)
             return response
         try:

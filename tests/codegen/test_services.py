@@ -469,6 +469,17 @@ def test_changes_of_what_methods_raise(case: str, build: Build) -> None:
     assert list(map(str, breaking.compare(old, new))) == changes
 
 
+def test_a_set_without_its_imports_is_refused(build: Build, tmp_path: Path) -> None:
+    """Options of a file that is not there cannot be read, and no change of them would be seen."""
+    files = build({"bad.proto": OLD})
+    lacking = FileDescriptorSet(file=[file for file in files.file if file.name != "errgrpc/v1/res_code.proto"])
+    (tmp_path / "lacking.binpb").write_bytes(lacking.SerializeToString())
+    with pytest.raises(
+        ValueError, match=r"lacking.binpb lacks errgrpc/v1/res_code.proto, which bad.proto imports: make it with `protoc --inc"
+    ):
+        breaking.load(str(tmp_path / "lacking.binpb"))
+
+
 def test_protoc_makes_what_python_imports(fresh_with_protoc: Any, tmp_path: Path) -> None:
     """The messages, too, of two teams in one process; `protoc --python_out` with our plugin, as a user runs it."""
     # protoc before 32 does not know edition 2024.
