@@ -53,7 +53,7 @@ test-full: $(VENV)/test.stamp  ## what takes long, too, and every case of the la
 check: $(VENV)/check.stamp $(CODEGEN)/stamp  ## all that is not a test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy errgrpc examples conformance
+	$(BIN)/mypy errgrpc pytest_errgrpc.py examples conformance
 	$(BIN)/mypy --config-file tests/mypy.ini tests bench reliability
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports

@@ -67,7 +67,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     yield tmp_path
-    for name in [name for name in sys.modules if name.split(".")[0] in {"library", "shop"}]:
+    for name in [name for name in sys.modules if name.split(".")[0] in {"cinema", "library", "shop"}]:
         del sys.modules[name]
 
 
@@ -81,6 +81,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
         "docs/protobuf.md",
         "docs/raises.md",
         "docs/retries.md",
+        "docs/testing.md",
         "docs/wire.md",
     ],
 )

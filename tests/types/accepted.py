@@ -16,6 +16,7 @@ from google.rpc import status_pb2
 import errgrpc
 from errgrpc import ComponentCode, ErrorCode, MetadataField, RemoteError, ResCode, ServiceError, Spec, Variant
 from errgrpc.retries import service_config
+from errgrpc.testing import failing, raises, recorded, remote_error, serve
 from examples.classroom.v1.classroom_errgrpc import RAISES
 
 
@@ -80,7 +81,7 @@ def a_component_code(code: ComponentCode) -> int:
             return 2
 
 
-def raises(details: list[Message]) -> None:
+def raises_errors(details: list[Message]) -> None:
     ServiceError(ResCode.CONFLICT)
     ServiceError(ShopCode.GONE, "text", metadata={"a_key": 1, "other": None}, hint="x", details=details, retry_delay=1.5, room=42)
     ServiceError(ComponentCode.RTC_INIT_ERROR, hint={"en": "x"}, details=(rpc.Help(),), retry_delay=timedelta(seconds=1))
@@ -106,6 +107,24 @@ def declares(raises: errgrpc.Raises, methods: Mapping[str, frozenset[ErrorCode]]
     errgrpc.ServerInterceptor(ResCode, raises=methods)
     errgrpc.ServerInterceptor(ResCode, raises=None)
     assert_type(RAISES, Mapping[str, frozenset[ErrorCode]])
+
+
+def tests(add: Callable[[object, object], None], stub: Any) -> None:
+    assert_type(remote_error(ResCode.CONFLICT, locale="en", retry_delay=1, room_uuid="r"), RemoteError)
+    assert_type(remote_error(grpc.StatusCode.UNAVAILABLE, "refused"), RemoteError)
+    with raises(ResCode.CONFLICT, room_uuid="r") as caught, raises(ShopCode):
+        pass
+    assert_type(caught.error, ServiceError | RemoteError)
+    with serve(add, object(), ResCode, client={"locale": "en", "catalogues": [ShopCode]}, raises=RAISES) as channel:
+        assert_type(channel, grpc.Channel)
+    with recorded() as answered:
+        assert_type(answered, list[errgrpc.Answered])
+    stub.Buy = failing(ResCode.CONFLICT, like=stub.Buy, room_uuid="r")
+
+
+async def async_tests(add: Callable[[object, object], None]) -> None:
+    async with serve(add, object(), ResCode) as channel:
+        assert_type(channel, grpc.aio.Channel)
 
 
 def tries_again(error: RemoteError, service: ServiceDescriptor) -> None:

@@ -11,6 +11,7 @@ from grpc import StatusCode
 import errgrpc
 from errgrpc import ComponentCode, ErrorCode, RemoteError, ResCode, ServiceError, Spec
 from errgrpc.retries import service_config
+from errgrpc.testing import failing, raises, remote_error, serve
 
 
 class ShopCode(ErrorCode, domain="shop.example.com"):
@@ -73,6 +74,13 @@ def wrong_raises(error: RemoteError) -> None:
     service_config(ResCode)  # expect: call-arg / reportCallIssue
     service_config(ResCode, services=["Shop"])  # expect: list-item / reportArgumentType
     service_config(ResCode, services=[], statuses={14})  # expect: arg-type / reportArgumentType
+
+
+def wrong_tests() -> None:
+    raises("CONFLICT")  # expect: arg-type / reportArgumentType
+    remote_error(404)  # expect: arg-type / reportArgumentType
+    serve(print, object(), ResCode, client={"language": "en"})  # expect: arg-type / reportArgumentType
+    failing(ResCode)  # expect: arg-type / reportArgumentType
 
 
 def wrong_catching(call: Callable[[], object], error: RemoteError) -> None:

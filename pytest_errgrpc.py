@@ -1,0 +1,144 @@
+"""The pytest plugin of errgrpc: which declared errors a test run has raised, and tests that fail on an undeclared one.
+
+    pytest --errgrpc-coverage                    prints, for each method that declares its errors, which of them no test raised
+    pytest --errgrpc-coverage=json:errors.json   writes the same as JSON
+    pytest --errgrpc-fail-under=90               fails the run below so many percent
+
+    [tool.pytest.ini_options]
+    errgrpc_strict = true                        fails a test during which a server answered a code that its method does not declare
+
+It imports nothing of errgrpc unless one of these is asked for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+_Found = dict[str, dict[str, bool]]
+"""Whether each declared code, `domain/REASON`, of each method has been raised."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("errgrpc", "declared errors of gRPC methods")
+    group.addoption(
+        "--errgrpc-coverage",
+        nargs="?",
+        const="text",
+        type=_report,
+        metavar="text|json|json:FILE",
+        help="show which of the errors that methods declare the tests have raised: a table, or JSON, here or in a file",
+    )
+    group.addoption(
+        "--errgrpc-fail-under", type=float, metavar="PERCENT", help="fail the run if fewer of the errors that methods declare were raised"
+    )
+    parser.addini("errgrpc_strict", "fail a test during which a server answered a code that its method does not declare", "bool", False)
+
+
+def _report(value: str) -> str:
+    if value not in {"text", "json"} and not value.startswith("json:"):
+        raise argparse.ArgumentTypeError(
+            f"{value!r} is no report: give text, json or json:FILE; before a path, write --errgrpc-coverage=text"
+        )
+    return value
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getini("errgrpc_strict"):
+        config.pluginmanager.register(_Strict(), "errgrpc-strict")
+    if config.option.errgrpc_coverage is not None or config.option.errgrpc_fail_under is not None:
+        config.pluginmanager.register(_Coverage(config), "errgrpc-coverage")
+
+
+class _Strict:
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self) -> Generator[None, object, object]:
+        from errgrpc.testing import recorded  # noqa: PLC0415  only if a project asks for it
+
+        with recorded() as answered:
+            result = yield
+        undeclared = dict.fromkeys(f"{each.method} answered {each.code}, which it does not declare" for each in answered if each.undeclared)
+        if undeclared:
+            pytest.fail("\n".join(undeclared), pytrace=False)
+        return result
+
+
+class _Coverage:
+    def __init__(self, config: pytest.Config) -> None:
+        from errgrpc.observing import observing  # noqa: PLC0415  see above
+        from errgrpc.testing.recording import Coverage  # noqa: PLC0415
+
+        self._report: str | None = config.option.errgrpc_coverage
+        self._fail_under: float | None = config.option.errgrpc_fail_under
+        self._coverage = Coverage()
+        self._found: _Found = {}
+        self._exits = ExitStack()
+        self._exits.enter_context(observing(self._coverage))
+
+    def pytest_unconfigure(self) -> None:
+        self._exits.close()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Of pytest-xdist: a worker has ended."""
+        self._add(getattr(node, "workeroutput", {}).get("errgrpc", {}))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self._add(self._coverage.as_json())
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput["errgrpc"] = self._found
+        elif session.exitstatus == pytest.ExitCode.OK and self._is_under():
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        report, write = self._report, terminalreporter.write_line
+        if report is not None:
+            terminalreporter.section("errgrpc: declared errors that were raised")
+        if report == "text":
+            for line in self._table():
+                write(line)
+        elif report is not None:
+            path, text = report.removeprefix("json").removeprefix(":"), json.dumps({**self._totals(), "methods": self._found}, indent=1)
+            if path:
+                Path(path).write_text(text + "\n", "utf-8")
+            write(f"written to {path}" if path else text)
+        if self._is_under():
+            said = f"FAIL {self._percent():.1f} % of the declared errors were raised, and {self._fail_under:g} % are required"
+            write(f"{said} (--errgrpc-fail-under)", red=True, bold=True)
+
+    def _add(self, found: _Found) -> None:
+        for method, codes in found.items():
+            ours = self._found.setdefault(method, {})
+            for code, raised in codes.items():
+                ours[code] = ours.get(code, False) or raised
+
+    def _totals(self) -> dict[str, Any]:
+        every = [raised for codes in self._found.values() for raised in codes.values()]
+        return {"declared": len(every), "raised": sum(every), "percent": round(self._percent(), 1)}
+
+    def _percent(self) -> float:
+        every = [raised for codes in self._found.values() for raised in codes.values()]
+        return 100 * sum(every) / len(every) if every else 0
+
+    def _is_under(self) -> bool:
+        return self._fail_under is not None and self._percent() < self._fail_under
+
+    def _table(self) -> list[str]:
+        if not self._found:
+            return ["no server of this run declares the errors of its methods: give the interceptor raises="]
+        totals = self._totals()
+        width = max(map(len, (*self._found, "TOTAL")))
+        lines = [f"{'method':{width}}  raised  not raised"]
+        for method, codes in sorted(self._found.items()):
+            missing = ", ".join(code.rpartition("/")[2] for code, raised in codes.items() if not raised)
+            lines.append(f"{method:{width}}  {f'{sum(codes.values())}/{len(codes)}':>6}  {missing}".rstrip())
+        return [*lines, f"{'TOTAL':{width}}  {totals['raised']}/{totals['declared']}".ljust(width + 9) + f" {totals['percent']:g} %"]
