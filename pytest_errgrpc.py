@@ -94,8 +94,8 @@ class _Coverage:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self._add(self._coverage.as_json())
-        if hasattr(session.config, "workeroutput"):
-            session.config.workeroutput["errgrpc"] = self._found
+        if (output := getattr(session.config, "workeroutput", None)) is not None:  # in a worker of pytest-xdist
+            output["errgrpc"] = self._found
         elif session.exitstatus == pytest.ExitCode.OK and self._is_under():
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

@@ -7,6 +7,7 @@ Declare a catalogue in a `.proto` (`errgrpc/v1/annotations.proto`, protoc-gen-er
 from errgrpc import aio
 from errgrpc.answering import encode
 from errgrpc.codes import ErrorCode, MetadataField, Spec, Variant
+from errgrpc.context import CurrentCall, current_call
 from errgrpc.declaring import Raises
 from errgrpc.reading import decode, from_error
 from errgrpc.remote_error import RemoteError, remote
@@ -23,6 +24,7 @@ __all__ = [
     "Answered",
     "ClientInterceptor",
     "ComponentCode",
+    "CurrentCall",
     "ErrorCode",
     "MetadataField",
     "MisuseWarning",
@@ -38,6 +40,7 @@ __all__ = [
     "Translate",
     "Variant",
     "aio",
+    "current_call",
     "decode",
     "encode",
     "from_error",
@@ -50,6 +53,7 @@ for _exported in (
     Answered,
     ClientInterceptor,
     ComponentCode,
+    CurrentCall,
     ErrorCode,
     MetadataField,
     MisuseWarning,
@@ -61,6 +65,7 @@ for _exported in (
     ServiceError,
     Spec,
     Variant,
+    current_call,
     decode,
     encode,
     from_error,

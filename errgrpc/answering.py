@@ -23,7 +23,7 @@ from google.rpc import status_pb2
 from google.rpc.error_details_pb2 import RequestInfo
 from grpc import StatusCode
 
-from errgrpc import observing
+from errgrpc import context, observing
 from errgrpc.catalog import fallback_of
 from errgrpc.codes import ErrorCode, status_of
 from errgrpc.declaring import Declarations, Raises
@@ -42,7 +42,6 @@ from errgrpc.wire.values import Values
 
 __all__ = ["Answering", "Decision", "Rpc", "RpcAnswer", "encode"]
 
-_REQUEST_ID = "x-request-id"
 _with_traceback = BaseException.with_traceback
 _MIN_TRAILER_BYTES = 1_024  # ErrorInfo alone can take about 700
 
@@ -69,6 +68,8 @@ class Rpc:
     """Whether no answer can be sent any more."""
     traceback: TracebackType | None = None
     """The traceback as it was when the exception was caught; None for what it has now."""
+    request_id: str | None = None
+    """The id of the call, if it is tracked: each answer has it."""
 
 
 class RpcAnswer(NamedTuple):
@@ -104,9 +105,11 @@ class Answering:
         on_answer: OnAnswer | None = None,
         raises: Raises | Iterable[Raises] | None = None,
         send_help: bool = False,
+        track_context: bool = False,
         max_trailer_bytes: int = DEFAULT_MAX_TRAILER_BYTES,
     ) -> None:
         self.send_help = send_help
+        self.tracks = track_context
         self._fallback = fallback_of(catalogue)
         self._translator = Translator(translate)
         self._on_error: OnError | None = as_hook("on_error", on_error, "(error, *, method, code, request_id)")
@@ -118,7 +121,8 @@ class Answering:
             raise ValueError(f"max_trailer_bytes is {max_trailer_bytes!r}, not an int of at least {_MIN_TRAILER_BYTES}")
         self._max_trailer_bytes = max_trailer_bytes
         observing.enlist(self)
-        self._surely_fitting = -1 if send_help else surely_fitting(max_trailer_bytes)  # the fast path adds no Help
+        # The fast path adds neither a Help nor a request id.
+        self._surely_fitting = -1 if send_help or track_context else surely_fitting(max_trailer_bytes)
 
     def attend(self, observed: bool, /) -> None:
         """Notes whether answers are of interest: to `on_answer` or an observer (`hears`), or as undeclared, too."""
@@ -248,6 +252,8 @@ class Answering:
 
     def _decided(self, error: BaseException, rpc: Rpc) -> Decision:
         rpc.traceback = _cut(error, rpc.traceback)
+        if self.tracks:
+            self._identify(rpc)
         reports: list[Report] = []
         found: BaseException | None
         try:
@@ -257,13 +263,19 @@ class Answering:
             return self._unhandled(failure, rpc, _request_id(failure, rpc.metadata), reports)
         if found is not None and (values := values_of(found)) is not None:
             _with_traceback(found, None)  # no log has it, and it holds the request
-            return Decision(values, reports=tuple(reports), outcome=outcome)
+            return Decision(values, None if _sent_id(values) else rpc.request_id, reports=tuple(reports), outcome=outcome)
         if (status := status_of(rpc.status)) is None:
             return self._unhandled(error, rpc, _request_id(error, rpc.metadata), reports, rpc.traceback)
         if not _is_unimplemented(status, error):
             text = "%r failed with the status that it had set, %s"
             reports.append(Report(logging.ERROR, text, (rpc.method, status), error, traceback=rpc.traceback))
         return Decision(Values(self._fallback), stands=True, reports=tuple(reports))
+
+    def _identify(self, rpc: Rpc) -> None:
+        """Gives a call the id that it was tracked by; one that an interceptor has ended was not."""
+        tracked = context.current()
+        rpc.request_id = context.request_id_in(rpc.metadata) or uuid.uuid4().hex if tracked is None else tracked.call.request_id
+        rpc.metadata = ((context.REQUEST_ID, rpc.request_id), *rpc.metadata)
 
     def _unhandled(
         self, error: BaseException, rpc: Rpc, request_id: str, reports: Iterable[Report] = (), traceback: TracebackType | None = None
@@ -279,7 +291,7 @@ class Answering:
     def _unreadable(self, failure: BaseException, error: BaseException, rpc: Rpc) -> Decision:
         """The answer to an exception that cannot be read: nothing of it or of the request is touched again."""
         link(failure, error)
-        return self._unhandled(failure, rpc, uuid.uuid4().hex)
+        return self._unhandled(failure, rpc, rpc.request_id or uuid.uuid4().hex)
 
     def _standing(self, error: BaseException, rpc: Rpc) -> RpcAnswer:
         details = rpc.details.decode(errors="replace") if isinstance(rpc.details, bytes) else rpc.details
@@ -348,9 +360,8 @@ def _refusal(key: str) -> Report:
 
 def _request_id(error: BaseException, metadata: Metadata) -> str:
     """The request's own id, else that of the received error behind this one, else a fresh one."""
-    for text in (value for key, value in metadata if key == _REQUEST_ID):
-        if is_request_id(text):
-            return text
+    if (own := context.request_id_in(metadata)) is not None:
+        return own
     for cause in causes(error):
         if issubclass(type(cause), RemoteError):
             with contextlib.suppress(AttributeError):  # of a double that did not call our `__init__`

@@ -6,9 +6,10 @@ from typing import Any
 
 import grpc
 
+from errgrpc.context import Tracked, begin, current, end, resume
 from errgrpc.raised import catcher, traceback_of
 
-__all__ = ["Behavior", "Fail", "Guards", "Responses", "ask"]
+__all__ = ["Behavior", "Fail", "Guards", "Responses", "ask", "tracked"]
 
 Behavior = Callable[..., Any]
 """The function of a handler: from request or requests and context to response or responses."""
@@ -92,6 +93,38 @@ class Responses:
             return self._behavior(*self._arguments)
         except StopIteration as error:  # raised by what is no generator: not the end of its responses (PEP 479)
             raise RuntimeError("the handler raised StopIteration") from error
+
+
+def tracked(method: str, guarded: Behavior, handler: Any) -> Behavior:
+    """A guarded sync handler during which its call is the current one: in each of its steps, as its thread serves other calls, too."""
+
+    def behavior(request: Any, context: Any, *callback: Any) -> Any:
+        token = begin(method, ask(context, "invocation_metadata"))
+        try:
+            responses, call = guarded(request, context, *callback), current()
+        finally:
+            end(token)
+        if call is None or not handler.response_streaming or callback:
+            return responses
+        return _Steps(responses, call)
+
+    return behavior
+
+
+class _Steps:
+    def __init__(self, responses: Any, call: Tracked) -> None:
+        self._responses = responses
+        self._call = call
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        token = resume(self._call)
+        try:
+            return next(self._responses)
+        finally:
+            end(token)
 
 
 def ask(context: Any, name: str, unknown: Any = None) -> Any:

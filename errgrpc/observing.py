@@ -28,6 +28,7 @@ class Observed(Protocol):
     @property
     def declared(self) -> Mapping[str, frozenset[ErrorCode]]:
         """What its methods declare that they raise."""
+        ...
 
     def attend(self, observed: bool, /) -> object:
         """Called when observers come or go, with whether there are some."""

@@ -263,7 +263,7 @@ SEEN, NEW = read(constant()), read(with_metadata())
         (with_violations, 600),
         (declared, 226),
         (declared_with_metadata, 580),
-        (filled, 1970),
+        (filled, 2000),
         (SEEN, 182),
         (NEW, 282),
     ],

@@ -1,5 +1,6 @@
 """A channel of grpc's asyncio stack whose calls raise typed errors by themselves, without grpc's chain of interceptors around each."""
 
+from collections.abc import Iterable
 from typing import Any, Self
 
 import grpc
@@ -15,16 +16,20 @@ __all__ = ["wrap_channel"]
 
 
 def wrap_channel(
-    channel: grpc.aio.Channel, *catalogues: type[ErrorCode], locale: str | None = None, on_received: OnReceived | None = None
+    channel: grpc.aio.Channel,
+    *catalogues: type[ErrorCode],
+    locale: str | None = None,
+    on_received: OnReceived | None = None,
+    forward: Iterable[str] = (),
 ) -> grpc.aio.Channel:
     """A channel that raises failed calls as RemoteError, otherwise the same: `wrap_channel(grpc.aio.insecure_channel(target), ResCode)`.
 
-    Interceptors that the channel has run inside. `catalogues`, `locale` and `on_received`, and what they raise, are those of
+    Interceptors that the channel has run inside. `catalogues`, `locale`, `on_received` and `forward`, and what they raise, are those of
     `errgrpc.ClientInterceptor`. Raises TypeError if `channel` is not one of grpc's asyncio stack.
     """
     if not isinstance(channel, grpc.aio.Channel):
         raise TypeError(f"{shown(channel)} is no grpc.aio.Channel; errgrpc.wrap_channel takes those of the sync stack")
-    return _Channel(channel, Caller(catalogues, locale, on_received))
+    return _Channel(channel, Caller(catalogues, locale, on_received, forward))
 
 
 class _AsyncMethod(Method):

@@ -1,6 +1,6 @@
 """How grpc's asyncio client raises a typed error: every call comes back as one that translates what it raises."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable
 from typing import Any
 
 import grpc
@@ -15,14 +15,17 @@ __all__ = ["StreamStreamCall", "StreamUnaryCall", "UnaryStreamCall", "UnaryUnary
 
 
 def client_interceptors(
-    *catalogues: type[ErrorCode], locale: str | None = None, on_received: OnReceived | None = None
+    *catalogues: type[ErrorCode],
+    locale: str | None = None,
+    on_received: OnReceived | None = None,
+    forward: Iterable[str] = (),
 ) -> list[grpc.aio.ClientInterceptor]:
     """Raise failed calls as RemoteError: `grpc.aio.insecure_channel(target, interceptors=client_interceptors(ResCode))`.
 
     One interceptor for each kind of method, as asyncio grpc files each under the first kind that it is an instance of.
     The arguments, and what they raise, are those of `errgrpc.ClientInterceptor`.
     """
-    caller = Caller(catalogues, locale, on_received)
+    caller = Caller(catalogues, locale, on_received, forward)
     kinds = (_UnaryUnaryInterceptor, _UnaryStreamInterceptor, _StreamUnaryInterceptor, _StreamStreamInterceptor)
     return [kind(caller) for kind in kinds]
 

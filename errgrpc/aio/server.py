@@ -14,8 +14,9 @@ import grpc.aio
 from errgrpc.aio.context import Aborted, AsyncContext, SyncContext
 from errgrpc.answering import Answering, RpcAnswer
 from errgrpc.codes import ErrorCode
+from errgrpc.context import begin
 from errgrpc.declaring import Raises
-from errgrpc.guards import Behavior, Guards, Responses
+from errgrpc.guards import Behavior, Guards, Responses, ask, tracked
 from errgrpc.raised import catcher, leaves, traceback_of
 from errgrpc.reports import OnAnswer, OnError
 from errgrpc.translating import Translate
@@ -40,6 +41,7 @@ class ServerInterceptor(grpc.aio.ServerInterceptor):
         on_answer: OnAnswer | None = None,
         raises: Raises | Iterable[Raises] | None = None,
         send_help: bool = False,
+        track_context: bool = False,
         max_trailer_bytes: int = DEFAULT_MAX_TRAILER_BYTES,
     ) -> None:
         answering = Answering(
@@ -49,6 +51,7 @@ class ServerInterceptor(grpc.aio.ServerInterceptor):
             on_answer=on_answer,
             raises=raises,
             send_help=send_help,
+            track_context=track_context,
             max_trailer_bytes=max_trailer_bytes,
         )
         self._guards = Guards(functools.partial(_guard, answering))
@@ -84,7 +87,13 @@ def _guard(answering: Answering, method: str, handler: Any, behavior: Behavior) 
         guarded = _guarded_sync_stream(answering, method, behavior)
     else:
         guarded = _guarded_sync(answering, method, behavior)
+    if answering.tracks and not _is_async(behavior):
+        guarded = tracked(method, guarded, handler)
     return functools.update_wrapper(guarded, behavior)
+
+
+def _is_async(behavior: Behavior) -> bool:
+    return _is(inspect.isasyncgenfunction, behavior) or _is(inspect.iscoroutinefunction, behavior)
 
 
 def _is(kind: Callable[[Any], bool], behavior: Behavior) -> bool:
@@ -103,6 +112,8 @@ def _guarded_coroutine(answering: Answering, method: str, behavior: Behavior) ->
     @catcher
     async def guarded(request: Any, grpc_context: Any) -> Any:
         context, task = AsyncContext(grpc_context, standing), asyncio.current_task()
+        if answering.tracks:
+            begin(method, ask(grpc_context, "invocation_metadata"))  # until the end of the task, which is the call's own
         try:
             response = await behavior(request, context)
         except BaseException as error:  # noqa: BLE001  grpc sends no status for the others
@@ -127,6 +138,8 @@ def _guarded_generator(answering: Answering, method: str, behavior: Behavior) ->
     @catcher
     async def guarded(request: Any, grpc_context: Any) -> AsyncIterator[Any]:
         context, task = AsyncContext(grpc_context, standing), asyncio.current_task()
+        if answering.tracks:
+            begin(method, ask(grpc_context, "invocation_metadata"))
         responses = None
         while True:
             try:

@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from errgrpc.http.bodies import Answer, Request
-from errgrpc.http.responder import Responder
+from errgrpc.context import begin, current_call, end
+from errgrpc.http.bodies import REQUEST_ID, Answer, Request
+from errgrpc.http.responder import Responder, method_of
 
 __all__ = ["ErrorMiddleware", "messages_of", "request_of", "was_logged"]
 
@@ -27,6 +28,8 @@ class _Started:
     at: float
     logged: bool = False
     """Whether its failure has been logged."""
+    request_id: str | None = None
+    """Its id, if it is tracked."""
 
 
 class ErrorMiddleware:
@@ -36,15 +39,29 @@ class ErrorMiddleware:
     In an application of Starlette or FastAPI use `errgrpc.http.starlette.install`, which adds it.
     """
 
-    def __init__(self, app: App, responder: Responder) -> None:
+    def __init__(self, app: App, responder: Responder, *, track_context: bool = False) -> None:
+        """With `track_context`, `errgrpc.current_call()` is the request in all that the application does."""
         self._app = app
         self._responder = responder
+        self._tracks = track_context
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Runs the application, guarded."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if not self._tracks or _STARTED in scope:
+            await self._run(scope, receive, send)
+            return
+        token = begin(method_of(request_of(scope)), [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]])
+        call = current_call()
+        scope[_STARTED] = _Started(time.monotonic(), request_id=None if call is None else call.request_id)
+        try:
+            await self._run(scope, receive, send)
+        finally:
+            end(token)
+
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
         started: _Started = scope.setdefault(_STARTED, _Started(time.monotonic()))  # unless another of us is around this one
         begun: int | None = None  # the status of the response
 
@@ -73,6 +90,8 @@ def request_of(scope: Scope) -> Request:
     """What is known of a request. Of headers only those that the answer depends on."""
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"] if name in _ASKED]
     started: _Started | None = scope.get(_STARTED)
+    if started is not None and started.request_id is not None:
+        headers = [(REQUEST_ID, started.request_id), *(header for header in headers if header[0] != REQUEST_ID)]
     return Request(scope.get("method", "GET"), scope["path"], headers, None if started is None else started.at)
 
 

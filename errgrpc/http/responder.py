@@ -12,7 +12,7 @@ from errgrpc.texts import clean
 from errgrpc.translating import Translate
 from errgrpc.wire.values import Values
 
-__all__ = ["Responder"]
+__all__ = ["Responder", "method_of"]
 
 _LONGEST_PATH = 200  # characters of it in a log record
 
@@ -45,7 +45,7 @@ class Responder:
 
         `cause` is what was raised, if `error` only says what it means. Never raises.
         """
-        method, raised = _method(request), cause or error
+        method, raised = method_of(request), cause or error
         decision = self._answering.decide(error, Rpc(method, request.headers, gone=gone))
         self._answering.report(decision.reports)
         answer = coded(decision.values, decision.request_id, request, self._form, send_help=self._answering.send_help)
@@ -56,7 +56,7 @@ class Responder:
 
     def lose(self, error: BaseException, request: Request, status: int) -> None:
         """Logs an exception that came when the response had begun with this status: no answer can be sent any more."""
-        self._answering.lost(error, _method(request), status)
+        self._answering.lost(error, method_of(request), status)
 
     def stand(
         self,
@@ -79,15 +79,16 @@ class Responder:
             decision = Decision(Values(code, None if message is None else clean(message)), outcome="translated")
             send_help = self._answering.send_help
             answer = coded(decision.values, None, request, self._form, data=data, headers=given, send_help=send_help)
-            self._answering.hear(decision, cause, _method(request), answer.status, _sent_id(answer))
+            self._answering.hear(decision, cause, method_of(request), answer.status, _sent_id(answer))
             return answer
         text = phrase(status) if message is None else message
         answer = uncoded(status, text, data, request, self._form, given)
-        self._answering.hear(None, cause, _method(request), answer.status, _sent_id(answer))
+        self._answering.hear(None, cause, method_of(request), answer.status, _sent_id(answer))
         return answer
 
 
-def _method(request: Request) -> str:
+def method_of(request: Request) -> str:
+    """`GET /rooms/r-42`, its path cut to 200 characters."""
     return f"{request.method} {request.path[:_LONGEST_PATH]}"
 
 

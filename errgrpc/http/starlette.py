@@ -62,12 +62,16 @@ def install(
     on_error: OnError | None = None,
     on_answer: OnAnswer | None = None,
     send_help: bool = False,
+    track_context: bool = False,
 ) -> None:
     """Makes an application of Starlette or FastAPI answer with codes; the arguments are those of `Responder`.
 
     If `http_errors` is "code", an `HTTPException`, hence an unknown path or method, too, is answered with the code that alone
     declares its HTTP status; if no code does, or several do, and by default, with that status and without a code. FastAPI's
     OpenAPI schema shows the answer to a refused request. Raises ValueError if `form` or `http_errors` is unknown.
+
+    With `track_context`, `errgrpc.current_call()` is the request in all that the application does, and each error that answers it
+    has its id.
 
     Middleware is guarded, too, if it was added before; what it sets on responses (CORS, say) is set on errors as well.
     """
@@ -78,7 +82,7 @@ def install(
     if _FastAPI is not None and isinstance(app, _FastAPI) and RequestValidationError not in (translate or ()):
         app.openapi = shown_by(app.openapi, form, *handlers.refusal())  # type: ignore[method-assign]
     # Around the routes, where other middleware still sees the answer, and around that middleware for what it raises itself.
-    app.add_middleware(cast(Any, ErrorMiddleware), responder=responder)
+    app.add_middleware(cast(Any, ErrorMiddleware), responder=responder, track_context=track_context)
     app.user_middleware.append(Middleware(cast(Any, ErrorMiddleware), responder=responder))
 
 

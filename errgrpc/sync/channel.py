@@ -1,5 +1,6 @@
 """A channel of grpc's sync stack whose calls raise typed errors by themselves, without grpc's chain of interceptors around each."""
 
+from collections.abc import Iterable
 from typing import Any, Self
 
 import grpc
@@ -14,17 +15,20 @@ __all__ = ["wrap_channel"]
 
 
 def wrap_channel(
-    channel: grpc.Channel, *catalogues: type[ErrorCode], locale: str | None = None, on_received: OnReceived | None = None
+    channel: grpc.Channel,
+    *catalogues: type[ErrorCode],
+    locale: str | None = None,
+    on_received: OnReceived | None = None,
+    forward: Iterable[str] = (),
 ) -> grpc.Channel:
     """A channel that raises failed calls as RemoteError and is otherwise the same: `wrap_channel(grpc.insecure_channel(target), ResCode)`.
 
-    `catalogues`, `locale` and `on_received`, and what they raise, are those of `errgrpc.ClientInterceptor`, which is for chains of
-    interceptors; without one, this is faster and changes less. Raises TypeError if `channel` is not one of
-    grpc's sync stack.
+    The other arguments, and what they raise, are those of `errgrpc.ClientInterceptor`, which is for chains of interceptors; without
+    one, this is faster and changes less. Raises TypeError if `channel` is not one of grpc's sync stack.
     """
     if not isinstance(channel, grpc.Channel):
         raise TypeError(f"{shown(channel)} is no grpc.Channel; errgrpc.aio.wrap_channel takes those of grpc.aio")
-    return _Channel(channel, Caller(catalogues, locale, on_received))
+    return _Channel(channel, Caller(catalogues, locale, on_received, forward))
 
 
 class _SyncMethod(Method):
@@ -45,7 +49,7 @@ class _UnaryResponse(_SyncMethod):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         metadata = None
-        if self._localizes or "metadata" in kwargs or len(args) > 2:
+        if self._adds or "metadata" in kwargs or len(args) > 2:
             args, kwargs, metadata = self._prepared(args, kwargs)
         try:
             return self._method(*args, **kwargs)
@@ -58,7 +62,7 @@ class _UnaryResponse(_SyncMethod):
 
     def with_call(self, *args: Any, **kwargs: Any) -> Any:
         metadata = None
-        if self._localizes or "metadata" in kwargs or len(args) > 2:
+        if self._adds or "metadata" in kwargs or len(args) > 2:
             args, kwargs, metadata = self._prepared(args, kwargs)
         try:
             return self._method.with_call(*args, **kwargs)  # a call that succeeded: grpc's own, as it raises nothing any more

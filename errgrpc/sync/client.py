@@ -1,7 +1,7 @@
 """How grpc's sync client raises a typed error: every call comes back as one that translates what it raises."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any
 
@@ -26,14 +26,22 @@ class ClientInterceptor(
     `catalogues` are those that it reads typed; without any, `error_code` is None. The first with an inference table also
     guesses the code of an error that came without one. `locale`, a language tag or a whole `accept-language` value, is sent
     as `accept-language` with each call that has none. `on_received(error, *, method)` is called once for each failed call,
-    when its caller is first given the error: a future that nothing asks for its outcome is not heard.
+    when its caller is first given the error: a future that nothing asks for its outcome is not heard. `forward` names metadata of
+    `errgrpc.current_call()` that are sent on with each call that lacks them, such as `("x-request-id", "accept-language")`; a value
+    that is not 1 to 256 printable ASCII characters is not sent on.
 
-    Raises TypeError if an argument is not a catalogue, and ValueError if two share a (domain, reason) or the locale is
-    malformed.
+    Raises TypeError if an argument is not a catalogue, and ValueError if two share a (domain, reason), the locale is malformed,
+    or `forward` holds what is never sent on: `grpc-*`, `*-bin`, `authorization`, `cookie` and what HTTP/2 itself uses.
     """
 
-    def __init__(self, *catalogues: type[ErrorCode], locale: str | None = None, on_received: OnReceived | None = None) -> None:
-        self._caller = Caller(catalogues, locale, on_received)
+    def __init__(
+        self,
+        *catalogues: type[ErrorCode],
+        locale: str | None = None,
+        on_received: OnReceived | None = None,
+        forward: Iterable[str] = (),
+    ) -> None:
+        self._caller = Caller(catalogues, locale, on_received, forward)
 
     def _intercept(self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request: Any) -> Any:
         details = self._caller.details_of(client_call_details)

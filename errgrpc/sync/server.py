@@ -10,7 +10,7 @@ import grpc
 from errgrpc.answering import Answering, Rpc
 from errgrpc.codes import ErrorCode
 from errgrpc.declaring import Raises
-from errgrpc.guards import Behavior, Guards, Responses, ask
+from errgrpc.guards import Behavior, Guards, Responses, ask, tracked
 from errgrpc.raised import catcher, causes, traceback_of
 from errgrpc.reports import OnAnswer, OnError
 from errgrpc.translating import Translate
@@ -29,6 +29,7 @@ class ServerInterceptor(grpc.ServerInterceptor):
     that is delivered. `raises`, the `RAISES` of a generated module or a list of them, says which codes each method declares. A
     code that is answered and not declared is logged once for each method, at WARNING; the fallback needs no declaration. With
     `send_help` an answer has a google.rpc.Help with the code's `help_url`, unless the raiser gave a Help.
+    With `track_context`, `errgrpc.current_call()` is the call in all that the handler does, and each error that answers it has its id.
     `max_trailer_bytes` bounds the trailers of an answer, at least 1,024.
 
     Raises TypeError if `catalogue` is not a catalogue, and ValueError if it has no fallback.
@@ -43,6 +44,7 @@ class ServerInterceptor(grpc.ServerInterceptor):
         on_answer: OnAnswer | None = None,
         raises: Raises | Iterable[Raises] | None = None,
         send_help: bool = False,
+        track_context: bool = False,
         max_trailer_bytes: int = DEFAULT_MAX_TRAILER_BYTES,
     ) -> None:
         answering = Answering(
@@ -52,6 +54,7 @@ class ServerInterceptor(grpc.ServerInterceptor):
             on_answer=on_answer,
             raises=raises,
             send_help=send_help,
+            track_context=track_context,
             max_trailer_bytes=max_trailer_bytes,
         )
         self._guards = Guards(functools.partial(_guard, answering))
@@ -93,7 +96,7 @@ def _guard(answering: Answering, method: str, handler: Any, behavior: Behavior) 
             del failure, trace  # they refer to this frame
 
     # That mark is an attribute of the behavior, as is `experimental_thread_pool`.
-    return functools.update_wrapper(guarded, behavior)
+    return functools.update_wrapper(tracked(method, guarded, handler) if answering.tracks else guarded, behavior)
 
 
 def _abort(answering: Answering, method: str, context: grpc.ServicerContext, error: BaseException, trace: TracebackType | None) -> NoReturn:
