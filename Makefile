@@ -109,6 +109,7 @@ reliability: $(VENV)/test.stamp requirements/reliability.txt  ## every figure of
 bench: $(VENV)/test.stamp requirements/bench.txt  ## every figure of docs/performance.md, about 20 minutes of an idle machine
 	$(BIN)/python $(PIP) -r requirements/bench.txt
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.tracking
 
 clean:
 	rm -rf .venv .venv-* build dist mutants $(addprefix $(WEB)/,node_modules build dist src/gen)

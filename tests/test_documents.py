@@ -77,6 +77,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
         "README.md",
         "README.zh-CN.md",
         "docs/adopt.md",
+        "docs/current-call.md",
         "docs/http.md",
         "docs/protobuf.md",
         "docs/raises.md",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import errgrpc
-from bench import by_hand, catalogues, contenders, in_process, inside, report, results, runs, stages, targets
+from bench import by_hand, catalogues, contenders, in_process, inside, report, results, runs, stages, targets, tracking
 from bench.__main__ import DOCS, parsed
 from bench.contenders import CONTENDERS
 from bench.fresh import WHAT
@@ -153,3 +153,18 @@ def test_the_page_has_the_figures_that_were_measured() -> None:
         for works in figures["calls"].values():
             assert list(works) == [FIRST.name, *(work.name for work in WORKS)]
         assert list(figures["in process"]) == [case.name for case in in_process.CASES]
+
+
+def test_the_table_of_the_current_call_is_that_of_its_results() -> None:
+    page = tracking.PAGE.read_text()
+    assert page == tracking.with_table(page, json.loads(tracking.RESULTS.read_text())), "run `python -m bench.tracking`"
+    assert set(json.loads(tracking.RESULTS.read_text())["works"]) == set(tracking.WORKS)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", tracking.WORKS)
+def test_what_tracking_costs_can_be_measured(name: str) -> None:
+    off, on, found = tracking.measure(name, 2, 2)
+    assert off > 0
+    assert on > 0
+    assert found.low <= found.value <= found.high
