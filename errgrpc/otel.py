@@ -126,7 +126,7 @@ def _is_imported(path: str) -> bool:
 
 
 def _paths(methods: Any) -> list[str]:
-    paths = [methods] if isinstance(methods, str | bytes) or not isinstance(methods, Iterable) else list(methods)
+    paths: list[Any] = [methods] if isinstance(methods, str | bytes) or not isinstance(methods, Iterable) else list(methods)
     for path in paths:
         if path is methods or not isinstance(path, str) or not _PATH.fullmatch(path):
             raise TypeError(f"methods is or holds {path!r}: give a collection of paths such as '/shop.v1.ShopService/Buy'")

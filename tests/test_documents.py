@@ -77,6 +77,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
         "README.zh-CN.md",
         "docs/adopt.md",
         "docs/http.md",
+        "docs/observability.md",
         "docs/protobuf.md",
         "docs/raises.md",
         "docs/retries.md",

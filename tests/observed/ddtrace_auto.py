@@ -1,6 +1,7 @@
 """ddtrace's integration, which puts its interceptors first by itself. Without an agent: a filter takes each trace."""
 
 import os
+from collections import Counter
 from typing import Any
 
 os.environ.update(
@@ -32,7 +33,7 @@ class Tool:
         ddtrace.patch(grpc=True)
         self.on_answer = otel.Telemetry().on_answer
 
-    def interceptors(self, stack: str) -> list[Any]:
+    def interceptors(self, style: str) -> list[Any]:
         return []
 
     def clear(self) -> None:
@@ -44,4 +45,5 @@ class Tool:
     def _shown(self, span: Any) -> str:
         error = "no error" if not span.error else f"error, {span.get_tag('error.type')}"
         reason = span.get_tag(otel.ERRGRPC_REASON)
-        return ", ".join([error, *([reason] if reason else [])])
+        events = Counter(event.attributes["exception.type"].rpartition(".")[2] for event in span._get_events())
+        return ", ".join([error, *([reason] if reason else []), *(f"{count} {name}" for name, count in events.items())])

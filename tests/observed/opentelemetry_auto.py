@@ -2,9 +2,8 @@
 
 from typing import Any
 
+from observed import opentelemetry_by_hand
 from opentelemetry.instrumentation.grpc import GrpcAioInstrumentorServer, GrpcInstrumentorServer
-
-import opentelemetry_by_hand
 
 
 class Tool(opentelemetry_by_hand.Tool):
@@ -15,5 +14,5 @@ class Tool(opentelemetry_by_hand.Tool):
         GrpcInstrumentorServer().instrument(tracer_provider=self.provider)
         GrpcAioInstrumentorServer().instrument(tracer_provider=self.provider)
 
-    def interceptors(self, stack: str) -> list[Any]:
+    def interceptors(self, style: str) -> list[Any]:
         return []

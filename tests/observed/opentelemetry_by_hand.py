@@ -20,8 +20,8 @@ class Tool:
         self.provider.add_span_processor(SimpleSpanProcessor(self.spans))
         self.on_answer = otel.Telemetry().on_answer
 
-    def interceptors(self, stack: str) -> list[Any]:
-        return [server_interceptor(self.provider) if stack == "sync" else aio_server_interceptor(self.provider)]
+    def interceptors(self, style: str) -> list[Any]:
+        return [server_interceptor(self.provider) if style == "sync" else aio_server_interceptor(self.provider)]
 
     def clear(self) -> None:
         self.spans.clear()

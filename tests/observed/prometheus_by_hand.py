@@ -13,18 +13,18 @@ class Tool:
     places = ("before", "behind")
     on_answer = None
 
-    def interceptors(self, stack: str) -> list[Any]:
-        return [(_Counting if stack == "sync" else _CountingAio)(self.count)]
+    def interceptors(self, style: str) -> list[Any]:
+        return [(_Counting if style == "sync" else _CountingAio)(self.count)]
 
     def clear(self) -> None:
         self.registry = CollectorRegistry()
         self.handled = Counter("grpc_server_handled", "Calls that ended", ["code"], registry=self.registry)
 
     def count(self, context: Any) -> None:
-        code = context.code() or grpc.StatusCode.OK
-        if isinstance(code, int):  # as asyncio's contexts have it
+        code = context.code() or grpc.StatusCode.OK if hasattr(context, "code") else None  # asyncio's contexts of sync handlers tell none
+        if isinstance(code, int):  # as asyncio's other contexts have it
             code = next(status for status in grpc.StatusCode if status.value[0] == code)
-        self.handled.labels(code.name).inc()
+        self.handled.labels(code.name if code else "unknown to it").inc()
 
     def shown(self) -> str:
         samples = [sample for metric in self.registry.collect() for sample in metric.samples if sample.name.endswith("_total")]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import sentry_by_hand
+from observed import sentry_by_hand
 from sentry_sdk.integrations.grpc import GRPCIntegration
 
 
@@ -11,5 +11,5 @@ class Tool(sentry_by_hand.Tool):
     disabled = ()
     enabled = (GRPCIntegration,)
 
-    def interceptors(self, stack: str) -> list[Any]:
+    def interceptors(self, style: str) -> list[Any]:
         return []

@@ -9,7 +9,7 @@ from sentry_sdk.integrations.grpc.server import ServerInterceptor
 
 
 class Tool:
-    places: tuple[str, ...] = ("before", "behind")
+    places: tuple[str, ...] = ("before", "behind", "none")
     on_answer = None
     disabled: tuple[Any, ...] = (GRPCIntegration,)
     enabled: tuple[Any, ...] = ()
@@ -30,8 +30,8 @@ class Tool:
             disabled_integrations=[integration() for integration in self.disabled],
         )
 
-    def interceptors(self, stack: str) -> list[Any]:
-        return [ServerInterceptor() if stack == "sync" else AioServerInterceptor()]
+    def interceptors(self, style: str) -> list[Any]:
+        return [ServerInterceptor() if style == "sync" else AioServerInterceptor()]
 
     def clear(self) -> None:
         self.items.clear()
