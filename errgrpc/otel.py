@@ -24,7 +24,7 @@ __all__ = [
     "RPC_METHOD",
     "SCHEMA_URL",
     "Telemetry",
-]  # fmt: skip
+]
 
 # OpenTelemetry's semantic conventions 1.45.0, where all three are stable. They name no request id.
 SCHEMA_URL = "https://opentelemetry.io/schemas/1.45.0"
@@ -78,7 +78,7 @@ class Telemetry:
         self._count(answered.method, answered.code, "server")
         span = trace.get_current_span()
         if span.is_recording():
-            self._describe(span, _facts(answered.code), answered.request_id)
+            self._describe(span, answered.code, {}, answered.request_id)
             if answered.outcome == "unhandled" and answered.error is not None:
                 span.record_exception(answered.error)
 
@@ -88,27 +88,25 @@ class Telemetry:
         self._count(method, code, "client")
         span = trace.get_current_span()
         if span.is_recording():
-            self._describe(span, _received(error) if code is None else _facts(code), error.request_id)
+            self._describe(span, code, _received(error), error.request_id)
 
     def _count(self, method: str, code: ErrorCode | None, side: str) -> None:
         reason = OTHER if code is None else code.reason
         known = _is_imported(method) if self._methods is None else method in self._methods
         self._failed_calls.add(1, {RPC_METHOD: method[1:] if known else OTHER, ERRGRPC_REASON: reason, ERRGRPC_SIDE: side})
 
-    def _describe(self, span: trace.Span, facts: dict[str, str | int], request_id: str | None) -> None:
-        if self._reason_as_error_type and ERRGRPC_REASON in facts:
-            facts[ERROR_TYPE] = facts[ERRGRPC_REASON]
+    def _describe(self, span: trace.Span, code: ErrorCode | None, facts: dict[str, str | int], request_id: str | None) -> None:
+        if code is not None:
+            facts = {ERRGRPC_REASON: code.reason, ERRGRPC_DOMAIN: code.domain, ERRGRPC_CODE: code.number}
+            if self._reason_as_error_type:
+                facts[ERROR_TYPE] = code.reason
         if is_request_id(request_id):
             facts[ERRGRPC_REQUEST_ID] = request_id
         span.set_attributes(facts)
 
 
-def _facts(code: ErrorCode | None) -> dict[str, str | int]:
-    return {} if code is None else {ERRGRPC_REASON: code.reason, ERRGRPC_DOMAIN: code.domain, ERRGRPC_CODE: code.number}
-
-
 def _received(error: RemoteError) -> dict[str, str | int]:
-    """What a peer sent of a code that no catalogue declares, if it has the form of one (AIP-193)."""
+    """What a peer sent of a code that no catalogue may declare, if it has the form of one (AIP-193)."""
     reason, domain, number = error.reason, error.domain, error.number
     if reason is None or domain is None or len(reason) > MAX_REASON or not REASON.fullmatch(reason) or not DOMAIN.fullmatch(domain):
         return {}

@@ -25,7 +25,7 @@ class Tool:
         self.spans: list[Any] = []
         spans = self.spans
 
-        class Keeping(TraceFilter):
+        class Keeping(TraceFilter):  # type: ignore[misc,unused-ignore]
             def process_trace(self, trace: Any) -> Any:
                 spans.extend(span for span in trace if span.get_tag("span.kind") == "server")
 

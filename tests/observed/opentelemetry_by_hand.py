@@ -12,7 +12,7 @@ from errgrpc import otel
 
 
 class Tool:
-    places = ("before", "behind")
+    places: tuple[str, ...] = ("before", "behind")
 
     def __init__(self) -> None:
         self.spans = InMemorySpanExporter()
