@@ -101,6 +101,13 @@ def test_the_page_says_what_a_tool_shows(tool: str, places: tuple[str, ...]) -> 
             assert answers["alone", style, kind] != ANSWERS[-1:], "the tool breaks the handler only with errgrpc"
 
 
+@pytest.mark.full
+def test_a_service_that_opentelemetry_leaves_alone_is_not_broken() -> None:
+    answers, shown = observed("opentelemetry_excluded")
+    assert set(answers.values()) == {ANSWERS, ANSWERS[-1:]}
+    assert set(shown.values()) == {("nothing",) * 4, ("nothing",)}
+
+
 # The hooks.
 
 METHODS = [f"/test.Service/{kind}" for kind in harness.KINDS]
