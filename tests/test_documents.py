@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stamina
 from sybil import Document, Example
 from sybil.parsers.markdown import CodeBlockParser
 from sybil.typing import Evaluator
@@ -65,7 +66,9 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
     """An empty folder as the current one; what is imported from it is forgotten afterwards."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
+    stamina.instrumentation.set_on_retry_hooks([])  # it prints each retry where structlog is installed
     yield tmp_path
+    stamina.instrumentation.set_on_retry_hooks(None)
     for name in [name for name in sys.modules if name.split(".")[0] in {"library", "shop"}]:
         del sys.modules[name]
 
