@@ -66,7 +66,9 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
     """An empty folder as the current one; what is imported from it is forgotten afterwards."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
+    stamina.instrumentation.set_on_retry_hooks([])  # it prints each retry where structlog is installed
     yield tmp_path
+    stamina.instrumentation.set_on_retry_hooks(None)
     for name in [name for name in sys.modules if name.split(".")[0] in {"cinema", "library", "shop"}]:
         del sys.modules[name]
 
@@ -79,6 +81,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
         "docs/adopt.md",
         "docs/current-call.md",
         "docs/http.md",
+        "docs/observability.md",
         "docs/protobuf.md",
         "docs/raises.md",
         "docs/retries.md",
@@ -88,7 +91,6 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
 )
 @pytest.mark.usefixtures("empty_folder")
 def test_the_examples_run(name: str, fresh_with_protoc: Any) -> None:
-    stamina.instrumentation.set_on_retry_hooks(())  # else it prints by structlog, if that is installed
     parsers = [CodeBlockParser(language=language, evaluator=evaluator) for language, evaluator in EVALUATORS.items()]
     document = Document.parse(str(ROOT / name), *parsers)
     document.namespace.update(printed=io.StringIO(), run=fresh_with_protoc.run)
