@@ -25,9 +25,9 @@ def bad_request(
     - `description` is protovalidate's message, at most 300 characters, if all of it comes from the schema. A CEL expression may
       put the value into its text. The id in words then stands for it. `custom_texts=True` sends every text as it is: for
       schemas whose texts quote no secret.
-    - `localized_message` is what `messages` has for the id, `{"string.min_len": {"en-US": "Too short", "zh-CN": "太短"}}`. There is
-      one for each violation, in the catalogue's default locale, else in the first one given: the caller's language is not
-      known here.
+    - `localized_message` is what `messages` has for the id: `{"string.min_len": {"en-US": "Too short", "zh-CN": "太短"}}`. A BadRequest has
+      one text for each violation. Under `translate=`, that is in the caller's language, as `accept-language` asks for it. A text
+      without a locale is in the catalogue's default locale, which also stands in for languages that are missing.
 
     The values that were given are never sent. CompilationError and EvaluationError are not the caller's: they stay unhandled.
     Raises TypeError and ValueError if `code` is no failure or `messages` are no texts.

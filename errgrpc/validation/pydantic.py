@@ -38,9 +38,9 @@ def bad_request(
     - `description` is pydantic's message without all that may quote the input, at most 300 characters. The text of a validator's
       own ValueError, AssertionError or PydanticCustomError may quote it, so the type in words stands for it. `custom_texts=True`
       sends those texts: for validators that quote no secret.
-    - `localized_message` is what `messages` has for the type, `{"string_too_short": {"en-US": "Too short", "zh-CN": "太短"}}`.
-      There is one for each violation, in the catalogue's default locale, else in the first one given: the caller's language is
-      not known here.
+    - `localized_message` is what `messages` has for the type: `{"string_too_short": {"en-US": "Too short", "zh-CN": "太短"}}`. A
+      BadRequest has one text for each violation. Under `translate=`, that is in the caller's language, as `accept-language` asks for it. A text
+      without a locale is in the catalogue's default locale, which also stands in for languages that are missing.
 
     The values that were given are never sent. Each ValidationError of a handler counts as the caller's, also that of a model that
     was not made from the request. Raises TypeError and ValueError if `code` is no failure or `messages` are no texts.

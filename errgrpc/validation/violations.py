@@ -3,19 +3,21 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import NamedTuple, NoReturn, TypeVar
+from typing import NamedTuple, TypeVar
 
 from google.rpc import error_details_pb2 as rpc
 
-from errgrpc import arguments, locales
+from errgrpc import locales
 from errgrpc.codes import MAX_REASON, REASON, ErrorCode
 from errgrpc.service_error import ServiceError, made_of
+from errgrpc.specs import checked_hints
 from errgrpc.texts import clean, shown
+from errgrpc.translating import accept_language
 
 __all__ = ["Messages", "Violation", "field_violations", "quoted", "refusing"]
 
 Messages = Mapping[str, str | Mapping[str, str]]
-"""What end users are told, by the validator's name for the rule: a text in the catalogue's default locale, or texts by locale."""
+"""What end users are told, by the validator's name for a rule: texts by locale, or one in the catalogue's default locale."""
 
 MOST_VIOLATIONS = 100  # the trailers hold fewer, and a hostile request can break a rule a million times
 LONGEST_PATH = 200  # characters; a client chooses map keys, and the names of fields that are not expected
@@ -23,6 +25,8 @@ LONGEST_DESCRIPTION = 300  # characters; a pattern or a list of what is allowed 
 
 # As protovalidate itself writes keys: no other character is escaped.
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r"})
+
+_UNDETERMINED = "und"  # BCP 47, for a text whose catalogue has no default locale
 
 _Error = TypeVar("_Error", bound=BaseException)
 
@@ -45,7 +49,11 @@ def refusing(
     if not isinstance(code, ErrorCode):
         raise TypeError(f"{shown(code)} is no error code: give a member of a catalogue such as errgrpc.ResCode.BAD_REQUEST")
     made_of(code)  # SUCCESS is a ValueError here rather than in production
-    localized = dict(_localized(code, messages or {}))
+    texts = _texts(code, {} if messages is None else messages)
+
+    def localized(rule: str) -> rpc.LocalizedMessage | None:
+        locale = locales.choose(accept_language.get(), texts.get(rule, ()), code.default_locale)
+        return None if locale is None else rpc.LocalizedMessage(locale=locale, message=texts[rule][locale])
 
     def refused(error: _Error, /) -> ServiceError:
         return made_of(code, rpc.BadRequest(field_violations=field_violations(found(error), localized)))
@@ -54,15 +62,15 @@ def refusing(
 
 
 def field_violations(
-    found: Iterable[Violation], localized: Mapping[str, rpc.LocalizedMessage] | None = None
+    found: Iterable[Violation], localized: Callable[[str], rpc.LocalizedMessage | None] = lambda _: None
 ) -> Iterator[rpc.BadRequest.FieldViolation]:
-    """The first of the violations, as BadRequest says them."""
+    """The first of the violations, as BadRequest says them; `localized` is what end users are told of a rule."""
     for field, rule, description in islice(found, MOST_VIOLATIONS):
         yield rpc.BadRequest.FieldViolation(
             field=_cut(field, LONGEST_PATH),
             description=_cut(description or _words(rule), LONGEST_DESCRIPTION),
             reason=_reason(rule),
-            localized_message=localized.get(rule) if localized else None,
+            localized_message=localized(rule),
         )
 
 
@@ -71,18 +79,16 @@ def quoted(key: str) -> str:
     return f'["{key.translate(_ESCAPES)}"]'
 
 
-def _localized(code: ErrorCode, messages: Messages) -> Iterator[tuple[str, rpc.LocalizedMessage]]:
+def _texts(code: ErrorCode, messages: Messages) -> dict[str, Mapping[str, str]]:
     if not isinstance(messages, Mapping):
-        raise TypeError(f"messages is {shown(messages, 80)}: give a mapping from the validator's rules to texts")
+        raise TypeError(f"messages is {shown(messages, 80)}: give a mapping from the names of rules to texts")
+    texts = {}
     for rule, given in messages.items():
-
-        def refuse(wrong: str, rule: object = rule) -> NoReturn:
-            raise ValueError(f"messages[{rule!r}]: {wrong}")
-
-        texts = arguments.hints(given, code, refuse) or {}
-        if not isinstance(rule, str) or (locale := locales.choose(None, texts, code.default_locale)) is None:
-            raise TypeError(f"messages[{rule!r}] is {shown(given, 80)}: give a text, or texts by locale, for the name of a rule")
-        yield rule, rpc.LocalizedMessage(locale=locale, message=texts[locale])
+        if not isinstance(rule, str):
+            raise TypeError(f"messages has the key {shown(rule, 80)}: give the name of a rule")
+        by_locale = {code.default_locale or _UNDETERMINED: given} if isinstance(given, str) else given
+        texts[rule] = checked_hints(f"messages[{rule!r}]", by_locale)
+    return texts
 
 
 def _reason(rule: str) -> str:
