@@ -11,6 +11,8 @@ from errgrpc.validation.violations import Messages, Violation, quoted, refusing
 
 __all__ = ["bad_request"]
 
+_FALSE = '"{}" returned false'  # of an expression without a text
+
 
 def bad_request(
     code: ErrorCode, *, messages: Messages | None = None, custom_texts: bool = False
@@ -57,13 +59,13 @@ def _subscript(key: Any) -> str:
 def _is_of_schema(violation: Any) -> bool:
     """Whether a violation's message can quote no value: it is a standard rule's, or stands in the schema as it is."""
     said, rule = violation.proto, violation.rule_value
-    if said.message == f'"{said.rule_id}" returned false':  # the id of a `cel_expression` is the expression
+    if said.message == _FALSE.format(said.rule_id):  # the id of a `cel_expression` is the expression
         return True
     if not said.rule:  # of a whole message, or of a oneof, which has no number
-        return said.rule_id == "message.oneof" if not said.field else not said.field.elements[-1].has_field("field_number")
+        return said.rule_id == "message.oneof" if not said.field else not said.field.elements[-1].field_number
     names = [element.field_name for element in said.rule.elements]
     if "cel" not in names:
-        return not any(name.startswith("[") for name in names)  # an extension: a predefined rule of another's
-    if rule.message:
-        return bool(said.message == rule.message)
+        return not any(name.startswith("[") for name in names)  # an extension: a rule that another schema defines
+    if said.message in (rule.message, _FALSE.format(rule.expression)):
+        return True
     return any(text in rule.expression for text in (f"'{said.message}'", f'"{said.message}"'))

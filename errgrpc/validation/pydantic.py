@@ -28,7 +28,7 @@ _KEY = "[key]"  # pydantic's last part for a key of a dict; a protobuf path is t
 def bad_request(
     code: ErrorCode, *, messages: Messages | None = None, custom_texts: bool = False
 ) -> Callable[[ValidationError], ServiceError]:
-    """From a `pydantic.ValidationError` to an error with `code` and one `google.rpc.BadRequest`.
+    """From a `pydantic.ValidationError`, or a RequestValidationError of FastAPI, to an error with `code` and one `google.rpc.BadRequest`.
 
     Each of pydantic's errors becomes a FieldViolation, in pydantic's order, at most 100:
 
@@ -38,16 +38,18 @@ def bad_request(
     - `description` is pydantic's message without all that may quote the input, at most 300 characters. The text of a validator's
       own ValueError, AssertionError or PydanticCustomError may quote it, so the type in words stands for it. `custom_texts=True`
       sends those texts: for validators that quote no secret.
-    - `localized_message` is what `messages` has for the type: `{"string_too_short": {"en-US": "Too short", "zh-CN": "太短"}}`. A
-      BadRequest has one text for each violation. Under `translate=`, that is in the caller's language, as `accept-language` asks for it. A text
-      without a locale is in the catalogue's default locale, which also stands in for languages that are missing.
+    - `localized_message` is what `messages` has for the type, as in `{"missing": {"en-US": "Missing", "zh-CN": "缺失"}}`. A BadRequest
+      has one text for each violation. Under `translate=`, that is in the caller's language, as `accept-language` asks for it. A
+      text without a locale is in the catalogue's default locale, which also stands in for languages that are missing.
 
     The values that were given are never sent. Each ValidationError of a handler counts as the caller's, also that of a model that
     was not made from the request. Raises TypeError and ValueError if `code` is no failure or `messages` are no texts.
     """
 
     def found(error: ValidationError) -> Iterator[Violation]:
-        return violations(error.errors(include_url=False, include_input=False), custom_texts=custom_texts)
+        # FastAPI's RequestValidationError has neither argument.
+        errors = error.errors(include_url=False, include_input=False) if isinstance(error, ValidationError) else error.errors()
+        return violations(errors, custom_texts=custom_texts)
 
     return refusing(code, messages, found)
 

@@ -76,7 +76,7 @@ def field_violations(
 
 def quoted(key: str) -> str:
     """A key of a map as a path has it."""
-    return f'["{key.translate(_ESCAPES)}"]'
+    return f'["{key[:LONGEST_PATH].translate(_ESCAPES)}"]'
 
 
 def _texts(code: ErrorCode, messages: Messages) -> dict[str, Mapping[str, str]]:

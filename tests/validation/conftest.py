@@ -1,0 +1,40 @@
+"""Messages of rooms.proto, compiled by protoc."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import protovalidate
+import pytest
+from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+
+def _rules() -> FileDescriptorSet:
+    """buf/validate/validate.proto and what it imports, from the library's own descriptors: its wheel has no .proto file."""
+    found = FileDescriptorSet()
+
+    def add(file: Any) -> None:
+        for needed in file.dependencies:
+            add(needed)
+        if file.name not in {known.name for known in found.file}:
+            found.file.add().MergeFromString(file.proto.to_binary())
+
+    add(protovalidate.ViolationPb.desc().file)
+    return found
+
+
+@pytest.fixture(scope="session")
+def rooms(fresh_with_protoc: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The classes of rooms.proto by name."""
+    folder = tmp_path_factory.mktemp("rooms")
+    (folder / "rules.binpb").write_bytes(_rules().SerializeToString())
+    (folder / "rooms.proto").write_text((Path(__file__).parent / "rooms.proto").read_text())
+    protoc = ("python", "-m", "grpc_tools.protoc", "-I.", "--descriptor_set_in=rules.binpb", "--descriptor_set_out=rooms.binpb")
+    fresh_with_protoc.run(*protoc, "--include_imports", "rooms.proto", cwd=folder)
+    pool = descriptor_pool.DescriptorPool()
+    files = FileDescriptorSet.FromString((folder / "rooms.binpb").read_bytes()).file
+    for file in files:
+        pool.AddSerializedFile(file.SerializeToString())
+    names = [message.name for message in files[-1].message_type]
+    return SimpleNamespace(**{name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"rooms.v1.{name}")) for name in names})
