@@ -29,7 +29,8 @@ def rooms(fresh_with_protoc: Any, tmp_path_factory: pytest.TempPathFactory) -> A
     """The classes of rooms.proto by name."""
     folder = tmp_path_factory.mktemp("rooms")
     (folder / "rules.binpb").write_bytes(_rules().SerializeToString())
-    (folder / "rooms.proto").write_text((Path(__file__).parent / "rooms.proto").read_text())
+    for proto in Path(__file__).parent.glob("*.proto"):
+        (folder / proto.name).write_text(proto.read_text())
     protoc = ("python", "-m", "grpc_tools.protoc", "-I.", "--descriptor_set_in=rules.binpb", "--descriptor_set_out=rooms.binpb")
     fresh_with_protoc.run(*protoc, "--include_imports", "rooms.proto", cwd=folder)
     pool = descriptor_pool.DescriptorPool()

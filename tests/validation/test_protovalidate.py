@@ -15,6 +15,7 @@ import errgrpc
 from errgrpc import ResCode, ServiceError
 from errgrpc.codes import REASON
 from errgrpc.validation.protovalidate import bad_request
+from errgrpc.validation.violations import Messages
 
 from_error = bad_request(ResCode.BAD_REQUEST)
 
@@ -104,6 +105,7 @@ CASES: dict[str, tuple[Callable[[Any], None], str, str, str]] = {
     "CEL with a literal": (put(name="literal"), "name", "NAME_LITERAL", "say something else"),
     "CEL without a text": (put(name="plain"), "name", "NAME_PLAIN", "\"this != 'plain'\" returned false"),
     "CEL that quotes": (put(name="quote secret"), "name", "NAME_QUOTING", "Name quoting"),
+    "a rule of another schema": (put(shared="secret"), "shared", "STRING_UPPER", "String upper"),
     "CEL in one line": (put(short="shorthand"), "short", "", "\"this != 'shorthand'\" returned false"),
     # Of these protovalidate does not say where the text comes from.
     "CEL of the message": (put(name="closed"), "", "ROOM_STATIC", "Room static"),
@@ -144,10 +146,8 @@ def test_over_a_real_port(style: str, kind: str, rooms: Any) -> None:
 
 
 KEYS = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(['"', "\\", "a.b", "]", "\n", "\r\n", "\t", "\x7f", "\u202e"])
-SEATS: Any = st.deferred(
-    lambda: st.fixed_dictionaries({}, optional={"user": st.text(max_size=4), "row": st.integers(-20, 20), "guests": GUESTS})
-)
-GUESTS = st.dictionaries(KEYS, SEATS, max_size=2)
+GUESTS: Any = st.deferred(lambda: st.dictionaries(KEYS, SEATS, max_size=2))
+SEATS: Any = st.fixed_dictionaries({}, optional={"user": st.text(max_size=4), "row": st.integers(-20, 20), "guests": GUESTS})
 ROOMS = st.fixed_dictionaries(
     {},
     optional={
@@ -188,7 +188,7 @@ SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_s
 def test_no_value_is_sent(rooms: Any, secret: str) -> None:
     """Only keys of maps are, as protovalidate's own path has them."""
     for start in ("", "quote", "whole"):
-        room = rooms.Room(mail=secret, name=start + secret, secret=secret, tags=[secret] * 2, key=secret.encode(), color=5)
+        room = rooms.Room(mail=secret, name=start + secret, secret=secret, tags=[secret] * 2, key=secret.encode(), color=5, shared=secret)
         room.seats.add(user=secret, row=77_777_777)
         room.by_number[3].user = secret
         room.by_number[3].guests["key"].user = secret
@@ -251,7 +251,7 @@ def test_what_does_not_fit_is_shed_violation_by_violation(style: str, rooms: Any
     assert record.getMessage().endswith("cut to 7900 bytes of trailers: violations of BadRequest")
 
 
-MESSAGES = {"string.min_len": {"en-US": "Too short", "zh-CN": "太短"}, "required": "必填", "never": {"fr": "Jamais"}}
+MESSAGES: Messages = {"string.min_len": {"en-US": "Too short", "zh-CN": "太短"}, "required": "必填", "never": {"fr": "Jamais"}}
 
 
 @pytest.mark.parametrize(
@@ -291,7 +291,9 @@ class PlainCode(errgrpc.ErrorCode, domain="plain.example.com"):
 def test_a_catalogue_without_a_locale(rooms: Any) -> None:
     error = refusal(rooms.Seat(user="no"))
     for texts, locale in (("short", "und"), ({"fr": "court", "en": "short"}, "fr")):
-        (violation,) = bad_request(PlainCode.WRONG, messages={"string.min_len": texts})(error).status_details[0].field_violations
+        (detail,) = bad_request(PlainCode.WRONG, messages={"string.min_len": texts})(error).status_details
+        assert isinstance(detail, rpc.BadRequest)
+        (violation,) = detail.field_violations
         assert violation.localized_message.locale == locale
 
 
