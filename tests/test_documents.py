@@ -66,7 +66,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     yield tmp_path
-    for name in [name for name in sys.modules if name.split(".")[0] in {"library", "shop"}]:
+    for name in [name for name in sys.modules if name.split(".")[0] in {"buf", "library", "shop", "theatre"}]:
         del sys.modules[name]
 
 
@@ -80,6 +80,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
         "docs/protobuf.md",
         "docs/raises.md",
         "docs/retries.md",
+        "docs/validation.md",
         "docs/wire.md",
     ],
 )

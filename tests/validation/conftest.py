@@ -10,25 +10,13 @@ from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 
-def _rules() -> FileDescriptorSet:
-    """buf/validate/validate.proto and what it imports, from the library's own descriptors: its wheel has no .proto file."""
-    found = FileDescriptorSet()
-
-    def add(file: Any) -> None:
-        for needed in file.dependencies:
-            add(needed)
-        if file.name not in {known.name for known in found.file}:
-            found.file.add().MergeFromString(file.proto.to_binary())
-
-    add(protovalidate.ViolationPb.desc().file)
-    return found
-
-
 @pytest.fixture(scope="session")
 def rooms(fresh_with_protoc: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The classes of rooms.proto by name."""
     folder = tmp_path_factory.mktemp("rooms")
-    (folder / "rules.binpb").write_bytes(_rules().SerializeToString())
+    rules = FileDescriptorSet()  # from the library's own descriptor: its wheel has no .proto file
+    rules.file.add().MergeFromString(protovalidate.ViolationPb.desc().file.proto.to_binary())
+    (folder / "rules.binpb").write_bytes(rules.SerializeToString())
     for proto in Path(__file__).parent.glob("*.proto"):
         (folder / proto.name).write_text(proto.read_text())
     protoc = ("python", "-m", "grpc_tools.protoc", "-I.", "--descriptor_set_in=rules.binpb", "--descriptor_set_out=rooms.binpb")
