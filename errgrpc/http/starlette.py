@@ -37,7 +37,7 @@ try:
 
     from errgrpc.validation.pydantic import violations
 except ImportError:
-    _FastAPI = RequestValidationError = None  # type: ignore[assignment, misc]
+    _FastAPI = RequestValidationError = violations = cast(Any, None)  # type: ignore[misc]
 
 __all__ = ["exception_handlers", "install"]
 

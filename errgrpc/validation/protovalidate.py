@@ -9,9 +9,7 @@ from errgrpc.codes import ErrorCode
 from errgrpc.service_error import ServiceError
 from errgrpc.validation.violations import Messages, Violation, quoted, refusing
 
-__all__ = ["bad_request"]
-
-_FALSE = '"{}" returned false'  # of an expression without a text
+__all__ = ["Messages", "bad_request"]
 
 
 def bad_request(
@@ -59,13 +57,18 @@ def _subscript(key: Any) -> str:
 def _is_of_schema(violation: Any) -> bool:
     """Whether a violation's message can quote no value: it is a standard rule's, or stands in the schema as it is."""
     said, rule = violation.proto, violation.rule_value
-    if said.message == _FALSE.format(said.rule_id):  # the id of a `cel_expression` is the expression
-        return True
-    if not said.rule:  # of a whole message, or of a oneof, which has no number
-        return said.rule_id == "message.oneof" if not said.field else not said.field.elements[-1].field_number
-    names = [element.field_name for element in said.rule.elements]
-    if "cel" not in names:
+    names = {element.field_name for element in said.rule.elements} if said.rule else set()
+    if names and not names & {"cel", "cel_expression"}:
         return not any(name.startswith("[") for name in names)  # an extension: a rule that another schema defines
-    if said.message in (rule.message, _FALSE.format(rule.expression)):
+    if "cel" in names and (said.message == rule.message or _stands_in(said.message, rule.expression)):
         return True
-    return any(text in rule.expression for text in (f"'{said.message}'", f'"{said.message}"'))
+    if _stands_in(said.message, said.rule_id):  # which is the expression of a `cel_expression`
+        return True
+    if names:
+        return False
+    # Of a whole message, or of a oneof, which has no number.
+    return said.rule_id == "message.oneof" if not said.field else not said.field.elements[-1].field_number
+
+
+def _stands_in(text: str, expression: str) -> bool:
+    return text == f'"{expression}" returned false' or any(f"{quote}{text}{quote}" in expression for quote in "'\"")

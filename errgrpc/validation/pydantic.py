@@ -11,7 +11,7 @@ from errgrpc.codes import ErrorCode
 from errgrpc.service_error import ServiceError
 from errgrpc.validation.violations import Messages, Violation, quoted, refusing
 
-__all__ = ["bad_request", "violations"]
+__all__ = ["Messages", "bad_request", "violations"]
 
 # What of an error's context the schema says, and not the input.
 _OF_SCHEMA = {

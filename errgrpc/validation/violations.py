@@ -26,6 +26,7 @@ LONGEST_DESCRIPTION = 300  # characters; a pattern or a list of what is allowed 
 # As protovalidate itself writes keys: no other character is escaped.
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r"})
 
+_NAME = re.compile(r"[\w.-]+")
 _UNDETERMINED = "und"  # BCP 47, for a text whose catalogue has no default locale
 
 _Error = TypeVar("_Error", bound=BaseException)
@@ -98,8 +99,8 @@ def _reason(rule: str) -> str:
 
 
 def _words(rule: str) -> str:
-    """`String min len` of `string.min_len`: for developers, where no other text is safe."""
-    return re.sub(r"[._-]+", " ", rule).strip().capitalize()
+    """`String min len` of `string.min_len`: for developers, where no other text is safe. What is no name stays as it is."""
+    return re.sub(r"[._-]+", " ", rule).strip().capitalize() if _NAME.fullmatch(rule) else rule
 
 
 def _cut(text: str, longest: int) -> str:

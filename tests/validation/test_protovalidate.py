@@ -1,6 +1,8 @@
 """protovalidate's errors as one BadRequest: real messages, validated by the library itself, and compared with its own words."""
 
 import itertools
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +16,7 @@ from hypothesis import strategies as st
 import errgrpc
 from errgrpc import ResCode, ServiceError
 from errgrpc.codes import REASON
-from errgrpc.validation.protovalidate import bad_request
-from errgrpc.validation.violations import Messages
+from errgrpc.validation.protovalidate import Messages, bad_request
 
 from_error = bad_request(ResCode.BAD_REQUEST)
 
@@ -107,6 +108,8 @@ CASES: dict[str, tuple[Callable[[Any], None], str, str, str]] = {
     "CEL that quotes": (put(name="quote secret"), "name", "NAME_QUOTING", "Name quoting"),
     "a rule of another schema": (put(shared="secret"), "shared", "STRING_UPPER", "String upper"),
     "CEL in one line": (put(short="shorthand"), "short", "", "\"this != 'shorthand'\" returned false"),
+    "CEL in one line with a literal": (put(short="literal"), "short", "", "say more"),
+    "CEL in one line that quotes": (put(short="quote secret"), "short", "", "this.startsWith('quote') ? 'you said ' + this : ''"),
     # Of these protovalidate does not say where the text comes from.
     "CEL of the message": (put(name="closed"), "", "ROOM_STATIC", "Room static"),
     "CEL of the message that quotes": (put(name="whole secret"), "", "ROOM_QUOTING", "Room quoting"),
@@ -188,7 +191,16 @@ SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_s
 def test_no_value_is_sent(rooms: Any, secret: str) -> None:
     """Only keys of maps are, as protovalidate's own path has them."""
     for start in ("", "quote", "whole"):
-        room = rooms.Room(mail=secret, name=start + secret, secret=secret, tags=[secret] * 2, key=secret.encode(), color=5, shared=secret)
+        room = rooms.Room(
+            mail=secret,
+            name=start + secret,
+            secret=secret,
+            tags=[secret] * 2,
+            key=secret.encode(),
+            color=5,
+            shared=secret,
+            short=start + secret,
+        )
         room.seats.add(user=secret, row=77_777_777)
         room.by_number[3].user = secret
         room.by_number[3].guests["key"].user = secret
@@ -322,3 +334,9 @@ def test_it_makes_no_more_than_an_error_of_ours(rooms: Any) -> None:
     error = from_error(refusal(rooms.Seat(user="no")))
     assert type(error) is ServiceError
     assert (error.message, error.hint, dict(error.metadata)) == ("Bad Request", None, {})
+
+
+def test_it_needs_no_other_validator() -> None:
+    program = "import sys, errgrpc.validation.protovalidate; print({'pydantic', 'pydantic_core', 'fastapi'} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.stderr) == ("set()\n", "")

@@ -2,6 +2,8 @@
 
 import enum
 import json
+import subprocess
+import sys
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -10,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 import fastapi.exceptions
 import harness
+import httpx
 import pydantic
 import pydantic_core
 import pytest
@@ -22,6 +25,7 @@ from pydantic_core import PydanticCustomError, PydanticKnownError
 import errgrpc
 from errgrpc import ResCode
 from errgrpc.codes import REASON
+from errgrpc.http.starlette import install
 from errgrpc.validation.pydantic import bad_request
 
 SECRET = "kanarienvogel"  # noqa: S105
@@ -376,6 +380,35 @@ def test_what_fastapi_refuses() -> None:
     error = fastapi.exceptions.RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in errors])
     (violation,) = refused(error, messages={"string_too_short": "太短"})
     assert (violation.field, violation.localized_message.message) == ("body.seats[0].user", "太短")
+
+
+async def test_fastapi_tells_end_users_in_their_language() -> None:
+    app = fastapi.FastAPI()
+    from_request = bad_request(ResCode.BAD_REQUEST, messages={"string_too_short": {"zh-CN": "太短", "en-US": "Too short"}})
+
+    @app.post("/seats")
+    async def take(seat: Seat) -> None:
+        raise AssertionError
+
+    install(app, ResCode, form="aip193", translate={fastapi.exceptions.RequestValidationError: from_request})
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        response = await client.post("/seats", json={"user": "ab"}, headers={"accept-language": "en"})
+    violations = next(detail["fieldViolations"] for detail in response.json()["error"]["details"] if "fieldViolations" in detail)
+    assert violations == [
+        {
+            "field": "body.user",
+            "description": "String should have at least 3 characters",
+            "reason": "STRING_TOO_SHORT",
+            "localizedMessage": {"locale": "en-US", "message": "Too short"},
+        }
+    ]
+
+
+def test_it_needs_no_other_validator() -> None:
+    program = "import sys, errgrpc.validation.pydantic; print({'protovalidate', 'protobuf', 'fastapi', 'pydantic'} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.stderr) == ("set()\n", "")
 
 
 def test_reasons_are_as_google_rpc_wants_them() -> None:
