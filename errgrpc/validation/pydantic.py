@@ -86,5 +86,6 @@ def _path(location: Iterable[str | int]) -> str:
         if isinstance(part, int):
             path += f"[{part}]"
         elif part != _KEY:
-            path += f".{part}" if _PLAIN.fullmatch(part) else quoted(part)
+            name = str(part)  # FastAPI's errors may be made by hand
+            path += f".{name}" if _PLAIN.fullmatch(name) else quoted(name)
     return path.removeprefix(".")
