@@ -320,7 +320,7 @@ class Answering:
         """The ServiceError that `error` is or holds, else what `translate` makes of it."""
         members = list(leaves(error))
         coded = [member for member in members if values_of(member) is not None]
-        made = (self._translator.translated(each) for each in (*members, error))
+        made = (self._translator.translated(each, rpc.metadata) for each in (*members, error))
         found = coded[0] if coded else next((each for each in made if each is not None), None)
         if found is not None and len(members) > 1 and len(coded) < len(members):
             code = values_of(found).code  # type: ignore[union-attr]

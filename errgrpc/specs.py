@@ -10,7 +10,7 @@ from grpc import StatusCode
 from errgrpc import placeholders
 from errgrpc.locales import is_language_tag
 
-__all__ = ["FITS", "MetadataField", "MetadataType", "Spec", "Variant", "wrong_key", "wrong_templates", "wrong_when"]
+__all__ = ["FITS", "MetadataField", "MetadataType", "Spec", "Variant", "checked_hints", "wrong_key", "wrong_templates", "wrong_when"]
 
 # Arguments of a ServiceError that are no metadata, and the key of the number.
 _RESERVED = ("code", "message", "hint", "details", "metadata", "retry_delay")
@@ -47,7 +47,7 @@ class Variant:
         object.__setattr__(self, "when", _texts("Variant.when", self.when))
         if (wrong := wrong_when(self.when)) is not None:
             raise ValueError(f"Variant.when has {wrong}")
-        object.__setattr__(self, "hints", _hints("Variant.hints", self.hints))
+        object.__setattr__(self, "hints", checked_hints("Variant.hints", self.hints))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Spec:
             _checked(name, getattr(self, name))
         if self.retryable is not None and type(self.retryable) is not bool:
             raise TypeError(f"retryable is {self.retryable!r}, not None or a bool")
-        hints, variants, fields = _hints("hints", self.hints), _variants(self.variants), _fields(self.metadata_fields)
+        hints, variants, fields = checked_hints("hints", self.hints), _variants(self.variants), _fields(self.metadata_fields)
         for name, value in (("hints", hints), ("variants", variants), ("metadata_fields", fields), ("deprecated", bool(self.deprecated))):
             object.__setattr__(self, name, value)
         required = any(not declared.optional for declared in fields)
@@ -223,7 +223,8 @@ def _texts(name: str, value: object) -> Mapping[str, str]:
     return MappingProxyType({_checked(f"a key of {name}", key): _checked(f"{name}[{key!r}]", text) for key, text in value.items()})
 
 
-def _hints(name: str, value: object) -> Mapping[str, str]:
+def checked_hints(name: str, value: object) -> Mapping[str, str]:
+    """Texts by locale. Raises TypeError and ValueError for others."""
     hints = _texts(name, value)
     seen = set[str]()
     for locale in hints:

@@ -1,16 +1,21 @@
 """What a foreign exception means: `translate=`, from exception classes to codes."""
 
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from errgrpc.codes import ErrorCode
+from errgrpc.locales import Metadata, requested
 from errgrpc.reports import is_function
 from errgrpc.service_error import ServiceError, made_of, values_of
 
-__all__ = ["Translate", "Translator"]
+__all__ = ["Translate", "Translator", "accept_language"]
 
 # type[Any]: a mapping is invariant in its keys, and a table of one class in a variable should do, too.
 Translate = Mapping[type[Any], ErrorCode | Callable[[Any], ServiceError]]
+
+accept_language: ContextVar[str | None] = ContextVar("errgrpc.accept_language", default=None)
+"""What the caller asked for, while a function of the table runs: a BadRequest has one language."""
 
 
 class Translator:
@@ -21,15 +26,23 @@ class Translator:
         for kind, target in self._table.items():
             _check_translation(kind, target)
 
-    def translated(self, error: BaseException) -> ServiceError | None:
-        """What the most specific class of the error in the table makes of it, or None."""
+    def translated(self, error: BaseException, metadata: Metadata) -> ServiceError | None:
+        """What the most specific class of the error in the table makes of it, or None. `metadata` are the caller's."""
         for kind in type(error).__mro__ if self._table else ():
             if (target := self._table.get(kind)) is not None:
-                made = made_of(target) if isinstance(target, ErrorCode) else target(error)
+                made = made_of(target) if isinstance(target, ErrorCode) else _called(target, error, metadata)
                 if values_of(made) is None:
                     raise TypeError(f"translate[{kind.__name__}] gave a {type(made).__name__}, not a ServiceError")
                 return made
         return None
+
+
+def _called(function: Callable[[Any], ServiceError], error: BaseException, metadata: Metadata) -> ServiceError:
+    token = accept_language.set(requested(metadata))
+    try:
+        return function(error)
+    finally:
+        accept_language.reset(token)
 
 
 def _check_translation(kind: object, target: object) -> None:

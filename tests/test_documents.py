@@ -69,7 +69,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
     stamina.instrumentation.set_on_retry_hooks([])  # it prints each retry where structlog is installed
     yield tmp_path
     stamina.instrumentation.set_on_retry_hooks(None)
-    for name in [name for name in sys.modules if name.split(".")[0] in {"cinema", "library", "shop"}]:
+    for name in [name for name in sys.modules if name.split(".")[0] in {"buf", "cinema", "library", "shop", "theatre"}]:
         del sys.modules[name]
 
 
@@ -86,6 +86,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
         "docs/raises.md",
         "docs/retries.md",
         "docs/testing.md",
+        "docs/validation.md",
         "docs/wire.md",
     ],
 )

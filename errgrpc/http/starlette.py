@@ -7,7 +7,7 @@ HTTPException, also an unknown path    that status, without a code
 anything else                          the catalogue's fallback and a request id
 """
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any, Literal, cast, get_args
 
 from google.rpc import error_details_pb2 as rpc
@@ -18,7 +18,7 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from errgrpc.codes import MAX_REASON, ErrorCode
+from errgrpc.codes import ErrorCode
 from errgrpc.http.asgi import ErrorMiddleware, messages_of, request_of, was_logged
 from errgrpc.http.bodies import Answer, Form
 from errgrpc.http.details import Json
@@ -27,29 +27,22 @@ from errgrpc.http.responder import Responder
 from errgrpc.http.statuses import http_status, phrase, sole_code
 from errgrpc.reports import OnAnswer, OnError
 from errgrpc.service_error import ServiceError, made_of
-from errgrpc.texts import clean, shown
+from errgrpc.texts import shown
 from errgrpc.translating import Translate
+from errgrpc.validation.violations import field_violations
 
 try:
     from fastapi import FastAPI as _FastAPI
     from fastapi.exceptions import RequestValidationError
-    from pydantic_core import PydanticKnownError
+
+    from errgrpc.validation.pydantic import violations
 except ImportError:
-    _FastAPI = RequestValidationError = None  # type: ignore[assignment, misc]
+    _FastAPI = RequestValidationError = violations = cast(Any, None)  # type: ignore[misc]
 
 __all__ = ["exception_handlers", "install"]
 
 HttpErrors = Literal["status", "code"]
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
-
-# What of an error's context the schema says, and not the input.
-_OF_SCHEMA = {
-    "gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "actual_length", "field_type", "expected", "expected_tags",
-    "expected_schemes", "expected_plural", "pattern", "discriminator", "max_digits", "decimal_places", "whole_digits", "class",
-    "class_name", "tz_expected",
-}  # fmt: skip
-_MOST_VIOLATIONS = 100
-_LONGEST_PATH = 200  # characters; a client chooses the names of fields that are not expected
 
 
 def install(
@@ -145,11 +138,11 @@ class _Handlers:
         return (400, phrase(400)) if self._invalid is None else (http_status(self._invalid), self._invalid.message)
 
     async def _refuse(self, request: Request, error: Any) -> Response:
-        violations = _violations(error.errors())
+        refused = list(field_violations(violations(error.errors())))
         if self._invalid is not None:
-            refusal = made_of(self._invalid, rpc.BadRequest(field_violations=violations))
+            refusal = made_of(self._invalid, rpc.BadRequest(field_violations=refused))
             return _response(self._responder.answer(refusal, request_of(request.scope), cause=error), request)
-        data = {"fieldViolations": [{"field": v.field, "description": v.description, "reason": v.reason} for v in violations]}
+        data = {"fieldViolations": [{"field": v.field, "description": v.description, "reason": v.reason} for v in refused]}
         return _response(self._responder.stand(400, None, request_of(request.scope), data=data, cause=error), request)
 
 
@@ -159,32 +152,3 @@ def _response(answer: Answer, request: Request) -> Response:
     response = Response(body["body"], head["status"])
     response.raw_headers = head["headers"]
     return response
-
-
-def _violations(errors: Sequence[Mapping[str, Any]]) -> Iterable[rpc.BadRequest.FieldViolation]:
-    """What FastAPI refused, as BadRequest says it. Not the values that were given: they may be secrets."""
-    return [
-        rpc.BadRequest.FieldViolation(
-            field=clean(_path(error.get("loc", ()))[:_LONGEST_PATH]),
-            description=_description(str(error.get("type", "")), error.get("ctx") or {}),
-            reason=clean(str(error.get("type", ""))).upper()[:MAX_REASON],
-        )
-        for error in errors[:_MOST_VIOLATIONS]
-    ]
-
-
-def _description(kind: str, context: Mapping[str, Any]) -> str:
-    """What pydantic says of an error of this type, from its template and what the schema says: its own text may quote the input."""
-    said = {key: value for key, value in context.items() if key in _OF_SCHEMA and isinstance(value, str | int | float)}
-    try:
-        return clean(PydanticKnownError(kind, said or None).message())  # type: ignore[arg-type]
-    except (KeyError, TypeError, ValueError):  # of another library's type, or a text that has more than that
-        return clean(kind.replace("_", " ").capitalize())
-
-
-def _path(location: Iterable[Json]) -> str:
-    """`body.seats[0].user` of `("body", "seats", 0, "user")`."""
-    path = ""
-    for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return path.removeprefix(".")

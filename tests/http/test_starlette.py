@@ -689,7 +689,7 @@ async def test_a_refusal_quotes_nothing_that_was_given() -> None:
         said |= {violation["reason"]: violation["description"] for violation in violations}
     assert said["GREATER_THAN"] == "Input should be greater than 0"
     assert said["STRING_TYPE"] == "Input should be a valid string"
-    assert said["UNION_TAG_INVALID"] == "Union tag invalid"
+    assert said["UNION_TAG_INVALID"] == "Input tag '…' found using 'kind' does not match any of the expected tags: 'cat', 'dog'"
     assert said["VALUE_ERROR"] == "Value error"
 
 
