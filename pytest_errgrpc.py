@@ -5,7 +5,7 @@
     pytest --errgrpc-fail-under=90               fails the run below so many percent
 
     [tool.pytest.ini_options]
-    errgrpc_strict = true                        fails a test during which a server answered a code that its method does not declare
+    errgrpc_strict = true                        fails a test if a server answered a code that its method does not declare
 
 It imports nothing of errgrpc unless one of these is asked for.
 """
@@ -38,9 +38,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="show which of the errors that methods declare the tests have raised: a table, or JSON, here or in a file",
     )
     group.addoption(
-        "--errgrpc-fail-under", type=float, metavar="PERCENT", help="fail the run if fewer of the errors that methods declare were raised"
+        "--errgrpc-fail-under",
+        type=_percent,
+        metavar="PERCENT",
+        help="fail the run if fewer of the declared errors were raised",
     )
-    parser.addini("errgrpc_strict", "fail a test during which a server answered a code that its method does not declare", "bool", False)
+    parser.addini("errgrpc_strict", "fail a test if a server answered a code that its method does not declare", "bool", False)
 
 
 def _report(value: str) -> str:
@@ -51,24 +54,45 @@ def _report(value: str) -> str:
     return value
 
 
+def _percent(value: str) -> float:
+    try:
+        percent = float(value)
+    except ValueError:
+        percent = -1
+    if not 0 <= percent <= 100:
+        raise argparse.ArgumentTypeError(f"{value!r} is no percentage: give a number from 0 to 100")
+    return percent
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if config.getini("errgrpc_strict"):
-        config.pluginmanager.register(_Strict(), "errgrpc-strict")
-    if config.option.errgrpc_coverage is not None or config.option.errgrpc_fail_under is not None:
+        config.pluginmanager.register(_strict(), "errgrpc-strict")
+    asked = config.option.errgrpc_coverage is not None or config.option.errgrpc_fail_under is not None
+    if asked and not config.option.collectonly:
         config.pluginmanager.register(_Coverage(config), "errgrpc-coverage")
 
 
-class _Strict:
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_call(self) -> Generator[None, object, object]:
-        from errgrpc.testing import recorded  # noqa: PLC0415  only if a project asks for it
+def _strict() -> object:
+    """Fails what an undeclared code is answered in: a test, or the fixtures around it.
 
-        with recorded() as answered:
-            result = yield
-        undeclared = dict.fromkeys(f"{each.method} answered {each.code}, which it does not declare" for each in answered if each.undeclared)
-        if undeclared:
-            pytest.fail("\n".join(undeclared), pytrace=False)
-        return result
+    Made only if a project asks for it: older versions of pluggy do not know such wrappers.
+    """
+    from errgrpc.testing import recorded  # noqa: PLC0415  only if a project asks for it
+
+    class Strict:
+        @pytest.hookimpl(wrapper=True)
+        def pytest_runtest_setup(self) -> Generator[None, object, object]:
+            with recorded() as answered:
+                result = yield
+            undeclared = (each for each in answered if each.undeclared)
+            said = dict.fromkeys(f"{each.method} answered {each.code}, which it does not declare" for each in undeclared)
+            if said:
+                pytest.fail("\n".join(said), pytrace=False)
+            return result
+
+        pytest_runtest_call = pytest_runtest_teardown = pytest_runtest_setup
+
+    return Strict()
 
 
 class _Coverage:
@@ -80,6 +104,7 @@ class _Coverage:
         self._fail_under: float | None = config.option.errgrpc_fail_under
         self._coverage = Coverage()
         self._found: _Found = {}
+        self._ran, self._written = False, ""
         self._exits = ExitStack()
         self._exits.enter_context(observing(self._coverage))
 
@@ -96,21 +121,34 @@ class _Coverage:
         self._add(self._coverage.as_json())
         if (output := getattr(session.config, "workeroutput", None)) is not None:  # in a worker of pytest-xdist
             output["errgrpc"] = self._found
-        elif session.exitstatus == pytest.ExitCode.OK and self._is_under():
+            return
+        # A run that was stopped, or had nothing to do, says nothing of the tests.
+        self._ran = session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
+        if self._ran:
+            self._write()
+        if session.exitstatus == pytest.ExitCode.OK and self._is_under():
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _write(self) -> None:
+        """Writes the file, also where nothing is shown."""
+        name = (self._report or "").partition(":")[2]
+        if name:
+            path = Path(name)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(self._as_json() + "\n", "utf-8")
+                self._written = f"written to {name}"
+            except OSError as error:
+                self._written = f"could not be written: {error}"
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         report, write = self._report, terminalreporter.write_line
+        if not self._ran:
+            return
         if report is not None:
             terminalreporter.section("errgrpc: declared errors that were raised")
-        if report == "text":
-            for line in self._table():
+            for line in self._table() if report == "text" else [self._written or self._as_json()]:
                 write(line)
-        elif report is not None:
-            path, text = report.removeprefix("json").removeprefix(":"), json.dumps({**self._totals(), "methods": self._found}, indent=1)
-            if path:
-                Path(path).write_text(text + "\n", "utf-8")
-            write(f"written to {path}" if path else text)
         if self._is_under():
             said = f"FAIL {self._percent():.1f} % of the declared errors were raised, and {self._fail_under:g} % are required"
             write(f"{said} (--errgrpc-fail-under)", red=True, bold=True)
@@ -120,6 +158,9 @@ class _Coverage:
             ours = self._found.setdefault(method, {})
             for code, raised in codes.items():
                 ours[code] = ours.get(code, False) or raised
+
+    def _as_json(self) -> str:
+        return json.dumps({**self._totals(), "methods": self._found}, indent=1)
 
     def _totals(self) -> dict[str, Any]:
         every = [raised for codes in self._found.values() for raised in codes.values()]

@@ -145,7 +145,14 @@ class Answering:
                     _with_traceback(error, None)  # no log has it, and it holds the request
                     spec, message = values.code.spec, values.message
                     if self._looks:
-                        self.hear(Decision(values, outcome="coded"), error, rpc.method, spec.grpc_status, gone=rpc.gone or rpc.stuck)
+                        self.hear(
+                            Decision(values, outcome="coded"),
+                            error,
+                            rpc.method,
+                            spec.grpc_status,
+                            gone=rpc.gone or rpc.stuck,
+                            traceback=rpc.traceback,
+                        )
                     return RpcAnswer(spec.grpc_status, spec.message if message is None else message, ((DETAILS_KEY, raw),))
             decision = self.decide(error, rpc)
             if decision.stands:
@@ -157,7 +164,7 @@ class Answering:
             answer, reports = self._coded(decision, Rpc(rpc.method, ()))
         self.report((*decision.reports, *reports))
         if self._looks:
-            self.hear(decision, error, rpc.method, answer.status, gone=rpc.gone or rpc.stuck)
+            self.hear(decision, error, rpc.method, answer.status, gone=rpc.gone or rpc.stuck, traceback=rpc.traceback)
         return answer
 
     def decide(self, error: BaseException, rpc: Rpc) -> Decision:
@@ -222,6 +229,7 @@ class Answering:
         request_id: str | None = None,
         *,
         gone: bool = False,
+        traceback: TracebackType | None = None,
     ) -> None:
         """Reports a code that the method does not declare, and calls `on_answer`.
 
@@ -238,8 +246,8 @@ class Answering:
             answered = Answered(method, error, decision.values.code, status, request_id, outcome, undeclared)
         if self.on_answer is not None:
             notify("on_answer", self.on_answer, repr(method), error, answered)
-        for observer in observing.observers:
-            notify("an observer", observer.answered, repr(method), error, answered)
+        for observer in tuple(observing.observers.values()):
+            notify("an observer", observer.answered, repr(method), error, answered, traceback)
 
     def _is_undeclared(self, method: str, code: ErrorCode) -> bool:
         declarations = self._declarations
@@ -300,7 +308,7 @@ class Answering:
         if rpc.aborted and not rpc.signal:
             self.late(error, rpc.method, status, rpc.traceback)
         if self.hears:
-            self.hear(None, None if rpc.signal else error, rpc.method, status)
+            self.hear(None, None if rpc.signal else error, rpc.method, status, traceback=rpc.traceback)
         return answer
 
     def _coded(self, decision: Decision, rpc: Rpc) -> tuple[RpcAnswer, list[Report]]:

@@ -1,10 +1,14 @@
-"""Watches the answers of all servers of this process, those that stand already and those that come: what `errgrpc.testing` is made of."""
+"""Watches the answers of all servers of this process, those that stand already and those that come: what `errgrpc.testing` is made of.
 
-import threading
+Without a lock: an observer may go while the garbage collector runs, in the middle of anything. Each step is one operation of a
+dict; what is read is the newest state.
+"""
+
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Protocol
-from weakref import WeakSet
+from weakref import ref
 
 from errgrpc.codes import ErrorCode
 from errgrpc.reports import Answered
@@ -15,11 +19,11 @@ __all__ = ["Observed", "Observer", "enlist", "observers", "observing"]
 class Observer(Protocol):
     """What hears of every answer. Neither method may raise: a server calls them."""
 
-    def answered(self, answered: Answered, /) -> object:
-        """Called as `on_answer` is, after it."""
+    def answered(self, answered: Answered, traceback: TracebackType | None, /) -> object:
+        """Called as `on_answer` is, after it, with the traceback of what was raised."""
 
     def declared(self, raises: Mapping[str, frozenset[ErrorCode]], /) -> object:
-        """Called for each server that declares what its methods raise."""
+        """Called for each server that declares what its methods raise; perhaps twice."""
 
 
 class Observed(Protocol):
@@ -34,16 +38,16 @@ class Observed(Protocol):
         """Called when observers come or go, with whether there are some."""
 
 
-observers: tuple[Observer, ...] = ()
-_all: WeakSet[Observed] = WeakSet()
-_lock = threading.Lock()
+observers: dict[object, Observer] = {}
+"""Those that there are now; read by `tuple(observers.values())`."""
+_all: dict[int, "ref[Observed]"] = {}
 
 
 def enlist(answering: Observed) -> None:
     """Makes a new server known to observers."""
-    with _lock:
-        _all.add(answering)
-        _tell(answering, observers)
+    key = id(answering)
+    _all[key] = ref(answering, lambda _: _all.pop(key, None))  # before observers are read: one of the two sides sees the other
+    _tell(answering, tuple(observers.values()))
 
 
 def _tell(answering: Observed, told: tuple[Observer, ...]) -> None:
@@ -55,16 +59,17 @@ def _tell(answering: Observed, told: tuple[Observer, ...]) -> None:
 @contextmanager
 def observing(observer: Observer) -> Iterator[None]:
     """Lets an observer hear of every answer, as long as the context lasts."""
-    _replace((), (observer,))
+    key = object()
+    observers[key] = observer
+    _tell_all((observer,))
     try:
         yield
     finally:
-        _replace((observer,), ())
+        observers.pop(key, None)
+        _tell_all(())
 
 
-def _replace(gone: tuple[Observer, ...], come: tuple[Observer, ...]) -> None:
-    global observers  # noqa: PLW0603  servers read it without a lock, hence it is replaced and never changed
-    with _lock:
-        observers = (*(each for each in observers if each not in gone), *come)
-        for answering in _all:
-            _tell(answering, come)
+def _tell_all(told: tuple[Observer, ...]) -> None:
+    for known in tuple(_all.values()):
+        if (answering := known()) is not None:
+            _tell(answering, told)

@@ -57,7 +57,7 @@ def per(few: int, many: int, run: Callable[[int], list[str]]) -> float:
     The least of some runs: on a busy machine a few frames of a start or an end fall into one run and not into the other.
     """
     run(few)  # fills what is made once
-    return min((len(run(many)) - len(run(few))) / (many - few) for _ in range(3))
+    return min((len(run(many)) - len(run(few))) / (many - few) for _ in range(4))
 
 
 def fail(_: Any) -> None:

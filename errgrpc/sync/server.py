@@ -78,10 +78,8 @@ def _guard(answering: Answering, method: str, handler: Any, behavior: Behavior) 
     @catcher
     def guarded(request: Any, context: grpc.ServicerContext, *callback: Any) -> Any:
         if handler.response_streaming and not callback:
-            fail = functools.partial(_abort, answering, method, context)
-            if not answering.hears:
-                return Responses(behavior, (request, context), fail)
-            return Responses(behavior, (request, context), fail, functools.partial(_returned, answering, method, context))
+            fail, finish = functools.partial(_abort, answering, method, context), functools.partial(_returned, answering, method, context)
+            return Responses(behavior, (request, context), fail, finish)
         try:
             response = behavior(request, context, *callback)
         except BaseException as error:  # noqa: BLE001  see Responses
@@ -139,7 +137,8 @@ def _rpc(method: str, context: Any, error: BaseException, trace: TracebackType |
 
 
 def _returned(answering: Answering, method: str, context: Any) -> None:
-    answering.returned(method, ask(context, "code"))
+    if answering.hears:  # at its end: what hears may come while a stream lasts
+        answering.returned(method, ask(context, "code"))
 
 
 @catcher

@@ -1,10 +1,14 @@
 """An error as a client gets it, and the check that one was raised."""
 
+import re
 import traceback
+import unittest
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from datetime import timedelta
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, NamedTuple, Self
 
 import grpc
 import grpc.aio
@@ -19,13 +23,19 @@ from errgrpc.reading import Reading
 from errgrpc.remote_error import Entry, RemoteError
 from errgrpc.reports import Answered
 from errgrpc.service_error import ServiceError, values_of
-from errgrpc.testing.recording import Recorder
 from errgrpc.texts import shown
 from errgrpc.wire import encoding
 from errgrpc.wire.budget import DEFAULT_MAX_TRAILER_BYTES
 from errgrpc.wire.packing import DETAILS_KEY
 
-__all__ = ["Raised", "raises", "remote_error"]
+__all__ = ["Expected", "Raised", "raises", "remote_error"]
+
+Expected = ErrorCode | type[ErrorCode] | StatusCode
+"""What `raises` takes."""
+
+_PACKAGE = str(Path(__file__).parents[1])
+_MOST_LINES, _LONGEST_LINE = 100, 1_000
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def remote_error(
@@ -42,12 +52,17 @@ def remote_error(
     """The RemoteError that a client gets when a handler raises `ServiceError(code, message, ...)`.
 
     `locale` is the language that the client asks for. A grpc.StatusCode in place of a code stands for a failure without one, such as
-    a refused connection: `remote_error(grpc.StatusCode.UNAVAILABLE)`; it takes a message alone. Raises what ServiceError raises.
+    a refused connection: `remote_error(grpc.StatusCode.UNAVAILABLE, "connection refused")`. Raises what ServiceError raises, and
+    TypeError if a status is given more than a message.
     """
     if isinstance(code, StatusCode):
+        if code is StatusCode.OK:
+            raise ValueError("StatusCode.OK is a success: give the status of a failure")
+        if more_metadata or details or any(given is not None for given in (metadata, hint, retry_delay)):
+            raise TypeError(f"{code} has a message alone: give a code for hint, details, retry_delay and metadata")
         nothing = grpc.aio.Metadata()
         return Reading.by().read(grpc.aio.AioRpcError(code, nothing, nothing, message or ""), locale)
-    error = ServiceError(code, message, metadata=metadata, hint=hint, details=tuple(details), retry_delay=retry_delay, **more_metadata)
+    error = ServiceError(code, message, metadata=metadata, hint=hint, details=details, retry_delay=retry_delay, **more_metadata)
     values = values_of(error)
     assert values is not None  # noqa: S101  it was made just above
     parts = encoding.parts_of(values, locale)
@@ -57,7 +72,7 @@ def remote_error(
     return Reading.by(type(code)).read(received, locale)
 
 
-def raises(expected: ErrorCode | type[ErrorCode], /, **metadata: object) -> "Raised":
+def raises(expected: Expected, /, *, metadata: Mapping[str, object] | None = None, **more_metadata: object) -> "Raised":
     """A context manager that expects a ServiceError or a RemoteError with this code, or with any of a catalogue.
 
         with raises(ResCode.ROOM_NOT_EXIST, room_uuid="r-42") as caught:
@@ -65,25 +80,51 @@ def raises(expected: ErrorCode | type[ErrorCode], /, **metadata: object) -> "Rai
         assert caught.error.hint == ...
 
     The error must have these metadata, and may have others; values become text as those of a ServiceError do. A code that a client has
-    inferred from a status is not expected. If something else is raised, or nothing, the block ends with an AssertionError that shows
-    both, and the traceback of the handler if its server runs in this process.
+    inferred from a status is not expected. A grpc.StatusCode expects a RemoteError with that status, whatever its code. If something
+    else is raised, or nothing, the block ends with an AssertionError that shows both, and the traceback of the handler if its server
+    runs in this process.
 
-    Raises TypeError if `expected` is neither a code nor a catalogue.
+    Raises TypeError if `expected` is neither a code nor a catalogue nor a status.
     """
-    if not isinstance(expected, ErrorCode):
+    if not isinstance(expected, ErrorCode | StatusCode):
         as_catalogue(expected)
-    return Raised(expected, metadata)
+    return Raised(expected, arguments.metadata(metadata, more_metadata, _refuse))
+
+
+class _Heard(NamedTuple):
+    answered: Answered
+    lines: list[str]
+    """The traceback of what the handler raised: no frames, as they hold the request."""
+
+
+class _Recorder:
+    """An observer that keeps the tracebacks of handlers as text."""
+
+    def __init__(self) -> None:
+        self.heard: list[_Heard] = []
+
+    def answered(self, answered: Answered, trace: TracebackType | None, /) -> None:
+        error = answered.error
+        if error is not None:
+            told = traceback.TracebackException(type(error), error, trace or error.__traceback__)
+            # The first frames are errgrpc's own.
+            first = next((n for n, frame in enumerate(told.stack) if not frame.filename.startswith(_PACKAGE)), 0)
+            told.stack = traceback.StackSummary.from_list(told.stack[first:])
+            self.heard.append(_Heard(answered, "".join(told.format()).rstrip().split("\n")))
+
+    def declared(self, raises: Mapping[str, frozenset[ErrorCode]], /) -> None:
+        """Of no interest."""
 
 
 class Raised:
     """What `raises` gives: the error that was raised is in `error`, after the block."""
 
-    def __init__(self, expected: ErrorCode | type[ErrorCode], metadata: Mapping[str, object]) -> None:
+    def __init__(self, expected: Expected, metadata: Mapping[str, str]) -> None:
         self._expected = expected
-        self._metadata = arguments.metadata(None, metadata, _refuse)
+        self._metadata = metadata
         self._error: ServiceError | RemoteError | None = None
-        self._recorder = Recorder()
-        self._observing = observing(self._recorder)
+        self._recorder = _Recorder()
+        self._observing: AbstractContextManager[None] | None = None
 
     @property
     def error(self) -> ServiceError | RemoteError:
@@ -93,54 +134,86 @@ class Raised:
         return self._error
 
     def __enter__(self) -> Self:
+        self._error = None
+        self._observing = observing(self._recorder)
         self._observing.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
         __tracebackhide__ = True  # pytest then shows the line of the test
-        self._observing.__exit__(None, None, None)
-        if error is not None and not isinstance(error, Exception):
-            return False  # KeyboardInterrupt, and the outcomes of pytest
-        if isinstance(error, ServiceError | RemoteError) and self._fits(error):
-            self._error = error
+        if self._observing is not None:
+            self._observing.__exit__(None, None, None)
+        heard, self._recorder.heard = self._recorder.heard, []
+        if kind is not None and (not issubclass(kind, Exception) or issubclass(kind, unittest.SkipTest)):
+            return False  # KeyboardInterrupt, and the outcomes of pytest and unittest
+        if self._fits(error):
+            self._error = error  # type: ignore[assignment]
             return True
-        raise AssertionError("\n".join(self._differences(error))) from error
+        raise AssertionError("\n".join(map(_line, self._differences(error, heard)))) from error
 
-    def _fits(self, error: ServiceError | RemoteError) -> bool:
-        code = error.error_code
-        is_code = code is self._expected if isinstance(self._expected, ErrorCode) else isinstance(code, self._expected)
-        inferred = isinstance(error, RemoteError) and error.inferred
-        return is_code and not inferred and self._metadata.items() <= error.metadata.items()
+    def _fits(self, error: BaseException | None) -> bool:
+        try:
+            if isinstance(error, RemoteError) and isinstance(self._expected, StatusCode):
+                return error.code() is self._expected and self._metadata.items() <= error.metadata.items()
+            code = _code_of(error)
+            is_code = code is self._expected if isinstance(self._expected, ErrorCode) else type(code) is self._expected
+            return is_code and not _is_inferred(error) and self._metadata.items() <= error.metadata.items()  # type: ignore[union-attr]
+        except Exception:  # noqa: BLE001  of a double, or a subclass that did not call our `__init__`
+            return False
 
-    def _differences(self, error: Exception | None) -> Iterator[str]:
-        wanted = _named(self._expected) if isinstance(self._expected, ErrorCode) else f"any code of {self._expected.__name__}"
-        yield f"expected {wanted}" + (f" with metadata {self._metadata}" if self._metadata else "")
+    def _differences(self, error: BaseException | None, heard: Iterable[_Heard]) -> Iterator[str]:
+        wanted = self._expected
+        named = _named(wanted) if isinstance(wanted, ErrorCode) else str(wanted) if isinstance(wanted, StatusCode) else None
+        if named is None:
+            named = f"any code of {wanted.__name__}"  # type: ignore[union-attr]
+        yield f"expected {named}" + (f" with metadata {shown(self._metadata)}" if self._metadata else "")
         if error is None:
             yield "got      no error"
             return
-        code = error.error_code if isinstance(error, ServiceError | RemoteError) else None
-        inferred = ", inferred from the status" if isinstance(error, RemoteError) and error.inferred else ""
-        yield "got      " + (f"{type(error).__name__} without a known code" if code is None else _named(code) + inferred)
-        if isinstance(error, ServiceError | RemoteError) and self._metadata:
-            yield f"         with metadata {dict(error.metadata)}"
+        code = _code_of(error)
+        inferred = ", inferred from the status" if _is_inferred(error) else ""
+        unknown = " without a known code" if isinstance(error, RemoteError) else ""
+        yield "got      " + (f"{type(error).__name__}{unknown}" if code is None else _named(code) + inferred)
+        if code is not None and self._metadata:
+            yield f"         with metadata {shown(dict(error.metadata))}"  # type: ignore[attr-defined]
         yield f"error    {shown(error)}"
         if isinstance(error, RemoteError):
-            yield from _handler(error, self._recorder.heard)
+            yield from _handler(error, heard)
 
 
-def _handler(error: RemoteError, heard: Iterable[Answered]) -> Iterator[str]:
-    """What the handler raised, if this process has answered the error."""
-    same = [each for each in heard if each.error is not None and each.status is error.code() and each.code in (error.error_code, None)]
-    answered = next((each for each in same if error.request_id is not None and each.request_id == error.request_id), None)
-    answered = answered or (same[0] if len(same) == 1 else None)
-    if answered is not None and answered.error is not None:
-        yield f"handler  {answered.method} raised"
-        yield from (f"         {line}" for text in traceback.format_exception(answered.error) for line in text.rstrip().split("\n"))
+def _code_of(error: BaseException | None) -> ErrorCode | None:
+    if isinstance(error, RemoteError):
+        return error.error_code
+    values = values_of(error)
+    return None if values is None else values.code
+
+
+def _is_inferred(error: BaseException | None) -> bool:
+    return isinstance(error, RemoteError) and error.inferred
+
+
+def _handler(error: RemoteError, heard: Iterable[_Heard]) -> Iterator[str]:
+    """What the handler raised, if this process has surely answered the error."""
+    same = [each for each in heard if each.answered.status is error.code() and each.answered.code in (error.error_code, None)]
+    found = next((each for each in same if error.request_id is not None and each.answered.request_id == error.request_id), None)
+    if found is None:
+        alike = [each for each in same if (values := values_of(each.answered.error)) is None or values.metadata == error.metadata]
+        found = alike[0] if len(alike) == 1 else None
+    if found is not None:
+        yield f"handler  {found.answered.method} raised"
+        lines = found.lines[:_MOST_LINES] + (["..."] if len(found.lines) > _MOST_LINES else [])
+        yield from (f"         {line}" for line in lines)
+
+
+def _line(text: str) -> str:
+    """One line of a failure: nothing in it moves the cursor, or is endless."""
+    text = _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+    return text if len(text) <= _LONGEST_LINE * 2 else text[: _LONGEST_LINE * 2] + "..."
 
 
 def _named(code: ErrorCode) -> str:
     return f"{code} ({code.number}, {code.grpc_status.name})"
 
 
-def _refuse(text: str) -> None:
+def _refuse(text: str) -> Any:
     raise TypeError(text)

@@ -44,7 +44,8 @@ def failing(
     response: of the asyncio stack if an event loop runs where it is called, else of the sync stack. All other arguments are those of
     `remote_error`; `accept-language` in the metadata of a call goes before `locale`.
 
-    Requests are not looked at; an iterator of requests is not consumed. Raises what ServiceError raises, and TypeError if `like` is
+    Requests are not looked at; an iterator of requests is not consumed. On asyncio, `write` goes on to succeed until the response is
+    awaited or `done_writing` is called. Raises what ServiceError raises, and TypeError if `like` is
     no method of a stub.
     """
     details = tuple(details)
@@ -157,57 +158,68 @@ class _Call(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg]
 
 
 class _StandIn:
+    arguments: Callable[..., tuple[float | None, Any]]
+
     def __init__(self, make: _Make) -> None:
         self.make = make
 
 
-def _started(
-    self: Any,
+def _unary(
     request: Any,
     timeout: float | None = None,
     metadata: Any = None,
     credentials: Any = None,
     wait_for_ready: bool | None = None,
     compression: Any = None,
-) -> _Call:
-    return _Call(self.make(metadata), timeout)
+) -> tuple[float | None, Any]:
+    """The arguments of grpc's own methods with one request: what of them matters."""
+    return timeout, metadata
+
+
+def _stream(
+    request_iterator: Any,
+    timeout: float | None = None,
+    metadata: Any = None,
+    credentials: Any = None,
+    wait_for_ready: bool | None = None,
+    compression: Any = None,
+) -> tuple[float | None, Any]:
+    """Those with a stream of requests."""
+    return timeout, metadata
 
 
 class _UnaryResponse(_StandIn):
-    def __call__(
-        self,
-        request: Any,
-        timeout: float | None = None,
-        metadata: Any = None,
-        credentials: Any = None,
-        wait_for_ready: bool | None = None,
-        compression: Any = None,
-    ) -> NoReturn:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        _, metadata = self.arguments(*args, **kwargs)
         raise self.make(metadata)
 
     with_call = __call__
 
-    future: Any = _started
+    def future(self, *args: Any, **kwargs: Any) -> Any:
+        timeout, metadata = self.arguments(*args, **kwargs)
+        return _Call(self.make(metadata), timeout)
 
 
 class _StreamResponse(_StandIn):
-    __call__: Any = _started
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        timeout, metadata = self.arguments(*args, **kwargs)
+        return _Call(self.make(metadata), timeout)
 
 
 class _UnaryUnary(_UnaryResponse, grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
-    pass
+    arguments = staticmethod(_unary)
 
 
 class _UnaryStream(_StreamResponse, grpc.UnaryStreamMultiCallable):  # type: ignore[type-arg]
-    pass
+    arguments = staticmethod(_unary)
 
 
 class _StreamUnary(_UnaryResponse, grpc.StreamUnaryMultiCallable):  # type: ignore[type-arg]
-    pass
+    arguments = staticmethod(_stream)
 
 
 class _StreamStream(_StreamResponse, grpc.StreamStreamMultiCallable):  # type: ignore[type-arg]
-    pass
+    arguments = staticmethod(_stream)
 
 
 # The asyncio stack
@@ -323,6 +335,11 @@ class _Writing(_AsyncCall):
             raise asyncio.InvalidStateError('RPC is half closed after calling "done_writing".')
         await asyncio.sleep(0)
 
+    async def wait_for_connection(self) -> None:
+        await asyncio.sleep(0)
+        if self._ended:
+            await self._fail()
+
     async def done_writing(self) -> None:
         self._check_style()
         self._half_closed = True
@@ -349,35 +366,58 @@ class _StreamStreamCall(_Writing, _Iterated, grpc.aio.StreamStreamCall[Any, Any]
     pass
 
 
-class _AsyncStandIn(_StandIn):
+def _async_unary(
+    request: Any,
+    *,
+    timeout: float | None = None,
+    metadata: Any = None,
+    credentials: Any = None,
+    wait_for_ready: bool | None = None,
+    compression: Any = None,
+) -> tuple[float | None, Any, bool]:
+    return timeout, metadata, False
+
+
+def _async_stream(
+    request_iterator: Any = None,
+    timeout: float | None = None,
+    metadata: Any = None,
+    credentials: Any = None,
+    wait_for_ready: bool | None = None,
+    compression: Any = None,
+) -> tuple[float | None, Any, bool]:
+    return timeout, metadata, request_iterator is not None
+
+
+class _AsyncStandIn:
+    arguments: Callable[..., tuple[float | None, Any, bool]]
     kind: Any
 
-    def __call__(
-        self,
-        request: Any = None,
-        timeout: float | None = None,
-        metadata: Any = None,
-        credentials: Any = None,
-        wait_for_ready: bool | None = None,
-        compression: Any = None,
-    ) -> Any:
-        by_iterator = self.kind.streams_requests and request is not None
+    def __init__(self, make: _Make) -> None:
+        self.make = make
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        timeout, metadata, by_iterator = self.arguments(*args, **kwargs)
         return self.kind(self.make(metadata), timeout, by_iterator=by_iterator)
 
 
 class _AsyncUnaryUnary(_AsyncStandIn, grpc.aio.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
+    arguments = staticmethod(_async_unary)
     kind = _UnaryUnaryCall
 
 
 class _AsyncUnaryStream(_AsyncStandIn, grpc.aio.UnaryStreamMultiCallable):  # type: ignore[type-arg]
+    arguments = staticmethod(_async_unary)
     kind = _UnaryStreamCall
 
 
 class _AsyncStreamUnary(_AsyncStandIn, grpc.aio.StreamUnaryMultiCallable):  # type: ignore[type-arg]
+    arguments = staticmethod(_async_stream)
     kind = _StreamUnaryCall
 
 
 class _AsyncStreamStream(_AsyncStandIn, grpc.aio.StreamStreamMultiCallable):  # type: ignore[type-arg]
+    arguments = staticmethod(_async_stream)
     kind = _StreamStreamCall
 
 
@@ -385,14 +425,19 @@ class _Either(_UnaryUnary):
     """Of the asyncio stack if a loop runs where it is called."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return super().__call__(*args, **kwargs)
-        return _AsyncUnaryUnary(self.make)(*args, **kwargs)
+        return _AsyncUnaryUnary(self.make)(*args, **kwargs) if _runs() else super().__call__(*args, **kwargs)
 
 
-_STAND_INS: Mapping[type, type[_StandIn]] = {
+def _runs() -> bool:
+    """Whether an event loop runs in this thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+_STAND_INS: Mapping[type, Any] = {
     grpc.UnaryUnaryMultiCallable: _UnaryUnary,
     grpc.UnaryStreamMultiCallable: _UnaryStream,
     grpc.StreamUnaryMultiCallable: _StreamUnary,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import TracebackType
 
 from errgrpc.codes import ErrorCode
 from errgrpc.observing import observing
@@ -16,7 +17,7 @@ class Recorder:
     def __init__(self) -> None:
         self.heard: list[Answered] = []
 
-    def answered(self, answered: Answered, /) -> None:
+    def answered(self, answered: Answered, traceback: TracebackType | None, /) -> None:  # noqa: ARG002
         """Called by each server."""
         self.heard.append(answered)
 
@@ -26,9 +27,10 @@ class Recorder:
 
 @contextmanager
 def recorded() -> Iterator[list[Answered]]:
-    """Yields a list that grows by an `errgrpc.Answered` for each call that fails meanwhile, on any server of this process.
+    """Yields a list that grows by an `errgrpc.Answered` for each call that fails meanwhile in a handler, on any server of this process.
 
-    When a client has its error, its server's entry is there. Over HTTP, `install` and `Responder` are servers, too.
+    A server is one with errgrpc's interceptor; over HTTP, `install` and `Responder` are servers, too. When a client has its error,
+    its server's entry is there.
     """
     recorder = Recorder()
     with observing(recorder):
@@ -47,7 +49,7 @@ class Coverage:
         for method, codes in raises.items():
             self._declared.setdefault(method, set()).update(codes)
 
-    def answered(self, answered: Answered, /) -> None:
+    def answered(self, answered: Answered, traceback: TracebackType | None, /) -> None:  # noqa: ARG002
         """Called by each server."""
         if answered.code is not None:
             self._raised.setdefault(answered.method, set()).add(answered.code)

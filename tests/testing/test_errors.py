@@ -74,8 +74,9 @@ def test_what_is_expected(make: Any) -> None:
         (ResCode, {}),
         (ResCode, {"room_uuid": "r-42"}),
     ):
+        given: dict[str, Any] = metadata
         error = make(ResCode.ROOM_NOT_EXIST, room_uuid="r-42")
-        with raises(expected, **metadata) as caught:
+        with raises(expected, **given) as caught:
             raise error
         assert caught.error is error
 
@@ -164,7 +165,7 @@ FAILURES = {
     ),
     "another exception": (
         failure(LookupError("text"), ResCode.NOT_FOUND),
-        "expected ResCode.NOT_FOUND (404, NOT_FOUND)\ngot      LookupError without a known code\nerror    LookupError('text')",
+        "expected ResCode.NOT_FOUND (404, NOT_FOUND)\ngot      LookupError\nerror    LookupError('text')",
     ),
 }
 
@@ -208,3 +209,87 @@ def test_without_pytest() -> None:
     Case("test").run(result)
     ((_, text),) = result.failures
     assert "expected ResCode.CONFLICT" in text
+
+
+def sold_out(_: Any) -> None:
+    raise ServiceError(ResCode.FORBIDDEN, needs="host")
+
+
+@pytest.mark.parametrize("style", harness.STYLES)
+def test_a_failure_shows_where_a_coded_error_was_raised(style: str, kind: str, targets: dict[str, str]) -> None:
+    with harness.action(sold_out) as request, pytest.raises(AssertionError) as caught, raises(ResCode.ROOM_NOT_EXIST):
+        raise harness.call("sync", targets[style], kind, request).error
+    lines = str(caught.value).partition(f"handler  /test.Service/{kind} raised\n")[2]
+    assert "in sold_out" in lines
+    assert "errgrpc/sync/server.py" not in lines
+    assert "errgrpc/raised.py" not in lines
+
+
+def test_another_answer_with_the_same_code_is_not_taken_for_the_cause(targets: dict[str, str]) -> None:
+    with harness.action(sold_out) as request, pytest.raises(AssertionError) as caught, raises(ResCode.CONFLICT):  # noqa: PT012  see above
+        harness.call("sync", targets["sync"], "unary_unary", request)
+        raise remote_error(ResCode.FORBIDDEN, needs="guest")
+    assert "handler" not in str(caught.value)
+
+
+def test_a_status_is_expected_whatever_the_code() -> None:
+    with raises(StatusCode.UNAVAILABLE) as caught:
+        raise remote_error(ResCode.SERVICE_UNAVAILABLE)
+    assert caught.error.error_code is ResCode.SERVICE_UNAVAILABLE
+    with raises(StatusCode.UNAVAILABLE):
+        raise remote_error(StatusCode.UNAVAILABLE)
+    assert failure(remote_error(StatusCode.ABORTED), StatusCode.UNAVAILABLE).startswith(
+        "expected StatusCode.UNAVAILABLE\ngot      RemoteErr"
+    )
+
+
+def test_metadata_by_mapping() -> None:
+    with raises(ResCode.BAD_REQUEST, metadata={"metadata_key": 5}):
+        raise ServiceError(ResCode.BAD_REQUEST, metadata={"metadata_key": 5})
+
+
+@pytest.mark.parametrize("arguments", [{"hint": "h"}, {"retry_delay": 2}, {"seats": 3}, {"metadata": {}}, {"details": [rpc.Help()]}])
+def test_a_status_has_a_message_alone(arguments: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=r"StatusCode\.UNAVAILABLE has a message alone: give a code for hint"):
+        remote_error(StatusCode.UNAVAILABLE, **arguments)
+    with pytest.raises(ValueError, match="is a success"):
+        remote_error(StatusCode.OK)
+
+
+def test_a_skip_of_unittest_goes_through() -> None:
+    with pytest.raises(unittest.SkipTest), raises(ResCode.CONFLICT):
+        raise unittest.SkipTest("for its reason")
+
+
+class NoInit(ServiceError):
+    def __init__(self) -> None: ...
+
+
+class BadRepr(Exception):
+    def __repr__(self) -> str:
+        raise RuntimeError("text")
+
+
+@pytest.mark.parametrize("error", [NoInit(), BadRepr(), LookupError("\x1b[2J\x07\u202e" * 5_000)])
+def test_hostile_errors_end_in_a_failure_too(error: Exception) -> None:
+    said = failure(error, ResCode.CONFLICT)
+    assert said.startswith("expected ResCode.CONFLICT (409, ALREADY_EXISTS)\n")
+    assert len(said) < 5_000
+    assert "\x1b" not in said
+
+
+def test_the_lines_of_a_handler_are_escaped_and_bounded(targets: dict[str, str]) -> None:
+    def act(_: Any) -> None:
+        raise LookupError("\x1b[2J" * 5_000)
+
+    with harness.action(act) as request, pytest.raises(AssertionError) as caught, raises(ResCode.CONFLICT):
+        raise harness.call("sync", targets["sync"], "unary_unary", request).error
+    assert "\x1b" not in str(caught.value)
+    assert len(str(caught.value)) < 20_000
+
+
+def test_one_object_can_be_entered_again() -> None:
+    expected = raises(ResCode.CONFLICT)
+    for _ in range(2):
+        with expected:
+            raise ServiceError(ResCode.CONFLICT)

@@ -378,5 +378,14 @@ def test_a_stand_in_takes_what_the_real_method_takes() -> None:
             real = harness.method(channel, kind)
             for name in ("__call__", "with_call", "future"):
                 if hasattr(real, name):
-                    ours = inspect.signature(getattr(failing(CODE, like=real), name))
-                    assert [*ours.parameters][1:] == [*inspect.signature(getattr(real, name)).parameters][1:]
+                    ours = inspect.signature(failing(CODE, like=real).arguments)
+                    assert [*ours.parameters] == [*inspect.signature(getattr(real, name)).parameters]
+
+
+async def test_a_stand_in_of_asyncio_takes_what_the_real_method_takes() -> None:
+    async with grpc.aio.insecure_channel("127.0.0.1:1") as channel:
+        for kind in harness.KINDS:
+            real = harness.method(channel, kind)
+            ours, theirs = (inspect.signature(each).parameters for each in (failing(CODE, like=real).arguments, type(real).__call__))
+            assert [*ours] == [*theirs][1:]
+            assert [each.kind for each in ours.values()] == [each.kind for each in theirs.values()][1:]

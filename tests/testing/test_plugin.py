@@ -204,3 +204,66 @@ def test_each_kind_of_test(kind: str, run: Pytest) -> None:
     assert done.returncode == 1, done.stdout
     assert "/shop.Shop/Buy answered ResCode.UNAUTHORIZED, which it does not declare" in done.stdout
     assert "TOTAL            0/3" in done.stdout
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("arguments", [("--co",), ("nofile.py",), ("-k", "nothing")], ids=["collect only", "usage error", "no test"])
+def test_a_run_of_nothing_says_nothing(arguments: tuple[str, ...], run: Pytest, tmp_path: Path) -> None:
+    done = run(*arguments, "--errgrpc-coverage=json:x.json", "--errgrpc-fail-under=50", test_declared=DECLARED)
+    assert done.returncode == {"--co": 0, "nofile.py": 4, "-k": 5}[arguments[0]]
+    assert "FAIL" not in done.stdout
+    assert not (tmp_path / "x.json").exists()
+
+
+@pytest.mark.full
+def test_the_file_is_written_where_nothing_is_shown(run: Pytest, tmp_path: Path) -> None:
+    done = run("-p", "no:terminal", "--errgrpc-coverage=json:no/such/x.json", test_declared=DECLARED)
+    assert done.returncode == 0
+    assert json.loads((tmp_path / "no/such/x.json").read_text())["raised"] == 1
+
+
+@pytest.mark.full
+def test_a_file_that_cannot_be_written_costs_nothing_else(run: Pytest) -> None:
+    done = run("--errgrpc-coverage=json:shop.py/x.json", "--errgrpc-fail-under=50", test_declared=DECLARED)
+    assert done.returncode == 1
+    assert "could not be written:" in done.stdout
+    assert "FAIL 33.3 %" in done.stdout
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("value", ["nan", "101", "-1", "50%"])
+def test_what_is_no_percentage(value: str, run: Pytest) -> None:
+    done = run(f"--errgrpc-fail-under={value}", test_declared=DECLARED)
+    assert done.returncode == 4
+    assert f"{value!r} is no percentage: give a number from 0 to 100" in done.stderr
+
+
+@pytest.mark.full
+def test_strict_looks_at_fixtures_too(run: Pytest) -> None:
+    text = """
+from shop import *
+
+@pytest.fixture
+def before():
+    with raises(ResCode.UNAUTHORIZED):
+        buy(b"undeclared")
+
+@pytest.fixture
+def after():
+    yield
+    with raises(ResCode.UNAUTHORIZED):
+        buy(b"undeclared")
+
+def test_before(before): ...
+
+def test_after(after): ...
+"""
+    done = run(ini="errgrpc_strict = true", test_fixtures=text)
+    assert done.returncode == 1
+    assert "1 passed, 2 errors" in done.stdout
+
+
+@pytest.mark.full
+def test_it_may_be_named_by_its_module(run: Pytest) -> None:
+    done = run("-p", "pytest_errgrpc", test_declared=DECLARED)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,7 +1,11 @@
 """`serve`: a servicer of generated code on a free port, on both stacks; `recorded`: what every server of the process answers."""
 
 import asyncio
+import gc
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -12,7 +16,7 @@ from grpc import StatusCode
 import errgrpc
 from errgrpc import Answered, ComponentCode, ResCode, ServiceError, observing
 from errgrpc.http import Request, Responder
-from errgrpc.testing import raises, recorded, serve
+from errgrpc.testing import raises, recorded, serve, serving
 from examples.classroom import aio_server, server
 from examples.classroom.im import Im
 from examples.classroom.rules import Classrooms
@@ -83,7 +87,7 @@ def test_what_the_client_is_given() -> None:
 
 def test_wrong_arguments() -> None:
     servicer = server.Classroom(Classrooms(), Im())
-    with pytest.raises(TypeError, match="client has language: give some of catalogues, locale, on_received, options"):
+    with pytest.raises(TypeError, match="client has language: give some of catalogues, locale, on_received, forward, options"):
         serve(ADD, servicer, ResCode, client={"language": "en"})  # type: ignore[arg-type]
     before = threading.active_count()
     for catalogue, arguments in ((5, {}), (ComponentCode, {}), (ResCode, {"raises": 5}), (ResCode, {"colour": "red"})):
@@ -195,4 +199,148 @@ def test_threads_that_record_at_once() -> None:
         thread.join()
     assert len(counts) == 400
     assert min(counts) >= 1  # its own, and those of other threads
-    assert observing.observers == ()
+    assert observing.observers == {}
+
+
+# What a hostile reading found
+
+
+class Endless(server.Classroom):
+    """Handlers that do not look at their context."""
+
+    began, ended = threading.Event(), threading.Event()
+
+    def GetRoom(self, request: pb.GetRoomRequest, context: Any) -> Any:
+        self.began.set()
+        self.ended.wait()
+        raise ServiceError(ResCode.CONFLICT)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(serving, "_PATIENCE", 0.1)
+    Endless.began.clear()
+    Endless.ended.clear()
+    yield
+    Endless.ended.set()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_handler_that_never_ends_is_named_and_left_behind() -> None:
+    with (  # noqa: PT031  what is in the block is the subject
+        pytest.warns(ResourceWarning, match=r"^Endless\.GetRoom still runs 0\.1 s after its server has stopped$") as caught,
+        serve(ADD, Endless(Classrooms(), Im()), ResCode) as channel,
+    ):
+        call = ClassroomServiceStub(channel).GetRoom.future(pb.GetRoomRequest())
+        assert Endless.began.wait(20)
+    assert not call.cancelled()
+    assert caught[0].filename == __file__
+
+
+LEAVES_EARLY = """
+import asyncio, sys, threading, warnings
+from errgrpc import ResCode
+from errgrpc.testing import serve, serving
+from examples.classroom.v1 import classroom_pb2 as pb
+from examples.classroom.v1.classroom_pb2_grpc import ClassroomServiceStub, add_ClassroomServiceServicer_to_server as add
+
+class Endless:
+    def __getattr__(self, name):
+        return lambda request, context: None
+    def WatchRoom(self, request, context):
+        while True:
+            yield pb.WatchRoomResponse()
+
+async def leave_a_stream_early():
+    async with serve(add, Endless(), ResCode) as channel:
+        await ClassroomServiceStub(channel).WatchRoom(pb.WatchRoomRequest()).read()
+
+serving._PATIENCE = 0.1
+asyncio.run(leave_a_stream_early())
+print("left")
+"""
+
+
+def test_a_sync_handler_that_still_runs_hangs_neither_the_loop_nor_the_process() -> None:
+    """In a process of its own: grpc's asyncio server leaves the thread of such a stream behind for ever."""
+    done = subprocess.run(
+        [sys.executable, "-c", LEAVES_EARLY], capture_output=True, text=True, timeout=60, check=False, cwd=Path(__file__).parents[2]
+    )
+    assert (done.returncode, done.stdout) == (0, "left\n"), done.stderr
+
+
+async def test_a_sync_handler_that_fails_as_the_block_ends() -> None:
+    Endless.began.clear()
+    Endless.ended.clear()
+    async with serve(ADD, Endless(Classrooms(), Im()), ResCode) as channel:
+        stub: Any = ClassroomServiceStub(channel)
+        call = stub.GetRoom(pb.GetRoomRequest())
+        await asyncio.sleep(0)
+        assert await asyncio.to_thread(Endless.began.wait, 20)
+        assert not call.done()
+        asyncio.get_running_loop().call_later(0.05, Endless.ended.set)
+
+
+def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    with serve(ADD, server.Classroom(Classrooms(), Im()), ResCode) as channel, raises(ResCode.UNAUTHORIZED):
+        ClassroomServiceStub(channel).GetRoom(pb.GetRoomRequest(), timeout=20)
+
+
+def test_further_interceptors_stand_behind_errgrpc_s() -> None:
+    class Forbids(grpc.ServerInterceptor):
+        def intercept_service(self, *_: Any) -> Any:
+            raise ServiceError(ResCode.FORBIDDEN)
+
+    with serve(ADD, server.Classroom(Classrooms(), Im()), ResCode, interceptors=[Forbids()]) as channel, raises(ResCode.FORBIDDEN):
+        ClassroomServiceStub(channel).GetRoom(pb.GetRoomRequest())
+
+
+def test_one_object_is_not_served_twice_at_once() -> None:
+    serving = serve(ADD, server.Classroom(Classrooms(), Im()), ResCode)
+    with serving, pytest.raises(RuntimeError, match="it is served already"):
+        serving.__enter__()
+
+
+def test_what_is_wrong_with_the_interceptor_is_wrong_at_once() -> None:
+    with pytest.raises(TypeError, match="raises is 5"):
+        serve(ADD, object(), ResCode, raises=5)
+
+
+def test_a_stream_that_began_before_is_recorded_at_its_end() -> None:
+    goes_on = threading.Event()
+
+    class Sets(server.Classroom):
+        def WatchRoom(self, request: pb.WatchRoomRequest, context: Any) -> Any:
+            yield pb.WatchRoomResponse()
+            goes_on.wait(20)
+            context.set_code(StatusCode.ABORTED)
+
+    with serve(ADD, Sets(Classrooms(), Im()), ResCode) as channel:
+        feed = ClassroomServiceStub(channel).WatchRoom(pb.WatchRoomRequest())
+        next(feed)
+        with recorded() as answered:
+            goes_on.set()
+            with pytest.raises(errgrpc.RemoteError):
+                next(feed)
+    assert [each.status for each in answered] == [StatusCode.ABORTED]
+
+
+def test_an_abandoned_recorder_that_the_garbage_collector_closes() -> None:
+    """It may run in the middle of anything, also while another one comes or goes."""
+    kept = [Responder(ResCode) for _ in range(20)]
+
+    def abandoned() -> Any:
+        with recorded() as answered:
+            yield answered
+
+    for _ in range(2_000):
+        generator = abandoned()
+        next(generator)
+        box: list[Any] = [generator]
+        box.append(box)  # in a cycle
+        del generator, box
+    gc.collect()
+    assert observing.observers == {}
+    assert len(kept) == 20
