@@ -124,7 +124,7 @@ def with_table(page: str, results: Mapping[str, Any]) -> str:
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     said = f"Python {results['python']}, grpcio {results['grpcio']}, {results['rounds']} bursts of {CALLS} calls each, in turn."
     text = f"{said}\n\n{table}"
-    return re.sub(r"(?s)(<!-- measured: tracking -->\n).*?(<!-- end -->)", lambda found: f"{found[1]}\n{text}\n\n{found[2]}", page)
+    return re.sub(r"(?s)(<!-- tracking -->\n).*?(<!-- end -->)", lambda found: f"{found[1]}\n{text}\n\n{found[2]}", page)
 
 
 def main() -> None:

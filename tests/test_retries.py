@@ -189,7 +189,7 @@ def gates() -> Iterator[dict[str, str]]:
 @pytest.mark.parametrize("style", harness.STYLES)
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.thinned(2)
+@pytest.mark.thinned(5)
 def test_attempts(name: str, client: str, style: str, kind: str, gates: dict[str, str]) -> None:
     act, attempts, pushback = CASES[name]
     with counted(act) as (request, came):
@@ -207,6 +207,7 @@ def test_after_a_first_message_nothing_is_tried_again(client: str, style: str, k
     assert (len(came), error.retry_delay, error.error_code) == (1, 0.001, BUSY)
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("style", harness.STYLES)
 @pytest.mark.parametrize("client", CLIENTS)
 def test_the_client_waits_as_it_is_told(client: str, style: str, kind: str, gates: dict[str, str]) -> None:

@@ -102,7 +102,7 @@ def test_coverage_as_text(run: Pytest) -> None:
     ]
 
 
-@pytest.mark.thinned(2)
+@pytest.mark.full
 @pytest.mark.parametrize("workers", [("-n", "2"), ()], ids=["xdist", "one process"])
 def test_coverage_as_json(workers: tuple[str, ...], run: Pytest, tmp_path: Path) -> None:
     more = DECLARED.replace("conflict", "forbidden").replace("CONFLICT", "FORBIDDEN")
@@ -137,6 +137,7 @@ def test_fail_under(least: str, code: int, workers: tuple[str, ...], run: Pytest
     assert (said in done.stdout) is bool(code)
 
 
+@pytest.mark.full
 def test_a_run_that_declares_nothing_is_not_covered(run: Pytest) -> None:
     done = run("--errgrpc-coverage", "--errgrpc-fail-under=1", test_nothing="def test():\n    pass\n")
     assert done.returncode == 1
