@@ -30,6 +30,8 @@ from errgrpc.http.asgi import ErrorMiddleware
 from errgrpc.http.responder import Responder
 from errgrpc.http.starlette import install
 
+pytestmark = pytest.mark.thinned(2)  # where a test does not say otherwise
+
 OWN = (("x-request-id", "own-1"), ("accept-language", "en"))
 ID = "own-1"
 

@@ -73,6 +73,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
         del sys.modules[name]
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize(
     "name",
     [

@@ -85,11 +85,11 @@ def page_of(tool: str) -> list[str]:
     ("tool", "places"),
     [
         ("opentelemetry_by_hand", ("before", "behind")),
-        ("opentelemetry_auto", ("before",)),
+        pytest.param("opentelemetry_auto", ("before",), marks=pytest.mark.full),
         ("prometheus_by_hand", ("before", "behind")),
         pytest.param("sentry_by_hand", ("before", "behind", "none"), marks=pytest.mark.full),
         ("sentry_auto", ("before",)),
-        ("ddtrace_auto", ("before",)),
+        pytest.param("ddtrace_auto", ("before",), marks=pytest.mark.full),
     ],
 )
 def test_the_page_says_what_a_tool_shows(tool: str, places: tuple[str, ...]) -> None:

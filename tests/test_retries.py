@@ -34,6 +34,8 @@ from errgrpc.wire.packing import DETAILS_KEY, PUSHBACK_KEY
 from errgrpc.wire.trailers import sendable
 from examples.classroom.v1 import classroom_pb2
 
+pytestmark = pytest.mark.thinned(2)  # where a test does not say otherwise
+
 BUSY = ResCode.SERVICE_UNAVAILABLE  # UNAVAILABLE, retryable
 FALLBACK = ResCode.INTERNAL_SERVER_ERROR
 

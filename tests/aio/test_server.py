@@ -23,6 +23,8 @@ from harness import coded, logged
 import errgrpc
 from errgrpc import ResCode, ServiceError
 
+pytestmark = pytest.mark.thinned(2)  # where a test does not say otherwise
+
 FALLBACK = "INTERNAL_SERVER_ERROR"
 SECRET = "canary-4711"  # noqa: S105  what must never leave the process
 ASYNC_STYLES = ("aio", "reader_writer")

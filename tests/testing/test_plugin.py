@@ -151,7 +151,7 @@ def test_a_path_is_not_taken_for_a_report(run: Pytest) -> None:
     assert "'test_declared.py' is no report: give text, json or json:FILE; before a path, write --errgrpc-coverage=text" in done.stderr
 
 
-@pytest.mark.thinned(2)
+@pytest.mark.full
 @pytest.mark.parametrize("workers", [("-n", "2"), ()], ids=["xdist", "one process"])
 def test_strict(workers: tuple[str, ...], run: Pytest) -> None:
     done = run(*workers, "-rf", ini="errgrpc_strict = true", test_declared=DECLARED, test_undeclared=UNDECLARED)
