@@ -101,7 +101,7 @@ def measure(name: str, rounds: int, calls: int = CALLS) -> tuple[float, float, R
         token = context.begin("/bench.Front/Call", METADATA)
         try:
             for number in range(rounds + 1):
-                for found, method in sorted(zip(bursts, methods, strict=True), key=lambda _: number % 2):  # noqa: B023
+                for found, method in sorted(zip(bursts, methods, strict=True), key=lambda _: number % 2):  # noqa: B023  used within the round
                     begun = time.perf_counter()
                     for _ in range(calls):
                         with suppress(errgrpc.RemoteError):
