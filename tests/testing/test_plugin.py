@@ -74,7 +74,8 @@ def run(tmp_path: Path) -> Pytest:
         for name, text in {"shop": SHOP, **files}.items():
             (tmp_path / f"{name}.py").write_text(text)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *arguments]
+        quiet = () if "no:terminal" in arguments else ("-q",)  # an option of the terminal's plugin
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *quiet, *arguments]
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=100)
 
     return run
