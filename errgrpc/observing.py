@@ -6,6 +6,7 @@ dict; what is read is the newest state.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
 from typing import Protocol
 from weakref import ref
@@ -46,7 +47,8 @@ _all: dict[int, "ref[Observed]"] = {}
 def enlist(answering: Observed) -> None:
     """Makes a new server known to observers."""
     key = id(answering)
-    _all[key] = ref(answering, lambda _: _all.pop(key, None))  # before observers are read: one of the two sides sees the other
+    # Before observers are read: one of the two sides sees the other. The reference that has died is the default of its own pop.
+    _all[key] = ref(answering, partial(_all.pop, key))
     _tell(answering, tuple(observers.values()))
 
 
