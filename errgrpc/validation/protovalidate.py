@@ -1,5 +1,6 @@
 """protovalidate's ValidationError as a ServiceError: `translate={protovalidate.ValidationError: bad_request(code)}`."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -7,9 +8,12 @@ from protovalidate import ValidationError
 
 from errgrpc.codes import ErrorCode
 from errgrpc.service_error import ServiceError
+from errgrpc.texts import shown
 from errgrpc.validation.violations import Messages, Violation, quoted, refusing
 
 __all__ = ["Messages", "bad_request"]
+
+_ONEOF = re.compile(r"(only )?one of [A-Za-z0-9_]+(, [A-Za-z0-9_]+)* (can|must) be set")
 
 
 def bad_request(
@@ -34,6 +38,8 @@ def bad_request(
     """
 
     def found(error: ValidationError) -> Iterator[Violation]:
+        if not isinstance(error, ValidationError):
+            raise TypeError(f"{shown(error)} is no protovalidate.ValidationError: translate that class by bad_request")
         for violation in error.violations:
             said = violation.proto
             yield Violation(_path(said.field), said.rule_id, said.message if custom_texts or _is_of_schema(violation) else "")
@@ -66,8 +72,10 @@ def _is_of_schema(violation: Any) -> bool:
         return True
     if names:
         return False
-    # Of a whole message, or of a oneof, which has no number.
-    return said.rule_id == "message.oneof" if not said.field else not said.field.elements[-1].field_number
+    if said.field:  # of a oneof, which has no number
+        return not said.field.elements[-1].field_number
+    # Of a whole message, whose own rules may have that id, too.
+    return said.rule_id == "message.oneof" and _ONEOF.fullmatch(said.message) is not None
 
 
 def _stands_in(text: str, expression: str) -> bool:

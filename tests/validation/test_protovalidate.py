@@ -113,6 +113,7 @@ CASES: dict[str, tuple[Callable[[Any], None], str, str, str]] = {
     # Of these protovalidate does not say where the text comes from.
     "CEL of the message": (put(name="closed"), "", "ROOM_STATIC", "Room static"),
     "CEL of the message that quotes": (put(name="whole secret"), "", "ROOM_QUOTING", "Room quoting"),
+    "CEL of the message by the name of another rule": (put(name="mock secret"), "", "MESSAGE_ONEOF", "Message oneof"),
     "CEL of the message in one line": (put(name="shorthand"), "", "", "\"this.name != 'shorthand'\" returned false"),
 }
 
@@ -307,6 +308,11 @@ def test_a_catalogue_without_a_locale(rooms: Any) -> None:
         assert isinstance(detail, rpc.BadRequest)
         (violation,) = detail.field_violations
         assert violation.localized_message.locale == locale
+
+
+def test_an_exception_of_another_kind_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"ValueError.* is no protovalidate.ValidationError"):
+        from_error(ValueError("text"))  # type: ignore[arg-type]
 
 
 def test_an_error_without_violations() -> None:
