@@ -271,7 +271,7 @@ class Answering:
             return self._unhandled(failure, rpc, _request_id(failure, rpc.metadata), reports)
         if found is not None and (values := values_of(found)) is not None:
             _with_traceback(found, None)  # no log has it, and it holds the request
-            return Decision(values, None if _sent_id(values) else rpc.request_id, reports=tuple(reports), outcome=outcome)
+            return Decision(values, None if is_request_id(_sent_id(values)) else rpc.request_id, reports=tuple(reports), outcome=outcome)
         if (status := status_of(rpc.status)) is None:
             return self._unhandled(error, rpc, _request_id(error, rpc.metadata), reports, rpc.traceback)
         if not _is_unimplemented(status, error):
@@ -283,7 +283,7 @@ class Answering:
         """Gives a call the id that it was tracked by; one that an interceptor has ended was not."""
         tracked = context.current()
         rpc.request_id = context.request_id_in(rpc.metadata) or uuid.uuid4().hex if tracked is None else tracked.call.request_id
-        rpc.metadata = ((context.REQUEST_ID, rpc.request_id), *rpc.metadata)
+        rpc.metadata = ((context.REQUEST_ID, rpc.request_id), *context.pairs(rpc.metadata))
 
     def _unhandled(
         self, error: BaseException, rpc: Rpc, request_id: str, reports: Iterable[Report] = (), traceback: TracebackType | None = None

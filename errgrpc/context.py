@@ -6,6 +6,7 @@ Off unless a server tracks it (`track_context=True`).
 import re
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 
@@ -13,13 +14,19 @@ from errgrpc.locales import ACCEPT_LANGUAGE, Metadata, requested
 from errgrpc.texts import is_request_id
 
 __all__ = [
-    "REQUEST_ID", "CurrentCall", "Tracked", "as_forward", "begin", "current", "current_call", "end", "forwarded", "request_id_in", "resume",
+    "REQUEST_ID", "CurrentCall", "Tracked", "as_forward", "begin", "current", "current_call", "end", "forwarded", "pairs",
+    "request_id_in", "resume",
 ]  # fmt: skip
 
 REQUEST_ID = "x-request-id"
 _NAME = re.compile(r"[0-9a-z_.-]+")  # gRPC over HTTP2: Header-Name
 _VALUE = re.compile(r"[ -~]{1,256}")
-_REFUSED = {"authorization", "cookie", "content-type", "te", "host", "user-agent"}
+_SECRETS = {"authorization", "cookie", "proxy-authorization", "set-cookie", "grpcgateway-authorization", "grpcgateway-cookie"}
+# What belongs to one connection (RFC 9110 section 7.6.1, RFC 9113 section 8.2.2) or one message.
+_OF_ONE_CALL = {
+    "connection", "proxy-connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "expect", "host", "user-agent",
+    "content-type", "content-length", "content-encoding", "accept-encoding",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +36,7 @@ class CurrentCall:
     method: str
     """`/package.Service/Method`; over HTTP `GET /rooms/r-42`."""
     request_id: str
-    """The id that the call brought in `x-request-id`, or one that was made at its start; each error that answers it has this id."""
+    """The id that the call brought in `x-request-id`, or one that was made at its start; each answer with a code has it."""
     accept_language: str | None
     """The languages that the caller asks for, as it wrote them, or None."""
 
@@ -62,8 +69,16 @@ def current() -> Tracked | None:
 
 def begin(method: str, metadata: Metadata | None) -> Token[Tracked | None]:
     """Makes a call the current one of this context, until `end`."""
-    known = tuple(metadata or ())
+    known = pairs(metadata)
     return _current.set(Tracked(CurrentCall(method, request_id_in(known) or uuid.uuid4().hex, requested(known)), known))
+
+
+def pairs(metadata: Metadata | None) -> tuple[tuple[str, str | bytes], ...]:
+    """These metadata; none of them if another interceptor gives what are no pairs: no call fails for being tracked."""
+    try:
+        return tuple((key, value) for key, value in metadata or ())
+    except (TypeError, ValueError):
+        return ()
 
 
 def resume(tracked: Tracked) -> Token[Tracked | None]:
@@ -73,12 +88,13 @@ def resume(tracked: Tracked) -> Token[Tracked | None]:
 
 def end(token: Token[Tracked | None]) -> None:
     """Makes the call before it the current one again."""
-    _current.reset(token)
+    with suppress(ValueError):  # a coroutine that is closed by another context than it ran in; that one never knew the call
+        _current.reset(token)
 
 
 def request_id_in(metadata: Metadata) -> str | None:
     """The first request id in these metadata that may travel, or None."""
-    return next((value for key, value in metadata if key == REQUEST_ID and is_request_id(value)), None)
+    return next((value for key, value in pairs(metadata) if key == REQUEST_ID and is_request_id(value)), None)
 
 
 def as_forward(names: Iterable[str]) -> tuple[str, ...]:
@@ -88,7 +104,7 @@ def as_forward(names: Iterable[str]) -> tuple[str, ...]:
     for name in (listed := tuple(names)):
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise ValueError(f"forward holds {name!r}: give names of metadata in lower case")
-        if name in _REFUSED or name.startswith("grpc-") or name.endswith("-bin"):
+        if name in _SECRETS or name in _OF_ONE_CALL or name.startswith("grpc-") or name.endswith("-bin"):
             raise ValueError(f"forward holds {name!r}, which is not sent on: it belongs to one call, or is a secret of its caller's")
     return tuple(dict.fromkeys(listed))
 

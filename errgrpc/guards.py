@@ -1,6 +1,6 @@
 """What the servers of both stacks share: the guarded handler of each method, and the responses of a sync stream."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
 from typing import Any
 
@@ -88,6 +88,11 @@ class Responses:
             del failure, trace  # they refer to this frame
         raise StopIteration
 
+    def close(self) -> None:
+        """Ends a generator that has not come to its end."""
+        if isinstance(self._responses, Generator):
+            self._responses.close()
+
     def _begun(self) -> Any:
         try:
             return self._behavior(*self._arguments)
@@ -112,7 +117,7 @@ def tracked(method: str, guarded: Behavior, handler: Any) -> Behavior:
 
 
 class _Steps:
-    def __init__(self, responses: Any, call: Tracked) -> None:
+    def __init__(self, responses: Responses, call: Tracked) -> None:
         self._responses = responses
         self._call = call
 
@@ -123,6 +128,13 @@ class _Steps:
         token = resume(self._call)
         try:
             return next(self._responses)
+        finally:
+            end(token)
+
+    def __del__(self) -> None:  # the client has cancelled; else the generator would end wherever it is collected, in another call even
+        token = resume(self._call)
+        try:
+            self._responses.close()
         finally:
             end(token)
 

@@ -43,9 +43,12 @@ def is_accept_language(value: object) -> bool:
 def requested(metadata: Metadata | None) -> str | None:
     """The header by which a request asks for a language, or None; of two the first that has a readable range."""
     asked: dict[str, str] = {}
-    for name, value in metadata or ():
-        if name in _HEADERS and isinstance(value, str):
-            asked[name] = f"{asked[name]},{value}" if name in asked else value
+    try:
+        for name, value in metadata or ():
+            if name in _HEADERS and isinstance(value, str):
+                asked[name] = f"{asked[name]},{value}" if name in asked else value
+    except (TypeError, ValueError):  # an interceptor gives no pairs: the call's error is worth more than its language
+        pass
     language = asked.get(ACCEPT_LANGUAGE)
     if GATEWAY_ACCEPT_LANGUAGE in asked and (language is None or next(_parse(language), None) is None):
         language = asked[GATEWAY_ACCEPT_LANGUAGE]

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import gc
 import logging
 import threading
 from collections.abc import Iterator
@@ -37,8 +38,8 @@ ID = "own-1"
 
 
 @contextmanager
-def tracking(style: str, **options: Any) -> Iterator[str]:
-    with harness.serve(style, track_context=True, **options) as target:
+def tracking(style: str, servicer: Any = None, **options: Any) -> Iterator[str]:
+    with harness.serve(style, servicer=servicer, track_context=True, **options) as target:
         yield target
 
 
@@ -173,6 +174,167 @@ def test_the_id_counts_in_the_budget_and_is_shed_as_any() -> None:
         answer = answering.answer(ServiceError(ResCode.BAD_REQUEST, "m" * size), Rpc("/a/b", OWN))
         trailers: dict[str, Any] = dict(answer.trailers)
         assert errgrpc.decode(trailers["grpc-status-details-bin"], ResCode).request_id == request_id
+
+
+@pytest.mark.parametrize("style", harness.STYLES)
+@pytest.mark.parametrize("given", [" ", "ü", "a\n", "i" * 129, "own-2"])
+def test_an_id_that_may_not_travel_gives_way_to_the_call_s(given: str, style: str, kind: str) -> None:
+    def act(_: Any) -> None:
+        raise ServiceError(ResCode.CONFLICT, details=[request_info(given)])
+
+    with tracking(style) as target, harness.action(act) as request:
+        assert harness.call("sync", target, kind, request, metadata=OWN).error.request_id == (given if given == "own-2" else ID)
+
+
+class Odd:
+    """The context of another interceptor, with metadata that are no pairs."""
+
+    def __init__(self, context: Any, metadata: Any) -> None:
+        self._context, self._metadata = context, metadata
+
+    def invocation_metadata(self) -> Any:
+        return self._metadata
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+
+def odd_interceptor(style: str, metadata: Any) -> Any:
+    """Wraps the context of each call, around ours."""
+
+    def wrapped(handler: Any) -> Any:
+        behavior = handler.unary_unary
+        if style == "sync":
+            return grpc.unary_unary_rpc_method_handler(lambda request, context: behavior(request, Odd(context, metadata)))
+
+        async def guarded(request: Any, context: Any) -> Any:
+            return await behavior(request, Odd(context, metadata))
+
+        return grpc.unary_unary_rpc_method_handler(guarded)
+
+    class Sync(grpc.ServerInterceptor):
+        def intercept_service(self, continuation: Any, details: Any) -> Any:
+            return wrapped(continuation(details))
+
+    class Async(grpc.aio.ServerInterceptor):
+        async def intercept_service(self, continuation: Any, details: Any) -> Any:
+            return wrapped(await continuation(details))
+
+    return Sync() if style == "sync" else Async()
+
+
+@pytest.mark.parametrize("style", ["sync", "aio", "reader_writer"])
+@pytest.mark.parametrize("metadata", [{"x-request-id": ID}, 5, ["text"], [("a", "b", "c")], [None], None], ids=repr)
+@pytest.mark.parametrize("tracks", [True, False])
+def test_metadata_that_are_no_pairs_cost_no_code(tracks: bool, metadata: Any, style: str) -> None:
+    seen: list[Any] = []
+
+    def act(_: Any) -> None:
+        rule(seen)
+        raise ServiceError(ResCode.CONFLICT)
+
+    stack = errgrpc if style == "sync" else errgrpc.aio
+    interceptors = [odd_interceptor(style, metadata), stack.ServerInterceptor(ResCode, track_context=tracks)]
+    with harness.serve(style, interceptors) as target, harness.action(act) as request:
+        error = harness.call("sync", target, "unary_unary", request, metadata=OWN).error
+    assert error.error_code is ResCode.CONFLICT
+    assert error.request_id == (seen[0].request_id if tracks else None)
+
+
+# Streams that are stepped or closed elsewhere
+
+
+@pytest.mark.parametrize("cycle", [False, True], ids=["dropped", "collected"])
+def test_a_sync_stream_that_is_cancelled_ends_in_its_call(cycle: bool) -> None:
+    """Also if its generator is collected while another call runs."""
+    seen: list[Any] = []
+    ended = threading.Event()
+
+    class Cancelled(harness.SyncServicer):
+        def unary_stream(self, request: bytes, context: Any) -> Iterator[bytes]:
+            def responses() -> Iterator[bytes]:
+                try:
+                    while True:
+                        yield b""
+                finally:
+                    rule(seen)
+                    ended.set()
+
+            box: dict[str, Any] = {}
+            made = responses()
+            if cycle:
+                box.update(me=box, responses=made)
+            return made
+
+        def unary_unary(self, request: bytes, context: Any) -> bytes:
+            gc.collect()
+            return b""
+
+    with tracking("sync", servicer=Cancelled()) as target, grpc.insecure_channel(target) as channel:
+        call = harness.method(channel, "unary_stream")(b"", metadata=OWN, timeout=harness.DEADLINE)
+        next(call)
+        call.cancel()
+        while not ended.wait(0.01):
+            harness.method(channel, "unary_unary")(b"", metadata=[("x-request-id", "own-2")], timeout=harness.DEADLINE)
+    assert [known.request_id for known in seen] == [ID]
+
+
+class Stepping(grpc.aio.ServerInterceptor):
+    """Takes each response in a task of its own, as a deadline for each does, and closes the stream after some."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        handler = await continuation(details)
+
+        async def stepped(request: Any, context: Any) -> Any:
+            responses = handler.unary_stream(request, context)
+            for _ in range(self._most):
+                try:
+                    yield await asyncio.create_task(anext(responses))
+                except StopAsyncIteration:
+                    return
+            await asyncio.create_task(responses.aclose())
+
+        return grpc.unary_stream_rpc_method_handler(stepped)
+
+
+@pytest.mark.parametrize("most", [1, 9], ids=["closed", "to the end"])
+def test_an_async_stream_knows_its_call_in_whichever_task_it_is_stepped(most: int) -> None:
+    seen: list[Any] = []
+
+    class Steps(harness.AsyncServicer):
+        async def unary_stream(self, request: bytes, context: Any) -> Any:
+            try:
+                for _ in range(2):
+                    rule(seen)
+                    yield b""
+                raise ServiceError(ResCode.CONFLICT)
+            finally:
+                rule(seen)
+
+    interceptors = [Stepping(most), errgrpc.aio.ServerInterceptor(ResCode, track_context=True)]
+    with harness.serve("aio", interceptors, Steps()) as target:
+        error = harness.call("sync", target, "unary_stream", b"", metadata=OWN).error
+    assert (error and error.request_id) == (None if most == 1 else ID)
+    assert [call and call.request_id for call in seen] == [ID] * (2 if most == 1 else 3)
+
+
+async def test_an_interceptor_s_failure_on_a_server_that_was_started_in_a_call_has_its_own_id() -> None:
+    class Full(grpc.aio.ServerInterceptor):
+        async def intercept_service(self, *_: Any) -> Any:
+            raise ServiceError(ResCode.FORBIDDEN)
+
+    server = grpc.aio.server(interceptors=[errgrpc.aio.ServerInterceptor(ResCode, track_context=True), Full()])
+    port = server.add_insecure_port("127.0.0.1:0")
+    with as_current((("x-request-id", "starter"),)):
+        await server.start()
+    async with errgrpc.aio.wrap_channel(grpc.aio.insecure_channel(f"127.0.0.1:{port}"), ResCode) as channel:
+        with pytest.raises(errgrpc.RemoteError) as caught:
+            await harness.method(channel, "unary_unary")(b"", metadata=OWN)
+    await server.stop(None)
+    assert caught.value.request_id == ID
 
 
 # Tasks and threads
@@ -333,7 +495,11 @@ def test_what_the_current_call_brought_is_sent_on_by_asyncio(client: str, kind: 
         (5, "forward is 5: give a collection"),
         *(
             ([name], f"forward holds '{name}', which is not sent on")
-            for name in ("authorization", "cookie", "grpc-timeout", "trace-bin", "te")
+            for name in (
+                *("authorization", "cookie", "proxy-authorization", "set-cookie", "grpcgateway-authorization", "grpcgateway-cookie"),
+                *("connection", "proxy-connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "expect", "host"),
+                *("user-agent", "content-type", "content-length", "content-encoding", "accept-encoding", "grpc-timeout", "trace-bin"),
+            )
         ),
         *(
             ([name], f"forward holds {name!r}: give names of metadata in lower case")
@@ -449,6 +615,39 @@ async def test_an_asgi_application_without_a_framework() -> None:
     assert seen[0] == CurrentCall("GET /a", answer.headers["x-request-id"], "en")
     await get(ErrorMiddleware(app, Responder(ResCode)), "/a", {})
     assert seen[1] is None
+
+
+@pytest.mark.parametrize("outer", [None, False, True], ids=["alone", "in one that does not track", "in one that tracks"])
+async def test_an_application_that_tracks_does_so_wherever_it_is_mounted(outer: bool | None) -> None:
+    async def shows(_: Any) -> PlainTextResponse:
+        return PlainTextResponse(repr(current_call()))
+
+    async def fails(_: Any) -> PlainTextResponse:
+        raise ServiceError(ResCode.CONFLICT)
+
+    app = Starlette(routes=[Route("/shows", shows), Route("/fails", fails)])
+    install(app, ResCode, track_context=True)
+    if outer is not None:
+        inner, app = app, Starlette()
+        app.mount("/inner", inner)
+        install(app, ResCode, track_context=outer)
+    where = "" if outer is None else "/inner"
+    assert (await get(app, f"{where}/shows", {"x-request-id": ID})).text == repr(CurrentCall(f"GET {where}/shows", ID, None))
+    answer = await get(app, f"{where}/fails", {})
+    assert answer.status_code == ResCode.CONFLICT.http_status
+    assert answer.headers["x-request-id"] == answer.json()["requestId"]
+
+
+def test_a_request_that_is_closed_by_another_context_is_no_error_of_its_own() -> None:
+    """As one is that still waits when its loop has ended."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(0)
+
+    scope = {"type": "http", "method": "GET", "path": "/a", "headers": []}
+    request: Any = ErrorMiddleware(app, Responder(ResCode), track_context=True)(scope, None, None)  # type: ignore[arg-type]
+    contextvars.copy_context().run(request.send, None)
+    request.close()
 
 
 # A chain: FastAPI, an asyncio service, a sync service

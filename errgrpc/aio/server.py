@@ -14,7 +14,7 @@ import grpc.aio
 from errgrpc.aio.context import Aborted, AsyncContext, SyncContext
 from errgrpc.answering import Answering, RpcAnswer
 from errgrpc.codes import ErrorCode
-from errgrpc.context import begin
+from errgrpc.context import begin, current, resume
 from errgrpc.declaring import Raises
 from errgrpc.guards import Behavior, Guards, Responses, ask, tracked
 from errgrpc.raised import catcher, leaves, traceback_of
@@ -140,8 +140,10 @@ def _guarded_generator(answering: Answering, method: str, behavior: Behavior) ->
         context, task = AsyncContext(grpc_context, standing), asyncio.current_task()
         if answering.tracks:
             begin(method, ask(grpc_context, "invocation_metadata"))
-        responses = None
+        call, responses = current() if answering.tracks else None, None
         while True:
+            if call is not None:
+                resume(call)  # each step may have a task of its own
             try:
                 if responses is None:
                     responses = behavior(request, context)
@@ -156,6 +158,8 @@ def _guarded_generator(answering: Answering, method: str, behavior: Behavior) ->
             try:
                 yield response
             except GeneratorExit:  # this generator is being closed, which is no error of the handler's, and closes its own
+                if call is not None:
+                    resume(call)
                 await responses.aclose()
                 raise
         try:
@@ -213,6 +217,8 @@ def _failing(answering: Answering, method: str, error: BaseException, trace: Tra
     # A stream_stream handler answers methods of all four kinds; an async generator, as other interceptors iterate over it.
     async def fail(_: Any, grpc_context: Any) -> AsyncIterator[Any]:
         context = AsyncContext(grpc_context, functools.partial(answering.standing, method))
+        if answering.tracks:
+            begin(method, ask(grpc_context, "invocation_metadata"))
         await _abort(answering, method, context, error, trace, asyncio.current_task())
         yield
 

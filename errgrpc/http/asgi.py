@@ -50,19 +50,19 @@ class ErrorMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if not self._tracks or _STARTED in scope:
-            await self._run(scope, receive, send)
+        started: _Started = scope.setdefault(_STARTED, _Started(time.monotonic()))  # unless another of us is around this one
+        if not self._tracks or started.request_id is not None:
+            await self._run(started, scope, receive, send)
             return
         token = begin(method_of(request_of(scope)), [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]])
         call = current_call()
-        scope[_STARTED] = _Started(time.monotonic(), request_id=None if call is None else call.request_id)
+        started.request_id = None if call is None else call.request_id
         try:
-            await self._run(scope, receive, send)
+            await self._run(started, scope, receive, send)
         finally:
             end(token)
 
-    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started: _Started = scope.setdefault(_STARTED, _Started(time.monotonic()))  # unless another of us is around this one
+    async def _run(self, started: _Started, scope: Scope, receive: Receive, send: Send) -> None:
         begun: int | None = None  # the status of the response
 
         async def sending(message: Message) -> None:
