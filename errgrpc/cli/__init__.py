@@ -1,0 +1,17 @@
+"""The `errgrpc` command. `main` is its entry point; each subcommand has a room of its own beside this one."""
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Runs the command. Without the extra `cli` it says what to install, and exits with 2."""
+    try:
+        import typer  # noqa: F401, PLC0415
+    except ImportError:
+        print("errgrpc: the command needs the extra `cli`: pip install 'errgrpc[cli]'", file=sys.stderr)
+        sys.exit(2)
+    from errgrpc.cli.app import run  # noqa: PLC0415
+
+    run()

@@ -1,0 +1,145 @@
+"""The subcommands and their options. Each only reads its arguments; the room of its name does the work."""
+
+import os
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from functools import wraps
+from typing import Annotated, ParamSpec
+
+import typer
+
+import errgrpc
+from errgrpc.cli.output import Exit, Misuse, end, errors, safe
+
+__all__ = ["app", "run"]
+
+_P = ParamSpec("_P")
+
+app = typer.Typer(
+    name="errgrpc",
+    help="The error table of gRPC services: look codes up, check, show and move them.",
+    no_args_is_help=True,
+    rich_markup_mode=None if os.environ.get("NO_COLOR") else "rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Form(StrEnum):
+    """What is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class ListForm(StrEnum):
+    """What `list` prints."""
+
+    TEXT = "text"
+    JSON = "json"
+    CSV = "csv"
+
+
+Catalogues = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--catalogue",
+        "-c",
+        metavar="SOURCE",
+        help="module:Class, a .proto file, a folder of them, or a descriptor set; may be repeated. "
+        "By default the installed ones (entry points of the group errgrpc.catalogues) and errgrpc's own.",
+    ),
+]
+Includes = Annotated[
+    list[str] | None, typer.Option("--include", "-I", metavar="FOLDER", help="Where protoc looks for imports; may be repeated.")
+]
+AsForm = Annotated[Form, typer.Option("--format", "-f", help="What to print.")]
+
+
+def _ends(command: Callable[_P, Exit]) -> Callable[_P, None]:
+    """A subcommand that ends with what it returns; with 2 and a line on standard error for misuse."""
+
+    @wraps(command)
+    def ended(*arguments: _P.args, **options: _P.kwargs) -> None:
+        try:
+            code = command(*arguments, **options)
+            sys.stdout.flush()
+        except Misuse as misuse:
+            errors().print(f"errgrpc: {safe(str(misuse))}")
+            code = Exit.MISUSE
+        end(code)
+
+    return ended
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"errgrpc {errgrpc.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    pass
+
+
+@app.command("list")
+@_ends
+def _list(
+    catalogue: Catalogues = None,
+    include: Includes = None,
+    status: Annotated[list[str] | None, typer.Option(help="Only codes of this gRPC status; may be repeated.")] = None,
+    http: Annotated[list[int] | None, typer.Option(help="Only codes of this HTTP status; may be repeated.")] = None,
+    locale: Annotated[str | None, typer.Option(help="Only codes with a hint in this locale, which is then shown.")] = None,
+    text: Annotated[str, typer.Option(help="Only codes in which this stands: in number, reason, any text, in any case.")] = "",
+    format: Annotated[ListForm, typer.Option("--format", "-f", help="What to print.")] = ListForm.TEXT,
+) -> Exit:
+    """List the codes, one a line. Exits with 1 if none fits.
+
+    Examples:
+
+      errgrpc list --status NOT_FOUND
+
+      errgrpc list -c protos --text room --format csv
+    """
+    from errgrpc.cli import listing, tables  # noqa: PLC0415
+
+    known = tables.load(catalogue or (), include or ())
+    found = list(listing.matching(known, status or (), http or (), locale, text))
+    return listing.show(known, found, format, locale)
+
+
+@app.command()
+@_ends
+def explain(
+    query: Annotated[list[str], typer.Argument(help="A number, a reason, or any text of the code.")],
+    catalogue: Catalogues = None,
+    include: Includes = None,
+    format: AsForm = Form.TEXT,
+) -> Exit:
+    """Explain a code: all that is declared of it, and the methods that raise it. Exits with 1 if nothing has that name.
+
+    Examples:
+
+      errgrpc explain 1004
+
+      errgrpc explain 房间不存在
+
+      errgrpc explain "Room Not Found" --format json
+    """
+    from errgrpc.cli import explain as room  # noqa: PLC0415
+    from errgrpc.cli import tables  # noqa: PLC0415
+
+    return room.show(tables.load(catalogue or (), include or ()), query, format)
+
+
+def run() -> None:
+    """Runs the command with the arguments of the process."""
+    try:
+        app()
+    except BrokenPipeError:  # as of `errgrpc list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

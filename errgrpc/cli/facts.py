@@ -1,0 +1,72 @@
+"""What a code declares, as one JSON object: the same in `list`, `explain`, `export` and the page."""
+
+from typing import Any
+from urllib.parse import quote
+
+from errgrpc.cli.tables import Tables
+from errgrpc.codegen.schema import STATUSES, TYPES, Catalog, Code
+
+__all__ = ["anchor", "facts", "help_url", "hint_for", "status_name"]
+
+_TYPES = {str: "STRING", int: "INT64", float: "DOUBLE", bool: "BOOL"}
+
+
+def facts(tables: Tables, catalog: Catalog, code: Code) -> dict[str, Any]:
+    """All that is declared of a code, by the names of its .proto. What is not declared is null or empty."""
+    return {
+        "number": code.number,
+        "reason": code.reason,
+        "domain": catalog.domain,
+        "catalogue": catalog.full_name,
+        "grpc_status": status_name(code),
+        "http_status": code.http_status,
+        "message": code.message,
+        "hints": [{"locale": hint.locale, "text": hint.text, "when": dict(hint.when)} for hint in code.hints],
+        "metadata_fields": [
+            {
+                "key": field.key,
+                "description": field.description,
+                "example": field.example,
+                "optional": field.optional,
+                "type": _TYPES[TYPES.get(field.type, str)],
+            }
+            for field in code.metadata_fields
+        ],
+        "retryable": code.retryable,
+        "description": code.description,
+        "resolution": code.resolution,
+        "deprecated": code.deprecated,
+        "help_url": help_url(catalog, code),
+        "methods": list(tables.methods.get((catalog.full_name, code.number), ())),
+    }
+
+
+def status_name(code: Code) -> str | None:
+    """`NOT_FOUND`; None if no status is declared, the number if it is none of gRPC's."""
+    if code.grpc_status is None:
+        return None
+    return STATUSES[code.grpc_status].name if code.grpc_status in STATUSES else str(code.grpc_status)
+
+
+def help_url(catalog: Catalog, code: Code) -> str | None:
+    """Where the code is explained, filled in as the members of generated classes do; None if the catalogue does not say."""
+    url = catalog.help_url
+    for key, value in (("reason", code.reason), ("domain", catalog.domain), ("number", str(code.number))):
+        url = url.replace(f"{{{key}}}", quote(value, safe=""))
+    return url or None
+
+
+def hint_for(catalog: Catalog, code: Code, locale: str | None = None) -> str:
+    """The hint of a locale, else of the catalogue's default one, else the first; empty if there is none."""
+    plain = {hint.locale.lower(): hint.text for hint in code.hints if not hint.when} or {
+        hint.locale.lower(): hint.text for hint in code.hints
+    }
+    for wanted in (locale, catalog.default_locale):
+        if wanted and wanted.lower() in plain:
+            return plain[wanted.lower()]
+    return next(iter(plain.values()), "")
+
+
+def anchor(catalog: Catalog, code: Code) -> str:
+    """The anchor of a code on the page of `errgrpc docs`; it never changes."""
+    return f"{catalog.full_name}.{code.reason}"

@@ -1,0 +1,235 @@
+"""Finds and reads the tables that a command is about: classes, .proto files and folders, descriptor sets."""
+
+import importlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import FileDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+from errgrpc.cli.output import Misuse
+from errgrpc.codegen import schema, services
+from errgrpc.codegen.breaking import load as load_set
+from errgrpc.codegen.schema import Catalog, Code
+from errgrpc.codes import ErrorCode
+from errgrpc.specs import Spec
+
+__all__ = ["Tables", "compiled", "load"]
+
+_GROUP = "errgrpc.catalogues"
+_OURS = ("errgrpc:ResCode", "errgrpc:ComponentCode")
+_IMPORTS = (
+    *(f"errgrpc.v1.{name}_code_pb2" for name in ("res", "component")),
+    *(f"google.rpc.{name}_pb2" for name in ("error_details", "status", "code")),
+    *(f"google.api.{name}_pb2" for name in ("annotations", "client", "field_behavior", "resource")),
+)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Catalogues with all that they declare, and the services that declare what they raise."""
+
+    catalogs: tuple[Catalog, ...]
+    files: FileDescriptorSet = field(default_factory=FileDescriptorSet)
+    """The descriptors of the files; none of those that are classes."""
+    paths: Mapping[str, Path] = field(default_factory=dict)
+    """Where the source of a file stands on disk, by its name in the descriptors."""
+
+    @cached_property
+    def services(self) -> tuple[services.Service, ...]:
+        """The services of all files."""
+        by_name = {catalog.full_name: catalog for catalog in self.catalogs}
+        known = [extension for file in self.files.file for extension in services.extensions(file)]
+        return tuple(service for file in self.files.file for service in services.read(file, known, by_name))
+
+    @cached_property
+    def methods(self) -> Mapping[tuple[str, int], tuple[str, ...]]:
+        """The paths of the methods that declare a code, by its catalogue's full name and its number."""
+        found = dict[tuple[str, int], dict[str, None]]()
+        for service in self.services:
+            for method in service.methods:
+                for each in (*service.declared, *method.declared):
+                    found.setdefault((each.option.type_name, each.number), {})[method.path] = None
+        return {code: tuple(paths) for code, paths in found.items()}
+
+    def codes(self) -> Iterator[tuple[Catalog, Code]]:
+        """Each code with its catalogue."""
+        return ((catalog, code) for catalog in self.catalogs for code in catalog.codes)
+
+
+def load(sources: Sequence[str] = (), includes: Sequence[str] = ()) -> Tables:
+    """The tables of these sources; by default those of the entry points of group `errgrpc.catalogues`, and ours.
+
+    A source is `module:Class`, a `.proto` file, a folder of them, or a descriptor set. `includes` are folders in which protoc
+    looks for imports. Raises Misuse.
+    """
+    classes, protos, catalogs = list[type[ErrorCode]](), list[Path](), list[Catalog]()
+    files, paths = FileDescriptorSet(), dict[str, Path]()
+    for source in sources or (*dict.fromkeys([entry.value for entry in entry_points(group=_GROUP)] + list(_OURS)),):
+        path = Path(source)
+        if path.is_dir() or (path.suffix == ".proto" and path.exists()):
+            protos.append(path)
+        elif path.is_file():
+            try:
+                _merge(files, load_set(source))
+            except (OSError, ValueError) as error:
+                raise Misuse(str(error)) from error
+        elif ":" in source and "/" not in source:
+            classes.append(_class(source))
+        else:
+            raise Misuse(f"{source} is no catalogue: give module:Class, a .proto file, a folder of them, or a descriptor set")
+    for path in protos:
+        found, places = compiled(path, includes)
+        _merge(files, found)
+        paths |= places
+    catalogs += (catalog for file in files.file for catalog in schema.read(file) if catalog.annotated)
+    if paths:  # imported tables, ours say, are not what was asked for
+        catalogs = [catalog for catalog in catalogs if catalog.file in paths] or catalogs
+    catalogs += (of_class(catalogue) for catalogue in classes)
+    if not catalogs:
+        raise Misuse(f"{', '.join(sources)}: no enum with (errgrpc.v1.catalog) is declared there; see docs/protobuf.md")
+    return Tables(tuple(catalogs), files, paths)
+
+
+def compiled(source: Path, includes: Sequence[str] = ()) -> tuple[FileDescriptorSet, dict[str, Path]]:
+    """The descriptors of a .proto file, or of all in a folder, with their imports; and where each file stands. Raises Misuse.
+
+    The folder is the first include path, of a file the one in which its package begins. What errgrpc and googleapis declare
+    need not be there.
+    """
+    try:
+        from grpc_tools import protoc  # type: ignore[import-untyped]  # noqa: PLC0415
+    except ImportError as error:
+        raise Misuse("to compile .proto files the command needs grpcio-tools: pip install 'errgrpc[cli]'") from error
+    root = source if source.is_dir() else _root(source)
+    found = sorted(source.rglob("*.proto")) if source.is_dir() else [source]
+    found = [path for path in found if not any(part.startswith(".") or part == "node_modules" for part in path.relative_to(root).parts)]
+    if not found:
+        raise Misuse(f"{source}: no .proto file is in this folder")
+    own = Path(str(protoc.__file__)).parent / "_proto"
+    with tempfile.TemporaryDirectory() as folder:
+        known, out = Path(folder, "known.binpb"), Path(folder, "out.binpb")
+        known.write_bytes(_known().SerializeToString())
+        names = {path.relative_to(root).as_posix(): path for path in found}
+        listed = Path(folder, "arguments")
+        listed.write_text("\n".join(names))
+        command = [sys.executable, "-m", "grpc_tools.protoc", *(f"-I{path}" for path in (root, *includes, own))]
+        command += [f"--descriptor_set_in={known}", f"--descriptor_set_out={out}", "--include_imports", "--include_source_info"]
+        ran = subprocess.run([*command, f"@{listed}"], capture_output=True, text=True, check=False)  # noqa: S603
+        if ran.returncode:
+            raise Misuse(f"protoc refuses {source}:\n{ran.stderr.strip()}\nGive the folders of imports by --include.")
+        return FileDescriptorSet.FromString(out.read_bytes()), names
+
+
+def _root(file: Path) -> Path:
+    """The folder in which the package of a file begins: `protos` for `protos/shop/v1/shop.proto` of `package shop.v1`."""
+    package = ""
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+        if line.strip().startswith("package "):
+            package = line.strip()[8:].split(";")[0].strip()
+            break
+    folder = file.parent
+    for part in reversed(package.split(".")) if package else ():
+        if folder.name != part:
+            return file.parent
+        folder = folder.parent
+    return folder if str(folder) else Path()
+
+
+def _known() -> FileDescriptorSet:
+    """What protoc need not find on disk: the files of errgrpc, googleapis and protobuf that are installed."""
+    found = FileDescriptorSet()
+    seen = set[str]()
+
+    def add(file: FileDescriptor) -> None:
+        if file.name not in seen:
+            seen.add(file.name)
+            for needed in file.dependencies:
+                add(needed)
+            file.CopyToProto(found.file.add())
+
+    for name in _IMPORTS:
+        module = importlib.import_module(name)
+        add(module.DESCRIPTOR)
+    for name in ("any", "duration", "empty", "field_mask", "struct", "timestamp", "wrappers"):
+        importlib.import_module(f"google.protobuf.{name}_pb2")
+        add(descriptor_pool.Default().FindFileByName(f"google/protobuf/{name}.proto"))
+    return found
+
+
+def _merge(files: FileDescriptorSet, more: FileDescriptorSet) -> None:
+    names = {file.name for file in files.file}
+    files.file.extend(file for file in more.file if file.name not in names)
+
+
+def _class(source: str) -> type[ErrorCode]:
+    module, _, name = source.partition(":")
+    sys.path.insert(0, os.getcwd())
+    try:
+        found: object = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except Exception as error:
+        raise Misuse(f"{source} cannot be imported: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(os.getcwd())
+    if not isinstance(found, type) or not issubclass(found, ErrorCode):
+        raise Misuse(f"{source} is no catalogue: give a subclass of errgrpc.ErrorCode")
+    return found
+
+
+def of_class(catalogue: type[ErrorCode]) -> Catalog:
+    """What a class declares, as its .proto would."""
+    return Catalog(
+        file=f"{catalogue.__module__}:{catalogue.__qualname__}",
+        package="",
+        name=catalogue.domain if catalogue.domain.rpartition(".")[2] == catalogue.__name__ else catalogue.__qualname__,
+        line=0,
+        description=_doc(catalogue),
+        annotated=True,
+        domain=catalogue.domain,
+        default_locale=catalogue.default_locale,
+        fallback=catalogue.fallback.reason if catalogue.fallback is not None else "",
+        infer=tuple((status.value[0], code.reason) for status, code in catalogue.inference.items()),
+        values=tuple(_code(code.reason, code.number, code.spec) for code in catalogue),
+        locales=catalogue.locales,
+        help_url=catalogue._help_url,  # noqa: SLF001  the template; `help_url` is what one code makes of it
+    )
+
+
+def _doc(catalogue: type[ErrorCode]) -> str:
+    text = catalogue.__doc__ or ""
+    return "" if text == ErrorCode.__doc__ else "\n".join(line.strip() for line in text.strip().splitlines())
+
+
+def _code(reason: str, number: int, spec: Spec) -> Code:
+    types = {kind: number for number, kind in schema.TYPES.items()}
+    hints = [schema.Hint(locale, text, ()) for locale, text in spec.hints.items()]
+    for variant in spec.variants:
+        hints += (schema.Hint(locale, text, tuple(sorted(variant.when.items()))) for locale, text in variant.hints.items())
+    return Code(
+        name=reason,
+        reason=reason,
+        number=number,
+        line=0,
+        description=spec.description,
+        annotated=True,
+        grpc_status=spec.grpc_status.value[0],
+        http_status=spec.http_status,
+        message=spec.message,
+        hints=tuple(hints),
+        deprecated=spec.deprecated,
+        metadata_fields=tuple(
+            schema.Field(each.key, each.description, each.example, each.optional, types[each.type]) for each in spec.metadata_fields
+        ),
+        retryable=spec.retryable,
+        resolution=spec.resolution,
+    )

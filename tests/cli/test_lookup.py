@@ -1,0 +1,216 @@
+"""`errgrpc list` and `errgrpc explain`: codes are found by what people have at hand."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from errgrpc import ComponentCode, ResCode
+from errgrpc.cli import tables
+from errgrpc.cli.facts import facts
+
+CODES = [code for catalogue in (ResCode, ComponentCode) for code in catalogue]
+SOURCES = {
+    "installed": (),
+    "classes": ("errgrpc:ResCode", "errgrpc:ComponentCode"),
+    "a folder": ("protos",),
+    "files": ("protos/errgrpc/v1/res_code.proto", "protos/errgrpc/v1/component_code.proto"),
+    "a descriptor set": ("protos/released.binpb",),
+}
+
+
+def options(sources: Any) -> list[str]:
+    return [option for source in sources for option in ("-c", source)]
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_each_code_is_listed_from_each_kind_of_source(name: str, run: Any) -> None:
+    ran = run("list", "--format", "json", *options(SOURCES[name]))
+    assert (ran.code, ran.err) == (0, "")
+    found = {(code["catalogue"], code["number"]): code for code in json.loads(ran.out)}
+    assert set(found) == {(f"errgrpc.v1.{type(code).__name__}", code.number) for code in CODES}
+    if name == "a descriptor set":  # an older one
+        return
+    for code in CODES:
+        told = found[f"errgrpc.v1.{type(code).__name__}", code.number]
+        assert (told["reason"], told["domain"], told["grpc_status"]) == (code.reason, code.domain, code.grpc_status.name)
+        assert (told["http_status"], told["message"], told["description"]) == (code.http_status, code.message, code.spec.description)
+        assert (told["retryable"], told["resolution"], told["help_url"]) == (code.retryable, code.resolution, code.help_url)
+        assert {hint["locale"]: hint["text"] for hint in told["hints"] if not hint["when"]} == dict(code.hints)
+        assert [field["key"] for field in told["metadata_fields"]] == [field.key for field in code.metadata_fields]
+
+
+def test_a_class_says_what_its_proto_says() -> None:
+    classes, protos = tables.load(SOURCES["classes"]), tables.load(SOURCES["a folder"])
+    told = [
+        {(catalog.full_name, code.number): facts(known, catalog, code) for catalog, code in known.codes()} for known in (classes, protos)
+    ]
+    assert told[0] == told[1]
+
+
+def test_filters(run: Any) -> None:
+    def listed(*arguments: str) -> list[str]:
+        return [line.split("\t")[1] for line in run("list", *arguments).out.splitlines()]
+
+    assert listed("--status", "not-found", "--http", "404") == ["NOT_FOUND", "ROOM_NOT_EXIST"]
+    assert listed("--http", "403", "--http", "409") == [code.reason for code in CODES if code.http_status in (403, 409)]
+    assert listed("--text", "SIT FULL", "--locale", "EN-us") == ["ROOM_SIT_FULL"]
+    assert listed("--locale", "zh-CN") == [code.reason for code in CODES if code.hints]
+    ran = run("list", "--text", "no such text")
+    assert (ran.code, ran.out, ran.err) == (1, "", "no code fits\n")
+    ran = run("list", "--status", "GONE")
+    assert (ran.code, ran.err) == (2, "errgrpc: GONE is no gRPC status: give one such as NOT_FOUND\n")
+
+
+def test_the_columns(run: Any) -> None:
+    assert (
+        run("list", "--text", "Room Not Found").out
+        == "1004\tROOM_NOT_EXIST\tNOT_FOUND\t404\t房间不存在\tRoom Not Found\terrgrpc.v1.ResCode\n"
+    )
+    rows = list(csv.DictReader(io.StringIO(run("list", "--format", "csv", "--locale", "en-US").out)))
+    assert {row["reason"]: row["hint"] for row in rows} == {code.reason: code.hint("en-US") for code in CODES if code.hints}
+    assert {row["number"] for row in rows if row["catalogue"] == "errgrpc.v1.ComponentCode"} >= {"-4"}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "1004",
+        "ROOM_NOT_EXIST",
+        "room_not_exist",
+        "房间不存在",
+        "Room Not Found",
+        " room  not found ",
+        "errgrpc.v1.ResCode.ROOM_NOT_EXIST",
+        "指定的roomUuid查不到",
+    ],
+)
+def test_a_code_is_explained_by_what_people_have(query: str, run: Any) -> None:
+    ran = run("explain", query)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("1004 ROOM_NOT_EXIST  errgrpc.v1.ResCode\n  gRPC: NOT_FOUND\n  HTTP: 404\n")
+    for text in ("message: Room Not Found", "hint zh-CN: 房间不存在", "metadata room_uuid: The room (STRING, optional, such as r-42)"):
+        assert f"  {text}\n" in ran.out
+    (told,) = json.loads(run("explain", query, "--format", "json").out)
+    assert told["number"] == 1004
+
+
+def test_the_methods_that_raise_it_are_told(run: Any) -> None:
+    ran = run("explain", "1004", "-c", "examples/classroom/v1/classroom.proto")
+    assert "  raised by: /classroom.v1.ClassroomService/GetRoom\n" in ran.out
+
+
+def test_a_condition_of_a_hint_is_told(run: Any) -> None:
+    assert "im_reused is true" in run("explain", "--", "-4").out
+
+
+@pytest.mark.parametrize(
+    ("query", "like"), [("ROOM_NOT_EXST", "ROOM_NOT_EXIST"), ("1099", "1017"), ("房间不在", "房间不存在"), ("zzzzzz", None), ("", None)]
+)
+def test_what_names_nothing_has_its_near_misses(query: str, like: str | None, run: Any) -> None:
+    ran = run("explain", query)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith(f"no code is named {query!r}")
+    assert (like or "near") in ran.err or like is None
+
+
+def test_several_queries(run: Any) -> None:
+    ran = run("explain", "404", "nothing of that name", "409")
+    assert ran.code == 1
+    assert [line for line in ran.out.splitlines() if line and line[0] != " "] == [
+        "404 NOT_FOUND  errgrpc.v1.ResCode",
+        "409 CONFLICT  errgrpc.v1.ResCode",
+    ]
+
+
+HOSTILE = """
+import errgrpc
+from errgrpc import ErrorCode, Spec
+from grpc import StatusCode
+
+class Bad(ErrorCode, domain="bad.example.com"):
+    GONE = 1, Spec(StatusCode.NOT_FOUND, message="\\x1b[31m=cmd|x", hints={"en-US": "a\\u202eb\\tc\\nd"}, description="[red]no[/red]")
+"""
+
+
+def test_no_control_character_of_a_table_reaches_the_terminal(run: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    (tmp_path / "bad_table.py").write_text(HOSTILE)
+    for arguments in (("list",), ("list", "-f", "csv"), ("list", "-f", "json"), ("explain", "1"), ("explain", "1", "-f", "json")):
+        out = run(*arguments, "-c", "bad_table:Bad", cwd=tmp_path).out
+        assert "GONE" in out
+        assert not {"\x1b", "\u202e"} & set(out)
+        if arguments[-1] == "json":
+            (told,) = json.loads(out)
+            assert told["message"] == "\x1b[31m=cmd|x"
+            assert "[red]" in out
+    sys.modules.pop("bad_table")
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("nothing", "nothing is no catalogue: give module:Class, a .proto file, a folder of them, or a descriptor set"),
+        ("no_module:Class", "no_module:Class cannot be imported: ModuleNotFoundError: No module named 'no_module'"),
+        ("errgrpc:Nothing", "errgrpc:Nothing cannot be imported: AttributeError"),
+        ("errgrpc:ServiceError", "errgrpc:ServiceError is no catalogue: give a subclass of errgrpc.ErrorCode"),
+        ("README.md", "README.md is no descriptor set"),
+        ("tests/sync", "tests/sync: no .proto file is in this folder"),
+    ],
+)
+def test_what_is_no_source(source: str, says: str, run: Any) -> None:
+    ran = run("list", "-c", source)
+    assert (ran.code, ran.out) == (2, "")
+    assert says in ran.err
+
+
+def test_what_protoc_refuses_is_said_with_file_and_line(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "shop.proto").write_text('syntax = "proto3";\nimport "other.proto";\nenum Shop { A = 0; }\n')
+    ran = run("list", "-c", "shop.proto", cwd=tmp_path)
+    assert ran.code == 2
+    assert 'shop.proto:2:1: Import "other.proto" was not found' in ran.err
+    (tmp_path / "shop.proto").write_text('syntax = "proto3";\nenum Shop { A = 0; }\n')
+    ran = run("list", "-c", "shop.proto", cwd=tmp_path)
+    assert (ran.code, ran.err) == (2, "errgrpc: shop.proto: no enum with (errgrpc.v1.catalog) is declared there; see docs/protobuf.md\n")
+
+
+def test_an_import_may_stand_elsewhere(run: Any, tmp_path: Path) -> None:
+    shop = tmp_path / "protos/shop/v1/shop.proto"
+    shop.parent.mkdir(parents=True)
+    (tmp_path / "lib/common.proto").parent.mkdir()
+    (tmp_path / "lib/common.proto").write_text('syntax = "proto3";\nmessage Common {}\n')
+    shop.write_text(
+        'syntax = "proto3";\npackage shop.v1;\nimport "common.proto";\nimport "errgrpc/v1/annotations.proto";\n'
+        'enum Shop {\n  option (errgrpc.v1.catalog) = {domain: "shop.example.com"};\n  SHOP_UNSPECIFIED = 0;\n'
+        '  SHOP_GONE = 1 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND, message: "Gone"}];\n}\n'
+    )
+    assert run("list", "-c", "protos/shop/v1/shop.proto", cwd=tmp_path).code == 2
+    for source in ("protos", "protos/shop/v1/shop.proto"):
+        ran = run("list", "-c", source, "-I", "lib", cwd=tmp_path)
+        assert (ran.code, ran.out) == (0, "1\tGONE\tNOT_FOUND\t\t\tGone\tshop.v1.Shop\n")
+
+
+def test_as_a_process(run_process: Any) -> None:
+    assert run_process("explain", "404").out.startswith("404 NOT_FOUND")
+    assert run_process("--version").out == "errgrpc 0.1.0\n"
+    assert run_process("nothing").code == 2
+    piped = subprocess.run(
+        f"{sys.executable} -m errgrpc list | head -n 1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert (piped.stdout.split("\t")[1], piped.stderr) == (CODES[0].reason, "")
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    code = "import sys; sys.modules['typer'] = None; import errgrpc.cli; errgrpc.cli.main()"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == "errgrpc: the command needs the extra `cli`: pip install 'errgrpc[cli]'\n"
