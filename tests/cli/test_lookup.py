@@ -59,7 +59,7 @@ def test_filters(run: Any) -> None:
 
     assert listed("--status", "not-found", "--http", "404") == ["NOT_FOUND", "ROOM_NOT_EXIST"]
     assert listed("--http", "403", "--http", "409") == [code.reason for code in CODES if code.http_status in (403, 409)]
-    assert listed("--text", "SIT FULL", "--locale", "EN-us") == ["ROOM_SIT_FULL"]
+    assert listed("--text", "SIT_full", "--locale", "EN-us") == ["ROOM_SIT_FULL"]
     assert listed("--locale", "zh-CN") == [code.reason for code in CODES if code.hints]
     ran = run("list", "--text", "no such text")
     assert (ran.code, ran.out, ran.err) == (1, "", "no code fits\n")
