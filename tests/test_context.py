@@ -400,6 +400,56 @@ def test_calls_at_once_do_not_mix(style: str, kind: str) -> None:
     assert sorted(seen) == [(f"id-{n}", f"id-{n}") for n in range(4)]
 
 
+def test_two_event_loops_that_call_each_other_and_themselves_do_not_mix() -> None:
+    """Each of many calls goes to and fro between two servers, each on a loop of its own, in a language of its own."""
+    targets: list[str] = []
+    seen: list[tuple[str, str, str]] = []
+
+    def servicer(own: int) -> Any:
+        class There(harness.AsyncServicer):
+            async def unary_unary(self, request: bytes, context: Any) -> bytes:
+                depth, number = map(int, request.split())
+                call = current_call()
+                assert call is not None
+                seen.append((str(number), call.request_id, call.accept_language or ""))
+                if not depth:
+                    raise KeyError(number)
+                target = targets[own if depth % 3 == 0 else 1 - own]  # itself, or the other one
+                async with errgrpc.aio.wrap_channel(grpc.aio.insecure_channel(target), ResCode, forward=FORWARD[:2]) as channel:
+                    try:
+                        return bytes(await harness.method(channel, "unary_unary")(f"{depth - 1} {number}".encode()))
+                    except errgrpc.RemoteError as error:
+                        again = current_call()
+                        assert again is not None
+                        seen.append((str(number), again.request_id, again.accept_language or ""))
+                        raise ServiceError.from_remote(error) from error
+
+        return There()
+
+    async def ask(number: int) -> Any:
+        asked = (("x-request-id", f"id-{number}"), ("accept-language", LANGUAGES[number % 2]))
+        async with errgrpc.aio.wrap_channel(grpc.aio.insecure_channel(targets[number % 2]), ResCode) as channel:
+            with pytest.raises(errgrpc.remote(ResCode.ROOM_NOT_EXIST)) as caught:
+                await harness.method(channel, "unary_unary")(f"4 {number}".encode(), metadata=asked, timeout=harness.DEADLINE)
+        assert caught.value.request_id == f"id-{number}"
+        return caught.value.hint
+
+    async def run() -> list[Any]:
+        return await asyncio.gather(*map(ask, range(12)))
+
+    options: Any = {"translate": {KeyError: ResCode.ROOM_NOT_EXIST}}
+    with tracking("aio", servicer(0), **options) as first, tracking("aio", servicer(1), **options) as second:
+        targets += [first, second]
+        hints = asyncio.run(run())
+    assert hints == [ResCode.ROOM_NOT_EXIST.hint(LANGUAGES[number % 2]) for number in range(12)]
+    assert len(seen) == 12 * 9
+    assert {(f"id-{number}", language) for number, _, language in seen} == {(f"id-{n}", LANGUAGES[n % 2]) for n in range(12)}
+    assert all(request_id == f"id-{number}" for number, request_id, _ in seen)
+
+
+LANGUAGES = ("zh-CN", "en-US")
+
+
 # Sent on
 
 
