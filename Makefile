@@ -67,7 +67,7 @@ breaking: $(VENV)/check.stamp  ## what changed since the last release: names and
 	mkdir -p build
 	$(BIN)/buf build --path protos/errgrpc --as-file-descriptor-set -o build/now.binpb
 	$(BIN)/buf breaking protos --against protos/released.binpb
-	$(BIN)/python -m errgrpc.codegen.breaking protos/released.binpb build/now.binpb
+	$(BIN)/python -m errgrpc diff protos/released.binpb build/now.binpb
 
 release: $(VENV)/check.stamp  ## make today's protos the ones that later changes are compared with
 	$(BIN)/buf build --path protos/errgrpc --as-file-descriptor-set --exclude-source-info -o protos/released.binpb

@@ -41,6 +41,24 @@ class ListForm(StrEnum):
     CSV = "csv"
 
 
+class DiffForm(StrEnum):
+    """What `diff` prints."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+    SARIF = "sarif"
+    MARKDOWN = "markdown"
+
+
+class Severity(StrEnum):
+    """How much a change matters."""
+
+    BREAKING = "breaking"
+    CAUTION = "caution"
+    NOTE = "note"
+
+
 Catalogues = Annotated[
     list[str] | None,
     typer.Option(
@@ -134,6 +152,33 @@ def explain(
     from errgrpc.cli import tables  # noqa: PLC0415
 
     return room.show(tables.load(catalogue or (), include or ()), query, format)
+
+
+@app.command()
+@_ends
+def diff(
+    old: Annotated[str, typer.Argument(help="A descriptor set, a .proto file, a folder of them, or REVISION:PATH of git.")],
+    new: Annotated[str, typer.Argument(help="The same.")],
+    include: Includes = None,
+    fail_on: Annotated[Severity, typer.Option(help="Exit with 1 from this severity upwards.")] = Severity.BREAKING,
+    allow: Annotated[list[str] | None, typer.Option(metavar="ID", help="A change that is meant, by its id; may be repeated.")] = None,
+    format: Annotated[DiffForm, typer.Option("--format", "-f", help="What to print.")] = DiffForm.TEXT,
+) -> Exit:
+    """Show what changed between two states of the tables. Exits with 1 if a reader of the old one breaks.
+
+    Examples:
+
+      errgrpc diff main:protos protos
+
+      errgrpc diff released.binpb protos --format markdown --allow message-changed
+    """
+    from errgrpc.cli import diff as room  # noqa: PLC0415
+    from errgrpc.codegen.breaking import CHANGES  # noqa: PLC0415
+
+    if unknown := [id_ for id_ in allow or () if id_ not in CHANGES]:
+        raise Misuse(f"{unknown[0]} is no id of a change: give one of {', '.join(CHANGES)}")
+    changes, places = room.compare(old, new, include or ())
+    return room.show(changes, places, format, fail_on.value, allow or ())
 
 
 def run() -> None:

@@ -1,0 +1,187 @@
+"""`errgrpc diff`: what changed between two states of the tables, and whether that breaks a reader of the old one."""
+
+import os
+import posixpath
+import re
+import subprocess
+import tarfile
+import tempfile
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+from errgrpc.cli import tables
+from errgrpc.cli.annotations import Finding, Level, github, sarif
+from errgrpc.cli.output import Exit, Misuse, console, print_json, print_line, safe, styled
+from errgrpc.codegen import breaking, schema, services
+from errgrpc.codegen.breaking import CHANGES, Change, Severity
+
+__all__ = ["Place", "compare", "show"]
+
+Place = tuple[str, int]
+"""A file and a line; 0 if the line is unknown."""
+
+SEVERITIES: tuple[Severity, ...] = ("note", "caution", "breaking")
+_LEVELS: Mapping[Severity, Level] = {"breaking": "error", "caution": "warning", "note": "note"}
+_STYLES: Mapping[Severity, str] = {"breaking": "bold red", "caution": "yellow", "note": "dim"}
+
+
+def compare(old: str, new: str, includes: Sequence[str] = ()) -> tuple[list[Change], list[Place]]:
+    """The changes from one source to another, and where each stands: in the new one, or in the old one if it is gone there.
+
+    A source is a descriptor set, a `.proto` file, a folder of them, or any of the three in a git revision, as `main:protos`.
+    Raises Misuse.
+    """
+    with _read(old, includes) as (before, old_paths), _read(new, includes) as (after, new_paths):
+        changes = breaking.compare(before, after)
+        known = dict(_places(before, old_paths)) | dict(_places(after, new_paths))
+        return changes, [known.get(change.where, ("", 0)) for change in changes]
+
+
+@contextmanager
+def _read(source: str, includes: Sequence[str]) -> Iterator[tuple[FileDescriptorSet, Mapping[str, Path]]]:
+    """The descriptors of a source, and where its files stand."""
+    if source.startswith("-"):
+        raise Misuse(f"{source} begins with `-`: give a descriptor set, a .proto file, a folder of them, or REVISION:PATH")
+    if Path(source).exists():
+        yield _of_path(Path(source), includes)
+    elif ":" in source:
+        with tempfile.TemporaryDirectory() as folder:
+            revision, _, path = source.partition(":")
+            inner, prefix = _checkout(revision, path, Path(folder))
+            own = [str(Path(folder, prefix, include)) for include in includes if not os.path.isabs(include)]
+            files, paths = _of_path(inner, [*own, *includes])
+            yield files, {name: Path(os.path.relpath(place, Path(folder, prefix))) for name, place in paths.items()}
+    else:
+        raise Misuse(f"{source} does not exist: give a descriptor set, a .proto file, a folder of them, or REVISION:PATH")
+
+
+def _of_path(path: Path, includes: Sequence[str]) -> tuple[FileDescriptorSet, Mapping[str, Path]]:
+    if path.is_dir() or path.suffix == ".proto":
+        return tables.compiled(path, [include for include in includes if Path(include).is_dir()])
+    try:
+        return breaking.load(str(path)), {}
+    except (OSError, ValueError) as error:
+        raise Misuse(str(error)) from error
+
+
+def _checkout(revision: str, path: str, folder: Path) -> tuple[Path, str]:
+    """Puts what a revision has of .proto files, or one descriptor set, into a folder. Where `path` is then, and the caller's folder."""
+    if revision.startswith("-") or path.startswith("-"):
+        raise Misuse(f"{revision}:{path}: neither a revision nor a path may begin with `-`")
+    commit = _git(
+        "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", said=f"{revision} is no revision"
+    ).strip()
+    prefix = _git("rev-parse", "--show-prefix").decode().strip()
+    inner = posixpath.normpath(posixpath.join(prefix, path or "."))
+    if inner.startswith(("../", "/")) or inner == "..":
+        raise Misuse(f"{revision}:{path} is outside of the repository")
+    name = commit.decode()
+    kind = _git("cat-file", "-t", f"{name}:{'' if inner == '.' else inner}", said=f"{revision} has no {path}").strip()
+    if kind == b"blob" and not inner.endswith(".proto"):
+        target = folder / "set.binpb"
+        target.write_bytes(_git("cat-file", "blob", f"{name}:{inner}"))
+        return target, prefix
+    top = _git("rev-parse", "--show-toplevel").decode().rstrip("\n")
+    archive = _git("-C", top, "archive", "--format=tar", name, "--", ":(glob)**/*.proto", said=f"{revision} has no .proto file")
+    with tarfile.open(fileobj=BytesIO(archive)) as tar:
+        tar.extractall(folder, [member for member in tar if member.isreg() or member.isdir()], filter="data")
+    target = folder / inner
+    if not target.exists():
+        raise Misuse(f"{revision}:{path} has no .proto file")
+    return target, prefix
+
+
+def _git(*arguments: str, said: str = "") -> bytes:
+    try:
+        ran = subprocess.run(["git", *arguments], capture_output=True, check=False)  # noqa: S603, S607
+    except FileNotFoundError as error:
+        raise Misuse("to read a revision the command needs git, which is not installed") from error
+    if ran.returncode:
+        text = ran.stderr.decode(errors="replace").strip()
+        raise Misuse("git: " + "; ".join(filter(None, (said, text))))
+    return ran.stdout
+
+
+def _places(files: FileDescriptorSet, paths: Mapping[str, Path]) -> Iterator[tuple[str, Place]]:
+    """Where each thing is declared that a change can be about, by its name in the change."""
+    catalogs = {catalog.full_name: catalog for file in files.file for catalog in schema.read(file)}
+    known = [extension for file in files.file for extension in services.extensions(file)]
+
+    def place(file: str, line: int) -> Place:
+        return str(paths.get(file, file)), line
+
+    for catalog in catalogs.values():
+        yield catalog.full_name, place(catalog.file, catalog.line)
+        yield from ((f"{catalog.full_name}: {code.reason}", place(catalog.file, code.line)) for code in catalog.codes)
+    yield from ((extension.full_name, place(extension.file, extension.line)) for extension in known)
+    for file in files.file:
+        places = schema.places_of(file)
+        for index, service in enumerate(services.read(file, known, catalogs)):
+            yield service.full_name, place(service.file, schema.line_of(places, (6, index)))
+            for number, method in enumerate(service.methods):
+                yield method.path, place(service.file, schema.line_of(places, (6, index, 2, number)))
+
+
+def show(changes: Sequence[Change], places: Sequence[Place], form: str, fail_on: Severity, allowed: Collection[str]) -> Exit:
+    """Prints the changes; 1 if one that is not allowed is of this severity or a graver one."""
+    fails = SEVERITIES[SEVERITIES.index(fail_on) :]
+    if form == "json":
+        print_json([_as_json(change, place, change.id in allowed) for change, place in zip(changes, places, strict=True)])
+    elif form == "sarif":
+        print_json(sarif(list(_findings(changes, places, allowed)), {id_: id_.replace("-", " ") for id_ in CHANGES}))
+    elif form == "github":
+        for finding in _findings(changes, places, allowed):
+            print_line(github(finding))
+    elif form == "markdown":
+        print_line("\n".join(_markdown(changes, allowed)))
+    else:
+        for change in changes:
+            line = styled("allowed " if change.id in allowed else "")
+            line.append_text(styled(change.severity, _STYLES[change.severity])).append_text(styled(f": {_line(change)}"))
+            console().print(line)
+        console().print(_summary(changes))
+    return Exit.FINDINGS if any(change.severity in fails and change.id not in allowed for change in changes) else Exit.FINE
+
+
+def _line(change: Change) -> str:
+    return " ".join(f"{change.where}: {change.what} [{change.id}]".split())
+
+
+def _as_json(change: Change, place: Place, allowed: bool) -> dict[str, object]:
+    own = {"id": change.id, "severity": change.severity, "where": change.where, "what": change.what}
+    return own | {"file": place[0] or None, "line": place[1] or None, "allowed": allowed}
+
+
+def _findings(changes: Sequence[Change], places: Sequence[Place], allowed: Collection[str]) -> Iterator[Finding]:
+    for change, (file, line) in zip(changes, places, strict=True):
+        level = "note" if change.id in allowed else _LEVELS[change.severity]
+        yield Finding(change.id, level, f"{change.where}: {change.what}", file, line)
+
+
+def _markdown(changes: Sequence[Change], allowed: Collection[str]) -> Iterator[str]:
+    """For a comment beside a change of the tables: the gravest first."""
+    yield f"**Error tables:** {_summary(changes)}"
+    for severity in reversed(SEVERITIES):
+        if found := [change for change in changes if change.severity == severity]:
+            yield from ("", f"### {severity.capitalize()}", "", "| where | what | id |", "|---|---|---|")
+            for change in found:
+                mark = " (allowed)" if change.id in allowed else ""
+                yield f"| {_cell(change.where)} | {_cell(change.what)} | `{change.id}`{mark} |"
+
+
+def _cell(text: str) -> str:
+    """A cell of a table: in code, no text is a link, a mention, or HTML."""
+    text = " ".join(safe(text).split()).replace("|", r"\|")
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence} {text} {fence}" if "`" in text else f"{fence}{text}{fence}"
+
+
+def _summary(changes: Sequence[Change]) -> str:
+    count = Counter(change.severity for change in changes)
+    words = {"breaking": "{} breaking", "caution": "{} to look at", "note": "{} to note"}
+    return ", ".join(words[severity].format(count[severity]) for severity in reversed(SEVERITIES)) if changes else "no change"
