@@ -131,10 +131,19 @@ class _Steps:
         finally:
             end(token)
 
-    def __del__(self) -> None:  # the client has cancelled; else the generator would end wherever it is collected, in another call even
+    def close(self) -> None:
+        """Ends a generator that has not come to its end."""
         token = resume(self._call)
         try:
             self._responses.close()
+        finally:
+            end(token)
+
+    def __del__(self) -> None:
+        # The client has cancelled: a generator that only this call has ends here. It may be one that the service still holds.
+        token = resume(self._call)
+        try:
+            del self._responses
         finally:
             end(token)
 

@@ -154,6 +154,7 @@ def loop_thread() -> Iterator[asyncio.AbstractEventLoop]:
         asyncio.run_coroutine_threadsafe(_settle(), loop).result(DEADLINE)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(DEADLINE)
+        loop.run_until_complete(_settle())  # a handler in a thread may have asked for a request since
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
@@ -161,7 +162,10 @@ def loop_thread() -> Iterator[asyncio.AbstractEventLoop]:
 async def _settle() -> None:
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     if tasks:
-        await asyncio.wait(tasks, timeout=5)
+        _, left = await asyncio.wait(tasks, timeout=5)
+        for task in left:  # its handler would wait for ever, and its thread's pool with it
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 @contextmanager
