@@ -12,7 +12,7 @@ from errgrpc.codes import STATUSES, ErrorCode
 from errgrpc.remote_error import RemoteError, remote
 from errgrpc.texts import shown
 from errgrpc.wire import encoding
-from errgrpc.wire.packing import DETAILS_KEY
+from errgrpc.wire.packing import DETAILS_KEY, from_base64
 from errgrpc.wire.received import Received
 
 __all__ = ["Reading", "decode", "from_error"]
@@ -113,16 +113,19 @@ def from_error(exc: grpc.RpcError, *catalogues: type[ErrorCode]) -> RemoteError:
     return Reading.by(*catalogues).read(exc)
 
 
-def decode(status: status_pb2.Status | bytes, *catalogues: type[ErrorCode]) -> RemoteError:
-    """The error in a google.rpc.Status, as a message or as the bytes of `grpc-status-details-bin`.
+def decode(status: status_pb2.Status | bytes | str, *catalogues: type[ErrorCode]) -> RemoteError:
+    """The error in a google.rpc.Status, as a message or as `grpc-status-details-bin`: its bytes, or their base64 as logs have it.
 
-    Garbage is an UNKNOWN, as is a Status that says OK. Raises TypeError if `status` is of another type, or an argument
-    is not a catalogue.
+    Base64 may lack its padding, be URL-safe, and have spaces and line ends; of several values joined by commas the first with
+    an ErrorInfo counts. Garbage is an UNKNOWN, as is a Status that says OK. Raises TypeError if `status` is of another type, or
+    an argument is not a catalogue, and ValueError if a text is no base64.
     """
+    if isinstance(status, str):
+        status = Received([from_base64(value) for value in status.split(",")]).status
     if isinstance(status, status_pb2.Status):
         status = status.SerializeToString()
     elif not isinstance(status, bytes):
-        raise TypeError(f"{shown(status, 80)} is neither a google.rpc.Status nor bytes")
+        raise TypeError(f"{shown(status, 80)} is neither a google.rpc.Status, nor bytes, nor base64")
     return Reading.by(*catalogues).decode(status)
 
 

@@ -1,5 +1,6 @@
 """Code, text and trailers -> RemoteError: always one, with the RPC's own status and what could be read."""
 
+import base64
 import re
 import types
 from typing import Any
@@ -237,11 +238,9 @@ def test_decode() -> None:
     assert decode(b"\xff", ResCode).error_code is ResCode.INTERNAL_SERVER_ERROR
 
 
-@pytest.mark.parametrize(
-    "wrong", [None, 5, "text", bytearray(b""), INFO, ServiceError(ResCode.CONFLICT)], ids=lambda wrong: type(wrong).__name__
-)
+@pytest.mark.parametrize("wrong", [None, 5, bytearray(b""), INFO, ServiceError(ResCode.CONFLICT)], ids=lambda wrong: type(wrong).__name__)
 def test_what_decode_refuses(wrong: Any) -> None:
-    with pytest.raises(TypeError, match=rf"^{re.escape(shown(wrong, 80))} is neither a google\.rpc\.Status nor bytes$"):
+    with pytest.raises(TypeError, match=rf"^{re.escape(shown(wrong, 80))} is neither a google\.rpc\.Status, nor bytes, nor base64$"):
         decode(wrong)
     with pytest.raises(TypeError, match="is no catalogue"):
         decode(b"", wrong)
@@ -380,10 +379,25 @@ def test_peers_cannot_fill_what_is_known() -> None:
 
 
 def test_what_decode_refuses_is_shown_in_part() -> None:
-    wrong: Any = "x" * 5_000
-    with pytest.raises(TypeError) as refused:
-        decode(wrong)
-    assert len(str(refused.value)) < 150
+    for wrong, kind in (["x" * 5_000], TypeError), ("!" * 5_000, ValueError):
+        with pytest.raises(kind) as refused:
+            decode(wrong)  # type: ignore[arg-type]
+        assert len(str(refused.value)) < 150
+
+
+@given(st.sampled_from([base64.b64encode, base64.urlsafe_b64encode]), st.booleans(), st.integers(1, 80), st.booleans())
+def test_decode_takes_base64(encode: Any, padded: bool, width: int, several: bool) -> None:
+    text = encode(status(INFO, HELP)).decode().rstrip("=" if not padded else "")
+    text = "\n ".join(text[at : at + width] for at in range(0, len(text), width))
+    error = decode(f"CAI=, {text}" if several else text, ResCode)
+    assert error.details() == "Room Not Found"
+    assert (type(error), error.detail(rpc.Help)) == (remote(ResCode.ROOM_NOT_EXIST), HELP)
+
+
+@pytest.mark.parametrize("text", ["text!", "房间", "CAUS\x00", "é", "C"])
+def test_what_is_no_base64_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{re.escape(shown(text, 80))} is no base64$"):
+        decode(text)
 
 
 def test_a_hint_behind_an_empty_one_is_passed_on() -> None:

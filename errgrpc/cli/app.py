@@ -181,6 +181,31 @@ def diff(
     return room.show(changes, places, format, fail_on.value, allow or ())
 
 
+@app.command()
+@_ends
+def decode(
+    text: Annotated[list[str], typer.Argument(help="Any text with errors in it; `-` reads standard input.")],
+    catalogue: Catalogues = None,
+    include: Includes = None,
+    format: AsForm = Form.TEXT,
+) -> Exit:
+    """Decode the errors in a text: a trailer, a log, the output of curl or grpcurl. Exits with 1 if there is none.
+
+    Base64, hex, escaped bytes, JSON of AIP-193 and of the envelope, and the text of Python's errors are found by themselves.
+
+    Examples:
+
+      errgrpc decode CAUSDlJvb20gTm90IEZvdW5k
+
+      kubectl logs rooms | errgrpc decode -
+    """
+    from errgrpc.cli import tables  # noqa: PLC0415
+    from errgrpc.cli.decoding import finding, shown  # noqa: PLC0415
+
+    given = "\n".join(sys.stdin.buffer.read().decode(errors="replace") if each == "-" else each for each in text)
+    return shown.show(tables.load(catalogue or (), include or ()), finding.find(given), format)
+
+
 def run() -> None:
     """Runs the command with the arguments of the process."""
     try:

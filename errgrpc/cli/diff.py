@@ -152,7 +152,7 @@ def _line(change: Change) -> str:
     return " ".join(f"{change.where}: {change.what} [{change.id}]".split())
 
 
-def _as_json(change: Change, place: Place, allowed: bool) -> dict[str, object]:
+def _as_json(change: Change, place: Place, allowed: bool) -> Mapping[str, object]:
     own = {"id": change.id, "severity": change.severity, "where": change.where, "what": change.what}
     return own | {"file": place[0] or None, "line": place[1] or None, "allowed": allowed}
 

@@ -1,10 +1,14 @@
 """The words of both directions: a message in an Any and back, the bytes of a Status, the keys on the wire."""
 
+import base64
+import binascii
 from typing import TypeVar
 
 from google.protobuf import any_pb2
 from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
+
+from errgrpc.texts import shown
 
 __all__ = [
     "DETAILS_KEY",
@@ -13,6 +17,7 @@ __all__ = [
     "PUSHBACK_KEY",
     "M",
     "Trailer",
+    "from_base64",
     "holds",
     "pack",
     "parse",
@@ -29,6 +34,8 @@ MAX_SECONDS = 315_576_000_000
 """The longest google.protobuf.Duration."""
 NUMBER_KEY = "code"
 """The key of `ErrorInfo.metadata` that holds the code's number in decimal."""
+
+_URL_SAFE = str.maketrans("-_", "+/")
 
 M = TypeVar("M", bound=Message)
 Trailer = tuple[str, str | bytes]
@@ -71,6 +78,15 @@ def type_name(detail: Message) -> str:
 
 
 _parse_status = status_pb2.Status.FromString  # found once: each look into a message's class takes 0.5 us between two calls
+
+
+def from_base64(text: str) -> bytes:
+    """The bytes of base64, padded or not, URL-safe or not, in lines or not. Raises ValueError for a text that is none."""
+    digits = "".join(text.split()).rstrip("=").translate(_URL_SAFE)
+    try:
+        return base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError(f"{shown(text, 80)} is no base64") from error
 
 
 def parse(value: object) -> status_pb2.Status:

@@ -1,0 +1,1 @@
+"""`errgrpc decode`: `finding` finds errors in any text, `shown` prints what they and the tables say."""
