@@ -22,6 +22,7 @@ from errgrpc.cli.lint.settings import Settings
 from errgrpc.cli.lint.shipped import SHIPPED
 from errgrpc.cli.lint.showing import as_text
 from errgrpc.cli.tables import Tables
+from errgrpc.codegen import schema
 from errgrpc.codegen.schema import Catalog, Code, Field, Hint
 
 ROOT = Path(__file__).parents[2]
@@ -566,3 +567,72 @@ def test_settings_by_hand() -> None:
     known = Tables((Catalog("a.proto", "a", "A", 1, "", True, "a", "", "", (), (code(http_status=403),)),))
     assert [each.rule for each in lint(known, {})] == ["http-status-mapping"]
     assert lint(known, {}, Settings(ignore={"a.A.GONE": {"http-status-mapping": "Old."}})) == []
+
+
+def test_a_descriptor_set_of_an_older_text_mends_nothing(run: Any, tmp_path: Path) -> None:
+    text = (ROOT / bad("reserved-gap")).read_text()
+    (tmp_path / "shop.proto").write_text(text)
+    compiled, _ = tables.compiled(tmp_path)
+    (tmp_path / "old.binpb").write_bytes(compiled.SerializeToString())
+    for newer in ("\n\n" + text, text.rstrip("}\n") + "// }\n" * 3 + "}\n", text.replace("\n  SHOP", "\nSHOP")):
+        (tmp_path / "shop.proto").write_text(newer)
+        run("lint", "old.binpb", "shop.proto", "--fix", cwd=tmp_path)
+        tables.compiled(tmp_path)  # it still is a .proto
+    (tmp_path / "shop.proto").unlink()
+    ran = run("lint", "old.binpb", "--fix", cwd=tmp_path)
+    assert (ran.code, ran.err) == (1, "1 found\n")
+    assert ran.out.startswith("shop.proto:15:3: warning: bad.reserved_gap.ShopCode.STRANGER")
+
+
+def test_a_hostile_descriptor_set_is_judged(run: Any, tmp_path: Path) -> None:
+    compiled, _ = tables.compiled(ROOT / bad("method-raises-nothing"))
+    whole = compiled.SerializeToString()
+    (file,) = [file for file in compiled.file if file.service]
+    for location in file.source_code_info.location:
+        del location.span[1:]
+    (tmp_path / "cut.binpb").write_bytes(compiled.SerializeToString())
+    (tmp_path / "bytes.binpb").write_bytes(whole.replace(b"Look", b"L\xffok"))
+    for name in ("cut", "bytes"):
+        ran = run("lint", f"{name}.binpb", cwd=tmp_path)
+        assert (ran.code, ran.out.count("[method-raises-nothing]")) == (1, 1), ran.err
+
+
+def test_a_class_beside_its_proto_is_linted_once(run: Any) -> None:
+    assert run("lint", "errgrpc:ResCode", "protos").code == 0
+    known = tables.load([str(ROOT / "protos"), "errgrpc:ResCode"])
+    assert len(known.catalogs) == 3
+    assert {each.file for each in lint(replace(known), {}, Settings())} == set()
+
+
+@pytest.mark.parametrize("name", ["pyproject.toml", "shop.proto"])
+def test_what_cannot_be_read_or_written(name: str, run: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    (tmp_path / "shop.proto").write_text((ROOT / bad("reserved-gap")).read_text())
+
+    def refused(self: Path, *arguments: Any) -> Any:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    if name == "pyproject.toml":
+        (tmp_path / name).write_bytes(b"\xff")
+        says = "pyproject.toml cannot be read: 'utf-8' codec"
+    else:
+        says = "shop.proto cannot be written: [Errno 13] Permission denied"
+        known = tables.load([str(tmp_path)])
+        monkeypatch.setattr(tables, "load", lambda *_: known)
+        monkeypatch.setattr(Path, "write_bytes", refused)
+    ran = run("lint", "shop.proto", "--fix", cwd=tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert says in ran.err
+
+
+def test_a_comment_in_another_encoding(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "shop.proto").write_bytes(DESCRIBED.encode().replace(b"It is", b"It \xe9s"))
+    ran = run("lint", "shop.proto", cwd=tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert "shop.proto" in ran.err
+    assert "utf-8" in ran.err.lower()
+
+
+def test_a_comment_whose_text_is_not_at_hand() -> None:
+    compiled, _ = tables.compiled(ROOT / bad("exemption"))
+    known = Tables(tuple(catalog for file in compiled.file for catalog in schema.read(file)), compiled)
+    assert [(each.line, each.column, each.fix) for each in lint(known, {})] == [(13, 1, None), (18, 1, None), (18, 1, None)]

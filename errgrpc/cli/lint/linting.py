@@ -49,9 +49,10 @@ def lint(tables: Tables, texts: Mapping[str, str], settings: Settings | None = N
 
 
 def _without_imported(tables: Tables) -> Tables:
-    """The tables without catalogues that the sources only import."""
+    """The tables without catalogues that the sources only import; of a class and its .proto, with the latter."""
     imported = {file.name for file in tables.files.file if tables.paths and file.name not in tables.paths}
-    return replace(tables, catalogs=tuple(catalog for catalog in tables.catalogs if catalog.file not in imported))
+    first = {catalog.full_name: catalog for catalog in reversed(tables.catalogs)}
+    return replace(tables, catalogs=tuple(each for each in tables.catalogs if each.file not in imported and first[each.full_name] is each))
 
 
 def _spot(place: Place, near: str, lines: Sequence[str]) -> tuple[int, int]:
@@ -73,8 +74,10 @@ def _fix(known: Mapping[str, Place], found: Found, lines: Mapping[str, Sequence[
     place = known.get(found.where.rpartition(".")[0])
     if not found.adds or place is None or place.end is None or place.file not in lines:
         return None
-    line = lines[place.file][place.end[0]]
+    line = next(iter(lines[place.file][place.end[0] :]), "")
     brace = character(line, place.end[1]) - 1
+    if line[max(brace, 0) : brace + 1] != "}":  # the descriptors are not those of this text
+        return None
     before = line[:brace]
     if before.strip():
         return Edit(place.end[0] + 1, brace, f"{found.adds} ")

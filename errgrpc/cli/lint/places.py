@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from errgrpc.cli.facts import anchor
 from errgrpc.cli.tables import Tables
 from errgrpc.codegen import schema
-from errgrpc.codegen.schema import Catalog, Path, Places
+from errgrpc.codegen.schema import Catalog, Path, Places, utf8
 from errgrpc.codegen.services import Service
 
 __all__ = ["Place", "character", "has_comments", "linted_services", "places"]
@@ -32,18 +32,18 @@ def places(tables: Tables) -> dict[str, Place]:
     found |= {anchor(catalog, code): Place(catalog.file) for catalog, code in tables.codes()}
     wanted = {service.full_name for service in linted_services(tables)}
     for file in tables.files.file:
-        known = schema.places_of(file)
+        known, name_of_file, package = schema.places_of(file), utf8(file.name), utf8(file.package)
         for path, enum, _ in schema.enums(file, (), ""):
-            catalog = catalogs.get(_joined(file.package, enum))
-            if catalog is not None and catalog.file == file.name:
-                found[catalog.full_name] = _place(file.name, known, path)
+            catalog = catalogs.get(_joined(package, enum))
+            if catalog is not None and catalog.file == name_of_file:
+                found[catalog.full_name] = _place(name_of_file, known, path)
                 for index, value in enumerate(catalog.values):
-                    found[anchor(catalog, value)] = _place(file.name, known, (*path, 2, index))
+                    found[anchor(catalog, value)] = _place(name_of_file, known, (*path, 2, index))
         for index, service in enumerate(file.service):
-            if (name := _joined(file.package, service.name)) in wanted:
-                found[name] = _place(file.name, known, (6, index))
+            if (name := _joined(package, utf8(service.name))) in wanted:
+                found[name] = _place(name_of_file, known, (6, index))
                 for number, method in enumerate(service.method):
-                    found[_joined(name, method.name)] = _place(file.name, known, (6, index, 2, number))
+                    found[_joined(name, utf8(method.name))] = _place(name_of_file, known, (6, index, 2, number))
     return found
 
 
@@ -73,13 +73,13 @@ def _joined(scope: str, name: str) -> str:
 
 def _place(file: str, known: Places, path: Path) -> Place:
     location = known.get(path)
-    if location is None:
+    if location is None or len(location.span) not in (3, 4):
         return Place(file)
     line, column, *end = location.span
     return Place(
         file,
         (line, column),
         (end[0], end[1]) if len(end) > 1 else (line, end[0]),
-        location.leading_comments,
-        location.trailing_comments,
+        utf8(location.leading_comments),
+        utf8(location.trailing_comments),
     )
