@@ -597,11 +597,17 @@ def test_a_hostile_descriptor_set_is_judged(run: Any, tmp_path: Path) -> None:
         assert (ran.code, ran.out.count("[method-raises-nothing]")) == (1, 1), ran.err
 
 
-def test_a_class_beside_its_proto_is_linted_once(run: Any) -> None:
-    assert run("lint", "errgrpc:ResCode", "protos").code == 0
-    known = tables.load([str(ROOT / "protos"), "errgrpc:ResCode"])
-    assert len(known.catalogs) == 3
-    assert {each.file for each in lint(replace(known), {}, Settings())} == set()
+def test_a_class_beside_its_proto_is_linted_once(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "shop.proto").write_text(DESCRIBED.replace("package shop;", "package lint_twice;"))
+    (tmp_path / "lint_twice.py").write_text(
+        "from errgrpc import ErrorCode, Spec\nfrom grpc import StatusCode\n\n"
+        'class Shop(ErrorCode, domain="lint_twice.Shop"):\n'
+        '    GONE = 1, Spec(StatusCode.NOT_FOUND, http_status=403, message="Gone", description="It is gone.")\n'
+    )
+    (tmp_path / "use.proto").write_text('syntax = "proto3";\nimport "shop.proto";\nmessage Use { lint_twice.Shop shop = 1; }\n')
+    assert run("lint", "lint_twice:Shop", "shop.proto", cwd=tmp_path).out.startswith("shop.proto:8:63: warning: lint_twice.Shop.GONE: ")
+    ran = run("lint", "lint_twice:Shop", "use.proto")
+    assert (ran.out.count("\n"), ran.out.split(": ")[0]) == (1, "lint_twice:Shop")
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "shop.proto"])

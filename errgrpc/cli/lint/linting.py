@@ -11,6 +11,7 @@ from errgrpc.cli.lint.rules import RULES, code_not_raised, method_raises_nothing
 from errgrpc.cli.lint.settings import FILE, Settings
 from errgrpc.cli.lint.shipped import SHIPPED
 from errgrpc.cli.tables import Tables
+from errgrpc.codegen.schema import Catalog
 
 __all__ = ["lint"]
 
@@ -51,8 +52,11 @@ def lint(tables: Tables, texts: Mapping[str, str], settings: Settings | None = N
 def _without_imported(tables: Tables) -> Tables:
     """The tables without catalogues that the sources only import; of a class and its .proto, with the latter."""
     imported = {file.name for file in tables.files.file if tables.paths and file.name not in tables.paths}
-    first = {catalog.full_name: catalog for catalog in reversed(tables.catalogs)}
-    return replace(tables, catalogs=tuple(each for each in tables.catalogs if each.file not in imported and first[each.full_name] is each))
+    first = dict[str, Catalog]()
+    for catalog in tables.catalogs:
+        if catalog.file not in imported:
+            first.setdefault(catalog.full_name, catalog)
+    return replace(tables, catalogs=tuple(first.values()))
 
 
 def _spot(place: Place, near: str, lines: Sequence[str]) -> tuple[int, int]:
