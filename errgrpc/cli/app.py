@@ -206,6 +206,43 @@ def decode(
     return shown.show(tables.load(catalogue or (), include or ()), finding.find(given), format)
 
 
+class LintForm(StrEnum):
+    """What `lint` prints."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+    SARIF = "sarif"
+
+
+@app.command()
+@_ends
+def lint(
+    source: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SOURCE",
+            help="module:Class, a .proto file, a folder of them, or a descriptor set. By default the `catalogues` of tool.errgrpc "
+            "in pyproject.toml, else the installed ones and errgrpc's own.",
+        ),
+    ] = None,
+    include: Includes = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend in the .proto files what has one answer.")] = False,
+    format: Annotated[LintForm, typer.Option("--format", "-f", help="What to print.")] = LintForm.TEXT,
+) -> Exit:
+    """Find what is accepted in a table and yet not good; docs/lint.md has the rules. Exits with 1 if there is a finding.
+
+    Examples:
+
+      errgrpc lint protos
+
+      errgrpc lint protos --format github
+    """
+    from errgrpc.cli.lint import showing  # noqa: PLC0415
+
+    return showing.show(source or (), include or (), format, fix)
+
+
 def run() -> None:
     """Runs the command with the arguments of the process."""
     try:

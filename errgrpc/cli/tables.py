@@ -46,7 +46,8 @@ class Tables:
     @cached_property
     def services(self) -> tuple[services.Service, ...]:
         """The services of all files."""
-        by_name = {catalog.full_name: catalog for catalog in self.catalogs}
+        # Of all files: a method may declare codes of a catalogue that is only imported.
+        by_name = {catalog.full_name: catalog for file in self.files.file for catalog in schema.read(file) if catalog.annotated}
         known = [extension for file in self.files.file for extension in services.extensions(file)]
         return tuple(service for file in self.files.file for service in services.read(file, known, by_name))
 
@@ -166,8 +167,12 @@ def _known() -> FileDescriptorSet:
 
 
 def _merge(files: FileDescriptorSet, more: FileDescriptorSet) -> None:
-    names = {file.name for file in files.file}
-    files.file.extend(file for file in more.file if file.name not in names)
+    known = {file.name: file for file in files.file}
+    for file in more.file:
+        if file.name not in known:
+            files.file.add().CopyFrom(file)
+        elif not known[file.name].source_code_info.location:  # it was only imported so far
+            known[file.name].CopyFrom(file)
 
 
 def _class(source: str) -> type[ErrorCode]:

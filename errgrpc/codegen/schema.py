@@ -19,11 +19,12 @@ from errgrpc.codes import STATUSES
 from errgrpc.specs import MetadataType
 from errgrpc.v1 import annotations_pb2
 
-__all__ = ["STATUSES", "TYPES", "Catalog", "Code", "Field", "Hint", "Path", "Places", "line_of", "places_of", "read", "utf8"]
+__all__ = ["STATUSES", "TYPES", "Catalog", "Code", "Field", "Hint", "Path", "Places", "enums", "line_of", "places_of", "read", "utf8"]
 
 _USED = {"bool", "float", "frozenset", "int", "str"}  # by the generated modules, as Python's own
 _CATALOG: Any = annotations_pb2.catalog  # Any: protoc's stubs and types-protobuf disagree on what an extension is
 _CODE: Any = annotations_pb2.code
+_FOR_LINTERS = ("buf:lint:ignore", "errgrpc:lint:ignore")  # comments that describe nothing
 Path = tuple[int, ...]
 Places = Mapping[Path, SourceCodeInfo.Location]
 
@@ -138,11 +139,12 @@ class Catalog:
 def read(file: FileDescriptorProto) -> list[Catalog]:
     """The annotated enums of a file, and those with annotated values: first the top level's, then message by message."""
     places = places_of(file)
-    found = (_catalog(file, path, name, enum, places) for path, name, enum in _enums(file, (), ""))
+    found = (_catalog(file, path, name, enum, places) for path, name, enum in enums(file, (), ""))
     return [catalog for catalog in found if catalog.annotated or catalog.codes]
 
 
-def _enums(holder: FileDescriptorProto | DescriptorProto, path: Path, outer: str) -> Iterator[tuple[Path, str, EnumDescriptorProto]]:
+def enums(holder: FileDescriptorProto | DescriptorProto, path: Path, outer: str) -> Iterator[tuple[Path, str, EnumDescriptorProto]]:
+    """Each enum with its path and its name: the top level's, then message by message. From outside, `enums(file, (), "")`."""
     if isinstance(holder, FileDescriptorProto):
         enum_field, message_field, messages = 5, 4, holder.message_type  # field numbers of descriptor.proto
     else:
@@ -150,7 +152,7 @@ def _enums(holder: FileDescriptorProto | DescriptorProto, path: Path, outer: str
     for index, enum in enumerate(holder.enum_type):
         yield (*path, enum_field, index), outer + utf8(enum.name), enum
     for index, message in enumerate(messages):
-        yield from _enums(message, (*path, message_field, index), f"{outer}{utf8(message.name)}.")
+        yield from enums(message, (*path, message_field, index), f"{outer}{utf8(message.name)}.")
 
 
 def _catalog(file: FileDescriptorProto, path: Path, name: str, enum: EnumDescriptorProto, places: Places) -> Catalog:
@@ -228,4 +230,4 @@ def _place(places: Places, path: Path) -> tuple[int, str]:
 
 def _comment(text: str) -> str:
     lines = (line.rstrip() for line in re.sub(r"\A\*+", "", text).expandtabs().split("\n"))  # a `/**` leaves its second star
-    return textwrap.dedent("\n".join(line for line in lines if not line.lstrip().startswith("buf:lint:ignore"))).strip()
+    return textwrap.dedent("\n".join(line for line in lines if not line.lstrip().startswith(_FOR_LINTERS))).strip()

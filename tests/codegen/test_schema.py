@@ -86,6 +86,7 @@ def test_absence_is_not_zero(build: Build) -> None:
         ("// * a point\n// * another", "* a point\n* another"),
         ("// buf:lint:ignore ENUM_VALUE_PREFIX", ""),
         ("// One.\n// buf:lint:ignore ENUM_VALUE_PREFIX\n// Two.", "One.\nTwo."),
+        ("// One.\n// errgrpc:lint:ignore text-shared As the old table has it.\n// Two.", "One.\nTwo."),
         ("// About buf:lint:ignore.", "About buf:lint:ignore."),
         ("// Detached.\n", ""),
         ("// Detached.\n\n// One.", "One."),

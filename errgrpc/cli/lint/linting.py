@@ -1,0 +1,88 @@
+"""Asks all rules, leaves out what is exempted, and tells where the rest stands."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from errgrpc.cli.lint import exempting
+from errgrpc.cli.lint.exempting import Exemption
+from errgrpc.cli.lint.findings import Edit, Finding, Found
+from errgrpc.cli.lint.places import Place, character, linted_services, places
+from errgrpc.cli.lint.rules import RULES, code_not_raised, method_raises_nothing
+from errgrpc.cli.lint.settings import FILE, Settings
+from errgrpc.cli.lint.shipped import SHIPPED
+from errgrpc.cli.tables import Tables
+from errgrpc.codegen.schema import Catalog
+
+__all__ = ["lint"]
+
+_OF_METHODS = {method_raises_nothing.id, code_not_raised.id}
+
+
+def lint(tables: Tables, texts: Mapping[str, str], settings: Settings | None = None, whole: bool = False) -> list[Finding]:
+    """The findings of all rules and those about exemptions, by file and line.
+
+    `texts` are the sources that are at hand, by the names of `tables.files`. `whole` says that the tables are all that the
+    settings are about: an exemption there that exempts nothing is then a finding.
+    """
+    tables, settings = _without_imported(tables), settings or Settings()
+    known = places(tables)
+    lines = {name: text.split("\n") for name, text in texts.items()}
+    comments = list(exempting.of_comments(known, lines))
+    exemptions = [*comments, *exempting.of_entries(settings.ignore, FILE, settings.text), *exempting.of_entries(SHIPPED)]
+    findings, used = list[Finding](), set[Exemption]()
+    for rule in RULES:
+        for found in rule.check(tables):
+            covering = [each for each in exemptions if each.covers(rule.id, found.where)]
+            used.update(covering)
+            if not covering:
+                place = known[found.where]
+                line, column = _spot(place, found.near, lines.get(place.file, ()))
+                fix = _fix(known, found, lines)
+                findings.append(Finding(rule.id, rule.severity, place.file, line, column, found.where, found.message, fix))
+    if not any(service.declares for service in linted_services(tables)):  # those rules were not asked
+        used.update(each for each in exemptions if each.rule in _OF_METHODS)
+    asked = {each.file for each in comments} | ({FILE} if whole else set())
+    findings += exempting.wrong(exemptions, used, [rule.id for rule in RULES], asked)
+    shown = {name: str(path) for name, path in tables.paths.items()}
+    return sorted(
+        (replace(each, file=shown.get(each.file, each.file)) for each in findings), key=lambda each: (each.file, each.line, each.column)
+    )
+
+
+def _without_imported(tables: Tables) -> Tables:
+    """The tables without catalogues that the sources only import; of a class and its .proto, with the latter."""
+    imported = {file.name for file in tables.files.file if tables.paths and file.name not in tables.paths}
+    first = dict[str, Catalog]()
+    for catalog in tables.catalogs:
+        if catalog.file not in imported:
+            first.setdefault(catalog.full_name, catalog)
+    return replace(tables, catalogs=tuple(first.values()))
+
+
+def _spot(place: Place, near: str, lines: Sequence[str]) -> tuple[int, int]:
+    """Line and column of a text within a declaration, else of the declaration."""
+    if place.start is None or place.end is None:
+        return 0, 0
+    (first, column), last = place.start, place.end[0]
+    if last >= len(lines):
+        return first + 1, column + 1
+    begin = character(lines[first], column)
+    for index in range(first, last + 1) if near else ():
+        if (found := lines[index].find(near, begin if index == first else 0)) >= 0:
+            return index + 1, found + 1
+    return first + 1, begin + 1
+
+
+def _fix(known: Mapping[str, Place], found: Found, lines: Mapping[str, Sequence[str]]) -> Edit | None:
+    """What puts `found.adds` at the end of the enum of a code."""
+    place = known.get(found.where.rpartition(".")[0])
+    if not found.adds or place is None or place.end is None or place.file not in lines:
+        return None
+    line = next(iter(lines[place.file][place.end[0] :]), "")
+    brace = character(line, place.end[1]) - 1
+    if line[max(brace, 0) : brace + 1] != "}":  # the descriptors are not those of this text
+        return None
+    before = line[:brace]
+    if before.strip():
+        return Edit(place.end[0] + 1, brace, f"{found.adds} ")
+    return Edit(place.end[0] + 1, 0, f"{before}  {found.adds}\n")

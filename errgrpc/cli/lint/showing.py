@@ -1,0 +1,148 @@
+"""Loads what is to be linted, mends it if asked to, and prints the findings."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import errgrpc
+from errgrpc.cli import tables as sources
+from errgrpc.cli.lint import exempting, settings
+from errgrpc.cli.lint.findings import Edit, Finding
+from errgrpc.cli.lint.fixing import applied
+from errgrpc.cli.lint.linting import lint
+from errgrpc.cli.lint.rules import RULES
+from errgrpc.cli.output import Exit, Misuse, errors, print_json, print_line
+from errgrpc.cli.tables import Tables
+
+__all__ = ["as_github", "as_json", "as_sarif", "as_text", "show"]
+
+_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+
+def show(named: Sequence[str], includes: Sequence[str], form: str, fix: bool) -> Exit:
+    """Prints the findings of the named sources, else of those in pyproject.toml; 1 if there is one. Raises Misuse."""
+    known = settings.read()
+    whole = not named and bool(known.catalogues)
+
+    def found() -> tuple[Tables, list[Finding]]:
+        tables = sources.load(named or known.catalogues, includes)
+        texts = {name: _read(path) for name, path in tables.paths.items()}
+        return tables, lint(tables, texts, known, whole)
+
+    tables, findings = found()
+    if fix and (mended := _mend(tables, findings)):
+        errors().print(f"{mended} mended")
+        tables, findings = found()
+    if form == "text":
+        for finding in findings:
+            print_line(" ".join(as_text(finding).splitlines()))
+        if findings:
+            mendable = sum(finding.fix is not None for finding in findings)
+            errors().print(f"{len(findings)} found" + (f"; --fix mends {mendable}" if mendable else ""))
+    elif form == "github":
+        for finding in findings:
+            print_line(as_github(finding))
+    else:
+        print_json([as_json(finding) for finding in findings] if form == "json" else as_sarif(findings))
+    return Exit.FINDINGS if findings else Exit.FINE
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misuse(f"{path} cannot be read: {error}") from error
+
+
+def _mend(tables: Tables, findings: Sequence[Finding]) -> int:
+    """Applies the fixes of findings, and says how many there were."""
+    edits = defaultdict[str, list[Edit]](list)
+    for finding in findings:
+        if finding.fix is not None:
+            edits[finding.file].append(finding.fix)
+    for path in tables.paths.values():
+        if str(path) in edits:
+            text = applied(_read(path), edits[str(path)])
+            try:
+                path.write_bytes(text.encode())
+            except OSError as error:
+                raise Misuse(f"{path} cannot be written: {error}") from error
+    return sum(map(len, edits.values()))
+
+
+def as_text(finding: Finding) -> str:
+    """`file:line:column: severity: name: what is wrong [rule]`; line and column only where they are known."""
+    place = f"{finding.file}:{finding.line}:{finding.column}" if finding.line else finding.file
+    return f"{place}: {finding.severity}: {finding.where}: {finding.message} [{finding.rule}]"
+
+
+def as_json(finding: Finding) -> dict[str, Any]:
+    """A finding as a JSON object; line and column are null where they are not known."""
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity,
+        "file": finding.file,
+        "line": finding.line or None,
+        "column": finding.column or None,
+        "where": finding.where,
+        "message": finding.message,
+        "fixable": finding.fix is not None,
+    }
+
+
+def as_github(finding: Finding) -> str:
+    """A workflow command of GitHub Actions, which shows the finding beside the line."""
+    place = [f"file={_property(finding.file)}"] + ([f"line={finding.line}", f"col={finding.column}"] if finding.line else [])
+    return f"::{finding.severity} {','.join((*place, f'title={finding.rule}'))}::{_data(f'{finding.where}: {finding.message}')}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def as_sarif(findings: Sequence[Finding]) -> dict[str, Any]:
+    """A log of SARIF 2.1.0 with one run."""
+    rules = [(rule.id, rule.severity, str(rule.__doc__)) for rule in RULES]
+    rules.append((exempting.ID, exempting.SEVERITY, "An exemption has a reason, names a rule, and exempts something."))
+    driver = {
+        "name": "errgrpc",
+        "semanticVersion": errgrpc.__version__,
+        "rules": [
+            {"id": id, "shortDescription": {"text": text}, "defaultConfiguration": {"level": level}, "help": {"text": f"docs/lint.md#{id}"}}
+            for id, level, text in rules
+        ],
+    }
+    order = {id: index for index, (id, _, _) in enumerate(rules)}
+    return {
+        "$schema": _SCHEMA,
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {"driver": driver},
+                "columnKind": "unicodeCodePoints",
+                "results": [_result(each, order[each.rule]) for each in findings],
+            }
+        ],
+    }
+
+
+def _result(finding: Finding, index: int) -> dict[str, Any]:
+    place: dict[str, Any] = {"logicalLocations": [{"fullyQualifiedName": finding.where}]}
+    if finding.line:
+        place["physicalLocation"] = {
+            "artifactLocation": {"uri": quote(Path(finding.file).as_posix())},
+            "region": {"startLine": finding.line, "startColumn": finding.column},
+        }
+    return {
+        "ruleId": finding.rule,
+        "ruleIndex": index,
+        "level": finding.severity,
+        "message": {"text": finding.message},
+        "locations": [place],
+    }
