@@ -9,11 +9,12 @@ PIP := -m pip install --quiet --disable-pip-version-check
 EXAMPLE := examples/classroom/v1/classroom.proto
 CONFORMANCE := conformance/v1/conformance.proto
 WEB := examples/classroom/web
+PAGE := tests/cli/page
 PARALLEL := -n 2 --dist worksteal
 PROTOS := $(sort $(wildcard protos/errgrpc/v1/*.proto))
 
 .PHONY: demo serve gateway demo-web test-gateway test-web picture
-.PHONY: vectors interop
+.PHONY: test-page picture-page vectors interop
 .PHONY: test test-full check test-lowest test-all coverage mutants generate breaking release reliability bench clean
 
 demo: $(VENV)/demo.stamp  ## the classroom, with its errors on both sides
@@ -36,6 +37,14 @@ test-web: $(VENV)/gateway.stamp $(WEB)/node_modules/stamp  ## the page in a brow
 
 picture: $(VENV)/gateway.stamp $(WEB)/node_modules/stamp  ## docs/classroom.png; needs a Chinese font, too
 	$(BIN)/python -m examples.classroom.gateway -- npm --prefix $(WEB) run --silent picture
+
+test-page: $(VENV)/test.stamp $(PAGE)/node_modules/stamp  ## the page of `errgrpc docs` in a browser; needs chromium
+	PYTHONPATH=tests $(BIN)/python -m cli.page_tables build/page
+	npm --prefix $(PAGE) run --silent test
+
+picture-page: $(VENV)/test.stamp $(PAGE)/node_modules/stamp  ## docs/error-reference.png; needs a Chinese font, too
+	PYTHONPATH=tests $(BIN)/python -m cli.page_tables build/page
+	npm --prefix $(PAGE) run --silent picture
 
 vectors: $(VENV)/test.stamp  ## what errgrpc puts on the wire, as golden cases
 	$(BIN)/python -m conformance.vectors
@@ -113,7 +122,7 @@ bench: $(VENV)/test.stamp requirements/bench.txt  ## every figure of docs/perfor
 	$(BIN)/python -m bench.tracking
 
 clean:
-	rm -rf .venv .venv-* build dist mutants $(addprefix $(WEB)/,node_modules build dist src/gen)
+	rm -rf .venv .venv-* build dist mutants $(PAGE)/node_modules $(addprefix $(WEB)/,node_modules build dist src/gen)
 	rm -rf $(addprefix conformance/,go/build grpcurl/build java/target node/gen node/node_modules rust/target)
 
 VERSIONS ?= newest
@@ -131,9 +140,9 @@ $(VENV)/gateway.stamp: $(VENV)/stamp requirements/gateway.txt
 	$(BIN)/python $(PIP) -r requirements/gateway.txt
 	touch $@
 
-$(WEB)/node_modules/stamp: $(WEB)/package-lock.json
+%/node_modules/stamp: %/package-lock.json
 	@command -v npm >/dev/null || { echo "npm is missing: it comes with Node.js, 20.19 or newer, https://nodejs.org"; exit 1; }
-	npm --prefix $(WEB) ci
+	npm --prefix $* ci
 	touch $@
 
 $(VENV)/test.stamp: $(VENV)/demo.stamp requirements/test.txt

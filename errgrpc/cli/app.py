@@ -243,6 +243,36 @@ def lint(
     return showing.show(source or (), include or (), format, fix)
 
 
+class PageForm(StrEnum):
+    """What `docs` writes."""
+
+    HTML = "html"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
+@app.command()
+@_ends
+def docs(
+    catalogue: Catalogues = None,
+    include: Includes = None,
+    format: Annotated[PageForm, typer.Option("--format", "-f", help="What to write.")] = PageForm.HTML,
+    output: Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; by default standard output.")] = None,
+    title: Annotated[str, typer.Option(help="The heading of the reference.")] = "Error reference",
+) -> Exit:
+    """Write the reference of all codes: one HTML file that needs no network, Markdown, or JSON.
+
+    Examples:
+
+      errgrpc docs -o errors.html
+
+      errgrpc docs -c protos --title "Errors of the shop" --format markdown
+    """
+    from errgrpc.cli import page, tables  # noqa: PLC0415
+
+    return page.show(tables.load(catalogue or (), include or ()), title, format, output)
+
+
 def run() -> None:
     """Runs the command with the arguments of the process."""
     try:

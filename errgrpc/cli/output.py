@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-__all__ = ["Exit", "Misuse", "console", "end", "errors", "print_json", "print_line", "safe", "styled"]
+__all__ = ["Exit", "Misuse", "console", "end", "errors", "json_text", "print_json", "print_line", "safe", "styled"]
 
 
 class Exit(IntEnum):
@@ -58,10 +58,15 @@ def print_line(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """One JSON value, indented, in UTF-8 and without escapes for letters of other scripts."""
+    sys.stdout.write(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """What `print_json` prints."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
     # Of what a JSON string may hold unescaped, a terminal must not get these.
     text = "".join(c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp") else _escaped(c) for c in text)
-    sys.stdout.write(text + "\n")
+    return text + "\n"
 
 
 def _escaped(character: str) -> str:
