@@ -230,6 +230,7 @@ def test_no_control_character_of_an_error_reaches_the_terminal(run: Any) -> None
             assert "ALREADY_EXISTS" in out
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "piece",
     [

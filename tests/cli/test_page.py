@@ -182,6 +182,7 @@ def test_the_language_of_a_text_is_guessed_by_its_script() -> None:
     assert '<span class="t l1" lang="en-US">The room 1' in text
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("form", [html, markdown])
 def test_10000_codes_in_5_seconds(form: Any) -> None:
     tables = large()

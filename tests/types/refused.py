@@ -93,7 +93,7 @@ def wrong_catching(call: Callable[[], object], error: RemoteError) -> None:
     raised: ServiceError = error  # expect: assignment / reportAssignmentType
     errgrpc.from_error(LookupError(), ResCode)  # expect: arg-type / reportArgumentType
     errgrpc.from_error(error, ResCode.CONFLICT)  # expect: arg-type / reportArgumentType
-    errgrpc.decode("text")  # expect: arg-type / reportArgumentType
+    errgrpc.decode(5)  # expect: arg-type / reportArgumentType
     errgrpc.encode(error)  # expect: arg-type / reportArgumentType
     print(raised)
 
