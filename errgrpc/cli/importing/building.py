@@ -53,10 +53,12 @@ class Wanted:
 
 def merged(first: Iterable[Entry], second: Iterable[Entry], notes: Notes) -> list[Entry]:
     """Two accounts of the same codes as one, by number; where both say something, the first holds."""
-    others = {entry.cells["number"]: entry for entry in second}
+    rest = list(second)
+    others = {entry.cells["number"]: entry for entry in reversed(rest)}
     found = list[Entry]()
     for entry in first:
         if (other := others.pop(entry.cells["number"], None)) is not None:
+            rest.remove(other)
             for role, text in other.cells.items():
                 if entry.cells.get(role, text) != text:
                     notes.append(
@@ -64,7 +66,7 @@ def merged(first: Iterable[Entry], second: Iterable[Entry], notes: Notes) -> lis
                     )
             entry = replace(entry, cells={**other.cells, **entry.cells}, hints={**other.hints, **entry.hints})  # noqa: PLW2901
         found.append(entry)
-    return found + list(others.values())
+    return found + rest
 
 
 def text_of(entry: Entry) -> str:

@@ -145,5 +145,5 @@ def _comment(text: str) -> str:
     """The text of a Javadoc comment; the blank lines that only part its lines are left out."""
     if not text.startswith("/**"):
         return ""
-    lines = (re.sub(r"\A\s*\*? ?", "", line).rstrip() for line in text[3:-2].splitlines())
+    lines = (re.sub(r"\A\s*\*?", "", line).strip() for line in text[3:-2].splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("@deprecated"))
