@@ -137,6 +137,35 @@ def explain(
     return room.show(tables.load(catalogue or (), include or ()), query, format)
 
 
+class ExportForm(StrEnum):
+    """What `export` writes."""
+
+    JSON = "json"
+    JSON_SCHEMA = "json-schema"
+    CSV = "csv"
+
+
+@app.command()
+@_ends
+def export(
+    format: Annotated[ExportForm, typer.Argument(help="What to write.")],
+    catalogue: Catalogues = None,
+    include: Includes = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to write; standard output by default.")] = None,
+) -> Exit:
+    """Write the table in a format of other tools.
+
+    Examples:
+
+      errgrpc export json -c protos -o errors.json
+
+      errgrpc export csv -c protos/shop/v1/shop_code.proto
+    """
+    from errgrpc.cli import exporting, tables  # noqa: PLC0415
+
+    return exporting.show(tables.load(catalogue or (), include or ()), format, output)
+
+
 @app.command("import")
 @_ends
 def _import(

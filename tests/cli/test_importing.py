@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import openpyxl
+import openpyxl  # type: ignore[import-untyped]
 import pytest
 from code_table import CODES
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from errgrpc.cli import importing, tables
 from errgrpc.cli.importing import Wanted, building, protos
-from errgrpc.cli.importing.entries import Entry
+from errgrpc.cli.importing.entries import Entry, Notes
 from errgrpc.codegen.schema import STATUSES, Catalog, Code
 from errgrpc.codes import MAX_REASON, REASON
 
@@ -273,7 +273,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=90), texts, st.integers(-(2**31), 2**31 - 1))
 def test_each_name_becomes_a_reason(name: str, message: str, number: int) -> None:
-    notes = importing.Notes()
+    notes = Notes()
     catalog = building.build([Entry("row", {"number": str(number), "name": name, "message": message})], SHOP, "a.csv", notes)
     (code,) = catalog.codes
     assert REASON.fullmatch(code.reason)
@@ -293,7 +293,7 @@ def test_what_is_written_reads_back_equal(tmp_path: Path, rows: list[tuple[str, 
         )
         for n, (message, hint, description, resolution, retryable) in enumerate(rows)
     ]
-    catalog = building.build(entries, SHOP, "a.csv", importing.Notes())
+    catalog = building.build(entries, SHOP, "a.csv", Notes())
     text = protos.render(catalog)
     importing.check(text, catalog)
     back = read_back(text, tmp_path)
