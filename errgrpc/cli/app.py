@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, ParamSpec
 
 import typer
@@ -271,6 +272,64 @@ def docs(
     from errgrpc.cli import page, tables  # noqa: PLC0415
 
     return page.show(tables.load(catalogue or (), include or ()), title, format, output)
+
+
+class ExportForm(StrEnum):
+    """What `export` writes."""
+
+    JSON = "json"
+    JSON_SCHEMA = "json-schema"
+    CSV = "csv"
+
+
+@app.command()
+@_ends
+def export(
+    format: Annotated[ExportForm, typer.Argument(help="What to write.")],
+    catalogue: Catalogues = None,
+    include: Includes = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to write; standard output by default.")] = None,
+) -> Exit:
+    """Write the table in a format of other tools.
+
+    Examples:
+
+      errgrpc export json -c protos -o errors.json
+
+      errgrpc export csv -c protos/shop/v1/shop_code.proto
+    """
+    from errgrpc.cli import exporting, tables  # noqa: PLC0415
+
+    return exporting.show(tables.load(catalogue or (), include or ()), format, output)
+
+
+@app.command("import")
+@_ends
+def _import(
+    file: Annotated[Path, typer.Argument(help="A table of codes: .csv, .tsv, .xlsx, .md with a table or a Java enum, or .java.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The .proto to write; standard output by default.")] = None,
+    package: Annotated[str, typer.Option(help="The package, such as shop.v1.")] = "",
+    enum: Annotated[str, typer.Option(help="The name of the enum, such as ShopCode.")] = "",
+    domain: Annotated[str, typer.Option(help="Who answers for the codes, such as shop.example.com.")] = "",
+    default_locale: Annotated[str, typer.Option(help="The locale of hints whose column names none.")] = "",
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ROLE=HEADER", help="What a column holds: number=编号, zh-CN=提示; may be repeated."),
+    ] = None,
+    format: Annotated[Form, typer.Option("--format", "-f", help="How the report is written to standard error.")] = Form.TEXT,
+) -> Exit:
+    """Make an annotated .proto of a table of codes, and report what was renamed, guessed or lost.
+
+    Examples:
+
+      errgrpc import codes.xlsx -o shop_code.proto --package shop.v1 --enum ShopCode --domain shop.example.com
+
+      errgrpc import codes.csv --column number=编号 --column zh-CN=文案
+    """
+    from errgrpc.cli import importing as room  # noqa: PLC0415
+
+    catalog, notes = room.read(file, room.Wanted(package, enum, domain, default_locale), column or ())
+    return room.show(catalog, notes, output, format)
 
 
 def run() -> None:

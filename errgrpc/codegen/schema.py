@@ -19,7 +19,9 @@ from errgrpc.codes import STATUSES
 from errgrpc.specs import MetadataType
 from errgrpc.v1 import annotations_pb2
 
-__all__ = ["STATUSES", "TYPES", "Catalog", "Code", "Field", "Hint", "Path", "Places", "enums", "line_of", "places_of", "read", "utf8"]
+__all__ = [
+    "STATUSES", "TYPES", "Catalog", "Code", "Field", "Hint", "Path", "Places", "enums", "line_of", "places_of", "read", "upper_snake", "utf8",
+]  # fmt: skip
 
 _USED = {"bool", "float", "frozenset", "int", "str"}  # by the generated modules, as Python's own
 _CATALOG: Any = annotations_pb2.catalog  # Any: protoc's stubs and types-protobuf disagree on what an extension is
@@ -157,7 +159,7 @@ def enums(holder: FileDescriptorProto | DescriptorProto, path: Path, outer: str)
 
 def _catalog(file: FileDescriptorProto, path: Path, name: str, enum: EnumDescriptorProto, places: Places) -> Catalog:
     catalog = enum.options.Extensions[_CATALOG]
-    prefix = _upper_snake(utf8(enum.name)) + "_"
+    prefix = upper_snake(utf8(enum.name)) + "_"
     line, description = _place(places, path)
     return Catalog(
         file=utf8(file.name),
@@ -215,7 +217,7 @@ def line_of(places: Places, *paths: Path) -> int:
     return next((places[path].span[0] + 1 for path in paths if path in places and places[path].span), 0)
 
 
-def _upper_snake(name: str) -> str:
+def upper_snake(name: str) -> str:
     """`HTTPCode` -> `HTTP_CODE`: as buf's ENUM_VALUE_PREFIX has it."""
     return re.sub(r"_+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[^_])(?=[A-Z][a-z])", "_", name)).strip("_").upper()
 

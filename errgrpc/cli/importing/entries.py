@@ -1,0 +1,40 @@
+"""What the readers of tables hand over: rows by the role of their cells, and notes on what was not taken as it stood."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = ["Entry", "Key", "Note", "Notes", "Sheet"]
+
+Key = tuple[str, tuple[tuple[str, str], ...]]
+"""The locale of a hint, empty for the default one, and its condition."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """One line of the report."""
+
+    kind: Literal["renamed", "guessed", "lost"]
+    place: str
+    text: str
+
+
+Notes = list[Note]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Cells as they stand in a file: each row with its place, the first one with the headers."""
+
+    name: str
+    rows: Sequence[tuple[str, Sequence[str]]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One code as a file tells it, all of it text."""
+
+    place: str
+    cells: Mapping[str, str]
+    """By role: number, name, grpc, http, message, description, resolution, retryable, deprecated, metadata."""
+    hints: Mapping[Key, str] = field(default_factory=dict)

@@ -1,0 +1,70 @@
+"""Reads XLSX: values as they were last shown. No formula is evaluated, and a file that unpacks to too much is refused unread."""
+
+import io
+import zipfile
+from collections.abc import Callable
+
+from errgrpc.cli.importing.entries import Note, Notes, Sheet
+from errgrpc.cli.output import Misuse
+
+__all__ = ["read"]
+
+_MOST = 100_000_000  # bytes unpacked
+_RATIO = 200  # of a part beyond 1 MB; real sheets pack to a fifth or a fiftieth
+_ROWS, _CELLS = 100_000, 1_000
+_DOCTYPES = tuple("<!DOCTYPE".encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be"))
+
+
+def read(data: bytes, name: str, wanted: Callable[[Sheet], bool], notes: Notes) -> Sheet:
+    """The first sheet that is wanted, else the first. Raises Misuse."""
+    _refuse_bombs(data, name)
+    try:
+        import openpyxl  # type: ignore[import-untyped]  # noqa: PLC0415
+    except ImportError as error:
+        raise Misuse("to read .xlsx files the command needs openpyxl: pip install 'errgrpc[cli]'") from error
+    sheets = list[Sheet]()
+    try:
+        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        for page in book.worksheets:
+            page.reset_dimensions()  # what a file says of its size need not be true
+            rows = list[tuple[str, list[str]]]()
+            for number, cells in enumerate(page.iter_rows(values_only=True), 1):
+                if number > _ROWS or len(cells) > _CELLS:
+                    raise Misuse(f"{name}, sheet {page.title}: more than {_ROWS} rows or {_CELLS} columns; keep only the codes")  # noqa: TRY301
+                if any(cell is not None for cell in cells):
+                    rows.append((f"{page.title} row {number}", [_text(cell) for cell in cells]))
+            sheets.append(Sheet(f"{name}, sheet {page.title}", rows))
+    except Misuse:
+        raise
+    except Exception as error:
+        raise Misuse(f"{name} is no workbook that can be read ({type(error).__name__}: {error}); save it again as .xlsx or CSV") from error
+    if not sheets:
+        raise Misuse(f"{name} has no sheet of cells")
+    chosen = next((sheet for sheet in sheets if wanted(sheet)), sheets[0])
+    notes += (Note("lost", sheet.name, "another sheet is taken") for sheet in sheets if sheet is not chosen and sheet.rows)
+    return chosen
+
+
+def _text(cell: object) -> str:
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return "" if cell is None else str(cell)
+
+
+def _refuse_bombs(data: bytes, name: str) -> None:
+    """Python's zipfile unpacks no more of a part than its header says, so the headers can be believed."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            parts = archive.infolist()
+            if (size := sum(part.file_size for part in parts)) > _MOST:
+                raise Misuse(f"{name} unpacks to {size} bytes, more than {_MOST}; save the sheet as CSV")
+            for part in parts:
+                if part.file_size > max(1_000_000, _RATIO * part.compress_size):
+                    raise Misuse(f"{name}: {part.filename} unpacks to more than {_RATIO} times its size; save the sheet as CSV")
+            for part in parts:
+                if part.filename.endswith((".xml", ".rels")) and any(mark in archive.read(part) for mark in _DOCTYPES):
+                    raise Misuse(f"{name}: {part.filename} declares a document type, which no spreadsheet does; save it again as .xlsx")
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+        raise Misuse(f"{name} is no .xlsx file ({error}); save it again as .xlsx or CSV") from error
