@@ -20,7 +20,8 @@ from errgrpc.specs import MetadataType
 from errgrpc.v1 import annotations_pb2
 
 __all__ = [
-    "STATUSES", "TYPES", "Catalog", "Code", "Field", "Hint", "Path", "Places", "enums", "line_of", "places_of", "read", "upper_snake", "utf8",
+    "STATUSES", "TYPES", "Catalog", "Code", "Field", "Hint", "Path", "Places", "enums", "line_of", "places_of", "read", "upper_snake",
+    "utf8",
 ]  # fmt: skip
 
 _USED = {"bool", "float", "frozenset", "int", "str"}  # by the generated modules, as Python's own
