@@ -20,7 +20,7 @@ _PLAIN = ("number", "reason", "grpc_status", "http_status", "message", "descript
 
 def schema() -> str:
     """The JSON Schema of the export."""
-    return (files(__package__) / "export.schema.json").read_text(encoding="utf-8")
+    return (files("errgrpc.cli.exporting") / "export.schema.json").read_text(encoding="utf-8")
 
 
 def as_json(tables: Tables) -> str:
