@@ -197,7 +197,7 @@ def test_attempts(name: str, client: str, style: str, kind: str, gates: dict[str
     with counted(act) as (request, came):
         error = CLIENTS[client](gates[style], kind, request)
     assert len(came) == attempts
-    assert dict(error.trailing_metadata()).get(PUSHBACK_KEY) == pushback
+    assert dict(iter(error.trailing_metadata())).get(PUSHBACK_KEY) == pushback
 
 
 @pytest.mark.parametrize("style", harness.STYLES)
@@ -228,7 +228,7 @@ def test_what_is_shed_goes_together(style: str, kind: str) -> None:
     assert len(came) == ATTEMPTS  # by the client's own backoff: an hour was given up with its RetryInfo
     assert error.error_code is BUSY
     assert error.retry_delay is None
-    assert PUSHBACK_KEY not in dict(error.trailing_metadata())
+    assert PUSHBACK_KEY not in dict(iter(error.trailing_metadata()))
 
 
 @pytest.mark.parametrize("style", harness.STYLES)
@@ -244,7 +244,7 @@ def test_an_interceptor_that_fails_says_when_too(style: str, kind: str) -> None:
     stack, inner = (errgrpc, Full()) if style == "sync" else (errgrpc.aio, AsyncFull())
     with harness.serve(style, [stack.ServerInterceptor(ResCode), inner]) as target:
         error = call_sync(target, kind, b"unused")
-    assert (error.retry_delay, dict(error.trailing_metadata())[PUSHBACK_KEY]) == (0.001, "1")
+    assert (error.retry_delay, dict(iter(error.trailing_metadata()))[PUSHBACK_KEY]) == (0.001, "1")
 
 
 # What is on the wire, for any delay.
