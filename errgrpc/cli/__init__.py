@@ -8,10 +8,10 @@ __all__ = ["main"]
 def main() -> None:
     """Runs the command. Without the extra `cli` it says what to install, and exits with 2."""
     try:
-        import typer  # noqa: F401, PLC0415
+        import typer  # noqa: F401, PLC0415  only to see whether it is there
     except ImportError:
         print("errgrpc: the command needs the extra `cli`: pip install 'errgrpc[cli]'", file=sys.stderr)
         sys.exit(2)
-    from errgrpc.cli.app import run  # noqa: PLC0415
+    from errgrpc.cli.app import run  # noqa: PLC0415  it needs the extra
 
     run()

@@ -124,7 +124,7 @@ def _list(
 
       errgrpc list -c protos --text room --format csv
     """
-    from errgrpc.cli import listing, tables  # noqa: PLC0415
+    from errgrpc.cli import listing, tables
 
     known = tables.load(catalogue or (), include or ())
     found = list(listing.matching(known, status or (), http or (), locale, text))
@@ -149,8 +149,8 @@ def explain(
 
       errgrpc explain "Room Not Found" --format json
     """
-    from errgrpc.cli import explain as room  # noqa: PLC0415
-    from errgrpc.cli import tables  # noqa: PLC0415
+    from errgrpc.cli import explain as room
+    from errgrpc.cli import tables
 
     return room.show(tables.load(catalogue or (), include or ()), query, format)
 
@@ -173,8 +173,8 @@ def diff(
 
       errgrpc diff released.binpb protos --format markdown --allow message-changed
     """
-    from errgrpc.cli import diff as room  # noqa: PLC0415
-    from errgrpc.codegen.breaking import CHANGES  # noqa: PLC0415
+    from errgrpc.cli import diff as room
+    from errgrpc.codegen.breaking import CHANGES
 
     if unknown := [id_ for id_ in allow or () if id_ not in CHANGES]:
         raise Misuse(f"{unknown[0]} is no id of a change: give one of {', '.join(CHANGES)}")
@@ -200,8 +200,8 @@ def decode(
 
       kubectl logs rooms | errgrpc decode -
     """
-    from errgrpc.cli import tables  # noqa: PLC0415
-    from errgrpc.cli.decoding import finding, shown  # noqa: PLC0415
+    from errgrpc.cli import tables
+    from errgrpc.cli.decoding import finding, shown
 
     given = "\n".join(sys.stdin.buffer.read().decode(errors="replace") if each == "-" else each for each in text)
     return shown.show(tables.load(catalogue or (), include or ()), finding.find(given), format)
@@ -239,7 +239,7 @@ def lint(
 
       errgrpc lint protos --format github
     """
-    from errgrpc.cli.lint import showing  # noqa: PLC0415
+    from errgrpc.cli.lint import showing
 
     return showing.show(source or (), include or (), format, fix)
 
@@ -269,7 +269,7 @@ def docs(
 
       errgrpc docs -c protos --title "Errors of the shop" --format markdown
     """
-    from errgrpc.cli import page, tables  # noqa: PLC0415
+    from errgrpc.cli import page, tables
 
     return page.show(tables.load(catalogue or (), include or ()), title, format, output)
 
@@ -298,7 +298,7 @@ def export(
 
       errgrpc export csv -c protos/shop/v1/shop_code.proto
     """
-    from errgrpc.cli import exporting, tables  # noqa: PLC0415
+    from errgrpc.cli import exporting, tables
 
     return exporting.show(tables.load(catalogue or (), include or ()), format, output)
 
@@ -326,7 +326,7 @@ def _import(
 
       errgrpc import codes.csv --column number=编号 --column zh-CN=文案
     """
-    from errgrpc.cli import importing as room  # noqa: PLC0415
+    from errgrpc.cli import importing as room
 
     catalog, notes = room.read(file, room.Wanted(package, enum, domain, default_locale), column or ())
     return room.show(catalog, notes, output, format)

@@ -98,7 +98,7 @@ def _checkout(revision: str, path: str, folder: Path) -> tuple[Path, str]:
 
 def _git(*arguments: str, said: str = "") -> bytes:
     try:
-        ran = subprocess.run(["git", *arguments], capture_output=True, check=False)  # noqa: S603, S607
+        ran = subprocess.run(["git", *arguments], capture_output=True, check=False)  # noqa: S603, S607  no shell, and git is the one of the PATH
     except FileNotFoundError as error:
         raise Misuse("to read a revision the command needs git, which is not installed") from error
     if ran.returncode:

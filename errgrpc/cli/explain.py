@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Sequence
+from typing import Any
 
 from rich.table import Table
 
@@ -81,7 +82,7 @@ def show_codes(tables: Tables, found: Sequence[tuple[Catalog, Code]]) -> None:
         _show(facts(tables, catalog, code))
 
 
-def _show(known: dict[str, object]) -> None:
+def _show(known: dict[str, Any]) -> None:
     out = console()
     head = styled(f"{known['number']} {known['reason']}", "bold cyan")
     head.append(safe(f"  {known['catalogue']}"), style="dim")
@@ -101,23 +102,23 @@ def _show(known: dict[str, object]) -> None:
     out.print()
 
 
-def _lines(known: dict[str, object]) -> list[tuple[str, str]]:
+def _lines(known: dict[str, Any]) -> list[tuple[str, str]]:
     lines = [("gRPC", str(known["grpc_status"] or "not declared"))]
     if known["http_status"] is not None:
         lines.append(("HTTP", str(known["http_status"])))
     lines.append(("domain", str(known["domain"])))
     for name in ("message", "description", "resolution"):
         lines += [(name, line) for line in str(known[name]).splitlines()]
-    for hint in known["hints"]:  # type: ignore[attr-defined]
+    for hint in known["hints"]:
         condition = "".join(f" if {key} is {value}" for key, value in hint["when"].items())
         lines.append((f"hint {hint['locale']}", hint["text"] + condition))
-    for field in known["metadata_fields"]:  # type: ignore[attr-defined]
+    for field in known["metadata_fields"]:
         said = f"{field['type']}{', optional' if field['optional'] else ''}"
         example = f", such as {field['example']}" if field["example"] else ""
         lines.append((f"metadata {field['key']}", f"{field['description'] or 'not described'} ({said}{example})"))
     if known["retryable"] is not None:
         lines.append(("retry", "the same call may succeed later" if known["retryable"] else "the same call fails again"))
-    lines += [("raised by", str(method)) for method in known["methods"]]  # type: ignore[attr-defined]
+    lines += [("raised by", str(method)) for method in known["methods"]]
     if known["help_url"]:
         lines.append(("help", str(known["help_url"])))
     return lines

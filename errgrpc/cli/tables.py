@@ -107,7 +107,7 @@ def compiled(source: Path, includes: Sequence[str] = ()) -> tuple[FileDescriptor
     need not be there.
     """
     try:
-        from grpc_tools import protoc  # type: ignore[import-untyped]  # noqa: PLC0415
+        from grpc_tools import protoc  # type: ignore[import-untyped]  # noqa: PLC0415  of the extra
     except ImportError as error:
         raise Misuse("to compile .proto files the command needs grpcio-tools: pip install 'errgrpc[cli]'") from error
     root = source if source.is_dir() else _root(source)
@@ -124,7 +124,7 @@ def compiled(source: Path, includes: Sequence[str] = ()) -> tuple[FileDescriptor
         listed.write_text("\n".join(names))
         command = [sys.executable, "-m", "grpc_tools.protoc", *(f"-I{path}" for path in (root, *includes, own))]
         command += [f"--descriptor_set_in={known}", f"--descriptor_set_out={out}", "--include_imports", "--include_source_info"]
-        ran = subprocess.run([*command, f"@{listed}"], capture_output=True, text=True, check=False)  # noqa: S603
+        ran = subprocess.run([*command, f"@{listed}"], capture_output=True, text=True, check=False)  # noqa: S603  no shell; the sources are in a file
         if ran.returncode:
             raise Misuse(f"protoc refuses {source}:\n{ran.stderr.strip()}\nGive the folders of imports by --include.")
         return FileDescriptorSet.FromString(out.read_bytes()), names

@@ -76,9 +76,9 @@ def _description(kind: str, context: Mapping[str, Any], text: str, own: str) -> 
     said = {key: str(value) if isinstance(value, date | time | timedelta) else value for key, value in context.items()}
     of_schema = {key: value if key in _OF_SCHEMA or value is None else 0 if key == _COUNT else "…" for key, value in said.items()}
     try:
-        if kind not in _OWN and PydanticKnownError(kind, said or None).message() != text:  # type: ignore[arg-type]
+        if kind not in _OWN and PydanticKnownError(kind, said or None).message() != text:  # type: ignore[arg-type]  # any type
             return own  # a validator's own type may bear the name of one of pydantic's
-        return _LEFT_OUT.sub("", PydanticKnownError(kind, of_schema or None).message())  # type: ignore[arg-type]
+        return _LEFT_OUT.sub("", PydanticKnownError(kind, of_schema or None).message())  # type: ignore[arg-type]  # likewise
     except (KeyError, TypeError, ValueError):  # of a validator's own type, or with a number of the input in its text
         return own
 

@@ -81,7 +81,7 @@ _parse_status = status_pb2.Status.FromString  # found once: each look into a mes
 
 
 def from_base64(text: str) -> bytes:
-    """The bytes of base64, padded or not, URL-safe or not, in lines or not. Raises ValueError for a text that is none."""
+    """The bytes of base64, padded or not, URL-safe or not, in lines or not. Raises ValueError if `text` is not base64."""
     digits = "".join(text.split()).rstrip("=").translate(_URL_SAFE)
     try:
         return base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)

@@ -21,7 +21,7 @@ from fastapi import FastAPI
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-import harness  # noqa: E402
+import harness  # noqa: E402  as the paths are set above
 
 import errgrpc  # noqa: E402
 from errgrpc import ResCode, ServiceError  # noqa: E402

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from collections.abc import Callable
 
 from errgrpc.cli.importing.entries import Note, Notes, Sheet
@@ -19,7 +20,7 @@ def read(data: bytes, name: str, wanted: Callable[[Sheet], bool], notes: Notes) 
     """The first sheet that is wanted, else the first. Raises Misuse."""
     _refuse_bombs(data, name)
     try:
-        import openpyxl  # type: ignore[import-untyped]  # noqa: PLC0415
+        import openpyxl  # type: ignore[import-untyped]  # noqa: PLC0415  of the extra
     except ImportError as error:
         raise Misuse("to read .xlsx files the command needs openpyxl: pip install 'errgrpc[cli]'") from error
     sheets = list[Sheet]()
@@ -66,5 +67,5 @@ def _refuse_bombs(data: bytes, name: str) -> None:
             for part in parts:
                 if part.filename.endswith((".xml", ".rels")) and any(mark in archive.read(part) for mark in _DOCTYPES):
                     raise Misuse(f"{name}: {part.filename} declares a document type, which no spreadsheet does; save it again as .xlsx")
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, zlib.error) as error:
         raise Misuse(f"{name} is no .xlsx file ({error}); save it again as .xlsx or CSV") from error
