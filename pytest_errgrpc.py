@@ -43,7 +43,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PERCENT",
         help="fail the run if fewer of the declared errors were raised",
     )
-    parser.addini("errgrpc_strict", "fail a test if a server answered a code that its method does not declare", "bool", False)
+    parser.addini(
+        "errgrpc_strict",
+        "fail a test if a server answered a code that its method does not declare",
+        "bool",
+        False,
+    )
 
 
 def _report(value: str) -> str:
@@ -67,7 +72,9 @@ def _percent(value: str) -> float:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getini("errgrpc_strict"):
         config.pluginmanager.register(_strict(), "errgrpc-strict")
-    asked = config.option.errgrpc_coverage is not None or config.option.errgrpc_fail_under is not None
+    asked = (
+        config.option.errgrpc_coverage is not None or config.option.errgrpc_fail_under is not None
+    )
     if asked and not config.option.collectonly:
         config.pluginmanager.register(_Coverage(config), "errgrpc-coverage")
 
@@ -85,7 +92,10 @@ def _strict() -> object:
             with recorded() as answered:
                 result = yield
             undeclared = (each for each in answered if each.undeclared)
-            said = dict.fromkeys(f"{each.method} answered {each.code}, which it does not declare" for each in undeclared)
+            said = dict.fromkeys(
+                f"{each.method} answered {each.code}, which it does not declare"
+                for each in undeclared
+            )
             if said:
                 pytest.fail("\n".join(said), pytrace=False)
             return result
@@ -119,7 +129,9 @@ class _Coverage:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self._add(self._coverage.as_json())
-        if (output := getattr(session.config, "workeroutput", None)) is not None:  # in a worker of pytest-xdist
+        if (
+            output := getattr(session.config, "workeroutput", None)
+        ) is not None:  # in a worker of pytest-xdist
             output["errgrpc"] = self._found
             return
         # A run that was stopped, or had nothing to do, says nothing of the tests.
@@ -175,11 +187,21 @@ class _Coverage:
 
     def _table(self) -> list[str]:
         if not self._found:
-            return ["no server of this run declares the errors of its methods: give the interceptor raises="]
+            return [
+                "no server of this run declares the errors of its methods: give the interceptor raises="
+            ]
         totals = self._totals()
         width = max(map(len, (*self._found, "TOTAL")))
         lines = [f"{'method':{width}}  raised  not raised"]
         for method, codes in sorted(self._found.items()):
-            missing = ", ".join(code.rpartition("/")[2] for code, raised in codes.items() if not raised)
-            lines.append(f"{method:{width}}  {f'{sum(codes.values())}/{len(codes)}':>6}  {missing}".rstrip())
-        return [*lines, f"{'TOTAL':{width}}  {totals['raised']}/{totals['declared']}".ljust(width + 9) + f" {totals['percent']:g} %"]
+            missing = ", ".join(
+                code.rpartition("/")[2] for code, raised in codes.items() if not raised
+            )
+            lines.append(
+                f"{method:{width}}  {f'{sum(codes.values())}/{len(codes)}':>6}  {missing}".rstrip()
+            )
+        return [
+            *lines,
+            f"{'TOTAL':{width}}  {totals['raised']}/{totals['declared']}".ljust(width + 9)
+            + f" {totals['percent']:g} %",
+        ]

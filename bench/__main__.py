@@ -31,22 +31,56 @@ BLOCK = 0.05  # seconds: short, so that all contenders meet the same disturbance
 
 def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     """What is to be measured."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="few processes and short blocks: the figures mean little")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="few processes and short blocks: the figures mean little",
+    )
     parser.add_argument("--in-process", action="store_true", help="no calls")
     parser.add_argument("--calls", action="store_true", help="only calls")
     parser.add_argument("--stacks", nargs="+", choices=("sync", "aio"), default=["sync", "aio"])
-    parser.add_argument("--works", nargs="+", default=[], metavar="TEXT", help="calls and cases whose names contain one of these")
-    parser.add_argument("--contenders", nargs="+", default=[], metavar="TEXT", help="null and those whose names contain one of these")
-    parser.add_argument("--seconds", type=float, help="for each kind of call, over all contenders; by default 20")
-    parser.add_argument("--processes", type=int, help="pairs of processes of each contender; by default 6")
+    parser.add_argument(
+        "--works",
+        nargs="+",
+        default=[],
+        metavar="TEXT",
+        help="calls and cases whose names contain one of these",
+    )
+    parser.add_argument(
+        "--contenders",
+        nargs="+",
+        default=[],
+        metavar="TEXT",
+        help="null and those whose names contain one of these",
+    )
+    parser.add_argument(
+        "--seconds", type=float, help="for each kind of call, over all contenders; by default 20"
+    )
+    parser.add_argument(
+        "--processes", type=int, help="pairs of processes of each contender; by default 6"
+    )
     parser.add_argument("--render", action="store_true", help="measure nothing")
     given = parser.parse_args(arguments)
     known: dict[str, Any] = {"works": (*WORKS, *CASES), "contenders": CONTENDERS}
     for option, items in known.items():
-        if unknown := [text for text in getattr(given, option) if not any(text in item.name for item in items)]:
-            parser.error(f"--{option} {unknown[0]!r}: no name contains it; there are {'; '.join(item.name for item in items)}")
-    given.part = given.quick or given.in_process or given.calls or len(given.stacks) < 2 or bool(given.works or given.contenders)
+        if unknown := [
+            text for text in getattr(given, option) if not any(text in item.name for item in items)
+        ]:
+            parser.error(
+                f"--{option} {unknown[0]!r}: no name contains it; there are {'; '.join(item.name for item in items)}"
+            )
+    given.part = (
+        given.quick
+        or given.in_process
+        or given.calls
+        or len(given.stacks) < 2
+        or bool(given.works or given.contenders)
+    )
     given.part = given.part or given.seconds is not None or given.processes is not None
     given.seconds = given.seconds or (1 if given.quick else 20)
     given.processes = given.processes or (1 if given.quick else 6)
@@ -54,12 +88,19 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def _chosen(items: Any, texts: list[str], *always: str) -> list[Any]:
-    return [item for item in items if not texts or item.name in always or any(text in item.name for text in texts)]
+    return [
+        item
+        for item in items
+        if not texts or item.name in always or any(text in item.name for text in texts)
+    ]
 
 
 def measure(given: argparse.Namespace, progress: Progress) -> Results:
     """Everything that is asked for."""
-    results: Results = {"command": " ".join(["python -m bench", *sys.argv[1:]]), "machine": machine()}
+    results: Results = {
+        "command": " ".join(["python -m bench", *sys.argv[1:]]),
+        "machine": machine(),
+    }
     start = time.monotonic()
     cases = [] if given.calls else _chosen(CASES, given.works)
     if cases:
@@ -77,7 +118,10 @@ def measure(given: argparse.Namespace, progress: Progress) -> Results:
 
 
 def _calls(given: argparse.Namespace, stack: str, progress: Progress) -> Results:
-    works, contenders = _chosen(WORKS, given.works), _chosen(CONTENDERS, given.contenders, "null", "null again")
+    works, contenders = (
+        _chosen(WORKS, given.works),
+        _chosen(CONTENDERS, given.contenders, "null", "null again"),
+    )
     task = progress.add_task(f"{stack}: processes start", total=len(contenders) * given.processes)
     found = {}
     with runs.started(contenders, stack, given.processes, lambda: progress.advance(task)) as pairs:
@@ -85,7 +129,14 @@ def _calls(given: argparse.Namespace, stack: str, progress: Progress) -> Results
         task = progress.add_task(stack, total=len(works))
         for number, work in enumerate(works):
             progress.update(task, completed=number, description=f"{stack}: {work.name}")
-            blocks = runs.measure(pairs, work, BLOCK, given.seconds, 1 if given.quick else 3, lambda part: progress.advance(task, part))
+            blocks = runs.measure(
+                pairs,
+                work,
+                BLOCK,
+                given.seconds,
+                1 if given.quick else 3,
+                lambda part: progress.advance(task, part),
+            )
             found[work.name] = calls(blocks)
         progress.update(task, completed=len(works), description=stack)
     return found
@@ -94,7 +145,9 @@ def _calls(given: argparse.Namespace, stack: str, progress: Progress) -> Results
 def write(results: Results, folder: Path) -> None:
     """Figures and pictures, and in docs/ the page's tables."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "performance.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    (folder / "performance.json").write_text(
+        json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8"
+    )
     plots.draw(results, folder)
     if folder == DOCS:
         page = DOCS / "performance.md"
@@ -107,7 +160,12 @@ def main() -> int:
     if given.render:
         write(json.loads((DOCS / "performance.json").read_text("utf-8")), DOCS)
         return 0
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console) as progress:
         results = measure(given, progress)
     folder = BUILD if given.part else DOCS

@@ -13,7 +13,11 @@ from errgrpc import ResCode
 __all__ = ["BUILT", "CODES", "DOMAIN", "VIOLATIONS", "AppError", "choose", "read"]
 
 DOMAIN = "errgrpc.v1.ResCode"
-VIOLATIONS = rpc.BadRequest(field_violations=[{"field": f"field_{n}", "description": "must not be empty"} for n in range(10)])
+VIOLATIONS = rpc.BadRequest(
+    field_violations=[
+        {"field": f"field_{n}", "description": "must not be empty"} for n in range(10)
+    ]
+)
 
 
 def _status(code: int, message: str, *details: Any) -> status_pb2.Status:
@@ -27,17 +31,35 @@ def _status(code: int, message: str, *details: Any) -> status_pb2.Status:
 
 def constant() -> status_pb2.Status:
     info = rpc.ErrorInfo(reason="ROOM_NOT_EXIST", domain=DOMAIN, metadata={"code": "1004"})
-    return _status(code_pb2.NOT_FOUND, "Room Not Found", info, rpc.LocalizedMessage(locale="zh-CN", message="房间不存在"))
+    return _status(
+        code_pb2.NOT_FOUND,
+        "Room Not Found",
+        info,
+        rpc.LocalizedMessage(locale="zh-CN", message="房间不存在"),
+    )
 
 
 def with_metadata() -> status_pb2.Status:
-    info = rpc.ErrorInfo(reason="ROOM_NOT_EXIST", domain=DOMAIN, metadata={"code": "1004", "room_uuid": "r-42"})
-    return _status(code_pb2.NOT_FOUND, "Room Not Found", info, rpc.LocalizedMessage(locale="zh-CN", message="房间不存在"))
+    info = rpc.ErrorInfo(
+        reason="ROOM_NOT_EXIST", domain=DOMAIN, metadata={"code": "1004", "room_uuid": "r-42"}
+    )
+    return _status(
+        code_pb2.NOT_FOUND,
+        "Room Not Found",
+        info,
+        rpc.LocalizedMessage(locale="zh-CN", message="房间不存在"),
+    )
 
 
 def with_violations() -> status_pb2.Status:
     info = rpc.ErrorInfo(reason="BAD_REQUEST", domain=DOMAIN, metadata={"code": "400"})
-    return _status(code_pb2.INVALID_ARGUMENT, "Bad Request", info, rpc.LocalizedMessage(locale="zh-CN", message="参数错误"), VIOLATIONS)
+    return _status(
+        code_pb2.INVALID_ARGUMENT,
+        "Bad Request",
+        info,
+        rpc.LocalizedMessage(locale="zh-CN", message="参数错误"),
+        VIOLATIONS,
+    )
 
 
 BUILT = {"Constant": constant, "Metadata": with_metadata, "Violations": with_violations}
@@ -46,7 +68,13 @@ BUILT = {"Constant": constant, "Metadata": with_metadata, "Violations": with_vio
 class AppError(Exception):
     """An application's own error."""
 
-    def __init__(self, code: ResCode | None, metadata: dict[str, str], hint: str | None, status: grpc.StatusCode) -> None:
+    def __init__(
+        self,
+        code: ResCode | None,
+        metadata: dict[str, str],
+        hint: str | None,
+        status: grpc.StatusCode,
+    ) -> None:
         super().__init__(code)
         self.code, self.metadata, self.hint, self.status = code, metadata, hint, status
 

@@ -79,5 +79,8 @@ def _code(number: int) -> Code:
         grpc_status=code_pb2.NOT_FOUND,
         http_status=404,
         message=f"Thing {number} not found",
-        hints=(Hint("zh-CN", f"没有找到第{number}个", ()), Hint("en-US", f"Number {number} was not found", ())),
+        hints=(
+            Hint("zh-CN", f"没有找到第{number}个", ()),
+            Hint("en-US", f"Number {number} was not found", ()),
+        ),
     )

@@ -26,7 +26,11 @@ BY_NAME = {work.name: work for work in (*WORKS, FIRST)}
 def request(work: Work) -> BytesValue:
     """What a call of a work sends first."""
     payload = b"x" * work.size
-    return service.asked_for(work.messages, payload) if work.method == "Down" else BytesValue(value=payload)
+    return (
+        service.asked_for(work.messages, payload)
+        if work.method == "Down"
+        else BytesValue(value=payload)
+    )
 
 
 def sync_call(client: contenders.Client, work: Work) -> Callable[[], None]:
@@ -123,12 +127,19 @@ async def aio_block(client: contenders.Client, work: Work, calls: int) -> None:
 
 
 def _tell(wall: float, cpu: float) -> None:
-    print(json.dumps({"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}), flush=True)
+    print(
+        json.dumps({"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}),
+        flush=True,
+    )
 
 
 def run_sync(name: str, *targets: str) -> None:
     own, foreign = (contenders.client(name, "sync", target, OPTIONS) for target in targets)
-    with own.channel, foreign.channel, ThreadPoolExecutor(max(work.at_once for work in WORKS)) as pool:
+    with (
+        own.channel,
+        foreign.channel,
+        ThreadPoolExecutor(max(work.at_once for work in WORKS)) as pool,
+    ):
         print(READY, flush=True)
         for line in sys.stdin:
             asked = json.loads(line)

@@ -17,11 +17,21 @@ from errgrpc.answering import Answering, Rpc
 
 from . import by_hand, null, service
 
-with warnings.catch_warnings():  # some releases say at import that this Python's end of life will come
+# some releases say at import that this Python's end of life will come
+with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)
     from google.api_core import grpc_helpers, grpc_helpers_async
 
-__all__ = ["CONTENDERS", "NULL", "NULL_AGAIN", "Client", "Contender", "client", "failures", "server_interceptors"]
+__all__ = [
+    "CONTENDERS",
+    "NULL",
+    "NULL_AGAIN",
+    "Client",
+    "Contender",
+    "client",
+    "failures",
+    "server_interceptors",
+]
 
 
 @dataclass(frozen=True)
@@ -36,12 +46,25 @@ class Contender:
 
 CONTENDERS = (
     Contender(
-        "bare grpcio", "bare", "bare", "no interceptors; the handler aborts with the bytes that errgrpc would answer, built beforehand"
+        "bare grpcio",
+        "bare",
+        "bare",
+        "no interceptors; the handler aborts with the bytes that errgrpc would answer, built beforehand",
     ),
-    Contender("null", "null", "null", "the same within interceptors that do nothing, on both sides: the limit"),
+    Contender(
+        "null",
+        "null",
+        "null",
+        "the same within interceptors that do nothing, on both sides: the limit",
+    ),
     Contender("null again", "null", "null", "the same once more, in other processes: the noise"),
     Contender("errgrpc, interceptors", "errgrpc", "errgrpc", "its interceptors on both sides"),
-    Contender("errgrpc, wrapped channel", "errgrpc", "wrapped", "its interceptor on the server, `wrap_channel` on the client"),
+    Contender(
+        "errgrpc, wrapped channel",
+        "errgrpc",
+        "wrapped",
+        "its interceptor on the server, `wrap_channel` on the client",
+    ),
     Contender(
         "grpc-interceptor",
         "grpc-interceptor",
@@ -49,11 +72,22 @@ CONTENDERS = (
         "its interceptors on both sides; it sends no details, only status and message",
     ),
     Contender(
-        "grpcio-status by hand", "by hand", "by hand", "Status built and packed, read and unpacked, within interceptors that do nothing"
+        "grpcio-status by hand",
+        "by hand",
+        "by hand",
+        "Status built and packed, read and unpacked, within interceptors that do nothing",
     ),
-    Contender("grpcio-status by hand, bare", "by hand, bare", "by hand, bare", "the same without interceptors"),
     Contender(
-        "google-api-core", "null", "google-api-core", "its client's wrappers within interceptors that do nothing; the server is null"
+        "grpcio-status by hand, bare",
+        "by hand, bare",
+        "by hand, bare",
+        "the same without interceptors",
+    ),
+    Contender(
+        "google-api-core",
+        "null",
+        "google-api-core",
+        "its client's wrappers within interceptors that do nothing; the server is null",
     ),
 )
 NULL, NULL_AGAIN = CONTENDERS[1].name, CONTENDERS[2].name
@@ -64,7 +98,11 @@ def server_interceptors(server: str, stack: str) -> list[Any]:
     aio = stack == "aio"
     match server:
         case "errgrpc":
-            return [errgrpc.aio.ServerInterceptor(ResCode) if aio else errgrpc.ServerInterceptor(ResCode)]
+            return [
+                errgrpc.aio.ServerInterceptor(ResCode)
+                if aio
+                else errgrpc.ServerInterceptor(ResCode)
+            ]
         case "grpc-interceptor":
             return [AsyncExceptionToStatusInterceptor() if aio else ExceptionToStatusInterceptor()]
         case "null" | "by hand":
@@ -84,8 +122,14 @@ def failures(server: str, stack: str) -> Mapping[str, service.Fail]:
         case "grpc-interceptor":
             return dict.fromkeys(MADE, _raise_theirs) | plain
         case "by hand" | "by hand, bare":
-            return {name: (_by_hand_aio if stack == "aio" else _by_hand)(build) for name, build in by_hand.BUILT.items()} | plain
-    return {name: (_prebuilt_aio if stack == "aio" else _prebuilt)(make()) for name, make in MADE.items()} | plain
+            return {
+                name: (_by_hand_aio if stack == "aio" else _by_hand)(build)
+                for name, build in by_hand.BUILT.items()
+            } | plain
+    return {
+        name: (_prebuilt_aio if stack == "aio" else _prebuilt)(make())
+        for name, make in MADE.items()
+    } | plain
 
 
 MADE: dict[str, Callable[[], ServiceError]] = {
@@ -147,7 +191,11 @@ class Client:
 
 def client(name: str, stack: str, target: str, options: Any) -> Client:
     """The client of a contender."""
-    channel = _aio_channel(name, target, options) if stack == "aio" else _sync_channel(name, target, options)
+    channel = (
+        _aio_channel(name, target, options)
+        if stack == "aio"
+        else _sync_channel(name, target, options)
+    )
     methods = service.stub(channel)
     if name == "google-api-core":
         helpers: Any = grpc_helpers_async if stack == "aio" else grpc_helpers
@@ -183,5 +231,7 @@ def _aio_channel(name: str, target: str, options: Any) -> grpc.aio.Channel:
         channel = grpc.aio.insecure_channel(target, options=options)
         return errgrpc.aio.wrap_channel(channel, ResCode) if name == "wrapped" else channel
     # grpc-interceptor has no asyncio client.
-    interceptors: Any = errgrpc.aio.client_interceptors(ResCode) if name == "errgrpc" else null.AIO_CLIENT
+    interceptors: Any = (
+        errgrpc.aio.client_interceptors(ResCode) if name == "errgrpc" else null.AIO_CLIENT
+    )
     return grpc.aio.insecure_channel(target, options=options, interceptors=interceptors)

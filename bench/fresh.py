@@ -32,7 +32,11 @@ def _first_error_by_hand() -> object:
     from . import by_hand
 
     answered: Any = rpc_status.to_status(by_hand.with_metadata())
-    return by_hand.read(grpc.aio.AioRpcError(answered.code, grpc.aio.Metadata(), answered.trailing_metadata, answered.details))
+    return by_hand.read(
+        grpc.aio.AioRpcError(
+            answered.code, grpc.aio.Metadata(), answered.trailing_metadata, answered.details
+        )
+    )
 
 
 def _codes(module: str) -> Callable[[], object]:
@@ -48,7 +52,10 @@ WHAT: dict[str, tuple[tuple[str, ...], Callable[[], object]]] = {
 }
 for _size in (10, 1_000, 10_000):  # catalogues.SIZES, which would import what is to be measured
     WHAT[f"{_size:,} codes imported"] = ("errgrpc",), _codes(f"bench_{_size}_errgrpc")
-    WHAT[f"{_size:,} members of a plain Enum imported"] = ("errgrpc",), _codes(f"bench_{_size}_plain")
+    WHAT[f"{_size:,} members of a plain Enum imported"] = (
+        ("errgrpc",),
+        _codes(f"bench_{_size}_plain"),
+    )
 
 
 def main() -> None:

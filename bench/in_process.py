@@ -27,7 +27,8 @@ from . import by_hand, catalogues
 __all__ = ["CASES", "Case"]
 
 CODE = ResCode.ROOM_NOT_EXIST
-ASKED = (("user-agent", "grpc-python/1.85.3"), ("accept-language", "zh-CN"))  # as a client with a locale sends it
+# as a client with a locale sends it
+ASKED = (("user-agent", "grpc-python/1.85.3"), ("accept-language", "zh-CN"))
 BROWSER = "zh-TW,zh;q=0.9,en-US;q=0.8,en;q=0.7"
 LIMIT = 7_900
 MANY = 1_000  # of what has never been seen: each comes back after so many others
@@ -72,7 +73,10 @@ def encoded(make: Callable[[], ServiceError]) -> Run:
         error = make()
         values = values_of(error)
         assert values is not None
-        return encoding.brief(values, "zh-CN") or encoding.fitted(values.code, encoding.parts_of(values, "zh-CN"), LIMIT)[0]
+        return (
+            encoding.brief(values, "zh-CN")
+            or encoding.fitted(values.code, encoding.parts_of(values, "zh-CN"), LIMIT)[0]
+        )
 
     return run
 
@@ -138,7 +142,9 @@ def typed_and_asked(error: Any) -> object:
 # Languages.
 
 HINTS = tuple(CODE.hints)
-OFFERED = {locale.lower(): locale for locale in HINTS} | {locale.partition("-")[0]: locale for locale in HINTS}
+OFFERED = {locale.lower(): locale for locale in HINTS} | {
+    locale.partition("-")[0]: locale for locale in HINTS
+}
 
 
 def chosen(header: str) -> object:
@@ -169,20 +175,50 @@ def caught(size: int, some: int) -> Callable[[Path], Run]:
     return prepare
 
 
-def _once(answering: Answering, reading: Reading, code: ErrorCode, kind: type[errgrpc.RemoteError]) -> None:
-    answer = answering.answer(ServiceError(code, thing="t-42"), Rpc("/bench.Bench/Fail", ASKED, (), None, ""))
+def _once(
+    answering: Answering, reading: Reading, code: ErrorCode, kind: type[errgrpc.RemoteError]
+) -> None:
+    answer = answering.answer(
+        ServiceError(code, thing="t-42"), Rpc("/bench.Bench/Fail", ASKED, (), None, "")
+    )
     try:
-        raise reading.read(grpc.aio.AioRpcError(answer.status, None, answer.trailers, answer.message))  # type: ignore[arg-type]  # of tuples, which grpc takes
+        raise reading.read(
+            grpc.aio.AioRpcError(
+                answer.status,
+                None,
+                answer.trailers,  # type: ignore[arg-type]  # of tuples, which grpc takes
+                answer.message,
+            )
+        )
     except kind:
         pass
 
 
 def _cases() -> Iterable[Case]:
-    for key, name in (("Constant", "constant"), ("Metadata", "with metadata"), ("Violations", "with ten violations")):
+    for key, name in (
+        ("Constant", "constant"),
+        ("Metadata", "with metadata"),
+        ("Violations", "with ten violations"),
+    ):
         make, build = MADE[key], by_hand.BUILT[key]
-        yield Case(f"{name}: constructed, encoded", "by hand", ready(encoded(make)), ready(bytes_by_hand(build)))
-        yield Case(f"{name}: constructed, encoded to a message", "by hand", ready(to_message(make)), ready(build))
-        yield Case(f"{name}: raised, caught, answered", "by hand", ready(raised(make)), ready(raised_by_hand(build)))
+        yield Case(
+            f"{name}: constructed, encoded",
+            "by hand",
+            ready(encoded(make)),
+            ready(bytes_by_hand(build)),
+        )
+        yield Case(
+            f"{name}: constructed, encoded to a message",
+            "by hand",
+            ready(to_message(make)),
+            ready(build),
+        )
+        yield Case(
+            f"{name}: raised, caught, answered",
+            "by hand",
+            ready(raised(make)),
+            ready(raised_by_hand(build)),
+        )
     for name, errors in (("seen before", seen), ("new", new)):
         yield Case(
             f"{name}: decoded",
@@ -196,11 +232,28 @@ def _cases() -> Iterable[Case]:
             lambda _, e=errors: in_turn(e(), typed_and_asked),  # type: ignore[misc]  # mypy infers no lambda with a default
             lambda _, e=errors: in_turn(e(), by_hand.read),  # type: ignore[misc]  # mypy infers no lambda with a default
         )
-    yield Case("locale: header seen before", "by hand", ready(lambda: chosen(BROWSER)), ready(lambda: chosen_by_hand(BROWSER)))
-    yield Case("locale: header never seen", "by hand", ready(in_turn(HEADERS, chosen)), ready(in_turn(HEADERS, chosen_by_hand)))
+    yield Case(
+        "locale: header seen before",
+        "by hand",
+        ready(lambda: chosen(BROWSER)),
+        ready(lambda: chosen_by_hand(BROWSER)),
+    )
+    yield Case(
+        "locale: header never seen",
+        "by hand",
+        ready(in_turn(HEADERS, chosen)),
+        ready(in_turn(HEADERS, chosen_by_hand)),
+    )
     for size in catalogues.SIZES[1:]:
-        yield Case(f"{size:,} codes: raised, read, caught", "10 codes", caught(size, 10), caught(10, 10))
-        yield Case(f"{size:,} codes, all in turn: raised, read, caught", "10 codes", caught(size, size), caught(10, 10))
+        yield Case(
+            f"{size:,} codes: raised, read, caught", "10 codes", caught(size, 10), caught(10, 10)
+        )
+        yield Case(
+            f"{size:,} codes, all in turn: raised, read, caught",
+            "10 codes",
+            caught(size, size),
+            caught(10, 10),
+        )
 
 
 CASES = tuple(_cases())

@@ -26,7 +26,10 @@ BLOCK = 0.005  # seconds
 FRESH_BESIDE = {
     "errgrpc imported": "grpc and google.rpc imported",
     "first error": "first error by hand",
-    **{f"{size:,} codes imported": f"{size:,} members of a plain Enum imported" for size in catalogues.SIZES},
+    **{
+        f"{size:,} codes imported": f"{size:,} members of a plain Enum imported"
+        for size in catalogues.SIZES
+    },
 }
 Tick = Callable[[str], object]
 
@@ -92,7 +95,9 @@ def _fresh(folder: Path, processes: int, tick: Tick) -> dict[str, Any]:
     for _ in range(processes):
         for what in random.sample(list(WHAT), len(WHAT)):
             command = [sys.executable, "-m", "bench.fresh", what, str(folder)]
-            told = json.loads(subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout)
+            told = json.loads(
+                subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
+            )
             seconds[what].append([told["seconds"]])
             memory[what].append(told["bytes"])
             tick(what)

@@ -25,7 +25,11 @@ class AsyncServer(grpc.aio.ServerInterceptor):
         return await continuation(handler_call_details)
 
 
-class Client(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor, grpc.StreamUnaryClientInterceptor):
+class Client(
+    grpc.UnaryUnaryClientInterceptor,
+    grpc.UnaryStreamClientInterceptor,
+    grpc.StreamUnaryClientInterceptor,
+):
     """On a client."""
 
     def _intercept(self, continuation: Any, client_call_details: Any, request: Any) -> Any:

@@ -40,17 +40,37 @@ def _calls(results: Results, plt: Any) -> Any:
     if not calls:
         return None
     names = [work.name for work in WORKS if any(work.name in works for works in calls.values())]
-    figure, panels = plt.subplots(1, len(calls), figsize=(7.5 * len(calls), 0.6 * len(names) + 2), sharey=True, squeeze=False)
+    figure, panels = plt.subplots(
+        1, len(calls), figsize=(7.5 * len(calls), 0.6 * len(names) + 2), sharey=True, squeeze=False
+    )
     for panel, (stack, works) in zip(panels[0], calls.items(), strict=True):
         panel.axvline(1, color="black", linewidth=0.8)
         others = [contender.name for contender in CONTENDERS if contender.name != NULL]
         for place, other in enumerate(others):
-            rows = [(row, works[name][other]["wall ratio"]) for row, name in enumerate(names) if other in works.get(name, {})]
+            rows = [
+                (row, works[name][other]["wall ratio"])
+                for row, name in enumerate(names)
+                if other in works.get(name, {})
+            ]
             heights = [row + 0.8 * place / len(others) - 0.35 for row, _ in rows]
-            below, above = [ratio[0] - ratio[1] for _, ratio in rows], [ratio[2] - ratio[0] for _, ratio in rows]
-            spread = [[max(0.0, length) for length in below], [max(0.0, length) for length in above]]
+            below, above = (
+                [ratio[0] - ratio[1] for _, ratio in rows],
+                [ratio[2] - ratio[0] for _, ratio in rows],
+            )
+            spread = [
+                [max(0.0, length) for length in below],
+                [max(0.0, length) for length in above],
+            ]
             color = "grey" if other.startswith("null") else None
-            panel.errorbar([ratio[0] for _, ratio in rows], heights, xerr=spread, fmt="o", markersize=4, label=other, color=color)
+            panel.errorbar(
+                [ratio[0] for _, ratio in rows],
+                heights,
+                xerr=spread,
+                fmt="o",
+                markersize=4,
+                label=other,
+                color=color,
+            )
         panel.set_yticks(range(len(names)), names)
         panel.set_title(stack)
         panel.set_xlabel("time of a call, to null; the bars are 95 % intervals")
@@ -61,8 +81,18 @@ def _calls(results: Results, plt: Any) -> Any:
 
 
 SERIES = (
-    ("messages of a response stream", {1: "response stream of 1", 200: "response stream of 200", 10_000: "response stream of 10,000"}),
-    ("successful calls in flight", {1: "success", 16: "success, 16 at once", 64: "success, 64 at once"}),
+    (
+        "messages of a response stream",
+        {
+            1: "response stream of 1",
+            200: "response stream of 200",
+            10_000: "response stream of 10,000",
+        },
+    ),
+    (
+        "successful calls in flight",
+        {1: "success", 16: "success, 16 at once", 64: "success, 64 at once"},
+    ),
     ("failing calls in flight", {1: "error", 16: "error, 16 at once", 64: "error, 64 at once"}),
     ("bytes of a message", {16: "success", 1_000: "success, 1 kB", 100_000: "success, 100 kB"}),
     ("violations in an error", {0: "error", 10: "error with ten violations"}),
@@ -73,21 +103,42 @@ def _growth(results: Results, plt: Any) -> Any:
     """How the time of a call grows with what is in it, and that of an error with the number of codes."""
     works = results.get("calls", {}).get("sync", {})
     cases, fresh = results.get("in process", {}), results.get("fresh", {})
-    if not all(name in works for _, points in SERIES for name in points.values()) or not cases or not fresh:
+    if (
+        not all(name in works for _, points in SERIES for name in points.values())
+        or not cases
+        or not fresh
+    ):
         return None
     figure, panels = plt.subplots(2, 3, figsize=(15, 8))
     for panel, (label, points) in zip(panels.flat, SERIES, strict=False):
-        for contender in ("null", "errgrpc, interceptors", "errgrpc, wrapped channel", "grpcio-status by hand"):
+        for contender in (
+            "null",
+            "errgrpc, interceptors",
+            "errgrpc, wrapped channel",
+            "grpcio-status by hand",
+        ):
             if all(contender in works[name] for name in points.values()):
-                panel.plot(list(points), [works[name][contender]["wall"] * 1e6 for name in points.values()], marker="o", label=contender)
+                panel.plot(
+                    list(points),
+                    [works[name][contender]["wall"] * 1e6 for name in points.values()],
+                    marker="o",
+                    label=contender,
+                )
         panel.set_ylabel("µs a call (sync)")
         _scaled(panel, label, points)
     panel = panels.flat[5]
     sizes = (10, 1_000, 10_000)
     caught = [cases["10,000 codes: raised, read, caught"]["beside seconds"]]
     caught += [cases[f"{size:,} codes: raised, read, caught"]["seconds"] for size in sizes[1:]]
-    panel.plot(sizes, [seconds * 1e6 for seconds in caught], marker="o", label="raised, read, caught, µs")
-    panel.plot(sizes, [fresh[f"{size:,} codes imported"]["seconds"] * 1e3 for size in sizes], marker="o", label="imported, ms")
+    panel.plot(
+        sizes, [seconds * 1e6 for seconds in caught], marker="o", label="raised, read, caught, µs"
+    )
+    panel.plot(
+        sizes,
+        [fresh[f"{size:,} codes imported"]["seconds"] * 1e3 for size in sizes],
+        marker="o",
+        label="imported, ms",
+    )
     panel.set_yscale("log")
     _scaled(panel, "codes of a catalogue", sizes)
     return figure

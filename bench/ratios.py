@@ -23,7 +23,9 @@ class Ratio(NamedTuple):
 def ratio(top: Processes, bottom: Processes) -> Ratio:
     """How much `top` is of `bottom`."""
     chance = random.Random(1)  # the same figures give the same interval
-    many = sorted(a / b for a, b in zip(_resampled(top, chance), _resampled(bottom, chance), strict=True))
+    many = sorted(
+        a / b for a, b in zip(_resampled(top, chance), _resampled(bottom, chance), strict=True)
+    )
     tail = RESAMPLED // 40
     return Ratio(middle(top) / middle(bottom), many[tail], many[-tail - 1])
 
@@ -35,4 +37,9 @@ def middle(processes: Processes) -> float:
 
 def _resampled(processes: Processes, chance: random.Random) -> Iterator[float]:
     for _ in range(RESAMPLED):
-        yield middle([chance.choices(values, k=len(values)) for values in chance.choices(processes, k=len(processes))])
+        yield middle(
+            [
+                chance.choices(values, k=len(values))
+                for values in chance.choices(processes, k=len(processes))
+            ]
+        )

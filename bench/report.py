@@ -30,7 +30,9 @@ def tables(results: Results) -> dict[str, Table]:
         found["machine"] = _machine(results)
     for stack, works in results.get("calls", {}).items():
         found[f"{stack}-wall"] = _calls(f"{stack}: time of a call, to null", works, "wall")
-        found[f"{stack}-cpu"] = _calls(f"{stack}: processor time of client and server, to null", works, "cpu")
+        found[f"{stack}-cpu"] = _calls(
+            f"{stack}: processor time of client and server, to null", works, "cpu"
+        )
     if "in process" in results:
         found["in-process"] = _in_process(results["in process"])
     if "fresh" in results:
@@ -46,23 +48,38 @@ def tables(results: Results) -> dict[str, Table]:
 
 def _machine(results: Results) -> Table:
     machine = results["machine"]
-    rows = [("processor", f"{machine['processor']}, {machine['cores']} cores"), ("system", machine["system"])]
-    rows += [("load before", str(machine["load before"])), ("command", results["command"]), ("took", f"{results['took'] / 60:.0f} min")]
+    rows = [
+        ("processor", f"{machine['processor']}, {machine['cores']} cores"),
+        ("system", machine["system"]),
+    ]
+    rows += [
+        ("load before", str(machine["load before"])),
+        ("command", results["command"]),
+        ("took", f"{results['took'] / 60:.0f} min"),
+    ]
     return Table("Measured on", ("", ""), [*rows, *machine["versions"].items()])
 
 
 def _contenders() -> Table:
-    return Table("Contenders", ("contender", "what it is"), [(contender.name, contender.note) for contender in CONTENDERS])
+    return Table(
+        "Contenders",
+        ("contender", "what it is"),
+        [(contender.name, contender.note) for contender in CONTENDERS],
+    )
 
 
 def _calls(title: str, works: Results, measure: str) -> Table:
     names = [
-        contender.name for contender in CONTENDERS if contender.name != NULL and any(contender.name in found for found in works.values())
+        contender.name
+        for contender in CONTENDERS
+        if contender.name != NULL and any(contender.name in found for found in works.values())
     ]
     rows = []
     for work, found in works.items():
         base = f"{found[NULL][measure] * 1e6:,.0f}" if NULL in found else ""
-        rows.append((work, base, *(_ratio(found.get(name, {}).get(f"{measure} ratio")) for name in names)))
+        rows.append(
+            (work, base, *(_ratio(found.get(name, {}).get(f"{measure} ratio")) for name in names))
+        )
     return Table(title, ("", "null, µs", *names), rows)
 
 
@@ -78,7 +95,9 @@ def _in_process(cases: Results) -> Table:
     for name, case in cases.items():
         value, low, high = case["ratio"]
         times = f"{1 / value:.2f} ({1 / high:.2f} to {1 / low:.2f})"
-        rows.append((name, _time(case["seconds"]), case["beside"], _time(case["beside seconds"]), times))
+        rows.append(
+            (name, _time(case["seconds"]), case["beside"], _time(case["beside seconds"]), times)
+        )
     return Table("In one process", ("", "errgrpc", "compared with", "takes", "times as fast"), rows)
 
 
@@ -87,13 +106,24 @@ def _fresh(fresh: Results) -> Table:
     for name, found in fresh.items():
         low, high = found["seconds interval"]
         beside = f"{found['ratio'][0]:.2f} of {found['beside']}" if "ratio" in found else ""
-        rows.append((name, _time(found["seconds"]), f"{_time(low)} to {_time(high)}", f"{found['bytes'] / 1e6:.2f} MB", beside))
+        rows.append(
+            (
+                name,
+                _time(found["seconds"]),
+                f"{_time(low)} to {_time(high)}",
+                f"{found['bytes'] / 1e6:.2f} MB",
+                beside,
+            )
+        )
     return Table("In a fresh process", ("", "takes", "interval", "memory", ""), rows)
 
 
 def _stages(stages: Results) -> Table:
     names = list(dict.fromkeys(name for found in stages.values() for name in found))
-    rows = [(what, *(f"{found[name] * 1e6:.1f}" if name in found else "" for name in names)) for what, found in stages.items()]
+    rows = [
+        (what, *(f"{found[name] * 1e6:.1f}" if name in found else "" for name in names))
+        for what, found in stages.items()
+    ]
     return Table("Microseconds of a failed call", ("", *names), rows)
 
 
@@ -109,11 +139,26 @@ def _targets(lines: list[Line]) -> Table:
     for target, own in summary(lines):
         worst = own[0]
         verdicts = [line.verdict for line in own]
-        counted = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in ("met", "within noise", "missed") if verdict in verdicts)
+        counted = ", ".join(
+            f"{verdicts.count(verdict)} {verdict}"
+            for verdict in ("met", "within noise", "missed")
+            if verdict in verdicts
+        )
         bound = f"{'at least' if target.more else 'at most'} {target.bound:g} {target.unit}".strip()
         where = worst.what if len(own) > 1 else ""
-        rows.append((target.name, bound, f"{worst.ratio.value:.3g}", where, worst.noise, counted if len(own) > 1 else verdicts[0]))
-    return Table("Targets", ("what", "target", "measured (worst)", "where", "noise there", "verdict"), rows)
+        rows.append(
+            (
+                target.name,
+                bound,
+                f"{worst.ratio.value:.3g}",
+                where,
+                worst.noise,
+                counted if len(own) > 1 else verdicts[0],
+            )
+        )
+    return Table(
+        "Targets", ("what", "target", "measured (worst)", "where", "noise there", "verdict"), rows
+    )
 
 
 def _not_met(lines: list[Line]) -> Table:

@@ -15,14 +15,30 @@ from .runs import Block
 __all__ = ["Results", "calls", "machine", "rounded"]
 
 Results = dict[str, Any]
-PACKAGES = ("grpcio", "protobuf", "googleapis-common-protos", "grpcio-status", "grpc-interceptor", "google-api-core")
+PACKAGES = (
+    "grpcio",
+    "protobuf",
+    "googleapis-common-protos",
+    "grpcio-status",
+    "grpc-interceptor",
+    "google-api-core",
+)
 
 
 def machine() -> Results:
     """What it is measured on."""
-    versions = {"Python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}}
+    versions = {
+        "Python": platform.python_version(),
+        **{name: metadata.version(name) for name in PACKAGES},
+    }
     load = round(os.getloadavg()[0], 2)
-    return {"processor": _processor(), "cores": os.cpu_count(), "system": platform.platform(), "load before": load, "versions": versions}
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "system": platform.platform(),
+        "load before": load,
+        "versions": versions,
+    }
 
 
 def _processor() -> str:
@@ -30,13 +46,18 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor()
-    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
+    return next(
+        (line.partition(": ")[2] for line in lines if line.startswith("model name")),
+        platform.machine(),
+    )
 
 
 def calls(blocks: Sequence[Block]) -> Results:
     """Of one work, by contender: medians in seconds, and how wall and CPU time compare with null's."""
     names = list(dict.fromkeys(block.contender for block in blocks))
-    walls = {name: _by_process(blocks, name, lambda block: block.wall / block.drift) for name in names}
+    walls = {
+        name: _by_process(blocks, name, lambda block: block.wall / block.drift) for name in names
+    }
     cpus = {name: _by_process(blocks, name, lambda block: block.cpu) for name in names}
     found: Results = {}
     for name in names:
@@ -49,11 +70,16 @@ def calls(blocks: Sequence[Block]) -> Results:
             "blocks": len(own),
         }
         if NULL in names:
-            found[name] |= {"wall ratio": ratio(walls[name], walls[NULL]), "cpu ratio": ratio(cpus[name], cpus[NULL])}
+            found[name] |= {
+                "wall ratio": ratio(walls[name], walls[NULL]),
+                "cpu ratio": ratio(cpus[name], cpus[NULL]),
+            }
     return found
 
 
-def _by_process(blocks: Sequence[Block], contender: str, value: Callable[[Block], float]) -> Processes:
+def _by_process(
+    blocks: Sequence[Block], contender: str, value: Callable[[Block], float]
+) -> Processes:
     found: dict[int, list[float]] = {}
     for block in blocks:
         if block.contender == contender:

@@ -44,7 +44,9 @@ class Child:
 
     def __init__(self, *arguments: str) -> None:
         command = [sys.executable, "-m", *arguments]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
@@ -89,11 +91,19 @@ class Pair:
         before = float(server.ask())
         took = json.loads(self.client.ask(json.dumps({"work": work.name, "calls": calls})))
         server_cpu = float(server.ask()) - before
-        return Block(self.contender, self.number, took["wall"] / calls, took["cpu"] / calls, server_cpu / calls)
+        return Block(
+            self.contender,
+            self.number,
+            took["wall"] / calls,
+            took["cpu"] / calls,
+            server_cpu / calls,
+        )
 
 
 @contextmanager
-def started(contenders: Sequence[Contender], stack: str, processes: int, tick: Callable[[], Any]) -> Iterator[list[Pair]]:
+def started(
+    contenders: Sequence[Contender], stack: str, processes: int, tick: Callable[[], Any]
+) -> Iterator[list[Pair]]:
     """So many pairs of processes of each contender, all idle."""
     with ExitStack() as closing:
 
@@ -112,7 +122,9 @@ def started(contenders: Sequence[Contender], stack: str, processes: int, tick: C
             mixed = random.sample(contenders, len(contenders))
             servers = [child("bench.server", contender.server, stack) for contender in mixed]
             for contender, server in zip(mixed, servers, strict=True):
-                client = child("bench.client", contender.client, stack, target(server), foreign_target)
+                client = child(
+                    "bench.client", contender.client, stack, target(server), foreign_target
+                )
                 pairs.append(Pair(contender.name, number, server, foreign, client))
             for pair in pairs[-len(mixed) :]:
                 pair.client.read()  # that it is ready
@@ -129,7 +141,14 @@ def first(pairs: list[Pair], tick: Callable[[], Any]) -> list[Block]:
     return blocks
 
 
-def measure(pairs: list[Pair], work: Work, seconds: float, budget: float, least: int, tick: Callable[[float], Any]) -> list[Block]:
+def measure(
+    pairs: list[Pair],
+    work: Work,
+    seconds: float,
+    budget: float,
+    least: int,
+    tick: Callable[[float], Any],
+) -> list[Block]:
     """Blocks of about so many seconds for about `budget` seconds, at least so many of each pair; what warms up does not count."""
     once = median(pair.block(work, work.at_once).wall for pair in pairs)
     if once < seconds:  # the first call of a kind is slower
@@ -150,4 +169,11 @@ def _with_drift(rounds: list[list[Block]]) -> Iterator[Block]:
     for blocks in rounds:
         drift = median(block.wall for block in blocks) / all_of_it
         for block in blocks:
-            yield Block(block.contender, block.process, block.wall, block.client_cpu, block.server_cpu, drift)
+            yield Block(
+                block.contender,
+                block.process,
+                block.wall,
+                block.client_cpu,
+                block.server_cpu,
+                drift,
+            )

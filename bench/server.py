@@ -27,7 +27,9 @@ def _answer_questions(port: int) -> None:
 
 def serve_sync(which: str) -> None:
     with ThreadPoolExecutor(THREADS) as pool:
-        server = grpc.server(pool, interceptors=contenders.server_interceptors(which, "sync"), options=OPTIONS)
+        server = grpc.server(
+            pool, interceptors=contenders.server_interceptors(which, "sync"), options=OPTIONS
+        )
         service.add_to_server(service.Servicer(contenders.failures(which, "sync")), server)
         port = server.add_insecure_port(ADDRESS)
         server.start()
@@ -36,7 +38,9 @@ def serve_sync(which: str) -> None:
 
 
 async def serve_aio(which: str) -> None:
-    server = grpc.aio.server(interceptors=contenders.server_interceptors(which, "aio"), options=OPTIONS)
+    server = grpc.aio.server(
+        interceptors=contenders.server_interceptors(which, "aio"), options=OPTIONS
+    )
     service.add_to_server(service.AsyncServicer(contenders.failures(which, "aio")), server)
     port = server.add_insecure_port(ADDRESS)
     await server.start()

@@ -10,7 +10,12 @@ __all__ = ["KINDS", "AsyncServicer", "Servicer", "add_to_server", "asked_for", "
 
 NAME = "bench.Bench"
 ERRORS = ("Constant", "Metadata", "Violations", "Plain")
-KINDS = {"Echo": "unary_unary", "Down": "unary_stream", "Up": "stream_unary", **dict.fromkeys(ERRORS, "unary_unary")}
+KINDS = {
+    "Echo": "unary_unary",
+    "Down": "unary_stream",
+    "Up": "stream_unary",
+    **dict.fromkeys(ERRORS, "unary_unary"),
+}
 Fail = Callable[[Any], Any]
 """What a handler does to fail, with its context; a coroutine on asyncio, if it has to wait."""
 
@@ -108,7 +113,9 @@ def add_to_server(servicer: Any, server: Any) -> None:
     """The handlers, registered as generated code does it."""
     handlers = {
         name: getattr(grpc, f"{kind}_rpc_method_handler")(
-            getattr(servicer, name), request_deserializer=BytesValue.FromString, response_serializer=BytesValue.SerializeToString
+            getattr(servicer, name),
+            request_deserializer=BytesValue.FromString,
+            response_serializer=BytesValue.SerializeToString,
         )
         for name, kind in KINDS.items()
     }

@@ -82,7 +82,9 @@ def _noting(handler: Any) -> Any:
         return await behavior(request, _Context(context))
 
     make = noted_aio if asyncio.iscoroutinefunction(behavior) else noted
-    return grpc.unary_unary_rpc_method_handler(make, handler.request_deserializer, handler.response_serializer)
+    return grpc.unary_unary_rpc_method_handler(
+        make, handler.request_deserializer, handler.response_serializer
+    )
 
 
 def _serve(which: str, stack: str) -> None:
@@ -166,10 +168,14 @@ def measure(done: Callable[[], object]) -> Results:
     return rounded(found)  # type: ignore[no-any-return]  # it takes and returns any JSON
 
 
-def _pair(stack: str, name: str, serving: list[str], which: str, calls: int = CALLS) -> tuple[float, float]:
+def _pair(
+    stack: str, name: str, serving: list[str], which: str, calls: int = CALLS
+) -> tuple[float, float]:
     """What the last lines of a server and of its client say."""
     with _process(*serving, stack) as running, running.stdout as lines:
-        with _process(MODULE, "call", which, stack, f"127.0.0.1:{int(lines.readline())}", name, str(calls)) as calling:
+        with _process(
+            MODULE, "call", which, stack, f"127.0.0.1:{int(lines.readline())}", name, str(calls)
+        ) as calling:
             took = calling.communicate()[0].split()[-1]
         running.stdin.close()
         return float(lines.read() or 0), float(took)
@@ -177,7 +183,9 @@ def _pair(stack: str, name: str, serving: list[str], which: str, calls: int = CA
 
 def _process(*arguments: str) -> Any:
     command = [sys.executable, "-m", *arguments]
-    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
 
 
 def main() -> int:
@@ -185,7 +193,9 @@ def main() -> int:
     path, page = DOCS / "performance.json", DOCS / "performance.md"
     results = json.loads(path.read_text("utf-8"))
     with Progress() as progress:
-        task = progress.add_task("a call's stages", total=2 * len(NAMES) * (len(SERVERS) + len(CLIENTS)))
+        task = progress.add_task(
+            "a call's stages", total=2 * len(NAMES) * (len(SERVERS) + len(CLIENTS))
+        )
         results["stages"] = measure(lambda: progress.advance(task))
     path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8")
     page.write_text(report.rendered(page.read_text("utf-8"), results), "utf-8")

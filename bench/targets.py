@@ -50,13 +50,29 @@ class Line:
         """Within noise: the figure misses the bound, its interval does not."""
         value, low, high = self.ratio
         if self.target.more:
-            return "met" if value >= self.target.bound else "within noise" if high >= self.target.bound else "missed"
-        return "met" if value <= self.target.bound else "within noise" if low <= self.target.bound else "missed"
+            return (
+                "met"
+                if value >= self.target.bound
+                else "within noise"
+                if high >= self.target.bound
+                else "missed"
+            )
+        return (
+            "met"
+            if value <= self.target.bound
+            else "within noise"
+            if low <= self.target.bound
+            else "missed"
+        )
 
 
 def judged(results: Results) -> list[Line]:
     """Each figure of the results that is wanted to be something."""
-    return [*_of_calls(results.get("calls", {})), *_in_process(results.get("in process", {})), *_fresh(results.get("fresh", {}))]
+    return [
+        *_of_calls(results.get("calls", {})),
+        *_in_process(results.get("in process", {})),
+        *_fresh(results.get("fresh", {})),
+    ]
 
 
 def summary(lines: list[Line]) -> Iterator[tuple[Target, list[Line]]]:
@@ -79,9 +95,19 @@ def _of_calls(calls: Results) -> Iterator[Line]:
                     continue
                 what, ratio = f"{stack}, {work.name}", Ratio(*found[name]["wall ratio"])
                 group = _GROUPS.get(work.kind, work.kind)
-                yield Line(Target(f"{group}: {name}, to null", _BOUNDS[work.kind, name]), what, ratio, noise)
+                yield Line(
+                    Target(f"{group}: {name}, to null", _BOUNDS[work.kind, name]),
+                    what,
+                    ratio,
+                    noise,
+                )
                 if work.messages == 10_000:  # no measurable cost: the interval holds 1
-                    yield Line(Target(f"each message of a stream: {name}, to null", 1.0), what, ratio, noise)
+                    yield Line(
+                        Target(f"each message of a stream: {name}, to null", 1.0),
+                        what,
+                        ratio,
+                        noise,
+                    )
                 for other in (BY_HAND, BY_HAND_BARE):
                     if work.kind.startswith("error") and not work.foreign and other in found:
                         value, low, high = found[other]["wall ratio"]
@@ -102,7 +128,12 @@ def _in_process(cases: Results) -> Iterator[Line]:
         if name in cases:
             value, low, high = cases[name]["ratio"]
             times = Ratio(1 / value, 1 / high, 1 / low)
-            yield Line(Target(f"{name}, to by hand", wanted, "x faster", more=True), name, times, shown(times))
+            yield Line(
+                Target(f"{name}, to by hand", wanted, "x faster", more=True),
+                name,
+                times,
+                shown(times),
+            )
     name = "10,000 codes: raised, read, caught"
     if name in cases:
         ratio = Ratio(*cases[name]["ratio"])
@@ -110,14 +141,21 @@ def _in_process(cases: Results) -> Iterator[Line]:
 
 
 def _fresh(fresh: Results) -> Iterator[Line]:
-    for name, seconds, megabytes in (("errgrpc imported", 0.025, 3), ("10,000 codes imported", 0.5, None)):
+    for name, seconds, megabytes in (
+        ("errgrpc imported", 0.025, 3),
+        ("10,000 codes imported", 0.5, None),
+    ):
         if name in fresh:
             found = fresh[name]
-            times = Ratio(*(1e3 * value for value in (found["seconds"], *found["seconds interval"])))
+            times = Ratio(
+                *(1e3 * value for value in (found["seconds"], *found["seconds interval"]))
+            )
             yield Line(Target(f"{name}: time", 1e3 * seconds, "ms"), name, times, shown(times))
             if megabytes is not None:
                 size = found["bytes"] / 1e6
-                yield Line(Target(f"{name}: memory", megabytes, "MB"), name, Ratio(size, size, size), "")
+                yield Line(
+                    Target(f"{name}: memory", megabytes, "MB"), name, Ratio(size, size, size), ""
+                )
 
 
 def shown(ratio: Ratio) -> str:

@@ -52,14 +52,18 @@ async def _answer_async(request: bytes, context: Any) -> bytes:
 
 
 def _handlers(behavior: Callable[..., Any]) -> grpc.GenericRpcHandler:
-    return grpc.method_handlers_generic_handler("bench.Service", {"Call": grpc.unary_unary_rpc_method_handler(behavior)})
+    return grpc.method_handlers_generic_handler(
+        "bench.Service", {"Call": grpc.unary_unary_rpc_method_handler(behavior)}
+    )
 
 
 @contextmanager
 def _served(stack: str, *, tracks: bool) -> Iterator[str]:
     if stack == "sync":
         with ThreadPoolExecutor(4) as pool:
-            server = grpc.server(pool, interceptors=[errgrpc.ServerInterceptor(ResCode, track_context=tracks)])
+            server = grpc.server(
+                pool, interceptors=[errgrpc.ServerInterceptor(ResCode, track_context=tracks)]
+            )
             server.add_generic_rpc_handlers((_handlers(_answer),))
             port = server.add_insecure_port("127.0.0.1:0")
             server.start()
@@ -71,7 +75,9 @@ def _served(stack: str, *, tracks: bool) -> Iterator[str]:
     thread.start()
 
     async def start() -> tuple[Any, int]:
-        started = grpc.aio.server(interceptors=[errgrpc.aio.ServerInterceptor(ResCode, track_context=tracks)])
+        started = grpc.aio.server(
+            interceptors=[errgrpc.aio.ServerInterceptor(ResCode, track_context=tracks)]
+        )
         started.add_generic_rpc_handlers((_handlers(_answer_async),))
         bound = started.add_insecure_port("127.0.0.1:0")
         await started.start()
@@ -96,12 +102,16 @@ def measure(name: str, rounds: int, calls: int = CALLS) -> tuple[float, float, R
         for on in (False, True):
             target = exits.enter_context(_served(stack, tracks=on and not forwards))
             forward = FORWARD if on and forwards else ()
-            channel = exits.enter_context(errgrpc.wrap_channel(grpc.insecure_channel(target), ResCode, forward=forward))
+            channel = exits.enter_context(
+                errgrpc.wrap_channel(grpc.insecure_channel(target), ResCode, forward=forward)
+            )
             methods.append(channel.unary_unary("/bench.Service/Call"))
         token = context.begin("/bench.Front/Call", METADATA)
         try:
             for number in range(rounds + 1):
-                for found, method in sorted(zip(bursts, methods, strict=True), key=lambda _: number % 2):  # noqa: B023  used within the round
+                for found, method in sorted(
+                    zip(bursts, methods, strict=True), key=lambda _: number % 2
+                ):  # noqa: B023  used within the round
                     begun = time.perf_counter()
                     for _ in range(calls):
                         with suppress(errgrpc.RemoteError):
@@ -118,31 +128,61 @@ def with_table(page: str, results: Mapping[str, Any]) -> str:
     """The page with its table made anew."""
     rows = [("call", "off, us", "on, us", "on / off", "95 of 100"), ("---",) * 5]
     rows += [
-        (name, f"{row['off']:.0f}", f"{row['on']:.0f}", f"{row['ratio']:.3f}", f"{row['low']:.3f} to {row['high']:.3f}")
+        (
+            name,
+            f"{row['off']:.0f}",
+            f"{row['on']:.0f}",
+            f"{row['ratio']:.3f}",
+            f"{row['low']:.3f} to {row['high']:.3f}",
+        )
         for name, row in results["works"].items()
     ]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     said = f"Python {results['python']}, grpcio {results['grpcio']}, {results['rounds']} bursts of {CALLS} calls each, in turn."
     text = f"{said}\n\n{table}"
-    return re.sub(r"(?s)(<!-- tracking -->\n).*?(<!-- end -->)", lambda found: f"{found[1]}\n{text}\n\n{found[2]}", page)
+    return re.sub(
+        r"(?s)(<!-- tracking -->\n).*?(<!-- end -->)",
+        lambda found: f"{found[1]}\n{text}\n\n{found[2]}",
+        page,
+    )
 
 
 def main() -> None:
     """Measures all and writes it down."""
 
     parser = argparse.ArgumentParser(
-        prog="python -m bench.tracking", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m bench.tracking",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--quick", action="store_true", help="few and short bursts, which mean little, and nothing is written")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="few and short bursts, which mean little, and nothing is written",
+    )
     quick = parser.parse_args().quick
     rounds = 2 if quick else 200
     works = {}
     for name in WORKS:
         off, on, found = measure(name, rounds, 5 if quick else CALLS)
-        print(f"{name}: {off:.0f} us off, {on:.0f} us on, {found.value:.3f} ({found.low:.3f} to {found.high:.3f})", flush=True)
-        works[name] = {"off": round(off, 1), "on": round(on, 1), "ratio": found.value, "low": found.low, "high": found.high}
+        print(
+            f"{name}: {off:.0f} us off, {on:.0f} us on, {found.value:.3f} ({found.low:.3f} to {found.high:.3f})",
+            flush=True,
+        )
+        works[name] = {
+            "off": round(off, 1),
+            "on": round(on, 1),
+            "ratio": found.value,
+            "low": found.low,
+            "high": found.high,
+        }
     if not quick:
-        results = {"python": platform.python_version(), "grpcio": grpc.__version__, "rounds": rounds, "works": works}
+        results = {
+            "python": platform.python_version(),
+            "grpcio": grpc.__version__,
+            "rounds": rounds,
+            "works": works,
+        }
         RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
         PAGE.write_text(with_table(PAGE.read_text("utf-8"), results), "utf-8")
 

@@ -23,7 +23,12 @@ class Work:
     @property
     def kind(self) -> str:
         """What the targets tell apart: success, stream, error or error with metadata."""
-        return {"Echo": "success", "Down": "stream", "Up": "stream", "Metadata": "error with metadata"}.get(self.method, "error")
+        return {
+            "Echo": "success",
+            "Down": "stream",
+            "Up": "stream",
+            "Metadata": "error with metadata",
+        }.get(self.method, "error")
 
 
 FIRST = Work("first error of a client, connecting included", "Metadata")

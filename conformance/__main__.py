@@ -25,9 +25,15 @@ def main() -> int:
     """Returns 1 if anything failed."""
     parser = argparse.ArgumentParser(prog="python -m conformance", description=__doc__)
     parser.add_argument("directories", nargs="*", help="such as go or python; all if none is given")
-    parser.add_argument("--json", type=Path, help=f"where to write the matrix; {MATRIX.name} of docs/ when all have run")
     parser.add_argument(
-        "--lenient", action="store_true", help="a peer that does not build is not run, as when its registry cannot be reached"
+        "--json",
+        type=Path,
+        help=f"where to write the matrix; {MATRIX.name} of docs/ when all have run",
+    )
+    parser.add_argument(
+        "--lenient",
+        action="store_true",
+        help="a peer that does not build is not run, as when its registry cannot be reached",
     )
     arguments = parser.parse_args()
     console = Console()
@@ -45,9 +51,14 @@ def main() -> int:
     complete = not arguments.directories and all(version for _, version, _ in rows)
     path = arguments.json or (MATRIX if complete else None)
     if path is not None:
-        path.write_text(json.dumps([_as_json(row) for row in rows], ensure_ascii=False, indent=1) + "\n", "utf-8")
+        path.write_text(
+            json.dumps([_as_json(row) for row in rows], ensure_ascii=False, indent=1) + "\n",
+            "utf-8",
+        )
     if path == MATRIX:
-        PAGE.write_text(with_matrix(PAGE.read_text("utf-8"), json.loads(path.read_text("utf-8"))), "utf-8")
+        PAGE.write_text(
+            with_matrix(PAGE.read_text("utf-8"), json.loads(path.read_text("utf-8"))), "utf-8"
+        )
     return int(any(result.failures for _, _, results in rows for result in results.values()))
 
 
@@ -60,17 +71,30 @@ def _row(peer: Peer, target: str, *, lenient: bool) -> Row:
         peers.build(peer)
         version = peers.version(peer)
     except PeerError as failure:
-        result = Result(not_run=f"it did not build: {failure}") if lenient else Result(failures=Counter([str(failure)]))
+        result = (
+            Result(not_run=f"it did not build: {failure}")
+            if lenient
+            else Result(failures=Counter([str(failure)]))
+        )
         return peer, "", {CLIENT: result, SERVER: result}
     return peer, version, {CLIENT: check_client(peer, target), SERVER: check_server(peer)}
 
 
 def _table(rows: list[Row]) -> Table:
     table = Table(title="Calls that each peer passed: of each vector, with each kind of method")
-    for heading in ("peer", "version", "reads errgrpc's server", "errgrpc's clients read its server"):
+    for heading in (
+        "peer",
+        "version",
+        "reads errgrpc's server",
+        "errgrpc's clients read its server",
+    ):
         table.add_column(heading, no_wrap=heading == "peer")
     for peer, version, results in rows:
-        table.add_row(f"{peer.directory.name}/{peer.name}", version, *(_cell(results[way]) for way in (CLIENT, SERVER)))
+        table.add_row(
+            f"{peer.directory.name}/{peer.name}",
+            version,
+            *(_cell(results[way]) for way in (CLIENT, SERVER)),
+        )
     return table
 
 
@@ -78,7 +102,11 @@ def _cell(result: Result) -> str:
     if result.not_run:
         return f"[yellow]not run[/yellow]: {escape(result.not_run)}"
     parts = [f"[green]{result.passed} passed[/green]"]
-    parts += [f"{count} {word}" for count, word in ((result.in_part, "in part"), (result.cannot, "cannot")) if count]
+    parts += [
+        f"{count} {word}"
+        for count, word in ((result.in_part, "in part"), (result.cannot, "cannot"))
+        if count
+    ]
     parts += [f"[red]{result.failures.total()} failed[/red]"] if result.failures else []
     return ", ".join(parts)
 
@@ -91,30 +119,57 @@ def _explain(console: Console, rows: list[Row]) -> None:
             for reason, count in result.reasons.items():
                 console.print(f"{name}, {count} calls: {escape(reason)}", highlight=False)
             for failure, count in result.failures.most_common(10):
-                console.print(f"[red]{name} failed[/red], {count} calls: {escape(failure)}", highlight=False)
+                console.print(
+                    f"[red]{name} failed[/red], {count} calls: {escape(failure)}", highlight=False
+                )
             if len(result.failures) > 10:
-                console.print(f"[red]{name} failed[/red]: {len(result.failures) - 10} more", highlight=False)
+                console.print(
+                    f"[red]{name} failed[/red]: {len(result.failures) - 10} more", highlight=False
+                )
 
 
 def _as_json(row: Row) -> dict[str, Any]:
     peer, version, results = row
-    head = {"language": peer.directory.name, "peer": peer.name, "library": peer.library, "version": version}
+    head = {
+        "language": peer.directory.name,
+        "peer": peer.name,
+        "library": peer.library,
+        "version": version,
+    }
     return head | {direction: result.as_json() for direction, result in results.items()}
 
 
 def with_matrix(page: str, rows: list[dict[str, Any]]) -> str:
     """The page with its table made anew."""
     head = ("peer", "version", "reads errgrpc's server", "errgrpc's clients read its server")
-    body = [(f"{row['language']}: {row['peer']}", row["version"], *(_told(row[way]) for way in (CLIENT, SERVER))) for row in rows]
+    body = [
+        (
+            f"{row['language']}: {row['peer']}",
+            row["version"],
+            *(_told(row[way]) for way in (CLIENT, SERVER)),
+        )
+        for row in rows
+    ]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ("---",) * 4, *body))
-    return re.sub(r"(?s)(<!-- matrix -->\n).*?(<!-- end -->)", lambda found: f"{found[1]}\n{table}\n\n{found[2]}", page)
+    return re.sub(
+        r"(?s)(<!-- matrix -->\n).*?(<!-- end -->)",
+        lambda found: f"{found[1]}\n{table}\n\n{found[2]}",
+        page,
+    )
 
 
 def _told(result: dict[str, Any]) -> str:
     if why := result.get("not_run"):
         return f"not run: {why}"
-    words = (("passed", "passed"), ("in part", "in_part"), ("cannot", "cannot"), ("failed", "failed"))
-    return ", ".join(f"{result[key]:,} {word}" for word, key in words if result[key] or key == "passed")
+    words = (
+        ("passed", "passed"),
+        ("in part", "in_part"),
+        ("cannot", "cannot"),
+        ("failed", "failed"),
+    )
+    return ", ".join(
+        f"{result[key]:,} {word}" for word, key in words if result[key] or key == "passed"
+    )
 
 
 if __name__ == "__main__":

@@ -66,7 +66,13 @@ def calls() -> list[Call]:
     wanted = [(name, method, 0) for name in CASES for method in KINDS]
     wanted += [(_AFTER_A_RESPONSE, method, 1) for method in ("ServerStream", "BidiStream")]
     return [
-        {"id": number, "vector": numbers[name], "method": method, "messages": messages, "metadata": {"x-call": str(number)}}
+        {
+            "id": number,
+            "vector": numbers[name],
+            "method": method,
+            "messages": messages,
+            "metadata": {"x-call": str(number)},
+        }
         for number, (name, method, messages) in enumerate(wanted, 1)
     ]
 
@@ -97,7 +103,9 @@ def counting() -> Iterator[tuple[str, Counter[str]]]:
             running.stop(None).wait()
 
 
-def check(client: str, make: Callable[[str, Sequence[Call]], Mapping[int, Said]]) -> tuple[dict[str, list[int]], list[str]]:
+def check(
+    client: str, make: Callable[[str, Sequence[Call]], Mapping[int, Said]]
+) -> tuple[dict[str, list[int]], list[str]]:
     """The attempts of each case by kind of method, and what was not as expected."""
     found, wrong = dict[str, list[int]](), list[str]()
     with counting() as (target, came):
@@ -108,7 +116,9 @@ def check(client: str, make: Callable[[str, Sequence[Call]], Mapping[int, Said]]
         found.setdefault(name, []).append(attempts)
         status = said.get(call["id"], {}).get("status")
         if (attempts, status) != (expected(client, call), vector["read"]["status"]):
-            wrong.append(f"{client}: {name} {call['method']}: {attempts} attempts, expected {expected(client, call)}; ended with {status}")
+            wrong.append(
+                f"{client}: {name} {call['method']}: {attempts} attempts, expected {expected(client, call)}; ended with {status}"
+            )
     return found, wrong
 
 
@@ -120,9 +130,12 @@ def main() -> int:
     """Returns 1 if a client tried otherwise than expected."""
     parser = argparse.ArgumentParser(prog="python -m conformance.attempts", description=__doc__)
     parser.add_argument("directories", nargs="*", help="such as go or java; all if none is given")
-    parser.add_argument("--lenient", action="store_true", help="a peer that does not build is not run")
+    parser.add_argument(
+        "--lenient", action="store_true", help="a peer that does not build is not run"
+    )
     arguments = parser.parse_args()
-    warnings.simplefilter("ignore", errgrpc.MisuseWarning)  # some cases have a delay, and a code that says that trying again is in vain
+    # some cases have a delay, and a code that says that trying again is in vain
+    warnings.simplefilter("ignore", errgrpc.MisuseWarning)
     rows: dict[str, dict[str, list[int]]] = {}
     wrong: list[str] = []
     complete = not arguments.directories
@@ -163,11 +176,18 @@ def _run(peer: Peer, target: str, made: Sequence[Call]) -> dict[int, Said]:
 
 def _lines(rows: Mapping[str, Mapping[str, Sequence[int]]]) -> Iterator[tuple[str, ...]]:
     yield ("code", "sent beside it", *rows)
-    codes = {vector["name"]: f"{vector['read']['reason']}, {grpc_name(vector['read']['status'])}" for vector in load()}
+    codes = {
+        vector["name"]: f"{vector['read']['reason']}, {grpc_name(vector['read']['status'])}"
+        for vector in load()
+    }
     for name, (sent, _) in CASES.items():
         yield (codes[name], sent, *(_told(row[name]) for row in rows.values()))
     name = "after a first response"
-    yield (codes[_AFTER_A_RESPONSE], f"{CASES[_AFTER_A_RESPONSE][0]}, {name}", *(_told(row[name]) for row in rows.values()))
+    yield (
+        codes[_AFTER_A_RESPONSE],
+        f"{CASES[_AFTER_A_RESPONSE][0]}, {name}",
+        *(_told(row[name]) for row in rows.values()),
+    )
 
 
 def grpc_name(status: int) -> str:
@@ -181,7 +201,9 @@ def _told(attempts: Sequence[int]) -> str:
 
 def _table(rows: Mapping[str, Mapping[str, Sequence[int]]]) -> Table:
     head, *body = _lines(rows)
-    table = Table(*head, title=f"Attempts of clients whose policy allows {MOST}, with each kind of method")
+    table = Table(
+        *head, title=f"Attempts of clients whose policy allows {MOST}, with each kind of method"
+    )
     for line in body:
         table.add_row(*line)
     return table
@@ -191,7 +213,11 @@ def with_table(page: str, rows: Mapping[str, Mapping[str, Sequence[int]]]) -> st
     """The page with its table made anew."""
     head, *body = _lines(rows)
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ("---",) * len(head), *body))
-    return re.sub(r"(?s)(<!-- attempts -->\n).*?(<!-- end -->)", lambda found: f"{found[1]}\n{table}\n\n{found[2]}", page)
+    return re.sub(
+        r"(?s)(<!-- attempts -->\n).*?(<!-- end -->)",
+        lambda found: f"{found[1]}\n{table}\n\n{found[2]}",
+        page,
+    )
 
 
 if __name__ == "__main__":

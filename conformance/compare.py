@@ -59,12 +59,16 @@ def _canonical(detail: Mapping[str, Any]) -> str:
     if kind in _OWN_FIELDS:
         return ""
     try:
-        message = message_factory.GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(kind))()
+        message = message_factory.GetMessageClass(
+            descriptor_pool.Default().FindMessageTypeByName(kind)
+        )()
         if "base64" in detail:
             message.ParseFromString(base64.b64decode(detail["base64"], validate=True))
         else:
             fields = {key: value for key, value in detail.items() if key != "@type"}
-            json_format.ParseDict(fields["value"] if kind.startswith("google.protobuf.") else fields, message)
+            json_format.ParseDict(
+                fields["value"] if kind.startswith("google.protobuf.") else fields, message
+            )
         value: object = json_format.MessageToDict(message)
     except (KeyError, TypeError, DecodeError, json_format.ParseError, binascii.Error):
         value = detail.get("base64", detail)  # of a type that nobody knows, or broken

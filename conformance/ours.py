@@ -31,9 +31,18 @@ def read(error: errgrpc.RemoteError) -> Said:
         "locale": hint and hint.locale,
         "hint": hint and hint.message,
         "details": [_detail(message) for message in error.status_details],
-        "trailing": {key: value for key, value in error.trailing_metadata() or () if key.startswith("x-")},
+        "trailing": {
+            key: value for key, value in error.trailing_metadata() or () if key.startswith("x-")
+        },
         "typed": {
-            "catalogue": next((catalogue.__name__ for catalogue in KNOWN if isinstance(error, errgrpc.remote(catalogue))), None),
+            "catalogue": next(
+                (
+                    catalogue.__name__
+                    for catalogue in KNOWN
+                    if isinstance(error, errgrpc.remote(catalogue))
+                ),
+                None,
+            ),
             "code": error.error_code and error.error_code.reason,
             "number": error.number,
             "inferred": error.inferred,
@@ -56,7 +65,9 @@ def _options(config: str) -> list[tuple[str, Any]]:
 
 def call_sync(target: str, calls: Iterable[Call], config: str = "") -> list[Said]:
     """Makes calls through a wrapped channel, which may have a service config."""
-    with errgrpc.wrap_channel(grpc.insecure_channel(target, options=_options(config)), *KNOWN) as channel:
+    with errgrpc.wrap_channel(
+        grpc.insecure_channel(target, options=_options(config)), *KNOWN
+    ) as channel:
         return [{"id": call["id"], **_call(channel, call)} for call in calls]
 
 
@@ -77,18 +88,24 @@ def call_aio(target: str, calls: Iterable[Call], config: str = "") -> list[Said]
 
 async def _call_all(target: str, calls: Iterable[Call], config: str) -> list[Said]:
     interceptors = errgrpc.aio.client_interceptors(*KNOWN)
-    async with grpc.aio.insecure_channel(target, interceptors=interceptors, options=_options(config)) as channel:
+    async with grpc.aio.insecure_channel(
+        target, interceptors=interceptors, options=_options(config)
+    ) as channel:
         return [{"id": call["id"], **await _call_aio(channel, call)} for call in calls]
 
 
 async def _call_aio(channel: grpc.aio.Channel, call: Call) -> Said:
     kind, messages = KINDS[call["method"]], 0
     invoke = getattr(channel, kind)(
-        path(call["method"]), request_serializer=AnswerRequest.SerializeToString, response_deserializer=AnswerResponse.FromString
+        path(call["method"]),
+        request_serializer=AnswerRequest.SerializeToString,
+        response_deserializer=AnswerResponse.FromString,
     )
     request: Any = AnswerRequest(vector=call["vector"], messages=call["messages"])
     metadata = tuple(call["metadata"].items())
-    result = invoke([request] if kind.startswith("stream") else request, timeout=DEADLINE, metadata=metadata)
+    result = invoke(
+        [request] if kind.startswith("stream") else request, timeout=DEADLINE, metadata=metadata
+    )
     try:
         if kind.endswith("_stream"):
             async for _ in result:

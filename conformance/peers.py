@@ -20,7 +20,18 @@ from conformance.v1 import conformance_pb2
 from conformance.vectors import PATH
 from examples.classroom.gateway import envoy, find_envoy
 
-__all__ = ["HERE", "Cannot", "Peer", "PeerError", "build", "load", "run_client", "run_retrying", "run_server", "version"]
+__all__ = [
+    "HERE",
+    "Cannot",
+    "Peer",
+    "PeerError",
+    "build",
+    "load",
+    "run_client",
+    "run_retrying",
+    "run_server",
+    "version",
+]
 
 HERE = Path(__file__).parent
 GATEWAY = "{gateway}"
@@ -82,7 +93,12 @@ def load(languages: Sequence[str] = ()) -> list[Peer]:
     known = sorted(path.parent.name for path in HERE.glob("*/peers.json"))
     if unknown := sorted(set(languages) - set(known)):
         raise PeerError(f"no peers in {', '.join(unknown)}: there are {', '.join(known)}")
-    return [peer for language in known if not languages or language in languages for peer in _load(HERE / language)]
+    return [
+        peer
+        for language in known
+        if not languages or language in languages
+        for peer in _load(HERE / language)
+    ]
 
 
 def _load(directory: Path) -> Iterator[Peer]:
@@ -102,11 +118,20 @@ def _run_once(directory: Path, command: tuple[str, ...]) -> str:
     """What a command prints; the same build of several peers is run once."""
     words = _filled(command)
     try:
-        done = subprocess.run(words, cwd=directory, env=_environment(), capture_output=True, timeout=BUILD_SECONDS, check=False)
+        done = subprocess.run(
+            words,
+            cwd=directory,
+            env=_environment(),
+            capture_output=True,
+            timeout=BUILD_SECONDS,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise PeerError(f"{' '.join(words)}: {error}") from error
     if done.returncode:
-        raise PeerError(f"{' '.join(words)} gave {done.returncode}:\n{_tail(done.stdout + done.stderr)}")
+        raise PeerError(
+            f"{' '.join(words)} gave {done.returncode}:\n{_tail(done.stdout + done.stderr)}"
+        )
     return done.stdout.decode(errors="replace")
 
 
@@ -128,7 +153,9 @@ def run_client(peer: Peer, target: str, calls: Sequence[Call]) -> dict[int, Said
         return _run_client(peer, _filled(peer.client, target=target), calls)
     try:
         with envoy(int(target.rpartition(":")[2]), conformance_pb2.DESCRIPTOR) as url:
-            return _run_client(peer, _filled(peer.client, gateway=url.removeprefix("http://")), calls)
+            return _run_client(
+                peer, _filled(peer.client, gateway=url.removeprefix("http://")), calls
+            )
     except SystemExit as ended:
         raise PeerError(str(ended)) from ended
 
@@ -142,7 +169,13 @@ def _run_client(peer: Peer, words: Sequence[str], calls: Sequence[Call]) -> dict
     lines = "".join(json.dumps(call) + "\n" for call in calls).encode()
     try:
         done = subprocess.run(
-            words, cwd=peer.directory, env=_environment(), input=lines, capture_output=True, timeout=CLIENT_SECONDS, check=False
+            words,
+            cwd=peer.directory,
+            env=_environment(),
+            input=lines,
+            capture_output=True,
+            timeout=CLIENT_SECONDS,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise PeerError(f"{' '.join(words)}: {error}") from error
@@ -151,7 +184,9 @@ def _run_client(peer: Peer, words: Sequence[str], calls: Sequence[Call]) -> dict
     try:
         return {said["id"]: said for said in map(json.loads, done.stdout.splitlines())}
     except (ValueError, TypeError, KeyError) as error:
-        raise PeerError(f"{' '.join(words)} printed what is no answer: {error}\n{_tail(done.stdout)}") from error
+        raise PeerError(
+            f"{' '.join(words)} printed what is no answer: {error}\n{_tail(done.stdout)}"
+        ) from error
 
 
 @contextmanager
@@ -166,7 +201,13 @@ def run_server(command: Sequence[str], directory: Path) -> Iterator[str]:
 
         try:
             process = subprocess.Popen(
-                words, cwd=directory, env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
+                words,
+                cwd=directory,
+                env=_environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
             )
         except OSError as error:
             raise PeerError(f"{' '.join(words)}: {error}") from error
@@ -198,14 +239,21 @@ def _stop(process: "subprocess.Popen[str]", words: Sequence[str], told: Callable
         code = process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired as error:
         process.kill()
-        raise PeerError(f"{' '.join(words)} did not end within {STOP_SECONDS} s of the end of its input\n{told()}") from error
+        raise PeerError(
+            f"{' '.join(words)} did not end within {STOP_SECONDS} s of the end of its input\n{told()}"
+        ) from error
     if code:
         raise PeerError(f"{' '.join(words)} gave {code}:\n{told()}")
 
 
 def _filled(command: Sequence[str], **values: str) -> list[str]:
     known = {"python": sys.executable, "vectors": str(PATH), **values}
-    return [functools.reduce(lambda word, item: word.replace(f"{{{item[0]}}}", item[1]), known.items(), word) for word in command]
+    return [
+        functools.reduce(
+            lambda word, item: word.replace(f"{{{item[0]}}}", item[1]), known.items(), word
+        )
+        for word in command
+    ]
 
 
 def _environment() -> Mapping[str, str]:

@@ -11,7 +11,16 @@ from conformance.peers import Peer, PeerError
 from conformance.service import Call, Said
 from conformance.vectors import Vector, load
 
-__all__ = ["CLIENT", "MESSAGES", "SERVER", "Result", "calls", "check_client", "check_server", "reference"]
+__all__ = [
+    "CLIENT",
+    "MESSAGES",
+    "SERVER",
+    "Result",
+    "calls",
+    "check_client",
+    "check_server",
+    "reference",
+]
 
 CLIENT, SERVER = "client", "server"
 MESSAGES = {"Unary": 0, "ServerStream": 2, "ClientStream": 0, "BidiStream": 1}
@@ -35,13 +44,25 @@ class Result:
         """For the file."""
         if self.not_run:
             return {"not_run": self.not_run}
-        counts = {"passed": self.passed, "in_part": self.in_part, "cannot": self.cannot, "failed": self.failures.total()}
-        return counts | {"reasons": dict(self.reasons), "failures": dict(self.failures.most_common(20))}
+        counts = {
+            "passed": self.passed,
+            "in_part": self.in_part,
+            "cannot": self.cannot,
+            "failed": self.failures.total(),
+        }
+        return counts | {
+            "reasons": dict(self.reasons),
+            "failures": dict(self.failures.most_common(20)),
+        }
 
 
 def calls(vectors: Sequence[Vector] | None = None, *, brief: bool = False) -> list[Call]:
     """Each vector with each kind of method; `brief`: with one of them, in turn."""
-    every = [(vector, method) for vector in (load() if vectors is None else vectors) for method in MESSAGES]
+    every = [
+        (vector, method)
+        for vector in (load() if vectors is None else vectors)
+        for method in MESSAGES
+    ]
     return [
         {
             "id": number,
@@ -79,7 +100,10 @@ def check_server(peer: Peer, *, brief: bool = False) -> Result:
     result = None
     try:
         with peers.run_server(peer.server, peer.directory) as target:
-            said = [{line["id"]: line for line in call(target, made)} for call in (ours.call_sync, ours.call_aio)]
+            said = [
+                {line["id"]: line for line in call(target, made)}
+                for call in (ours.call_sync, ours.call_aio)
+            ]
             result = _counted(peer, SERVER, made, said)
     except PeerError as failure:
         result = result or Result()
@@ -87,18 +111,28 @@ def check_server(peer: Peer, *, brief: bool = False) -> Result:
     return result
 
 
-def _counted(peer: Peer, direction: str, made: Sequence[Call], said: Sequence[Mapping[int, Said]]) -> Result:
+def _counted(
+    peer: Peer, direction: str, made: Sequence[Call], said: Sequence[Mapping[int, Said]]
+) -> Result:
     result, needed = Result(), set[int]()
     for call, answers in ((call, answers) for answers in said for call in made):
         vector = load()[call["vector"] - 1]
-        wrong = differences(vector, call["messages"], answers.get(call["id"], {"failed": "no answer was printed"}))
+        wrong = differences(
+            vector, call["messages"], answers.get(call["id"], {"failed": "no answer was printed"})
+        )
         if not wrong:
             result.passed += 1
             continue
-        entries = [n for n, entry in enumerate(peer.cannot) if entry.covers(direction, vector["name"], call["method"])]
+        entries = [
+            n
+            for n, entry in enumerate(peer.cannot)
+            if entry.covers(direction, vector["name"], call["method"])
+        ]
         whole = [n for n in entries if not peer.cannot[n].fields]
         partial = [n for n in entries if wrong.keys() & set(peer.cannot[n].fields)]
-        if CALL not in wrong and wrong.keys() <= {name for n in partial for name in peer.cannot[n].fields}:
+        if CALL not in wrong and wrong.keys() <= {
+            name for n in partial for name in peer.cannot[n].fields
+        }:
             result.in_part += 1
             used = partial
         elif whole:

@@ -25,7 +25,9 @@ def fail(number: int, context: grpc.ServicerContext) -> None:
             context.set_trailing_metadata(case.trailing)
             raise case.error()
         case Foreign():
-            context.set_trailing_metadata(() if case.details is None else ((DETAILS_KEY, case.details),))
+            context.set_trailing_metadata(
+                () if case.details is None else ((DETAILS_KEY, case.details),)
+            )
             context.abort(case.status, case.message)
         case _:
             context.abort(grpc.StatusCode.UNIMPLEMENTED, f"no vector has the number {number}")

@@ -28,7 +28,12 @@ __all__ = [
 ]
 
 SERVICE = "errgrpc.conformance.v1.ConformanceService"
-KINDS = {"Unary": "unary_unary", "ServerStream": "unary_stream", "ClientStream": "stream_unary", "BidiStream": "stream_stream"}
+KINDS = {
+    "Unary": "unary_unary",
+    "ServerStream": "unary_stream",
+    "ClientStream": "stream_unary",
+    "BidiStream": "stream_stream",
+}
 """How grpcio calls each method's kind."""
 DEADLINE = 20.0  # seconds, far above what any call needs
 
@@ -51,7 +56,9 @@ def handler(fail: Callable[[int, grpc.ServicerContext], None]) -> grpc.GenericRp
             yield AnswerResponse(index=index + 1)
         fail(request.vector, context)
 
-    def streamed_both_ways(requests: Iterator[AnswerRequest], context: grpc.ServicerContext) -> Iterator[AnswerResponse]:
+    def streamed_both_ways(
+        requests: Iterator[AnswerRequest], context: grpc.ServicerContext
+    ) -> Iterator[AnswerResponse]:
         first = next(requests)
         for index in range(first.messages):
             yield AnswerResponse(index=index + 1)
@@ -68,14 +75,18 @@ def handler(fail: Callable[[int, grpc.ServicerContext], None]) -> grpc.GenericRp
     }
     methods = {
         name: getattr(grpc, f"{kind}_rpc_method_handler")(
-            behaviours[name], request_deserializer=AnswerRequest.FromString, response_serializer=AnswerResponse.SerializeToString
+            behaviours[name],
+            request_deserializer=AnswerRequest.FromString,
+            response_serializer=AnswerResponse.SerializeToString,
         )
         for name, kind in KINDS.items()
     }
     return grpc.method_handlers_generic_handler(SERVICE, methods)
 
 
-def serve(fail: Callable[[int, grpc.ServicerContext], None], *interceptors: grpc.ServerInterceptor) -> None:
+def serve(
+    fail: Callable[[int, grpc.ServicerContext], None], *interceptors: grpc.ServerInterceptor
+) -> None:
     """Serves until the input ends, as a peer's server does."""
     with ThreadPoolExecutor(max_workers=8) as pool:
         server = grpc.server(pool, interceptors=list(interceptors))
@@ -104,7 +115,9 @@ def responses(channel: grpc.Channel, call: Call) -> Iterator[AnswerResponse]:
     """Makes a call; what comes before its error."""
     kind = KINDS[call["method"]]
     invoke = getattr(channel, kind)(
-        path(call["method"]), request_serializer=AnswerRequest.SerializeToString, response_deserializer=AnswerResponse.FromString
+        path(call["method"]),
+        request_serializer=AnswerRequest.SerializeToString,
+        response_deserializer=AnswerResponse.FromString,
     )
     request = AnswerRequest(vector=call["vector"], messages=call["messages"])
     argument = iter([request]) if kind.startswith("stream") else request

@@ -30,7 +30,17 @@ from errgrpc.declaring import Declarations, Raises
 from errgrpc.locales import Metadata, requested
 from errgrpc.raised import causes, leaves, link, own_traceback, settle, traceback_of
 from errgrpc.remote_error import RemoteError
-from errgrpc.reports import Answered, OnAnswer, OnError, Outcome, Report, Unhandled, as_hook, notify, report
+from errgrpc.reports import (
+    Answered,
+    OnAnswer,
+    OnError,
+    Outcome,
+    Report,
+    Unhandled,
+    as_hook,
+    notify,
+    report,
+)
 from errgrpc.service_error import ServiceError, values_of
 from errgrpc.texts import clean, is_request_id, shown
 from errgrpc.translating import Translate, Translator
@@ -112,17 +122,25 @@ class Answering:
         self.tracks = track_context
         self._fallback = fallback_of(catalogue)
         self._translator = Translator(translate)
-        self._on_error: OnError | None = as_hook("on_error", on_error, "(error, *, method, code, request_id)")
+        self._on_error: OnError | None = as_hook(
+            "on_error", on_error, "(error, *, method, code, request_id)"
+        )
         self.on_answer: OnAnswer | None = as_hook("on_answer", on_answer, "(answered)")
         self._declarations = None if raises is None else Declarations(raises)
-        self.declared: Mapping[str, frozenset[ErrorCode]] = {} if self._declarations is None else self._declarations.codes
+        self.declared: Mapping[str, frozenset[ErrorCode]] = (
+            {} if self._declarations is None else self._declarations.codes
+        )
         self.hears = self._looks = False
         if type(max_trailer_bytes) is not int or max_trailer_bytes < _MIN_TRAILER_BYTES:
-            raise ValueError(f"max_trailer_bytes is {max_trailer_bytes!r}, not an int of at least {_MIN_TRAILER_BYTES}")
+            raise ValueError(
+                f"max_trailer_bytes is {max_trailer_bytes!r}, not an int of at least {_MIN_TRAILER_BYTES}"
+            )
         self._max_trailer_bytes = max_trailer_bytes
         observing.enlist(self)
         # The fast path adds neither a Help nor a request id.
-        self._surely_fitting = -1 if send_help or track_context else surely_fitting(max_trailer_bytes)
+        self._surely_fitting = (
+            -1 if send_help or track_context else surely_fitting(max_trailer_bytes)
+        )
 
     def attend(self, observed: bool, /) -> None:
         """Notes whether answers are of interest: to `on_answer` or an observer (`hears`), or as undeclared, too."""
@@ -153,7 +171,11 @@ class Answering:
                             gone=rpc.gone or rpc.stuck,
                             traceback=rpc.traceback,
                         )
-                    return RpcAnswer(spec.grpc_status, spec.message if message is None else message, ((DETAILS_KEY, raw),))
+                    return RpcAnswer(
+                        spec.grpc_status,
+                        spec.message if message is None else message,
+                        ((DETAILS_KEY, raw),),
+                    )
             decision = self.decide(error, rpc)
             if decision.stands:
                 self.report(decision.reports)
@@ -164,7 +186,14 @@ class Answering:
             answer, reports = self._coded(decision, Rpc(rpc.method, ()))
         self.report((*decision.reports, *reports))
         if self._looks:
-            self.hear(decision, error, rpc.method, answer.status, gone=rpc.gone or rpc.stuck, traceback=rpc.traceback)
+            self.hear(
+                decision,
+                error,
+                rpc.method,
+                answer.status,
+                gone=rpc.gone or rpc.stuck,
+                traceback=rpc.traceback,
+            )
         return answer
 
     def decide(self, error: BaseException, rpc: Rpc) -> Decision:
@@ -174,7 +203,9 @@ class Answering:
         except BaseException as failure:  # noqa: BLE001
             return self._unreadable(failure, error, rpc)
 
-    def standing(self, method: str, status: StatusCode, message: str, *trailers: Iterable[Trailer] | None) -> RpcAnswer:
+    def standing(
+        self, method: str, status: StatusCode, message: str, *trailers: Iterable[Trailer] | None
+    ) -> RpcAnswer:
         """What the handler aborted with, as much of it as fits.
 
         Of several collections of trailing metadata, the first counts that has an entry that grpc can send.
@@ -184,7 +215,9 @@ class Answering:
             self.hear(None, None, method, status)
         return answer
 
-    def uncoded(self, method: str, status: StatusCode, message: str, *trailers: Iterable[Trailer] | None) -> RpcAnswer:
+    def uncoded(
+        self, method: str, status: StatusCode, message: str, *trailers: Iterable[Trailer] | None
+    ) -> RpcAnswer:
         """A status without a code, as much of it as fits."""
         kept: list[Trailer] = []
         for given in trailers:
@@ -196,16 +229,42 @@ class Answering:
         self.report(self._shed(method, status, shed))
         return RpcAnswer(status, message, fitting)
 
-    def late(self, error: BaseException, method: str, status: object, traceback: TracebackType | None = None) -> None:
+    def late(
+        self,
+        error: BaseException,
+        method: str,
+        status: object,
+        traceback: TracebackType | None = None,
+    ) -> None:
         """Logs an exception that a handler raised after it had aborted: the client is answered with that status."""
         if not _is_unimplemented(status, error):
             own = _cut(error, traceback)
-            self.report([Report(logging.ERROR, "%r raised after it had aborted with %s", (method, status), error, traceback=own)])
+            self.report(
+                [
+                    Report(
+                        logging.ERROR,
+                        "%r raised after it had aborted with %s",
+                        (method, status),
+                        error,
+                        traceback=own,
+                    )
+                ]
+            )
 
     def lost(self, error: BaseException, method: str, status: int) -> None:
         """Logs an exception that came when a response had begun with this HTTP status, and tells `on_answer`."""
         own = _cut(error)
-        self.report([Report(logging.ERROR, "%r failed after its response had begun with %s", (method, status), error, traceback=own)])
+        self.report(
+            [
+                Report(
+                    logging.ERROR,
+                    "%r failed after its response had begun with %s",
+                    (method, status),
+                    error,
+                    traceback=own,
+                )
+            ]
+        )
         self.hear(None, error, method, status, gone=True)
 
     def returned(self, method: str, code: object) -> None:
@@ -239,11 +298,15 @@ class Answering:
         if self.on_answer is None and not observing.observers:
             return
         if decision is None:
-            answered = Answered(method, error, None, status, request_id, "undelivered" if gone else "aborted")
+            answered = Answered(
+                method, error, None, status, request_id, "undelivered" if gone else "aborted"
+            )
         else:
             request_id = request_id or decision.request_id or _sent_id(decision.values)
             outcome = "undelivered" if gone else decision.outcome
-            answered = Answered(method, error, decision.values.code, status, request_id, outcome, undeclared)
+            answered = Answered(
+                method, error, decision.values.code, status, request_id, outcome, undeclared
+            )
         if self.on_answer is not None:
             notify("on_answer", self.on_answer, repr(method), error, answered)
         for observer in tuple(observing.observers.values()):
@@ -255,7 +318,16 @@ class Answering:
             return False
         if declarations.is_news(method, code):
             fields = {"grpc_method": method, "error_code": code.reason}
-            self.report([Report(logging.WARNING, "%r answers %s, which it does not declare", (method, code), extra=fields)])
+            self.report(
+                [
+                    Report(
+                        logging.WARNING,
+                        "%r answers %s, which it does not declare",
+                        (method, code),
+                        extra=fields,
+                    )
+                ]
+            )
         return True
 
     def _decided(self, error: BaseException, rpc: Rpc) -> Decision:
@@ -271,30 +343,63 @@ class Answering:
             return self._unhandled(failure, rpc, _request_id(failure, rpc.metadata), reports)
         if found is not None and (values := values_of(found)) is not None:
             _with_traceback(found, None)  # no log has it, and it holds the request
-            return Decision(values, None if is_request_id(_sent_id(values)) else rpc.request_id, reports=tuple(reports), outcome=outcome)
+            return Decision(
+                values,
+                None if is_request_id(_sent_id(values)) else rpc.request_id,
+                reports=tuple(reports),
+                outcome=outcome,
+            )
         if (status := status_of(rpc.status)) is None:
-            return self._unhandled(error, rpc, _request_id(error, rpc.metadata), reports, rpc.traceback)
+            return self._unhandled(
+                error, rpc, _request_id(error, rpc.metadata), reports, rpc.traceback
+            )
         if not _is_unimplemented(status, error):
             text = "%r failed with the status that it had set, %s"
-            reports.append(Report(logging.ERROR, text, (rpc.method, status), error, traceback=rpc.traceback))
+            reports.append(
+                Report(logging.ERROR, text, (rpc.method, status), error, traceback=rpc.traceback)
+            )
         return Decision(Values(self._fallback), stands=True, reports=tuple(reports))
 
     def _identify(self, rpc: Rpc) -> None:
         """Gives a call the id that it was tracked by; one that an interceptor has ended was not."""
         tracked = context.current()
-        rpc.request_id = context.request_id_in(rpc.metadata) or uuid.uuid4().hex if tracked is None else tracked.call.request_id
+        rpc.request_id = (
+            context.request_id_in(rpc.metadata) or uuid.uuid4().hex
+            if tracked is None
+            else tracked.call.request_id
+        )
         rpc.metadata = ((context.REQUEST_ID, rpc.request_id), *context.pairs(rpc.metadata))
 
     def _unhandled(
-        self, error: BaseException, rpc: Rpc, request_id: str, reports: Iterable[Report] = (), traceback: TracebackType | None = None
+        self,
+        error: BaseException,
+        rpc: Rpc,
+        request_id: str,
+        reports: Iterable[Report] = (),
+        traceback: TracebackType | None = None,
     ) -> Decision:
         if rpc.gone or rpc.stuck:
             text = "%r could not be answered, request id %s"
-            own = Report(logging.INFO if rpc.gone else logging.ERROR, text, (rpc.method, request_id), error, traceback=traceback)
+            own = Report(
+                logging.INFO if rpc.gone else logging.ERROR,
+                text,
+                (rpc.method, request_id),
+                error,
+                traceback=traceback,
+            )
         else:
             unhandled = Unhandled(rpc.method, self._fallback, request_id)
-            own = Report(logging.ERROR, "%r answers %s, request id %s", unhandled, error, unhandled, traceback)
-        return Decision(Values(self._fallback), request_id, reports=(*reports, own), outcome="unhandled")
+            own = Report(
+                logging.ERROR,
+                "%r answers %s, request id %s",
+                unhandled,
+                error,
+                unhandled,
+                traceback,
+            )
+        return Decision(
+            Values(self._fallback), request_id, reports=(*reports, own), outcome="unhandled"
+        )
 
     def _unreadable(self, failure: BaseException, error: BaseException, rpc: Rpc) -> Decision:
         """The answer to an exception that cannot be read: nothing of it or of the request is touched again."""
@@ -302,29 +407,49 @@ class Answering:
         return self._unhandled(failure, rpc, rpc.request_id or uuid.uuid4().hex)
 
     def _standing(self, error: BaseException, rpc: Rpc) -> RpcAnswer:
-        details = rpc.details.decode(errors="replace") if isinstance(rpc.details, bytes) else rpc.details
+        details = (
+            rpc.details.decode(errors="replace") if isinstance(rpc.details, bytes) else rpc.details
+        )
         status = status_of(rpc.status) or StatusCode.UNKNOWN
-        answer = self.uncoded(rpc.method, status, clean(details if isinstance(details, str) else ""), rpc.trailers)
+        answer = self.uncoded(
+            rpc.method, status, clean(details if isinstance(details, str) else ""), rpc.trailers
+        )
         if rpc.aborted and not rpc.signal:
             self.late(error, rpc.method, status, rpc.traceback)
         if self.hears:
-            self.hear(None, None if rpc.signal else error, rpc.method, status, traceback=rpc.traceback)
+            self.hear(
+                None, None if rpc.signal else error, rpc.method, status, traceback=rpc.traceback
+            )
         return answer
 
     def _coded(self, decision: Decision, rpc: Rpc) -> tuple[RpcAnswer, list[Report]]:
         code = decision.values.code
         kept, refused = sendable(rpc.trailers)
         trailers = [entry for entry in kept if entry[0] != DETAILS_KEY]
-        parts = parts_of(decision.values, requested(rpc.metadata), decision.request_id, trailers, send_help=self.send_help)
+        parts = parts_of(
+            decision.values,
+            requested(rpc.metadata),
+            decision.request_id,
+            trailers,
+            send_help=self.send_help,
+        )
         raw, shed = fitted(code, parts, self._max_trailer_bytes)
         reports = [*map(_refusal, refused), *self._shed(rpc.method, code, shed)]
-        return RpcAnswer(code.grpc_status, parts.message, (*parts.trailers, *parts.pushback, (DETAILS_KEY, raw))), reports
+        return RpcAnswer(
+            code.grpc_status, parts.message, (*parts.trailers, *parts.pushback, (DETAILS_KEY, raw))
+        ), reports
 
     def _shed(self, method: str, answered: object, shed: list[str]) -> list[Report]:
         arguments = method, answered, self._max_trailer_bytes, ", ".join(shed)
-        return [Report(logging.WARNING, "%r answers %s cut to %d bytes of trailers: %s", arguments)] if shed else []
+        return (
+            [Report(logging.WARNING, "%r answers %s cut to %d bytes of trailers: %s", arguments)]
+            if shed
+            else []
+        )
 
-    def _found(self, error: BaseException, rpc: Rpc, reports: list[Report]) -> tuple[BaseException | None, Outcome]:
+    def _found(
+        self, error: BaseException, rpc: Rpc, reports: list[Report]
+    ) -> tuple[BaseException | None, Outcome]:
         """The ServiceError that `error` is or holds, else what `translate` makes of it."""
         members = list(leaves(error))
         coded = [member for member in members if values_of(member) is not None]
@@ -333,7 +458,9 @@ class Answering:
         if found is not None and len(members) > 1 and len(coded) < len(members):
             code = values_of(found).code  # type: ignore[union-attr]
             text = "%r answers %s, raised in a group with others"
-            reports.append(Report(logging.ERROR, text, (rpc.method, code), error, traceback=rpc.traceback))
+            reports.append(
+                Report(logging.ERROR, text, (rpc.method, code), error, traceback=rpc.traceback)
+            )
         return found, "coded" if coded else "translated"
 
 
@@ -346,7 +473,9 @@ def encode(service_error: ServiceError, accept_language: str | None = None) -> s
     if (values := values_of(service_error)) is None:
         raise TypeError(f"{shown(service_error)} is no errgrpc.ServiceError")
     raw = brief(values, accept_language)
-    return status_pb2.Status.FromString(raw or whole(values.code, parts_of(values, accept_language)))
+    return status_pb2.Status.FromString(
+        raw or whole(values.code, parts_of(values, accept_language))
+    )
 
 
 def _cut(error: BaseException, caught: TracebackType | None = None) -> TracebackType | None:
@@ -363,7 +492,11 @@ def _is_unimplemented(status: object, error: BaseException) -> bool:
 
 
 def _refusal(key: str) -> Report:
-    return Report(logging.WARNING, "trailing metadata that gRPC cannot send is left out, its key is %s", (key,))
+    return Report(
+        logging.WARNING,
+        "trailing metadata that gRPC cannot send is left out, its key is %s",
+        (key,),
+    )
 
 
 def _request_id(error: BaseException, metadata: Metadata) -> str:
@@ -372,7 +505,8 @@ def _request_id(error: BaseException, metadata: Metadata) -> str:
         return own
     for cause in causes(error):
         if issubclass(type(cause), RemoteError):
-            with contextlib.suppress(AttributeError):  # of a double that did not call our `__init__`
+            # of a double that did not call our `__init__`
+            with contextlib.suppress(AttributeError):
                 if is_request_id(sent := cause.request_id):  # type: ignore[attr-defined]
                     return sent
     return uuid.uuid4().hex

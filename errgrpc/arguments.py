@@ -21,7 +21,18 @@ from errgrpc.texts import clean, shown
 from errgrpc.wire.packing import MAX_SECONDS, NUMBER_KEY, pack, seconds_of, type_name, unpack
 from errgrpc.wire.values import Values
 
-__all__ = ["OWNED_DETAILS", "REQUEST_INFO", "Warn", "compare", "details", "hints", "message", "metadata", "seconds", "values"]
+__all__ = [
+    "OWNED_DETAILS",
+    "REQUEST_INFO",
+    "Warn",
+    "compare",
+    "details",
+    "hints",
+    "message",
+    "metadata",
+    "seconds",
+    "values",
+]
 
 Warn = Callable[[str], None]
 _Details = tuple[tuple[Message, bytes], ...]
@@ -58,15 +69,24 @@ def values(
     delay = None if retry_delay is None else seconds(retry_delay, warn)
     given = details(given_details, with_retry=delay is None, warn=warn)
     # It stands last, or before a RequestInfo; a look at the bytes takes a third of the bytecodes.
-    if delay is None and given and (_RETRY_NAME in given[-1][1] or (len(given) > 1 and _RETRY_NAME in given[-2][1])) and not passed_on:
+    if (
+        delay is None
+        and given
+        and (_RETRY_NAME in given[-1][1] or (len(given) > 1 and _RETRY_NAME in given[-2][1]))
+        and not passed_on
+    ):
         delay, given = _own_delay(given)
     if delay is not None and code.retryable is False:
-        warn(f"a retry_delay is given with {code}, which declares that trying again is in vain: leave it out, or declare otherwise")
+        warn(
+            f"a retry_delay is given with {code}, which declares that trying again is in vain: leave it out, or declare otherwise"
+        )
     own_hints = None if given_hint is None else hints(given_hint, code, warn)
     return Values(
         code,
         None if given_message is None else message(given_message, code, warn),
-        metadata(given_metadata, more_metadata, warn) if more_metadata or given_metadata is not None else {},
+        metadata(given_metadata, more_metadata, warn)
+        if more_metadata or given_metadata is not None
+        else {},
         own_hints,
         next(iter(own_hints.values())) if own_hints and issubclass(type(given_hint), str) else None,
         delay,
@@ -80,7 +100,9 @@ def _own_delay(given: _Details) -> tuple[float | None, _Details]:
         if type_name(detail) == _RETRY_INFO:
             info = unpack(any_pb2.Any.FromString(packed), rpc.RetryInfo)
             delay = None if info is None else seconds_of(info)
-            return (None, given) if delay is None else (delay, (*given[:index], *given[index + 1 :]))
+            return (
+                (None, given) if delay is None else (delay, (*given[:index], *given[index + 1 :]))
+            )
     return None, given
 
 
@@ -103,7 +125,9 @@ def metadata(given: Any, more: Mapping[str, object], warn: Warn) -> dict[str, st
     texts: dict[str, str] = {}
     for key, value in more.items():
         if not issubclass(type(key), str) or not KEY.fullmatch(key) or len(key) > MAX_KEY:
-            warn(f"the metadata key {shown(key, 80)} is left out: AIP-193 asks for {KEY.pattern} of at most {MAX_KEY} characters")
+            warn(
+                f"the metadata key {shown(key, 80)} is left out: AIP-193 asks for {KEY.pattern} of at most {MAX_KEY} characters"
+            )
         elif key == NUMBER_KEY:
             warn(f"the metadata key {key!r} is left out: it holds the code's number")
         elif type(value) is str and value.isascii():  # of nearly all, nothing is to be done
@@ -112,7 +136,9 @@ def metadata(given: Any, more: Mapping[str, object], warn: Warn) -> dict[str, st
             try:
                 texts[key] = clean(_as_text(value))
             except Exception as error:  # noqa: BLE001  whatever a foreign __str__ raises
-                warn(f"the metadata {key!r} is left out: its value does not become text ({type(error).__name__})")
+                warn(
+                    f"the metadata {key!r} is left out: its value does not become text ({type(error).__name__})"
+                )
     return texts
 
 
@@ -126,7 +152,9 @@ def compare(code: ErrorCode, texts: Mapping[str, str], warn: Warn) -> None:
             nearest = difflib.get_close_matches(key, declared, 1, 0)[0]
             warn(f"the metadata key {key!r} is not declared by {code}: did you mean {nearest!r}?")
         elif not declared[key].fits(text):
-            warn(f"the metadata {key!r} of {code} is {shown(text, 80)}, which is no {declared[key].type.__name__}")
+            warn(
+                f"the metadata {key!r} of {code} is {shown(text, 80)}, which is no {declared[key].type.__name__}"
+            )
     for key, field in declared.items():
         if key not in texts and not field.optional:
             warn(f"{code} requires the metadata {key!r}, which is missing")
@@ -135,7 +163,8 @@ def compare(code: ErrorCode, texts: Mapping[str, str], warn: Warn) -> None:
 def _as_text(value: Any) -> str:
     if issubclass(type(value), bool):
         return "true" if value else "false"
-    if issubclass(type(value), Enum) and issubclass(type(value.name), str):  # a Flag without a bit has no name
+    # a Flag without a bit has no name
+    if issubclass(type(value), Enum) and issubclass(type(value.name), str):
         return str(value.name)
     return str(value)
 
@@ -144,7 +173,9 @@ def _items(given: Any) -> Iterable[Any]:
     return given.items()  # type: ignore[no-any-return]
 
 
-def _listed(name: str, given: Any, listed: Callable[[Any], Iterable[Any]], warn: Warn) -> list[Any] | None:
+def _listed(
+    name: str, given: Any, listed: Callable[[Any], Iterable[Any]], warn: Warn
+) -> list[Any] | None:
     """What a foreign collection holds: it may raise while it is read."""
     try:
         return list(listed(given))
@@ -159,22 +190,31 @@ def hints(given: Any, code: ErrorCode, warn: Warn) -> dict[str, str] | None:
         given = {code.default_locale or _UNDETERMINED: given}
     if not issubclass(type(given), Mapping):
         if given is not None:
-            warn(f"hint is a {type(given).__name__}, neither a str nor a mapping of locale to text: the hints of {code} are used")
+            warn(
+                f"hint is a {type(given).__name__}, neither a str nor a mapping of locale to text: the hints of {code} are used"
+            )
         return None
     items = _listed("hint", given, _items, warn)
     texts: dict[str, tuple[str, str]] = {}
     for locale, text in items or ():
         if not locales.is_language_tag(locale):
-            warn(f"the hint for {shown(locale, 80)} is left out: that is no BCP 47 language tag such as 'zh-CN'")
+            warn(
+                f"the hint for {shown(locale, 80)} is left out: that is no BCP 47 language tag such as 'zh-CN'"
+            )
         elif not issubclass(type(text), str):
-            warn(f"the hint for {shown(locale, 80)} is left out: it is a {type(text).__name__}, not a str")
+            warn(
+                f"the hint for {shown(locale, 80)} is left out: it is a {type(text).__name__}, not a str"
+            )
         elif not text:
             warn(f"the hint for {shown(locale, 80)} is left out: it is empty")
         elif locale.lower() in texts:
-            warn(f"the hint for {shown(locale, 80)} is left out: there is one for {texts[locale.lower()][0]!r}")
+            warn(
+                f"the hint for {shown(locale, 80)} is left out: there is one for {texts[locale.lower()][0]!r}"
+            )
         else:
             texts[locale.lower()] = locale, clean(text)
-    return dict(texts.values()) if texts or items == [] else None  # hints that are all wrong replace nothing
+    # hints that are all wrong replace nothing
+    return dict(texts.values()) if texts or items == [] else None
 
 
 def seconds(given: Any, warn: Warn) -> float | None:
@@ -185,10 +225,16 @@ def seconds(given: Any, warn: Warn) -> float | None:
         delay = float.__float__(delay)
     elif issubclass(type(delay), int) and not issubclass(type(delay), bool):
         delay = int.__int__(delay)
-    if issubclass(type(delay), int | float) and not issubclass(type(delay), bool) and 0 <= delay <= MAX_SECONDS:
+    if (
+        issubclass(type(delay), int | float)
+        and not issubclass(type(delay), bool)
+        and 0 <= delay <= MAX_SECONDS
+    ):
         return delay  # type: ignore[no-any-return]
     if given is not None:
-        warn(f"retry_delay {shown(given, 80)} is left out: give seconds from 0 to {MAX_SECONDS}, or a timedelta")
+        warn(
+            f"retry_delay {shown(given, 80)} is left out: give seconds from 0 to {MAX_SECONDS}, or a timedelta"
+        )
     return None
 
 
@@ -200,7 +246,9 @@ def details(given: Any, *, with_retry: bool, warn: Warn) -> _Details:
     kept: dict[str, tuple[Message, bytes]] = {}
     for detail in _listed("details", given, iter, warn) or ():
         if not issubclass(type(detail), Message):
-            warn(f"the detail {shown(detail, 80)} is left out: it is a {type(detail).__name__}, not a protobuf message")
+            warn(
+                f"the detail {shown(detail, 80)} is left out: it is a {type(detail).__name__}, not a protobuf message"
+            )
             continue
         name = type_name(detail)
         if not name:
@@ -208,7 +256,9 @@ def details(given: Any, *, with_retry: bool, warn: Warn) -> _Details:
         elif name in OWNED_DETAILS:
             warn(f"the detail {name} is left out: {OWNED_DETAILS[name]}")
         elif name in kept or (name == _RETRY_INFO and not with_retry):
-            warn(f"the detail {name} is left out: each type goes on the wire at most once (AIP-193)")
+            warn(
+                f"the detail {name} is left out: each type goes on the wire at most once (AIP-193)"
+            )
         else:
             try:
                 kept[name] = detail, pack(detail).SerializeToString()

@@ -34,17 +34,25 @@ class Caller:
         forward: Iterable[str] = (),
     ) -> None:
         self._reading = Reading.by(*catalogues)
-        self._on_received: OnReceived | None = as_hook("on_received", on_received, "(error, *, method)")
+        self._on_received: OnReceived | None = as_hook(
+            "on_received", on_received, "(error, *, method)"
+        )
         if locale is not None and not locales.is_accept_language(locale):
-            raise ValueError(f"locale is {locale!r}, no language tag such as 'zh-CN' and no accept-language such as 'zh-CN, en;q=0.5'")
+            raise ValueError(
+                f"locale is {locale!r}, no language tag such as 'zh-CN' and no accept-language such as 'zh-CN, en;q=0.5'"
+            )
         self.locale = locale
         self._forward = as_forward(forward)
         self.adds = locale is not None or bool(self._forward)
         """Whether calls get metadata that they lack."""
 
-    def typed_error(self, error: grpc.RpcError, metadata: Any, method: Any, *, heard: bool = False) -> RemoteError:
+    def typed_error(
+        self, error: grpc.RpcError, metadata: Any, method: Any, *, heard: bool = False
+    ) -> RemoteError:
         """The typed error of a call of a method that was made with these metadata; `on_received` hears of it unless it has."""
-        typed = self._reading.read(error, self.locale if metadata is None else self._languages(metadata))
+        typed = self._reading.read(
+            error, self.locale if metadata is None else self._languages(metadata)
+        )
         if self._on_received is not None and not heard:
             name = _as_text(method)
             notify("on_received", self._on_received, repr(name), typed, typed, method=name)
@@ -58,7 +66,11 @@ class Caller:
         if metadata is details.metadata:
             return details
         # grpc's own details are named tuples, as are most people's.
-        return details._replace(metadata=metadata) if hasattr(details, "_replace") else _CallDetails(details, metadata)
+        return (
+            details._replace(metadata=metadata)
+            if hasattr(details, "_replace")
+            else _CallDetails(details, metadata)
+        )
 
     def metadata_of(self, metadata: Any) -> Any:
         """The metadata of a call with what they lack: what is to be sent on of the current call, and an `accept-language`.
@@ -128,7 +140,9 @@ class Method:
         self._caller = caller
         self._adds = caller.adds
 
-    def _prepared(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
+    def _prepared(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
         """The arguments of a call with metadata that ask for the languages of the caller, and these metadata."""
         positional = len(args) > 2  # request, timeout, metadata
         given = args[2] if positional else kwargs.get("metadata")

@@ -23,7 +23,9 @@ class Registry:
         self._domains: dict[str, type[ErrorCode]] = {}
         self._reasons: dict[tuple[str, str], ErrorCode] = {}
         self._numbers: dict[tuple[str, int], ErrorCode] = {}
-        self._inference: Mapping[StatusCode, ErrorCode] = next((c.inference for c in self.catalogues if c.inference), {})
+        self._inference: Mapping[StatusCode, ErrorCode] = next(
+            (c.inference for c in self.catalogues if c.inference), {}
+        )
         declared: dict[tuple[str, str], ErrorCode] = {}
         for catalogue in self.catalogues:
             self._domains.setdefault(catalogue.domain, catalogue)
@@ -65,14 +67,22 @@ def parse_number(text: str) -> int | None:
 
 def as_catalogue(catalogue: object) -> type[ErrorCode]:
     """`catalogue` itself. Raises TypeError if it is no catalogue."""
-    if isinstance(catalogue, type) and issubclass(catalogue, ErrorCode) and catalogue is not ErrorCode:
+    if (
+        isinstance(catalogue, type)
+        and issubclass(catalogue, ErrorCode)
+        and catalogue is not ErrorCode
+    ):
         return catalogue
-    raise TypeError(f"{catalogue!r} is no catalogue: give a subclass of errgrpc.ErrorCode such as errgrpc.ResCode")
+    raise TypeError(
+        f"{catalogue!r} is no catalogue: give a subclass of errgrpc.ErrorCode such as errgrpc.ResCode"
+    )
 
 
 def fallback_of(catalogue: object) -> ErrorCode:
     """The fallback, which the catalogue of a server must declare. Raises TypeError or ValueError."""
     guarding = as_catalogue(catalogue)
     if guarding.fallback is None:
-        raise ValueError(f"{guarding.__name__} declares no fallback: a server needs a code for what nobody foresaw")
+        raise ValueError(
+            f"{guarding.__name__} declares no fallback: a server needs a code for what nobody foresaw"
+        )
     return guarding.fallback

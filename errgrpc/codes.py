@@ -14,14 +14,25 @@ from errgrpc import placeholders
 from errgrpc.locales import choose, is_language_tag
 from errgrpc.specs import MetadataField, Spec, Variant
 
-__all__ = ["STATUSES", "ErrorCode", "MetadataField", "Spec", "Variant", "status_of", "wrong_help_url"]
+__all__ = [
+    "STATUSES",
+    "ErrorCode",
+    "MetadataField",
+    "Spec",
+    "Variant",
+    "status_of",
+    "wrong_help_url",
+]
 
 # AIP-193: what `ErrorInfo.reason` looks like, and its greatest length.
 REASON = re.compile(r"[A-Z][A-Z0-9_]+[A-Z0-9]")
 MAX_REASON = 63
-DOMAIN = re.compile(r"[!-~]{1,255}")  # printable ASCII without spaces: it is compared byte for byte in every language
+# printable ASCII without spaces: it is compared byte for byte in every language
+DOMAIN = re.compile(r"[!-~]{1,255}")
 # google.rpc.Code by number.
-STATUSES: Mapping[int, StatusCode] = MappingProxyType({status.value[0]: status for status in StatusCode})
+STATUSES: Mapping[int, StatusCode] = MappingProxyType(
+    {status.value[0]: status for status in StatusCode}
+)
 
 
 def status_of(code: object) -> StatusCode | None:
@@ -63,9 +74,13 @@ class ErrorCode(Enum):
 
     def __new__(cls, number: int, spec: Spec | None = None) -> Self:
         if type(number) is not int or not -(2**31) <= number < 2**31:
-            raise TypeError(f"the number is {number!r}, not an int of 32 bits: declare `NAME = number, Spec(...)`")
+            raise TypeError(
+                f"the number is {number!r}, not an int of 32 bits: declare `NAME = number, Spec(...)`"
+            )
         if not isinstance(spec, Spec):
-            raise TypeError(f"{cls.__name__} {number} has {spec!r} for its Spec: declare `NAME = number, Spec(...)`")
+            raise TypeError(
+                f"{cls.__name__} {number} has {spec!r} for its Spec: declare `NAME = number, Spec(...)`"
+            )
         member = object.__new__(cls)
         member._value_ = number
         member.spec = spec
@@ -92,17 +107,28 @@ class ErrorCode(Enum):
             if inspect.getattr_static(cls, name, None) is not ErrorCode.__dict__.get(name)
         )
         if not isinstance(domain, str) or not DOMAIN.fullmatch(domain):
-            wrong.append(f"domain is {domain!r}, not 1 to 255 printable ASCII characters without spaces")
+            wrong.append(
+                f"domain is {domain!r}, not 1 to 255 printable ASCII characters without spaces"
+            )
         wrong += _wrong_locales(members, locales)
         if help_url and (wrong_url := wrong_help_url(help_url)) is not None:
             wrong.append(f"help_url {wrong_url}")
         if fallback is not None and fallback in members:
             wrong += _wrong_fallback(members[fallback])
         if default_locale and not is_language_tag(default_locale):
-            wrong.append(f"default_locale is {default_locale!r}, not a BCP 47 language tag such as 'zh-CN'")
-        for role, reason in (("fallback", fallback), *((f"infer[{status}]", reason) for status, reason in infer.items())):
-            if reason is not None and (reason not in members or members[reason].grpc_status is StatusCode.OK):
-                wrong.append(f"{role} names {reason!r}: give the reason of an error of {cls.__name__}")
+            wrong.append(
+                f"default_locale is {default_locale!r}, not a BCP 47 language tag such as 'zh-CN'"
+            )
+        for role, reason in (
+            ("fallback", fallback),
+            *((f"infer[{status}]", reason) for status, reason in infer.items()),
+        ):
+            if reason is not None and (
+                reason not in members or members[reason].grpc_status is StatusCode.OK
+            ):
+                wrong.append(
+                    f"{role} names {reason!r}: give the reason of an error of {cls.__name__}"
+                )
         wrong += (
             f"infer has the key {status!r}, not a grpc.StatusCode of a failure"
             for status in infer
@@ -115,7 +141,9 @@ class ErrorCode(Enum):
         cls.locales = tuple(locales)
         cls._help_url = help_url
         cls.fallback = None if fallback is None else members[fallback]
-        cls.inference = MappingProxyType({status: members[reason] for status, reason in infer.items()})
+        cls.inference = MappingProxyType(
+            {status: members[reason] for status, reason in infer.items()}
+        )
 
     @property
     def number(self) -> int:
@@ -183,7 +211,9 @@ class ErrorCode(Enum):
     def message_for(self, metadata: Mapping[str, str]) -> str:
         """The message of an error with these metadata."""
         template, fields = self.spec.message, self.spec.metadata_fields
-        return placeholders.fill(template, metadata) if fields and not self.spec.is_plain else template
+        return (
+            placeholders.fill(template, metadata) if fields and not self.spec.is_plain else template
+        )
 
     def hints_for(self, metadata: Mapping[str, str]) -> Mapping[str, str]:
         """What the end user is told, by locale, of an error with these metadata."""
@@ -195,14 +225,21 @@ class ErrorCode(Enum):
         return {locale: placeholders.fill(text, metadata) for locale, text in hints.items()}
 
     def _chosen_hints(self, metadata: Mapping[str, str]) -> Mapping[str, str]:
-        variants = [variant for variant in self.spec.variants if variant.when.items() <= metadata.items()]
+        variants = [
+            variant for variant in self.spec.variants if variant.when.items() <= metadata.items()
+        ]
         chosen = {locale.lower(): (locale, text) for locale, text in self.spec.hints.items()}
-        variants.sort(key=lambda variant: -len(variant.when))  # the most entries win, of equals the first
+        # the most entries win, of equals the first
+        variants.sort(key=lambda variant: -len(variant.when))
         for variant in reversed(variants):
-            chosen.update((locale.lower(), (locale, text)) for locale, text in variant.hints.items())
+            chosen.update(
+                (locale.lower(), (locale, text)) for locale, text in variant.hints.items()
+            )
         return dict(chosen.values())
 
-    def hint(self, locale: str | None = None, metadata: Mapping[str, str] | None = None) -> str | None:
+    def hint(
+        self, locale: str | None = None, metadata: Mapping[str, str] | None = None
+    ) -> str | None:
         """The hint for `locale`, a language tag or a whole `accept-language` value, in an error with `metadata`.
 
         The catalogue's default locale stands in for one that the code lacks. None when the code has no hints. Without `metadata`
@@ -220,10 +257,14 @@ class ErrorCode(Enum):
     # Python asks them for > and >= too, with the sides changed.
 
     def __lt__(self, other: Self) -> bool:
-        return self._sort_order_ < other._sort_order_ if type(other) is type(self) else NotImplemented
+        return (
+            self._sort_order_ < other._sort_order_ if type(other) is type(self) else NotImplemented
+        )
 
     def __le__(self, other: Self) -> bool:
-        return self._sort_order_ <= other._sort_order_ if type(other) is type(self) else NotImplemented
+        return (
+            self._sort_order_ <= other._sort_order_ if type(other) is type(self) else NotImplemented
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}.{self._name_}: {self._value_} {self.spec.grpc_status.name}>"
@@ -264,10 +305,17 @@ def _wrong_locales(members: Mapping[str, "ErrorCode"], wanted: Sequence[str]) ->
 def _wrong_members(members: Mapping[str, ErrorCode]) -> list[str]:
     wrong = []
     for name, member in members.items():
-        if name != member.name:  # an alias: to Enum its values, and what is wrong with them, are those of the first
-            wrong.append(f"{member.name} and {name} have the same number, {member.number}: give each code its own")
+        # an alias: to Enum its values, and what is wrong with them, are those of the first
+        if name != member.name:
+            wrong.append(
+                f"{member.name} and {name} have the same number, {member.number}: give each code its own"
+            )
         if not REASON.fullmatch(name) or len(name) > MAX_REASON:
-            wrong.append(f"{name} is no reason: AIP-193 asks for {REASON.pattern} of at most {MAX_REASON} characters")
+            wrong.append(
+                f"{name} is no reason: AIP-193 asks for {REASON.pattern} of at most {MAX_REASON} characters"
+            )
         if name == member.name and member.grpc_status is StatusCode.OK and member.number != 0:
-            wrong.append(f"{name} ({member.number}) is OK: only the number 0 may be, give it the status of a failure")
+            wrong.append(
+                f"{name} ({member.number}) is OK: only the number 0 may be, give it the status of a failure"
+            )
     return wrong

@@ -21,7 +21,14 @@ __all__ = [
 REQUEST_ID = "x-request-id"
 _NAME = re.compile(r"[0-9a-z_.-]+")  # gRPC over HTTP2: Header-Name
 _VALUE = re.compile(r"[ -~]{1,256}")
-_SECRETS = {"authorization", "cookie", "proxy-authorization", "set-cookie", "grpcgateway-authorization", "grpcgateway-cookie"}
+_SECRETS = {
+    "authorization",
+    "cookie",
+    "proxy-authorization",
+    "set-cookie",
+    "grpcgateway-authorization",
+    "grpcgateway-cookie",
+}
 # What belongs to one connection (RFC 9110 section 7.6.1, RFC 9113 section 8.2.2) or one message.
 _OF_ONE_CALL = {
     "connection", "proxy-connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "expect", "host", "user-agent",
@@ -70,7 +77,11 @@ def current() -> Tracked | None:
 def begin(method: str, metadata: Metadata | None) -> Token[Tracked | None]:
     """Makes a call the current one of this context, until `end`."""
     known = pairs(metadata)
-    return _current.set(Tracked(CurrentCall(method, request_id_in(known) or uuid.uuid4().hex, requested(known)), known))
+    return _current.set(
+        Tracked(
+            CurrentCall(method, request_id_in(known) or uuid.uuid4().hex, requested(known)), known
+        )
+    )
 
 
 def pairs(metadata: Metadata | None) -> tuple[tuple[str, str | bytes], ...]:
@@ -88,24 +99,37 @@ def resume(tracked: Tracked) -> Token[Tracked | None]:
 
 def end(token: Token[Tracked | None]) -> None:
     """Makes the call before it the current one again."""
-    with suppress(ValueError):  # a coroutine that is closed by another context than it ran in; that one never knew the call
+    # a coroutine that is closed by another context than it ran in; that one never knew the call
+    with suppress(ValueError):
         _current.reset(token)
 
 
 def request_id_in(metadata: Metadata) -> str | None:
     """The first request id in these metadata that may travel, or None."""
-    return next((value for key, value in pairs(metadata) if key == REQUEST_ID and is_request_id(value)), None)
+    return next(
+        (value for key, value in pairs(metadata) if key == REQUEST_ID and is_request_id(value)),
+        None,
+    )
 
 
 def as_forward(names: Iterable[str]) -> tuple[str, ...]:
     """The names of metadata that a client sends on. Raises TypeError, and ValueError for one that is not to be sent on."""
     if isinstance(names, str | bytes) or not isinstance(names, Iterable):
-        raise TypeError(f"forward is {names!r}: give a collection of names such as ('x-request-id', 'accept-language')")
+        raise TypeError(
+            f"forward is {names!r}: give a collection of names such as ('x-request-id', 'accept-language')"
+        )
     for name in (listed := tuple(names)):
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise ValueError(f"forward holds {name!r}: give names of metadata in lower case")
-        if name in _SECRETS or name in _OF_ONE_CALL or name.startswith("grpc-") or name.endswith("-bin"):
-            raise ValueError(f"forward holds {name!r}, which is not sent on: it belongs to one call, or is a secret of its caller's")
+        if (
+            name in _SECRETS
+            or name in _OF_ONE_CALL
+            or name.startswith("grpc-")
+            or name.endswith("-bin")
+        ):
+            raise ValueError(
+                f"forward holds {name!r}, which is not sent on: it belongs to one call, or is a secret of its caller's"
+            )
     return tuple(dict.fromkeys(listed))
 
 
@@ -124,4 +148,8 @@ def _values(tracked: Tracked, name: str) -> Iterator[str]:
         found = (tracked.call.accept_language,)
     else:
         found = (value for key, value in tracked.metadata if key == name)
-    return (value for value in found if isinstance(value, str) and _VALUE.fullmatch(value) and value.strip())
+    return (
+        value
+        for value in found
+        if isinstance(value, str) and _VALUE.fullmatch(value) and value.strip()
+    )

@@ -35,7 +35,8 @@ class Declarations:
     def is_news(self, method: str, code: ErrorCode) -> bool:
         """Whether this is asked for the first time of a method and a code."""
         asked = object()
-        return self._reported.setdefault((method, code), asked) is asked  # atomic: two threads do not both report it
+        # atomic: two threads do not both report it
+        return self._reported.setdefault((method, code), asked) is asked
 
 
 def _tables(raises: Any) -> list[Mapping[Any, Any]]:
@@ -43,13 +44,17 @@ def _tables(raises: Any) -> list[Mapping[Any, Any]]:
     tables: list[Any] = list(raises) if is_list else [raises]
     for table in tables:
         if not isinstance(table, Mapping):
-            raise TypeError(f"raises is {raises!r}: give the RAISES of a generated module, or a list of such mappings")
+            raise TypeError(
+                f"raises is {raises!r}: give the RAISES of a generated module, or a list of such mappings"
+            )
     return tables
 
 
 def _check(method: object, codes: object) -> None:
     if not isinstance(method, str) or not _PATH.fullmatch(method):
-        raise TypeError(f"raises has the key {method!r}: give the path of a method, such as '/shop.v1.ShopService/Buy'")
+        raise TypeError(
+            f"raises has the key {method!r}: give the path of a method, such as '/shop.v1.ShopService/Buy'"
+        )
     if isinstance(codes, type | str | bytes) or not isinstance(codes, Collection):
         raise TypeError(f"raises[{method!r}] is {codes!r}: give a collection of error codes")
     for code in codes:

@@ -41,10 +41,16 @@ class Guards:
         return guarded
 
     def _rebuilt(self, method: str, handler: Any) -> Any:
-        kind = ("stream" if handler.request_streaming else "unary") + ("_stream" if handler.response_streaming else "_unary")
+        kind = ("stream" if handler.request_streaming else "unary") + (
+            "_stream" if handler.response_streaming else "_unary"
+        )
         make = getattr(grpc, f"{kind}_rpc_method_handler")
         guarded = self._guard(method, handler, getattr(handler, kind))
-        return make(guarded, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer)
+        return make(
+            guarded,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
 
 
 class Responses:
@@ -96,7 +102,8 @@ class Responses:
     def _begun(self) -> Any:
         try:
             return self._behavior(*self._arguments)
-        except StopIteration as error:  # raised by what is no generator: not the end of its responses (PEP 479)
+        except StopIteration as error:
+            # raised by what is no generator: not the end of its responses (PEP 479)
             raise RuntimeError("the handler raised StopIteration") from error
 
 

@@ -10,7 +10,8 @@ from errgrpc.scripts import LIKELY
 __all__ = ["choose", "is_accept_language", "is_language_tag", "requested"]
 
 ACCEPT_LANGUAGE = "accept-language"
-GATEWAY_ACCEPT_LANGUAGE = "grpcgateway-accept-language"  # as grpc-gateway forwards the browser's header
+# as grpc-gateway forwards the browser's header
+GATEWAY_ACCEPT_LANGUAGE = "grpcgateway-accept-language"
 _HEADERS = (ACCEPT_LANGUAGE, GATEWAY_ACCEPT_LANGUAGE)
 Metadata = Iterable[tuple[str, str | bytes]]
 
@@ -26,8 +27,10 @@ _RANGE = re.compile(
     r"[ \t]*(\*|[a-z]{1,8}(?:-[a-z0-9]{1,8})*)[ \t]*(?:;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)[ \t]*)?",
     re.IGNORECASE | re.ASCII,
 )
-_LONGEST_RANGE = 64  # characters; the longest registered tags have about 35, and looking up a range is quadratic in it
-_LONGEST_MEMO = 128  # characters; real headers are shorter, so that a hostile peer cannot fill the memo with long ones
+# characters; the longest registered tags have about 35, and looking up a range is quadratic in it
+_LONGEST_RANGE = 64
+# characters; real headers are shorter, so that a hostile peer cannot fill the memo with long ones
+_LONGEST_MEMO = 128
 
 
 def is_language_tag(tag: Any) -> bool:
@@ -47,10 +50,13 @@ def requested(metadata: Metadata | None) -> str | None:
         for name, value in metadata or ():
             if name in _HEADERS and isinstance(value, str):
                 asked[name] = f"{asked[name]},{value}" if name in asked else value
-    except (TypeError, ValueError):  # an interceptor gives no pairs: the call's error is worth more than its language
+    except (TypeError, ValueError):
+        # an interceptor gives no pairs: the call's error is worth more than its language
         pass
     language = asked.get(ACCEPT_LANGUAGE)
-    if GATEWAY_ACCEPT_LANGUAGE in asked and (language is None or next(_parse(language), None) is None):
+    if GATEWAY_ACCEPT_LANGUAGE in asked and (
+        language is None or next(_parse(language), None) is None
+    ):
         language = asked[GATEWAY_ACCEPT_LANGUAGE]
     return language or None
 
@@ -70,12 +76,19 @@ def _choose(accept_language: str | None, locales: tuple[str, ...], default: str)
     weights: dict[str, float] = {}
     for tag, weight in ranges:
         weights.setdefault(tag, weight)
-    wanted = {locale.lower(): locale for locale in locales if not _excluded(locale.lower(), weights)}
+    wanted = {
+        locale.lower(): locale for locale in locales if not _excluded(locale.lower(), weights)
+    }
     if not wanted:  # everything is excluded: the default is still better than nothing
         wanted = {locale.lower(): locale for locale in locales}
-    languages = {locale.partition("-")[0]: wanted[locale] for locale in reversed(wanted)}  # of each the first
+    # of each the first
+    languages = {locale.partition("-")[0]: wanted[locale] for locale in reversed(wanted)}
     for tag, weight in sorted(ranges, key=lambda item: -item[1]):
-        if weight > 0 and (found := _in_script(tag, wanted) or _lookup(tag, wanted) or languages.get(tag.partition("-")[0])):
+        if weight > 0 and (
+            found := _in_script(tag, wanted)
+            or _lookup(tag, wanted)
+            or languages.get(tag.partition("-")[0])
+        ):
             return found
     return wanted.get(default.lower()) or next(iter(wanted.values()), None)
 
@@ -102,7 +115,11 @@ def _excluded(locale: str, weights: dict[str, float]) -> bool:
 def _in_script(tag: str, wanted: dict[str, str]) -> str | None:
     """RFC 4647 lookup among the locales of the tag's script, else the first of them that is of its language."""
     language, script = tag.partition("-")[0], _script(tag)
-    own = {locale: name for locale, name in wanted.items() if locale.partition("-")[0] == language and _script(locale) == script}
+    own = {
+        locale: name
+        for locale, name in wanted.items()
+        if locale.partition("-")[0] == language and _script(locale) == script
+    }
     return _lookup(tag, own) or next(iter(own.values()), None)
 
 

@@ -71,7 +71,9 @@ class Telemetry:
         self._methods = None if methods is None else frozenset(_paths(methods))
         self._reason_as_error_type = reason_as_error_type
         meter = metrics.get_meter("errgrpc", meter_provider=meter_provider, schema_url=SCHEMA_URL)
-        self._failed_calls = meter.create_counter(ERRGRPC_FAILED_CALLS, unit="{call}", description="Calls that failed, by reason")
+        self._failed_calls = meter.create_counter(
+            ERRGRPC_FAILED_CALLS, unit="{call}", description="Calls that failed, by reason"
+        )
 
     def on_answer(self, answered: Answered, /) -> None:
         """The hook of a server. The span of an instrumentation that stands before errgrpc's interceptor is current."""
@@ -93,11 +95,28 @@ class Telemetry:
     def _count(self, method: str, code: ErrorCode | None, side: str) -> None:
         reason = OTHER if code is None else code.reason
         known = _is_imported(method) if self._methods is None else method in self._methods
-        self._failed_calls.add(1, {RPC_METHOD: method[1:] if known else OTHER, ERRGRPC_REASON: reason, ERRGRPC_SIDE: side})
+        self._failed_calls.add(
+            1,
+            {
+                RPC_METHOD: method[1:] if known else OTHER,
+                ERRGRPC_REASON: reason,
+                ERRGRPC_SIDE: side,
+            },
+        )
 
-    def _describe(self, span: trace.Span, code: ErrorCode | None, facts: dict[str, str | int], request_id: str | None) -> None:
+    def _describe(
+        self,
+        span: trace.Span,
+        code: ErrorCode | None,
+        facts: dict[str, str | int],
+        request_id: str | None,
+    ) -> None:
         if code is not None:
-            facts = {ERRGRPC_REASON: code.reason, ERRGRPC_DOMAIN: code.domain, ERRGRPC_CODE: code.number}
+            facts = {
+                ERRGRPC_REASON: code.reason,
+                ERRGRPC_DOMAIN: code.domain,
+                ERRGRPC_CODE: code.number,
+            }
             if self._reason_as_error_type:
                 facts[ERROR_TYPE] = code.reason
         if is_request_id(request_id):
@@ -108,7 +127,13 @@ class Telemetry:
 def _received(error: RemoteError) -> dict[str, str | int]:
     """What a peer sent of a code that no catalogue may declare, if it has the form of one (AIP-193)."""
     reason, domain, number = error.reason, error.domain, error.number
-    if reason is None or domain is None or len(reason) > MAX_REASON or not REASON.fullmatch(reason) or not DOMAIN.fullmatch(domain):
+    if (
+        reason is None
+        or domain is None
+        or len(reason) > MAX_REASON
+        or not REASON.fullmatch(reason)
+        or not DOMAIN.fullmatch(domain)
+    ):
         return {}
     facts: dict[str, str | int] = {ERRGRPC_REASON: reason, ERRGRPC_DOMAIN: domain}
     return facts if number is None else {**facts, ERRGRPC_CODE: number}
@@ -118,14 +143,23 @@ def _is_imported(path: str) -> bool:
     """Whether a service of this process's protobuf modules has the method. A peer can add none."""
     service, _, name = path[1:].rpartition("/")
     try:
-        return path[:1] == "/" and name in descriptor_pool.Default().FindServiceByName(service).methods_by_name
+        return (
+            path[:1] == "/"
+            and name in descriptor_pool.Default().FindServiceByName(service).methods_by_name
+        )
     except (KeyError, TypeError):  # the latter for a lone surrogate
         return False
 
 
 def _paths(methods: Any) -> list[str]:
-    paths: list[Any] = [methods] if isinstance(methods, str | bytes) or not isinstance(methods, Iterable) else list(methods)
+    paths: list[Any] = (
+        [methods]
+        if isinstance(methods, str | bytes) or not isinstance(methods, Iterable)
+        else list(methods)
+    )
     for path in paths:
         if path is methods or not isinstance(path, str) or not _PATH.fullmatch(path):
-            raise TypeError(f"methods is or holds {path!r}: give a collection of paths such as '/shop.v1.ShopService/Buy'")
+            raise TypeError(
+                f"methods is or holds {path!r}: give a collection of paths such as '/shop.v1.ShopService/Buy'"
+            )
     return paths

@@ -39,7 +39,9 @@ def fill(template: str, metadata: Mapping[str, str]) -> str:
     Of a value that is missing `…` is left; one of more than 200 characters is cut there and ends with `…`. Control characters
     and those that reorder text become U+FFFD.
     """
-    return "".join(text if key is None else _shown(metadata.get(key)) for text, key in _parts(template))
+    return "".join(
+        text if key is None else _shown(metadata.get(key)) for text, key in _parts(template)
+    )
 
 
 @lru_cache(maxsize=4_096)  # templates are those of tables, hence few

@@ -13,11 +13,21 @@ __all__ = ["catcher", "causes", "leaves", "link", "own_traceback", "settle", "tr
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-traceback_of: Callable[[BaseException], TracebackType | None] = BaseException.__dict__["__traceback__"].__get__
-_context_of: Callable[[BaseException], BaseException | None] = BaseException.__dict__["__context__"].__get__
-_set_context: Callable[[BaseException, BaseException], None] = BaseException.__dict__["__context__"].__set__
-_cause_of: Callable[[BaseException], BaseException | None] = BaseException.__dict__["__cause__"].__get__
-_members_of: Callable[[BaseException], tuple[BaseException, ...]] = BaseExceptionGroup.__dict__["exceptions"].__get__
+traceback_of: Callable[[BaseException], TracebackType | None] = BaseException.__dict__[
+    "__traceback__"
+].__get__
+_context_of: Callable[[BaseException], BaseException | None] = BaseException.__dict__[
+    "__context__"
+].__get__
+_set_context: Callable[[BaseException, BaseException], None] = BaseException.__dict__[
+    "__context__"
+].__set__
+_cause_of: Callable[[BaseException], BaseException | None] = BaseException.__dict__[
+    "__cause__"
+].__get__
+_members_of: Callable[[BaseException], tuple[BaseException, ...]] = BaseExceptionGroup.__dict__[
+    "exceptions"
+].__get__
 
 _with_traceback = BaseException.with_traceback
 _CATCHERS = set[CodeType]()
@@ -46,7 +56,11 @@ def own_traceback(caught: TracebackType | None) -> TracebackType | None:
     """
     own: list[TracebackType] = []
     entry = caught
-    while entry is not None and not (entry.tb_frame.f_code in _CATCHERS and own) and not _is_foreign(entry.tb_frame, own):
+    while (
+        entry is not None
+        and not (entry.tb_frame.f_code in _CATCHERS and own)
+        and not _is_foreign(entry.tb_frame, own)
+    ):
         own.append(entry)
         entry = entry.tb_next
     if entry is None:
@@ -104,4 +118,8 @@ def causes(error: BaseException) -> Iterator[BaseException]:
             seen.add(id(current))
             yield current
             members = _members_of(current) if issubclass(type(current), BaseExceptionGroup) else ()
-            todo += (led for led in (*reversed(members), _context_of(current), _cause_of(current)) if led is not None)
+            todo += (
+                led
+                for led in (*reversed(members), _context_of(current), _cause_of(current))
+                if led is not None
+            )

@@ -44,7 +44,8 @@ class Reading:
 
     def read(self, error: grpc.RpcError, accept_language: str | None = None) -> RemoteError:
         """The typed error of a failed call; an error that is already typed stays itself, unless only we know its code."""
-        typed: Any = error if RemoteError in type(error).__mro__ else None  # to ask the class, an ABC, takes ten times as long
+        # to ask the class, an ABC, takes ten times as long
+        typed: Any = error if RemoteError in type(error).__mro__ else None
         if typed is not None and (type(error) is not RemoteError or typed.inferred):
             return typed  # type: ignore[no-any-return]
         status, text, trailing, initial, debug_error_string = _facts(error)
@@ -59,7 +60,17 @@ class Reading:
         kind, code, inferred = known or self._kind(status, received)
         if typed is not None and code is None and kind is RemoteError:
             return typed  # type: ignore[no-any-return]
-        return kind(status, text, received, code, inferred, accept_language, initial, trailing, debug_error_string)
+        return kind(
+            status,
+            text,
+            received,
+            code,
+            inferred,
+            accept_language,
+            initial,
+            trailing,
+            debug_error_string,
+        )
 
     def decode(self, raw: bytes) -> RemoteError:
         """The error in the bytes of a google.rpc.Status."""
@@ -67,14 +78,20 @@ class Reading:
         known = self._constants.get(raw)
         if known is not None:
             kind, code, inferred = known
-            return kind(code.grpc_status, code.message, received, code, inferred, None, None, trailing)
+            return kind(
+                code.grpc_status, code.message, received, code, inferred, None, None, trailing
+            )
         status = STATUSES.get(received.status.code, _UNKNOWN)
         if status is _OK:
             status = _UNKNOWN
         kind, unsure, inferred = self._kind(status, received)
-        return kind(status, received.status.message, received, unsure, inferred, None, None, trailing)
+        return kind(
+            status, received.status.message, received, unsure, inferred, None, None, trailing
+        )
 
-    def _kind(self, status: StatusCode, received: Received) -> tuple[type[RemoteError], ErrorCode | None, bool]:
+    def _kind(
+        self, status: StatusCode, received: Received
+    ) -> tuple[type[RemoteError], ErrorCode | None, bool]:
         """The class, the code, and whether the code is inferred from the status.
 
         The class is known at the raise, as `except` asks for it; an inferred code never decides it.
@@ -125,7 +142,9 @@ def decode(status: status_pb2.Status | bytes | str, *catalogues: type[ErrorCode]
     if isinstance(status, status_pb2.Status):
         status = status.SerializeToString()
     elif not isinstance(status, bytes):
-        raise TypeError(f"{shown(status, 80)} is neither a google.rpc.Status, nor bytes, nor base64")
+        raise TypeError(
+            f"{shown(status, 80)} is neither a google.rpc.Status, nor bytes, nor base64"
+        )
     return Reading.by(*catalogues).decode(status)
 
 
@@ -133,11 +152,21 @@ def _facts(error: Any) -> tuple[Any, ...]:
     """Code, text, trailing metadata, initial metadata and debug string of an RpcError."""
     try:
         if not hasattr(error, "__next__") and RemoteError not in type(error).__mro__:
-            return error.code(), error.details(), error.trailing_metadata(), error.initial_metadata(), error.debug_error_string()
+            return (
+                error.code(),
+                error.details(),
+                error.trailing_metadata(),
+                error.initial_metadata(),
+                error.debug_error_string(),
+            )
     except (AttributeError, TypeError):
         pass  # a bare RpcError, as tests and wrappers raise it, has no such methods
     names = ("code", "details", "trailing_metadata")
-    return (*(_fact(error, name) for name in names), _initial_metadata(error), _debug_error_string(error))
+    return (
+        *(_fact(error, name) for name in names),
+        _initial_metadata(error),
+        _debug_error_string(error),
+    )
 
 
 def _fact(error: Any, name: str) -> Any:

@@ -39,7 +39,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 class _RemoteType(ABCMeta):
     """The class of RemoteError and of each remote(...), so that `pickle` asks us how to find the latter again."""
 
-    def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **keywords: Any) -> Any:
+    def __new__(
+        mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **keywords: Any
+    ) -> Any:
         # cloudpickle makes classes anew from their original bases; the copy of a remote(...) would catch nothing.
         match namespace.get("__orig_bases__"):
             case (_Base(target=target),):
@@ -137,7 +139,11 @@ class RemoteError(AioRpcError, FailedCall, metaclass=_RemoteType):
     @property
     def number(self) -> int | None:
         """The code's number, known to us or not."""
-        return parse_number(self._received.number) if self._error_code is None else self._error_code.number
+        return (
+            parse_number(self._received.number)
+            if self._error_code is None
+            else self._error_code.number
+        )
 
     @property
     def reason(self) -> str | None:
@@ -208,7 +214,9 @@ class RemoteError(AioRpcError, FailedCall, metaclass=_RemoteType):
         name = shown(self.reason) if self.reason is not None else "no ErrorInfo"
         if code is not None:
             name = f"inferred {code.reason}" if self._inferred else code.reason
-        parts = [f"{self.code().name}: {name}" + ("" if self.number is None else f" ({self.number})")]
+        parts = [
+            f"{self.code().name}: {name}" + ("" if self.number is None else f" ({self.number})")
+        ]
         if self.domain is not None:
             parts[0] += f" of {shown(self.domain)}"
         parts.append(shown(self.details() or ""))
@@ -227,7 +235,9 @@ class RemoteError(AioRpcError, FailedCall, metaclass=_RemoteType):
     def __reduce__(self) -> tuple[Any, ...]:
         # By no name of ours, which a later version may move, but that of the class.
         state = {name: getattr(self, name) for name in RemoteError.__slots__}
-        state["_initial_metadata"], state["_trailing_metadata"] = map(_plain, (self.initial_metadata(), self._trailing_metadata))
+        state["_initial_metadata"], state["_trailing_metadata"] = map(
+            _plain, (self.initial_metadata(), self._trailing_metadata)
+        )
         state["_received"] = self._received.status.SerializeToString()
         # By its target, as cloudpickle would copy the class of `remote(...)` itself, which then nothing catches.
         target = vars(type(self)).get("_target")
@@ -247,7 +257,9 @@ class RemoteError(AioRpcError, FailedCall, metaclass=_RemoteType):
         for name, value in state.items():
             setattr(self, name, value)
         self._received = Received((state["_received"],))
-        self._initial_metadata, self._trailing_metadata = map(_entries, (self._initial_metadata, self._trailing_metadata))
+        self._initial_metadata, self._trailing_metadata = map(
+            _entries, (self._initial_metadata, self._trailing_metadata)
+        )
 
 
 class Entry(NamedTuple):
@@ -307,10 +319,22 @@ def _class_of(target: Target) -> type[RemoteError]:
     elif isinstance(target, type) and issubclass(target, ErrorCode) and target is not ErrorCode:
         base = RemoteError
     else:
-        raise TypeError(f"{target!r} is neither an error code nor a catalogue: give errgrpc.ResCode or one of its members")
+        raise TypeError(
+            f"{target!r} is neither an error code nor a catalogue: give errgrpc.ResCode or one of its members"
+        )
     name = f"remote({target})" if isinstance(target, ErrorCode) else f"remote({target.__name__})"
-    doc = f"A received error with the code {target}." if isinstance(target, ErrorCode) else f"A received error of {target.__name__}."
-    named = {"_target": target, "__module__": "errgrpc", "__qualname__": name, "__doc__": doc, "__orig_bases__": (_Base(target),)}
+    doc = (
+        f"A received error with the code {target}."
+        if isinstance(target, ErrorCode)
+        else f"A received error of {target.__name__}."
+    )
+    named = {
+        "_target": target,
+        "__module__": "errgrpc",
+        "__qualname__": name,
+        "__doc__": doc,
+        "__orig_bases__": (_Base(target),),
+    }
     made: Any = ABCMeta.__new__(_RemoteType, name, (base,), named)
     return _classes.setdefault(target, made)  # atomic: two threads must not catch different classes
 

@@ -17,7 +17,19 @@ from errgrpc.codes import ErrorCode
 from errgrpc.raised import link, traceback_of
 from errgrpc.remote_error import RemoteError
 
-__all__ = ["Answered", "OnAnswer", "OnError", "OnReceived", "Outcome", "Report", "Unhandled", "as_hook", "is_function", "notify", "report"]
+__all__ = [
+    "Answered",
+    "OnAnswer",
+    "OnError",
+    "OnReceived",
+    "Outcome",
+    "Report",
+    "Unhandled",
+    "as_hook",
+    "is_function",
+    "notify",
+    "report",
+]
 
 _LOGGER = logging.getLogger("errgrpc")
 _with_traceback = BaseException.with_traceback
@@ -26,7 +38,9 @@ _with_traceback = BaseException.with_traceback
 class OnError(Protocol):
     """What is called with an unhandled exception, in place of the log record."""
 
-    def __call__(self, error: BaseException, /, *, method: str, code: ErrorCode, request_id: str) -> object: ...
+    def __call__(
+        self, error: BaseException, /, *, method: str, code: ErrorCode, request_id: str
+    ) -> object: ...
 
 
 Outcome = Literal["coded", "translated", "unhandled", "aborted", "undelivered"]
@@ -103,13 +117,22 @@ def report(reports: Iterable[Report], on_error: OnError | None = None) -> None:
             notify("on_error", on_error, where, error, error, **unhandled._asdict())
 
 
-def notify(name: str, hook: Callable[..., object], where: str, error: BaseException | None, *arguments: object, **named: object) -> None:
+def notify(
+    name: str,
+    hook: Callable[..., object],
+    where: str,
+    error: BaseException | None,
+    *arguments: object,
+    **named: object,
+) -> None:
     """Calls a hook. What it raises, whatever that is, is logged and goes no further; `error` is then its context."""
     try:
         made = hook(*arguments, **named)
         if inspect.iscoroutine(made):
             made.close()
-            failure: BaseException = TypeError("it returned a coroutine, which nothing awaits: give a function that is not async")
+            failure: BaseException = TypeError(
+                "it returned a coroutine, which nothing awaits: give a function that is not async"
+            )
         else:
             return
     except BaseException as raised:  # noqa: BLE001
@@ -128,7 +151,8 @@ def as_hook(name: str, hook: Any, signature: str) -> Any:
 
 def is_function(target: object) -> bool:
     """Whether it can be called, and is not async itself."""
-    return callable(target) and not any(map(inspect.iscoroutinefunction, (target, getattr(type(target), "__call__", None))))  # noqa: B004
+    called = getattr(type(target), "__call__", None)  # noqa: B004  of an instance, its method
+    return callable(target) and not any(map(inspect.iscoroutinefunction, (target, called)))
 
 
 def _log(

@@ -60,7 +60,9 @@ def service_config(
 
     A config by which nothing is tried again is a MisuseWarning. Raises TypeError and ValueError for wrong arguments.
     """
-    methods = list(dict.fromkeys(_safe(_listed("services", services), _listed("safe_methods", safe_methods))))
+    methods = list(
+        dict.fromkeys(_safe(_listed("services", services), _listed("safe_methods", safe_methods)))
+    )
     codes = [code for catalogue in catalogues for code in as_catalogue(catalogue)]
     config: dict[str, Any] = {}
     retried = _retried(_listed("statuses", statuses), codes)
@@ -74,8 +76,14 @@ def service_config(
         "retryableStatusCodes": retried,
     }
     if not (methods and retried):
-        why = "no method is safe to repeat (idempotency_level, safe_methods)" if retried else "each status has a code that is not retryable"
-        warnings.warn(f"service_config: nothing will be tried again, as {why}", MisuseWarning, stacklevel=2)
+        why = (
+            "no method is safe to repeat (idempotency_level, safe_methods)"
+            if retried
+            else "each status has a code that is not retryable"
+        )
+        warnings.warn(
+            f"service_config: nothing will be tried again, as {why}", MisuseWarning, stacklevel=2
+        )
     else:
         names = [{"service": service, "method": method} for service, method in methods]
         config["methodConfig"] = [{"name": names, "retryPolicy": policy}]
@@ -90,16 +98,23 @@ def _safe(services: Iterable[ServiceDescriptor], named: Iterable[str]) -> Iterat
     known = set[str]()
     for service in services:
         if not isinstance(service, ServiceDescriptor):
-            raise TypeError(f"services holds {service!r}: give a descriptor such as shop_pb2.DESCRIPTOR.services_by_name['ShopService']")
+            raise TypeError(
+                f"services holds {service!r}: give a descriptor such as shop_pb2.DESCRIPTOR.services_by_name['ShopService']"
+            )
         for method in service.methods:
             path = f"/{service.full_name}/{method.name}"
             known.add(path)
-            if path in left or method.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN:
+            if (
+                path in left
+                or method.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN
+            ):
                 yield service.full_name, method.name
     for name in sorted(map(str, left - known)):
         nearest = difflib.get_close_matches(name, known, 1, 0)
         hint = f", such as {nearest[0]!r}" if nearest else ""
-        raise ValueError(f"safe_methods names {name!r}, which no service has: give '/package.Service/Method'{hint}")
+        raise ValueError(
+            f"safe_methods names {name!r}, which no service has: give '/package.Service/Method'{hint}"
+        )
 
 
 def _retried(statuses: Iterable[StatusCode], codes: Iterable[ErrorCode]) -> list[str]:
@@ -107,13 +122,17 @@ def _retried(statuses: Iterable[StatusCode], codes: Iterable[ErrorCode]) -> list
     for status in given:
         if not isinstance(status, StatusCode) or status is StatusCode.OK:
             raise ValueError(f"statuses holds {status!r}: give the grpc.StatusCode of a failure")
-    final = {code.grpc_status for code in codes if code.retryable is False} - {StatusCode.UNAVAILABLE}
+    final = {code.grpc_status for code in codes if code.retryable is False} - {
+        StatusCode.UNAVAILABLE
+    }
     return sorted(status.name for status in given - final)
 
 
 def _duration(name: str, seconds: float) -> str:
     if _positive(name, seconds) < _LEAST_BACKOFF:
-        raise ValueError(f"{name} is {seconds!r} seconds: give {_LEAST_BACKOFF} or more, as a client of grpcio hangs on one of 0 ms")
+        raise ValueError(
+            f"{name} is {seconds!r} seconds: give {_LEAST_BACKOFF} or more, as a client of grpcio hangs on one of 0 ms"
+        )
     duration = Duration()
     duration.FromTimedelta(timedelta(seconds=seconds))
     return duration.ToJsonString()
@@ -135,13 +154,21 @@ def _positive(name: str, value: float) -> float:
 
 def _throttling(given: object) -> dict[str, float]:
     if not isinstance(given, tuple) or len(given) != 2:
-        raise TypeError(f"throttling is {given!r}: give two numbers, the tokens and how many each success gives back, or None")
+        raise TypeError(
+            f"throttling is {given!r}: give two numbers, the tokens and how many each success gives back, or None"
+        )
     tokens, ratio = given
     if type(tokens) is not int or not _LEAST_TOKENS <= tokens <= _MOST_TOKENS:
-        raise ValueError(f"throttling has {tokens!r} tokens, not an int from {_LEAST_TOKENS} to {_MOST_TOKENS}")
-    if not 0.001 <= _positive("the ratio of throttling", ratio) <= _MOST_TOKENS:  # clients read three decimals
-        raise ValueError(f"throttling gives back {ratio!r} tokens for a success: give 0.001 to {_MOST_TOKENS}")
-    return {"maxTokens": tokens, "tokenRatio": round(float(ratio), 3)}  # grpcio reads 1 as 0.001, and 1.0 as 1
+        raise ValueError(
+            f"throttling has {tokens!r} tokens, not an int from {_LEAST_TOKENS} to {_MOST_TOKENS}"
+        )
+    # clients read three decimals
+    if not 0.001 <= _positive("the ratio of throttling", ratio) <= _MOST_TOKENS:
+        raise ValueError(
+            f"throttling gives back {ratio!r} tokens for a success: give 0.001 to {_MOST_TOKENS}"
+        )
+    # grpcio reads 1 as 0.001, and 1.0 as 1
+    return {"maxTokens": tokens, "tokenRatio": round(float(ratio), 3)}
 
 
 def _listed(name: str, given: Any) -> list[Any]:

@@ -30,7 +30,8 @@ class MisuseWarning(UserWarning):
 
 _PACKAGE = __name__.rpartition(".")[0] + "."
 _NONE: tuple[Message, ...] = ()
-_VALUES = "errgrpc.values"  # of an instance's attributes: no name, so that no subclass has one like it by accident
+# of an instance's attributes: no name, so that no subclass has one like it by accident
+_VALUES = "errgrpc.values"
 
 
 @cache
@@ -45,7 +46,9 @@ def _constant(code: ErrorCode) -> Values | None:
 
 def _check(code: ErrorCode) -> None:
     if code.grpc_status is StatusCode.OK:
-        raise ValueError(f"{code} is a success: return normally, or give a code whose status is a failure")
+        raise ValueError(
+            f"{code} is a success: return normally, or give a code whose status is a failure"
+        )
 
 
 _init_exception = Exception.__init__
@@ -86,10 +89,20 @@ class ServiceError(Exception):
     ) -> None:
         _init_exception(self, error_code)  # super() takes two bytecodes more in each raise
         if not issubclass(type(error_code), ErrorCode):
-            raise TypeError(f"{shown(error_code)} is no error code: give a member of a catalogue such as errgrpc.ResCode.NOT_FOUND")
+            raise TypeError(
+                f"{shown(error_code)} is no error code: give a member of a catalogue such as errgrpc.ResCode.NOT_FOUND"
+            )
         values = _constant(error_code)
-        if values is None or not (message is None and metadata is None and hint is None and retry_delay is None and details is _NONE):
-            values = arguments.values(error_code, message, metadata, more_metadata, hint, details, retry_delay, _warn)
+        if values is None or not (
+            message is None
+            and metadata is None
+            and hint is None
+            and retry_delay is None
+            and details is _NONE
+        ):
+            values = arguments.values(
+                error_code, message, metadata, more_metadata, hint, details, retry_delay, _warn
+            )
             if error_code.spec.is_checked:
                 _look_at(values)
         elif more_metadata:  # most errors have this or nothing
@@ -116,27 +129,42 @@ class ServiceError(Exception):
         and TypeError if `error` is not a RemoteError.
         """
         if not issubclass(type(error), RemoteError):
-            raise TypeError(f"{shown(error)} is no RemoteError: errgrpc.from_error makes one of another grpc.RpcError")
+            raise TypeError(
+                f"{shown(error)} is no RemoteError: errgrpc.from_error makes one of another grpc.RpcError"
+            )
         code = error.error_code
         if code is None or error.inferred:
             known = "inferred" if code else "unknown"
-            raise ValueError(f"cannot pass on {error}: its code is {known}; raise a code of your own")
+            raise ValueError(
+                f"cannot pass on {error}: its code is {known}; raise a code of your own"
+            )
         dropped = (*arguments.OWNED_DETAILS, arguments.REQUEST_INFO)
-        readable = {type_name(detail) for detail in error.status_details if not isinstance(detail, any_pb2.Any)}
+        readable = {
+            type_name(detail)
+            for detail in error.status_details
+            if not isinstance(detail, any_pb2.Any)
+        }
         details = [
             detail
             for detail in error.status_details
-            if type_name(detail) not in dropped and not (isinstance(detail, any_pb2.Any) and type_name(detail) in readable)
+            if type_name(detail) not in dropped
+            and not (isinstance(detail, any_pb2.Any) and type_name(detail) in readable)
         ]
         if is_request_id(error.request_id):
             details.append(rpc.RequestInfo(request_id=error.request_id))
         # A text that is the table's own is answered in the next caller's language, any other as it came.
-        sent = (detail for detail in error.status_details if isinstance(detail, rpc.LocalizedMessage) and detail.message)
+        sent = (
+            detail
+            for detail in error.status_details
+            if isinstance(detail, rpc.LocalizedMessage) and detail.message
+        )
         hint = next(({message.locale: message.message} for message in sent), None)
         if hint is not None and hint.items() <= code.hints_for(error.metadata).items():
             hint = None
         passed = cls.__new__(cls, code)  # not through __init__: a subclass may have one of its own
-        passed.__dict__[_VALUES] = arguments.values(code, error.details(), error.metadata, {}, hint, details, None, _ignore, passed_on=True)
+        passed.__dict__[_VALUES] = arguments.values(
+            code, error.details(), error.metadata, {}, hint, details, None, _ignore, passed_on=True
+        )
         return passed
 
     @property
@@ -148,7 +176,9 @@ class ServiceError(Exception):
     def message(self) -> str:
         """What went wrong, in English, for developers: `grpc-message`."""
         values = _held(self)
-        return values.code.message_for(values.metadata) if values.message is None else values.message
+        return (
+            values.code.message_for(values.metadata) if values.message is None else values.message
+        )
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -159,7 +189,11 @@ class ServiceError(Exception):
     def hint(self) -> str | Mapping[str, str] | None:
         """The hint that replaces the code's own, a text or texts by locale as it was given; None without one."""
         values = _held(self)
-        return values.hint if values.hints is None or values.hint is not None else MappingProxyType(values.hints)
+        return (
+            values.hint
+            if values.hints is None or values.hint is not None
+            else MappingProxyType(values.hints)
+        )
 
     @property
     def status_details(self) -> tuple[Message, ...]:
@@ -173,7 +207,9 @@ class ServiceError(Exception):
 
     def __str__(self) -> str:
         code, metadata = self.error_code, self.metadata
-        return f"{code.reason} ({code.number}): {self.message!r}" + (f" {metadata}" if metadata else "")
+        return f"{code.reason} ({code.number}): {self.message!r}" + (
+            f" {metadata}" if metadata else ""
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self}>"
@@ -229,7 +265,10 @@ def _look_at(values: Values) -> None:
     """Warns of a code that is deprecated, and of metadata that it does not declare or lacks."""
     arguments.compare(values.code, values.metadata, _warn)
     if values.code.deprecated:
-        _warn(f"{values.code} is deprecated: {values.code.resolution or 'raise another code'}", DeprecationWarning)
+        _warn(
+            f"{values.code} is deprecated: {values.code.resolution or 'raise another code'}",
+            DeprecationWarning,
+        )
 
 
 def _warn(text: str, kind: type[Warning] = MisuseWarning) -> None:
@@ -241,7 +280,11 @@ def _warn(text: str, kind: type[Warning] = MisuseWarning) -> None:
         _reported.clear()
     where = ("<unknown>", 0, "<unknown>")  # of a thread without frames of Python's, but ours
     if frame is not None:
-        where = (frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__", "<unknown>"))
+        where = (
+            frame.f_code.co_filename,
+            frame.f_lineno,
+            frame.f_globals.get("__name__", "<unknown>"),
+        )
     try:
         warnings.warn_explicit(text, kind, *where, _reported)
     except kind:

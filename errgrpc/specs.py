@@ -10,7 +10,17 @@ from grpc import StatusCode
 from errgrpc import placeholders
 from errgrpc.locales import is_language_tag
 
-__all__ = ["FITS", "MetadataField", "MetadataType", "Spec", "Variant", "checked_hints", "wrong_key", "wrong_templates", "wrong_when"]
+__all__ = [
+    "FITS",
+    "MetadataField",
+    "MetadataType",
+    "Spec",
+    "Variant",
+    "checked_hints",
+    "wrong_key",
+    "wrong_templates",
+    "wrong_when",
+]
 
 # Arguments of a ServiceError that are no metadata, and the key of the number.
 _RESERVED = ("code", "message", "hint", "details", "metadata", "retry_delay")
@@ -27,7 +37,11 @@ FITS: Mapping[type, Callable[[str], bool]] = {
 
 def wrong_key(key: object) -> str | None:
     """What is wrong with the key of a metadata field, or None."""
-    if not isinstance(key, str) or not placeholders.KEY.fullmatch(key) or len(key) > placeholders.MAX_KEY:
+    if (
+        not isinstance(key, str)
+        or not placeholders.KEY.fullmatch(key)
+        or len(key) > placeholders.MAX_KEY
+    ):
         return f"give {placeholders.KEY.pattern} of at most {placeholders.MAX_KEY} characters (AIP-193)"
     if key in _RESERVED:
         return f"{', '.join(_RESERVED)} are arguments of a ServiceError or the number: give another key"
@@ -43,7 +57,9 @@ class Variant:
 
     def __post_init__(self) -> None:
         if not self.when:
-            raise ValueError("Variant.when is empty: give the metadata that choose these hints, or put them into Spec.hints")
+            raise ValueError(
+                "Variant.when is empty: give the metadata that choose these hints, or put them into Spec.hints"
+            )
         object.__setattr__(self, "when", _texts("Variant.when", self.when))
         if (wrong := wrong_when(self.when)) is not None:
             raise ValueError(f"Variant.when has {wrong}")
@@ -71,9 +87,13 @@ class MetadataField:
         for name in ("description", "example"):
             _checked(f"{name} of the metadata field {self.key!r}", getattr(self, name))
         if self.type not in FITS:
-            raise TypeError(f"type of the metadata field {self.key!r} is {self.type!r}: give str, int, float or bool")
+            raise TypeError(
+                f"type of the metadata field {self.key!r} is {self.type!r}: give str, int, float or bool"
+            )
         if self.example and not self.fits(self.example):
-            raise ValueError(f"the example {self.example!r} of the metadata field {self.key!r} is no {self.type.__name__}")
+            raise ValueError(
+                f"the example {self.example!r} of the metadata field {self.key!r} is no {self.type.__name__}"
+            )
 
     def fits(self, text: str) -> bool:
         """Whether a text on the wire is of the type."""
@@ -116,19 +136,36 @@ class Spec:
     def __post_init__(self) -> None:
         if not isinstance(self.grpc_status, StatusCode):
             raise TypeError(f"grpc_status is {self.grpc_status!r}, not a grpc.StatusCode")
-        if self.http_status is not None and (type(self.http_status) is not int or not 100 <= self.http_status <= 599):
-            raise ValueError(f"http_status is {self.http_status!r}, not None or an int from 100 to 599")
+        if self.http_status is not None and (
+            type(self.http_status) is not int or not 100 <= self.http_status <= 599
+        ):
+            raise ValueError(
+                f"http_status is {self.http_status!r}, not None or an int from 100 to 599"
+            )
         for name in ("message", "description", "resolution"):
             _checked(name, getattr(self, name))
         if self.retryable is not None and type(self.retryable) is not bool:
             raise TypeError(f"retryable is {self.retryable!r}, not None or a bool")
-        hints, variants, fields = checked_hints("hints", self.hints), _variants(self.variants), _fields(self.metadata_fields)
-        for name, value in (("hints", hints), ("variants", variants), ("metadata_fields", fields), ("deprecated", bool(self.deprecated))):
+        hints, variants, fields = (
+            checked_hints("hints", self.hints),
+            _variants(self.variants),
+            _fields(self.metadata_fields),
+        )
+        for name, value in (
+            ("hints", hints),
+            ("variants", variants),
+            ("metadata_fields", fields),
+            ("deprecated", bool(self.deprecated)),
+        ):
             object.__setattr__(self, name, value)
         required = any(not declared.optional for declared in fields)
-        braces = bool(fields) and self._has_braces({declared.key: declared.type for declared in fields})
+        braces = bool(fields) and self._has_braces(
+            {declared.key: declared.type for declared in fields}
+        )
         object.__setattr__(self, "is_plain", not self.variants and not braces)
-        object.__setattr__(self, "is_final", self.retryable is False and self.grpc_status is StatusCode.UNAVAILABLE)
+        object.__setattr__(
+            self, "is_final", self.retryable is False and self.grpc_status is StatusCode.UNAVAILABLE
+        )
         object.__setattr__(self, "is_brief", self.is_plain and not self.is_final)
         object.__setattr__(self, "is_checked", bool(fields) or self.deprecated)
         object.__setattr__(self, "is_always_checked", required or self.deprecated)
@@ -141,7 +178,9 @@ class Spec:
         for variant in self.variants:
             if (wrong := wrong_when(variant.when, declared)) is not None:
                 raise ValueError(f"a variant has {wrong}")
-        return any("{" in text or "}" in text for _, texts in self._templates() for text in texts.values())
+        return any(
+            "{" in text or "}" in text for _, texts in self._templates() for text in texts.values()
+        )
 
     def _templates(self) -> Iterator[tuple[str, Mapping[str, str]]]:
         yield "message", {"": self.message}
@@ -150,7 +189,9 @@ class Spec:
             yield f"the variant for {dict(variant.when)}", variant.hints
 
 
-def wrong_when(when: Mapping[str, str], declared: Mapping[str, MetadataType] | None = None) -> str | None:
+def wrong_when(
+    when: Mapping[str, str], declared: Mapping[str, MetadataType] | None = None
+) -> str | None:
     """What is wrong with a condition, or None: a key that no metadata have, or, where fields are declared, not those of this code."""
     for key, value in when.items():
         if not placeholders.KEY.fullmatch(key) or len(key) > placeholders.MAX_KEY:
@@ -191,7 +232,9 @@ def _variants(given: Sequence[Variant]) -> tuple[Variant, ...]:
             raise TypeError(f"variants holds {variant!r}, not an errgrpc.Variant")
         for locale in variant.hints:
             if (key := (frozenset(variant.when.items()), locale.lower())) in seen:
-                raise ValueError(f"variants has {locale!r} twice for {dict(variant.when)}: one hint for each locale and condition")
+                raise ValueError(
+                    f"variants has {locale!r} twice for {dict(variant.when)}: one hint for each locale and condition"
+                )
             seen.add(key)
     return tuple(given)
 
@@ -213,14 +256,21 @@ def _checked(name: str, value: object) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"{name} is {value!r}, which has a lone surrogate: give text that UTF-8 can hold") from None
+        raise ValueError(
+            f"{name} is {value!r}, which has a lone surrogate: give text that UTF-8 can hold"
+        ) from None
     return value
 
 
 def _texts(name: str, value: object) -> Mapping[str, str]:
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} is {value!r}, not a mapping of str to str")
-    return MappingProxyType({_checked(f"a key of {name}", key): _checked(f"{name}[{key!r}]", text) for key, text in value.items()})
+    return MappingProxyType(
+        {
+            _checked(f"a key of {name}", key): _checked(f"{name}[{key!r}]", text)
+            for key, text in value.items()
+        }
+    )
 
 
 def checked_hints(name: str, value: object) -> Mapping[str, str]:
@@ -229,10 +279,16 @@ def checked_hints(name: str, value: object) -> Mapping[str, str]:
     seen = set[str]()
     for locale in hints:
         if not is_language_tag(locale):
-            raise ValueError(f"{name} has the locale {locale!r}, not a BCP 47 language tag such as 'zh-CN'")
+            raise ValueError(
+                f"{name} has the locale {locale!r}, not a BCP 47 language tag such as 'zh-CN'"
+            )
         if locale.lower() in seen:
-            raise ValueError(f"{name} has the locale {locale!r} twice: give one text for each locale")
+            raise ValueError(
+                f"{name} has the locale {locale!r} twice: give one text for each locale"
+            )
         if not hints[locale]:
-            raise ValueError(f"{name} has no text for the locale {locale!r}: give the text, or leave the locale out")
+            raise ValueError(
+                f"{name} has no text for the locale {locale!r}: give the text, or leave the locale out"
+            )
         seen.add(locale.lower())
     return hints

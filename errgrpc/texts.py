@@ -27,4 +27,10 @@ def clean(text: str) -> str:
 
 def is_request_id(text: object) -> TypeGuard[str]:
     """Whether `text` may travel as a request id: 1 to 128 printable ASCII characters, not all of them spaces."""
-    return isinstance(text, str) and len(text) <= _MAX_REQUEST_ID and text.isascii() and text.isprintable() and bool(text.strip())
+    return (
+        isinstance(text, str)
+        and len(text) <= _MAX_REQUEST_ID
+        and text.isascii()
+        and text.isprintable()
+        and bool(text.strip())
+    )

@@ -30,14 +30,22 @@ class Translator:
         """What the most specific class of the error in the table makes of it, or None. `metadata` are the caller's."""
         for kind in type(error).__mro__ if self._table else ():
             if (target := self._table.get(kind)) is not None:
-                made = made_of(target) if isinstance(target, ErrorCode) else _called(target, error, metadata)
+                made = (
+                    made_of(target)
+                    if isinstance(target, ErrorCode)
+                    else _called(target, error, metadata)
+                )
                 if values_of(made) is None:
-                    raise TypeError(f"translate[{kind.__name__}] gave a {type(made).__name__}, not a ServiceError")
+                    raise TypeError(
+                        f"translate[{kind.__name__}] gave a {type(made).__name__}, not a ServiceError"
+                    )
                 return made
         return None
 
 
-def _called(function: Callable[[Any], ServiceError], error: BaseException, metadata: Metadata) -> ServiceError:
+def _called(
+    function: Callable[[Any], ServiceError], error: BaseException, metadata: Metadata
+) -> ServiceError:
     token = accept_language.set(requested(metadata))
     try:
         return function(error)

@@ -32,8 +32,14 @@ def command(module: str, option: str | None, count: int, *, quick: bool) -> list
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a hundredth of the inputs; figures in docs/ stay as they are")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="a hundredth of the inputs; figures in docs/ stay as they are",
+    )
     arguments = parser.parse_args()
     failed: list[str] = []
     for number, (module, option, count) in enumerate(COMMANDS, 1):
@@ -44,7 +50,8 @@ def main() -> int:
         start = time.monotonic()
         done = subprocess.run(line, cwd=ROOT, check=False)  # noqa: S603
         print(
-            f"[{number}/{len(COMMANDS)}] {'ok' if done.returncode == 0 else 'FAILED'} after {time.monotonic() - start:.0f} s\n", flush=True
+            f"[{number}/{len(COMMANDS)}] {'ok' if done.returncode == 0 else 'FAILED'} after {time.monotonic() - start:.0f} s\n",
+            flush=True,
         )
         if done.returncode != 0:
             failed.append(module)

@@ -47,7 +47,16 @@ _FIRST = (rpc.DebugInfo, rpc.Help)
 Trailer = tuple[str, str | bytes]
 
 # ASCII, what grpc-message escapes, two, three and four bytes of UTF-8, NUL, a bidi override, a lone surrogate.
-_ALPHABETS = ("abc xyz", "%\n\x00\x7f", "éß", "房间不存在", "😀🀄", "\u202e", "\ud800", "abc房😀%\x00\ud800é")
+_ALPHABETS = (
+    "abc xyz",
+    "%\n\x00\x7f",
+    "éß",
+    "房间不存在",
+    "😀🀄",
+    "\u202e",
+    "\ud800",
+    "abc房😀%\x00\ud800é",
+)
 
 
 @dataclass
@@ -79,7 +88,12 @@ class Case:
         if not self.foreseen:
             raise LookupError(self.message)
         raise ServiceError(
-            self.code, self.message, metadata=self.metadata, hint=self.hint, details=self.details, retry_delay=self.retry_delay
+            self.code,
+            self.message,
+            metadata=self.metadata,
+            hint=self.hint,
+            details=self.details,
+            retry_delay=self.retry_delay,
         )
 
 
@@ -91,7 +105,9 @@ def _text(rng: random.Random, longest: int) -> str:
     return (piece * (length // 61 + 1))[:length]
 
 
-def _violations(rng: random.Random, kind: Any, field_name: str, **fields: Callable[[], str]) -> Message:
+def _violations(
+    rng: random.Random, kind: Any, field_name: str, **fields: Callable[[], str]
+) -> Message:
     message: Message = kind()
     for _ in range(rng.choice((1, 5, rng.randint(1, 100), 1_000))):
         getattr(message, field_name).add(**{name: make() for name, make in fields.items()})
@@ -106,14 +122,26 @@ def _details(rng: random.Random) -> list[Message]:
         return clean(_text(rng, 3_000))
 
     makers: list[Callable[[], Message]] = [
-        lambda: rpc.DebugInfo(stack_entries=[clean(_text(rng, 1_000)) for _ in range(rng.randint(0, 100))], detail=long()),
-        lambda: rpc.Help(
-            links=[rpc.Help.Link(description=short(), url="https://example.com/" + short()) for _ in range(rng.randint(1, 40))]
+        lambda: rpc.DebugInfo(
+            stack_entries=[clean(_text(rng, 1_000)) for _ in range(rng.randint(0, 100))],
+            detail=long(),
         ),
-        lambda: _violations(rng, rpc.BadRequest, "field_violations", field=short, description=short),
-        lambda: _violations(rng, rpc.PreconditionFailure, "violations", type=short, subject=short, description=short),
+        lambda: rpc.Help(
+            links=[
+                rpc.Help.Link(description=short(), url="https://example.com/" + short())
+                for _ in range(rng.randint(1, 40))
+            ]
+        ),
+        lambda: _violations(
+            rng, rpc.BadRequest, "field_violations", field=short, description=short
+        ),
+        lambda: _violations(
+            rng, rpc.PreconditionFailure, "violations", type=short, subject=short, description=short
+        ),
         lambda: _violations(rng, rpc.QuotaFailure, "violations", subject=short, description=short),
-        lambda: rpc.ResourceInfo(resource_type=short(), resource_name=long(), owner=short(), description=short()),
+        lambda: rpc.ResourceInfo(
+            resource_type=short(), resource_name=long(), owner=short(), description=short()
+        ),
         lambda: wrappers_pb2.StringValue(value=long()),
         lambda: rpc.RequestInfo(request_id=short() or "r", serving_data=short()),
     ]
@@ -127,7 +155,11 @@ def _trailers(rng: random.Random) -> list[Trailer]:
     while room > 40:
         size = rng.randint(0, min(room, 3_000) - 40 + 1)
         number = len(made)
-        made.append((f"x-blob-{number}-bin", rng.randbytes(size * 3 // 4)) if rng.random() < 0.4 else (f"x-text-{number}", "t" * size))
+        made.append(
+            (f"x-blob-{number}-bin", rng.randbytes(size * 3 // 4))
+            if rng.random() < 0.4
+            else (f"x-text-{number}", "t" * size)
+        )
         room -= size + 44
     if rng.random() < 0.05:  # what a handler set there is replaced
         made.insert(rng.randint(0, len(made)), (DETAILS_KEY, rng.randbytes(50)))
@@ -148,22 +180,34 @@ def make(seed: int, index: int) -> Case:
         rng.choice((0, 1, 2)),
         rng.choice(ERRORS),
         _text(rng, rng.choice((100, 1_100, 3_000, 30_000))) if rng.random() < 0.6 else None,
-        {f"key_{rng.randint(0, 99)}_{number}"[:64]: _text(rng, rng.choice((10, 60, 300))) for number in range(keys)},
-        {"zh-CN": _text(rng, rng.choice((100, 2_000, 20_000))) or "x", "en-US": "x"} if rng.random() < 0.4 else None,
+        {
+            f"key_{rng.randint(0, 99)}_{number}"[:64]: _text(rng, rng.choice((10, 60, 300)))
+            for number in range(keys)
+        },
+        {"zh-CN": _text(rng, rng.choice((100, 2_000, 20_000))) or "x", "en-US": "x"}
+        if rng.random() < 0.4
+        else None,
         _details(rng),
         rng.choice((None, None, 0, 0.5, 3_600)),
         _trailers(rng),
     )
-    if made.code.metadata_fields:  # then what it declares, as long as may be; on no value here does a hint depend
+    # then what it declares, as long as may be; on no value here does a hint depend
+    if made.code.metadata_fields:
         values = {int: "42", bool: "false"}
         made.metadata = {
-            field.key: values.get(field.type) or _text(rng, rng.choice((10, 300, 3_000))) for field in made.code.metadata_fields
+            field.key: values.get(field.type) or _text(rng, rng.choice((10, 300, 3_000)))
+            for field in made.code.metadata_fields
         }
     if made.code.retryable is False:  # then a delay would be a MisuseWarning
         made.retry_delay = None
     if rng.random() < 0.05:
         made.foreseen = False
-        made.code, made.metadata, made.hint, made.retry_delay = ResCode.INTERNAL_SERVER_ERROR, {}, None, None
+        made.code, made.metadata, made.hint, made.retry_delay = (
+            ResCode.INTERNAL_SERVER_ERROR,
+            {},
+            None,
+            None,
+        )
         made.details = [rpc.RequestInfo(request_id=made.request_id)]
     return made
 
@@ -173,7 +217,9 @@ def make(seed: int, index: int) -> Case:
 
 def clean(text: str) -> str:
     """UTF-8 has no lone surrogates: U+FFFD stands for them."""
-    return "".join("\ufffd" if 0xD800 <= ord(character) <= 0xDFFF else character for character in text)
+    return "".join(
+        "\ufffd" if 0xD800 <= ord(character) <= 0xDFFF else character for character in text
+    )
 
 
 @dataclass
@@ -193,8 +239,12 @@ class Expected:
 
     def __post_init__(self) -> None:
         case = self.case
-        self.message = case.code.message if case.message is None or not case.foreseen else clean(case.message)
-        for size, character in zip(itertools.accumulate(len(c.encode()) for c in self.message), self.message, strict=True):
+        self.message = (
+            case.code.message if case.message is None or not case.foreseen else clean(case.message)
+        )
+        for size, character in zip(
+            itertools.accumulate(len(c.encode()) for c in self.message), self.message, strict=True
+        ):
             if size > KEPT_MESSAGE:
                 break
             self.kept += len(character)
@@ -204,9 +254,15 @@ class Expected:
             else:
                 self.others.append(detail)
         if case.retry_delay is not None:
-            delay = duration_pb2.Duration(seconds=int(case.retry_delay), nanos=round(case.retry_delay % 1 * 1e9))
+            delay = duration_pb2.Duration(
+                seconds=int(case.retry_delay), nanos=round(case.retry_delay % 1 * 1e9)
+            )
             self.retry = rpc.RetryInfo(retry_delay=delay)
-        hints = {locale: clean(text) for locale, text in case.hint.items()} if case.hint else case.code.hints
+        hints = (
+            {locale: clean(text) for locale, text in case.hint.items()}
+            if case.hint
+            else case.code.hints
+        )
         self.hint = ("zh-CN", hints["zh-CN"])
         self.metadata = [(key, clean(value)) for key, value in case.metadata.items()]
         self.trailers = [entry for entry in case.trailers if entry[0] != DETAILS_KEY]
@@ -237,7 +293,11 @@ class Expected:
 
     def shed(self, kept: list[list[int]]) -> list[str]:
         """The stages that have given up something."""
-        return [name for (name, count), units in zip(self.units, kept, strict=True) if len(units) < count]
+        return [
+            name
+            for (name, count), units in zip(self.units, kept, strict=True)
+            if len(units) < count
+        ]
 
     def after(self, kept: list[list[int]]) -> tuple[status_pb2.Status, list[Trailer]]:
         """The Status and the handler's trailers with these units of each stage."""
@@ -246,7 +306,9 @@ class Expected:
         beyond = len(next(parts))
         for kind in _FIRST:
             if not next(parts):
-                left = {index: detail for index, detail in left.items() if not isinstance(detail, kind)}
+                left = {
+                    index: detail for index, detail in left.items() if not isinstance(detail, kind)
+                }
         for index, detail in reversed(list(enumerate(self.others))):
             units, entries = next(parts), _violations_of(detail)
             if index in left and len(units) < len(entries):
@@ -255,19 +317,31 @@ class Expected:
                 del _violations_of(less)[:]
                 _violations_of(less).extend(entries[unit] for unit in units)
         units = next(parts)
-        others = [index for index, detail in enumerate(self.others) if not isinstance(detail, _FIRST)]
-        left = {index: detail for index, detail in left.items() if index not in others or others.index(index) in units}
+        others = [
+            index for index, detail in enumerate(self.others) if not isinstance(detail, _FIRST)
+        ]
+        left = {
+            index: detail
+            for index, detail in left.items()
+            if index not in others or others.index(index) in units
+        }
         hint = self.hint if next(parts) else None
         metadata = [self.metadata[unit] for unit in next(parts)]
         retry, request = (detail if next(parts) else None for detail in (self.retry, self.request))
         pushback = []
         if retry is not None and case.retry_delay is not None:
-            pushback = [("grpc-retry-pushback-ms", str(max(1, math.ceil(case.retry_delay * 1_000))))]
+            pushback = [
+                ("grpc-retry-pushback-ms", str(max(1, math.ceil(case.retry_delay * 1_000))))
+            ]
         message = self.message[: len(next(parts)) + beyond]
         trailers = [self.trailers[unit] for unit in next(parts)]
         code = self.case.code
         details: list[Message] = [
-            rpc.ErrorInfo(reason=code.reason, domain=code.domain, metadata={"code": str(code.number), **dict(metadata)})
+            rpc.ErrorInfo(
+                reason=code.reason,
+                domain=code.domain,
+                metadata={"code": str(code.number), **dict(metadata)},
+            )
         ]
         if hint is not None:
             details.append(rpc.LocalizedMessage(locale=hint[0], message=hint[1]))
@@ -276,15 +350,23 @@ class Expected:
         packed = [any_pb2.Any() for _ in details]
         for into, detail in zip(packed, details, strict=True):
             into.Pack(detail, deterministic=True)
-        return status_pb2.Status(code=code.grpc_status.value[0], message=message, details=packed), [*trailers, *pushback]
+        return status_pb2.Status(code=code.grpc_status.value[0], message=message, details=packed), [
+            *trailers,
+            *pushback,
+        ]
 
     def size(self, kept: list[list[int]]) -> int:
         status, trailers = self.after(kept)
-        return received_bytes(status.message, [*trailers, (DETAILS_KEY, status.SerializeToString())])
+        return received_bytes(
+            status.message, [*trailers, (DETAILS_KEY, status.SerializeToString())]
+        )
 
     def fitting(self) -> list[list[int]]:
         """What each stage keeps: the fewest units go that make it fit, then each comes back that fits, from the last that went."""
-        fewest = _first(sum(count for _, count in self.units), lambda given_up: self.size(self.without(given_up)) <= LIMIT)
+        fewest = _first(
+            sum(count for _, count in self.units),
+            lambda given_up: self.size(self.without(given_up)) <= LIMIT,
+        )
         kept, names = self.without(fewest), [name for name, _ in self.units]
         details, rest = names.index("details"), names.index("rest of the message")
         for stage, (name, count) in reversed(list(enumerate(self.units))):
@@ -305,10 +387,14 @@ class Expected:
     def _longest(self, kept: list[list[int]], stage: int) -> list[int]:
         """The characters of a text that fit."""
         had, count = len(kept[stage]), self.units[stage][1]
-        more = _first(count - had, lambda number: self._grown(kept, stage, range(had + number + 1)) is None)
+        more = _first(
+            count - had, lambda number: self._grown(kept, stage, range(had + number + 1)) is None
+        )
         return list(range(had + more))
 
-    def _grown(self, kept: list[list[int]], stage: int, units: Iterable[int]) -> list[list[int]] | None:
+    def _grown(
+        self, kept: list[list[int]], stage: int, units: Iterable[int]
+    ) -> list[list[int]] | None:
         """The same with these units of a stage, or None if that does not fit."""
         tried = [*kept[:stage], sorted(units), *kept[stage + 1 :]]
         return tried if self.size(tried) <= LIMIT else None
@@ -320,7 +406,9 @@ def _first(count: int, holds: Callable[[int], bool]) -> int:
 
 
 def _violations_of(detail: Message) -> Any:
-    return getattr(detail, "field_violations" if isinstance(detail, rpc.BadRequest) else "violations", ())
+    return getattr(
+        detail, "field_violations" if isinstance(detail, rpc.BadRequest) else "violations", ()
+    )
 
 
 def received_bytes(message: str, trailers: list[Trailer]) -> int:
@@ -362,17 +450,32 @@ class Result:
 
     @property
     def failures(self) -> int:
-        return self.lost + self.past_the_limit + self.shed_too_much + self.otherwise_wrong + self.logged_wrong
+        return (
+            self.lost
+            + self.past_the_limit
+            + self.shed_too_much
+            + self.otherwise_wrong
+            + self.logged_wrong
+        )
 
 
 class Plain:
     """Plain clients of both stacks, with one channel to each server."""
 
-    def __init__(self, targets: dict[str, str], loop: asyncio.AbstractEventLoop, stack: ExitStack) -> None:
+    def __init__(
+        self, targets: dict[str, str], loop: asyncio.AbstractEventLoop, stack: ExitStack
+    ) -> None:
         self._loop = loop
-        self._sync = {style: stack.enter_context(grpc.insecure_channel(target)) for style, target in targets.items()}
-        self._aio = asyncio.run_coroutine_threadsafe(self._open(targets), loop).result(harness.DEADLINE)
-        stack.callback(lambda: asyncio.run_coroutine_threadsafe(self._close(), loop).result(harness.DEADLINE))
+        self._sync = {
+            style: stack.enter_context(grpc.insecure_channel(target))
+            for style, target in targets.items()
+        }
+        self._aio = asyncio.run_coroutine_threadsafe(self._open(targets), loop).result(
+            harness.DEADLINE
+        )
+        stack.callback(
+            lambda: asyncio.run_coroutine_threadsafe(self._close(), loop).result(harness.DEADLINE)
+        )
 
     async def _open(self, targets: dict[str, str]) -> dict[str, Any]:
         return {style: grpc.aio.insecure_channel(target) for style, target in targets.items()}
@@ -384,10 +487,16 @@ class Plain:
     def call(self, case: Case, request: bytes) -> Any:
         """The error that a call ends with."""
         if case.stack == "aio":
-            return asyncio.run_coroutine_threadsafe(self._call(case, request), self._loop).result(2 * harness.DEADLINE)
+            return asyncio.run_coroutine_threadsafe(self._call(case, request), self._loop).result(
+                2 * harness.DEADLINE
+            )
         method = harness.method(self._sync[case.style], case.kind)
         try:
-            outcome = method(harness.argument(case.kind, request), timeout=harness.DEADLINE, metadata=_metadata(case))
+            outcome = method(
+                harness.argument(case.kind, request),
+                timeout=harness.DEADLINE,
+                metadata=_metadata(case),
+            )
             list(outcome if case.kind.endswith("stream") else ())
         except grpc.RpcError as error:
             return error
@@ -395,7 +504,9 @@ class Plain:
 
     async def _call(self, case: Case, request: bytes) -> Any:
         method = harness.method(self._aio[case.style], case.kind)
-        call = method(harness.argument(case.kind, request), timeout=harness.DEADLINE, metadata=_metadata(case))
+        call = method(
+            harness.argument(case.kind, request), timeout=harness.DEADLINE, metadata=_metadata(case)
+        )
         try:
             if case.kind.endswith("stream"):
                 async for _ in call:
@@ -434,7 +545,12 @@ def check(case: Case, error: Any, records: list[str], result: Result) -> str | N
     own = [entry for entry in trailers if entry[0] != DETAILS_KEY]
     raw = [value for key, value in trailers if key == DETAILS_KEY]
     typed = errgrpc.from_error(error, ResCode, ComponentCode)
-    if len(raw) != 1 or not isinstance(raw[0], bytes) or typed.error_code is not case.code or typed.inferred:
+    if (
+        len(raw) != 1
+        or not isinstance(raw[0], bytes)
+        or typed.error_code is not case.code
+        or typed.inferred
+    ):
         result.lost += 1
         return f"the code did not arrive, but {typed!r}"
     size = received_bytes(error.details(), trailers)
@@ -459,12 +575,16 @@ def check(case: Case, error: Any, records: list[str], result: Result) -> str | N
         return f"{expected.shed(units)} go by the documents; {found}"
     stages = expected.shed(units)
     result.shed += bool(stages)
-    result.shed_by_stage.update(name.split(" of ")[0] if name.startswith("violations") else name for name in stages)
+    result.shed_by_stage.update(
+        name.split(" of ")[0] if name.startswith("violations") else name for name in stages
+    )
     result.sheds_own_trailers += "trailing metadata of the handler" in stages
     # One record for an error that was cut, none for another.
     named = {"rest of the message": "message"}
     wanted = list(dict.fromkeys(named.get(name, name) for name in stages))
-    if len(records) != bool(stages) or (stages and not records[0].endswith(": " + ", ".join(wanted))):
+    if len(records) != bool(stages) or (
+        stages and not records[0].endswith(": " + ", ".join(wanted))
+    ):
         result.logged_wrong += 1
         return f"logged {records}, expected {wanted}"
     return None
@@ -482,7 +602,9 @@ def _plain(status: status_pb2.Status) -> list[Any]:
     return plain
 
 
-def run(errors: int, seed: int, start: int = 0, each: Callable[[Result], object] = lambda _: None) -> tuple[Result, list[str]]:
+def run(
+    errors: int, seed: int, start: int = 0, each: Callable[[Result], object] = lambda _: None
+) -> tuple[Result, list[str]]:
     """Makes, sends and checks so many errors; gives the figures and the first of what was wrong."""
     result, wrong = Result(seed=seed), list[str]()
     records, logger = _Records(), logging.getLogger("errgrpc")
@@ -501,7 +623,9 @@ def run(errors: int, seed: int, start: int = 0, each: Callable[[Result], object]
                     error = plain.call(case, request)
                 finding = check(case, error, records.texts, result)
                 if finding is not None and len(wrong) < 20:
-                    wrong.append(f"error {index} ({case.style} {case.kind} from {case.stack}): {finding}")
+                    wrong.append(
+                        f"error {index} ({case.style} {case.kind} from {case.stack}): {finding}"
+                    )
                 each(result)
     finally:
         logger.removeHandler(records)
@@ -510,7 +634,10 @@ def run(errors: int, seed: int, start: int = 0, each: Callable[[Result], object]
 
 
 def versions() -> dict[str, str]:
-    return {"Python": platform.python_version(), **{name: metadata.version(name) for name in ("grpcio", "protobuf")}}
+    return {
+        "Python": platform.python_version(),
+        **{name: metadata.version(name) for name in ("grpcio", "protobuf")},
+    }
 
 
 def main() -> int:
@@ -518,23 +645,49 @@ def main() -> int:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
     from rich.table import Table
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--errors", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=5)
-    parser.add_argument("--json", type=Path, help=f"where the figures go; {PAGE.name} in docs/ when all 10,000 errors ran")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        help=f"where the figures go; {PAGE.name} in docs/ when all 10,000 errors ran",
+    )
     arguments = parser.parse_args()
     console = Console()
     warnings.simplefilter("error", errgrpc.MisuseWarning)  # all that is raised here is in order
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[found]}"))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[found]}"),
+    )
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("size budget", total=arguments.errors, found="")
 
         def each(result: Result) -> None:
-            progress.update(task, completed=result.errors, found=f"{result.failures} wrong, {result.shed} shed")
+            progress.update(
+                task, completed=result.errors, found=f"{result.failures} wrong, {result.shed} shed"
+            )
 
         result, wrong = run(arguments.errors, arguments.seed, each=each)
-    table = Table(title=f"{result.errors:,} random errors of up to {result.raw_largest:,} bytes, limit {LIMIT:,}", show_header=False)
-    for name in ("lost", "past_the_limit", "shed_too_much", "otherwise_wrong", "logged_wrong", "shed", "sheds_own_trailers", "largest"):
+    table = Table(
+        title=f"{result.errors:,} random errors of up to {result.raw_largest:,} bytes, limit {LIMIT:,}",
+        show_header=False,
+    )
+    for name in (
+        "lost",
+        "past_the_limit",
+        "shed_too_much",
+        "otherwise_wrong",
+        "logged_wrong",
+        "shed",
+        "sheds_own_trailers",
+        "largest",
+    ):
         table.add_row(name.replace("_", " "), f"{getattr(result, name):,}")
     for name, count in result.shed_by_stage.most_common():
         table.add_row(f"gave up: {name}", f"{count:,}")

@@ -82,7 +82,9 @@ def after_trailers(error: BaseException) -> Act:
     """Trailing metadata that gRPC cannot send, hence not meant to be seen."""
 
     def act(context: Any) -> None:
-        context.set_trailing_metadata((("x-secret", f"{SECRET}\n"), ("x_ü", SECRET), ("x-bin", SECRET)))
+        context.set_trailing_metadata(
+            (("x-secret", f"{SECRET}\n"), ("x_ü", SECRET), ("x-bin", SECRET))
+        )
         raise error
 
     return act
@@ -113,11 +115,15 @@ UNFORESEEN: dict[str, Act] = {
     "undecodable": of(UnicodeDecodeError("utf-8", SECRET.encode(), 0, 1, SECRET)),
     "notes": of(noted(ValueError())),
     "cause": of(RuntimeError(), ValueError(SECRET)),
-    "chain": of(RuntimeError(), noted(ExceptionGroup("two", [ValueError(SECRET), KeyError(Talkative())]))),
+    "chain": of(
+        RuntimeError(), noted(ExceptionGroup("two", [ValueError(SECRET), KeyError(Talkative())]))
+    ),
     "context": in_context(RuntimeError()),
     "repr": of(ValueError(Talkative())),
     "locals": in_locals(RuntimeError("no secret here")),
-    "group": of(ExceptionGroup(SECRET, [ValueError(SECRET), ExceptionGroup("inner", [KeyError(SECRET)])])),
+    "group": of(
+        ExceptionGroup(SECRET, [ValueError(SECRET), ExceptionGroup("inner", [KeyError(SECRET)])])
+    ),
     "no text": of(Hostile()),
     "exit": of(SystemExit(SECRET)),
     "interrupt": of(KeyboardInterrupt(SECRET)),

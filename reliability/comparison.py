@@ -65,7 +65,9 @@ Outcomes = Counter[str]
 class Bench:
     """The servers of a peer, one for each style, and a pool of callers."""
 
-    def __init__(self, peer: Peer, deadline: float = DEADLINE, styles: Sequence[str] = harness.STYLES) -> None:
+    def __init__(
+        self, peer: Peer, deadline: float = DEADLINE, styles: Sequence[str] = harness.STYLES
+    ) -> None:
         self.peer = peer
         self.deadline = deadline
         self.styles = styles
@@ -73,17 +75,25 @@ class Bench:
 
     def __enter__(self) -> "Bench":
         self.pool = self._stack.enter_context(ThreadPoolExecutor(max_workers=12))
-        self.targets = {style: self._stack.enter_context(self.peer.serve(style)) for style in self.styles}
+        self.targets = {
+            style: self._stack.enter_context(self.peer.serve(style)) for style in self.styles
+        }
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def call(self, style: str, kind: str, stack: str, act: harness.Action, after: int = 1, **options: Any) -> harness.Outcome:
+    def call(
+        self, style: str, kind: str, stack: str, act: harness.Action, after: int = 1, **options: Any
+    ) -> harness.Outcome:
         with harness.action(act, after) as request:
-            return self.peer.call(stack, self.targets[style], kind, request, **{"timeout": self.deadline, **options})
+            return self.peer.call(
+                stack, self.targets[style], kind, request, **{"timeout": self.deadline, **options}
+            )
 
-    def cells(self, one: Callable[[str, str, str], str], styles: Iterable[str] = harness.STYLES) -> dict[str, Outcomes]:
+    def cells(
+        self, one: Callable[[str, str, str], str], styles: Iterable[str] = harness.STYLES
+    ) -> dict[str, Outcomes]:
         """The outcomes of `one(style, kind, stack)` by style, all at once."""
         running: list[tuple[str, Future[str]]] = [
             (style, self.pool.submit(one, style, kind, stack))
@@ -104,7 +114,12 @@ class Bench:
         except TimeoutError:
             return "hung"
 
-    def judge(self, outcome: harness.Outcome, code: ErrorCode | None = None, stands: frozenset[Any] = frozenset()) -> str:
+    def judge(
+        self,
+        outcome: harness.Outcome,
+        code: ErrorCode | None = None,
+        stands: frozenset[Any] = frozenset(),
+    ) -> str:
         """What a call came to, when the handler failed with a code, with one of these statuses, or with what nobody foresaw."""
         if outcome.error is None:
             return "success"
@@ -145,7 +160,9 @@ class Row:
 def _misbehave(misbehaviour: Misbehaviour) -> Callable[[Bench], dict[str, Outcomes]]:
     def measure(bench: Bench) -> dict[str, Outcomes]:
         def one(style: str, kind: str, stack: str) -> str:
-            outcome = bench.call(style, kind, stack, misbehaviour.act(style, bench.peer.fail), misbehaviour.after)
+            outcome = bench.call(
+                style, kind, stack, misbehaviour.act(style, bench.peer.fail), misbehaviour.after
+            )
             return bench.judge(outcome, misbehaviour.code, misbehaviour.stands)
 
         return bench.cells(one, misbehaviour.styles)
@@ -169,19 +186,30 @@ def _client_gone(bench: Bench) -> dict[str, Outcomes]:
 def ends_the_process(bench: Bench, kinds: Sequence[str] = harness.KINDS) -> dict[str, Outcomes]:
     """KeyboardInterrupt and SystemExit on an asyncio server's loop in the main thread: answered, and the process ends."""
     names = ("KeyboardInterrupt", "SystemExit")
-    running = {(name, kind): bench.pool.submit(_fatal, bench, name, kind) for name in names for kind in kinds}
+    running = {
+        (name, kind): bench.pool.submit(_fatal, bench, name, kind)
+        for name in names
+        for kind in kinds
+    }
     return {"aio": Counter(future.result() for future in running.values())}
 
 
 def _fatal(bench: Bench, name: str, kind: str) -> str:
     command = [sys.executable, "-m", "reliability.peers", bench.peer.name, name]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
         assert process.stdout is not None
         try:
             target, request = process.stdout.readline().split()
-            outcome = bench.peer.call("sync", target, kind, request.encode(), timeout=bench.deadline)
+            outcome = bench.peer.call(
+                "sync", target, kind, request.encode(), timeout=bench.deadline
+            )
             found = bench.judge(outcome)
-            if found in RIGHT and outcome.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
+            if found in RIGHT and outcome.code in (
+                grpc.StatusCode.UNAVAILABLE,
+                grpc.StatusCode.CANCELLED,
+            ):
                 found = "lost"  # not the handler's failure: the caller sees the server go down
             try:
                 process.wait(5)
@@ -200,9 +228,18 @@ def _oversized(bench: Bench) -> dict[str, Outcomes]:
 
     def one(case: budget.Case) -> str:
         sent = _SENT[bench.peer.name](case)
-        return bench.judge(bench.call(case.style, case.kind, case.stack, sent, case.after, timeout=5 * bench.deadline), case.code)
+        return bench.judge(
+            bench.call(
+                case.style, case.kind, case.stack, sent, case.after, timeout=5 * bench.deadline
+            ),
+            case.code,
+        )
 
-    cases = [case for case in (budget.make(5, number) for number in range(2 * OVERSIZED)) if case.foreseen][:OVERSIZED]
+    cases = [
+        case
+        for case in (budget.make(5, number) for number in range(2 * OVERSIZED))
+        if case.foreseen
+    ][:OVERSIZED]
     counted: dict[str, Outcomes] = {}
     for case in cases:
         case.code = ResCode.SERVICE_UNAVAILABLE  # which takes any metadata, and a delay
@@ -248,9 +285,13 @@ _SENT: dict[str, Callable[[budget.Case], harness.Action]] = {
 # What readers make of broken peers.
 
 
-def _status(code: int = CODE.grpc_status.value[0], message: str = CODE.message, *more: any_pb2.Any) -> bytes:
+def _status(
+    code: int = CODE.grpc_status.value[0], message: str = CODE.message, *more: any_pb2.Any
+) -> bytes:
     info = any_pb2.Any()
-    info.Pack(rpc.ErrorInfo(reason=CODE.reason, domain=CODE.domain, metadata={"code": str(CODE.number)}))
+    info.Pack(
+        rpc.ErrorInfo(reason=CODE.reason, domain=CODE.domain, metadata={"code": str(CODE.number)})
+    )
     return status_pb2.Status(code=code, message=message, details=[*more, info]).SerializeToString()
 
 
@@ -270,7 +311,9 @@ BROKEN: dict[str, bytes] = {
     "details whose message differs from the call's": _status(message="another"),
     "details with a code that gRPC does not define": _status(code=99),
     "details of an unknown type": _status(CODE.grpc_status.value[0], CODE.message, _unknown_type()),
-    "a detail that does not parse": _status(CODE.grpc_status.value[0], CODE.message, _broken_detail()),
+    "a detail that does not parse": _status(
+        CODE.grpc_status.value[0], CODE.message, _broken_detail()
+    ),
 }
 
 
@@ -285,7 +328,9 @@ def _broken(value: bytes) -> Callable[[Bench], dict[str, Outcomes]]:
         with harness.sync_server(()) as target, harness.action(act) as request:
             for kind in harness.KINDS:
                 for stack in harness.STACKS:
-                    outcome = bench.peer.call(stack, target, kind, request, timeout=5 * bench.deadline)
+                    outcome = bench.peer.call(
+                        stack, target, kind, request, timeout=5 * bench.deadline
+                    )
                     counted[bench.judge(outcome, CODE)] += 1
         return {"any": counted}
 
@@ -298,7 +343,13 @@ def _broken(value: bytes) -> Callable[[Bench], dict[str, Outcomes]]:
 def _forged(context: Any) -> None:
     """An upstream whose error claims our domain, and says what is none of our callers' business."""
     info, hint = any_pb2.Any(), any_pb2.Any()
-    info.Pack(rpc.ErrorInfo(reason=CODE.reason, domain=CODE.domain, metadata={"code": str(CODE.number), "token": CANARY}))
+    info.Pack(
+        rpc.ErrorInfo(
+            reason=CODE.reason,
+            domain=CODE.domain,
+            metadata={"code": str(CODE.number), "token": CANARY},
+        )
+    )
     hint.Pack(rpc.LocalizedMessage(locale="zh-CN", message=CANARY))
     status = status_pb2.Status(code=CODE.grpc_status.value[0], message=CANARY, details=[info, hint])
     context.set_trailing_metadata(((harness.DETAILS_KEY, status.SerializeToString()),))
@@ -309,7 +360,9 @@ def _upstream(bench: Bench) -> dict[str, Outcomes]:
     with harness.sync_server(()) as upstream, harness.action(_forged, after=0) as asked:
 
         def act(_: Any) -> None:
-            error = bench.peer.call("sync", upstream, "unary_unary", asked, timeout=5 * bench.deadline).error
+            error = bench.peer.call(
+                "sync", upstream, "unary_unary", asked, timeout=5 * bench.deadline
+            ).error
             raise bench.peer.seen(error)
 
         def one(style: str, kind: str, stack: str) -> str:
@@ -321,13 +374,22 @@ def _upstream(bench: Bench) -> dict[str, Outcomes]:
         return bench.cells(one)
 
 
-_HANGS, _LOSES, _READS, _PASSES = "Nothing hangs, nothing leaks", "No error is lost", "A broken peer", "Errors of other services"
+_HANGS, _LOSES, _READS, _PASSES = (
+    "Nothing hangs, nothing leaks",
+    "No error is lost",
+    "A broken peer",
+    "Errors of other services",
+)
 ROWS: tuple[Row, ...] = (
     Row(f"{OVERSIZED} random errors of up to a megabyte", _LOSES, _oversized),
     *(Row(each.name, _LOSES, _misbehave(each)) for each in misbehaviours.CODED),
     Row("a coded error after the client has gone, then another call", _LOSES, _client_gone),
     *(Row(each.name, _HANGS, _misbehave(each)) for each in misbehaviours.UNFORESEEN),
-    Row("KeyboardInterrupt and SystemExit in the main thread: answered, and the process ends", _HANGS, ends_the_process),
+    Row(
+        "KeyboardInterrupt and SystemExit in the main thread: answered, and the process ends",
+        _HANGS,
+        ends_the_process,
+    ),
     *(Row(each.name, _HANGS, _misbehave(each)) for each in misbehaviours.ABORTS),
     Row("an upstream's error with our domain, raised through a handler", _PASSES, _upstream),
     *(Row(name, _READS, _broken(value)) for name, value in BROKEN.items()),
@@ -339,7 +401,9 @@ ROWS: tuple[Row, ...] = (
 
 def _remade(handler: Any, method: str, **options: Any) -> Any:
     kind = method.rpartition("/")[2]
-    return handler and getattr(grpc, f"{kind}_rpc_method_handler")(getattr(handler, kind), **options)
+    return handler and getattr(grpc, f"{kind}_rpc_method_handler")(
+        getattr(handler, kind), **options
+    )
 
 
 class _Serializing(grpc.ServerInterceptor):
@@ -376,7 +440,9 @@ class Limit:
     styles: tuple[str, ...] = harness.STYLES
     kinds: tuple[str, ...] = harness.KINDS
 
-    def measure(self, peer: Peer, attempts: int = ATTEMPTS, deadline: float = DEADLINE) -> dict[str, Outcomes]:
+    def measure(
+        self, peer: Peer, attempts: int = ATTEMPTS, deadline: float = DEADLINE
+    ) -> dict[str, Outcomes]:
         """Which status came how often, by style; `leaked` beside it when it says what was to stay inside."""
         counted: dict[str, Outcomes] = {}
         for style in self.styles:
@@ -389,7 +455,9 @@ class Limit:
                 ThreadPoolExecutor(max_workers=8) as pool,
             ):
                 cells = [self.kinds[number % len(self.kinds)] for number in range(attempts)]
-                found = pool.map(lambda kind: self._one(peer, target, kind, request, deadline), cells)
+                found = pool.map(
+                    lambda kind: self._one(peer, target, kind, request, deadline), cells
+                )
                 counted[style] = Counter(found)
         return counted
 
@@ -407,11 +475,17 @@ class Limit:
                     return "hung"
                 name = str(failed.code().name)
                 coded = peer.typed and failed.error_code is not None and not failed.inferred
-                return name + (" with the code" if coded else "") + (", leaked" if CANARY in str(failed.details()) else "")
+                return (
+                    name
+                    + (" with the code" if coded else "")
+                    + (", leaked" if CANARY in str(failed.details()) else "")
+                )
             return "success"
 
 
-def _of(sync: Callable[..., Any], asynchronous: Callable[..., Any], **options: Any) -> Callable[[str], Sequence[Any]]:
+def _of(
+    sync: Callable[..., Any], asynchronous: Callable[..., Any], **options: Any
+) -> Callable[[str], Sequence[Any]]:
     return lambda style: [(sync if style == "sync" else asynchronous)(**options)]
 
 
@@ -431,8 +505,14 @@ def _abort_in_the_middle(context: Any) -> None:
 
 LIMITS: tuple[Limit, ...] = (
     Limit("a method that does not exist", method="missing"),
-    Limit("a request that does not parse", _of(_Serializing, _SerializingAio, request_deserializer=_refuse)),
-    Limit("a response that does not serialize", _of(_Serializing, _SerializingAio, response_serializer=_refuse)),
+    Limit(
+        "a request that does not parse",
+        _of(_Serializing, _SerializingAio, request_deserializer=_refuse),
+    ),
+    Limit(
+        "a response that does not serialize",
+        _of(_Serializing, _SerializingAio, response_serializer=_refuse),
+    ),
     Limit("another interceptor outside ours raises", _of(_Raising, _RaisingAio), outside=True),
     Limit(
         "mended: a sync streaming handler on an asyncio server yields, then aborts",
@@ -451,12 +531,16 @@ Figures = dict[str, Any]
 
 def measure(each: Callable[[str, int], object] = lambda *_: None) -> Figures:
     """All of it. `each` hears of what is measured, and how many rows that was."""
-    rows: list[dict[str, Any]] = [{"id": row.id, "promise": row.promise, "group": row.group, "results": {}} for row in ROWS]
+    rows: list[dict[str, Any]] = [
+        {"id": row.id, "promise": row.promise, "group": row.group, "results": {}} for row in ROWS
+    ]
     limits: list[dict[str, Any]] = [{"name": limit.name, "results": {}} for limit in LIMITS]
     for peer in peers.PEERS:
         # A process for each: what one does to its event loops and threads is not to be another's affair.
         command = [sys.executable, "-m", "reliability.comparison", "--peer", peer.name]
-        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:  # noqa: S603
+        with subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as process:  # noqa: S603
             assert process.stdout is not None
             for figures in [*rows, *(limits if peer in LIMITED else ())]:
                 each(f"{peer.name}: {figures.get('promise') or figures['name']}", 0)
@@ -491,7 +575,9 @@ def total(by_style: Mapping[str, Mapping[str, int]]) -> Outcomes:
 def cell(found: Mapping[str, int]) -> str:
     """`24 status, 8 hung`: the worse, the later."""
     order = list(OUTCOMES)
-    names = sorted(found, key=lambda name: (order.index(name) if name in order else len(order), name))
+    names = sorted(
+        found, key=lambda name: (order.index(name) if name in order else len(order), name)
+    )
     return ", ".join(f"{found[name]} {name}" for name in names)
 
 
@@ -506,10 +592,23 @@ def tables(figures: Figures, size: Mapping[str, Any]) -> dict[str, str]:
     comparison: list[str] = []
     for group in dict.fromkeys(row["group"] for row in figures["rows"]):
         rows = [row for row in figures["rows"] if row["group"] == group]
-        body = [[row["promise"], *(cell(total(row["results"][name])) for name in names), f"`{row['id']}`"] for row in rows]
+        body = [
+            [
+                row["promise"],
+                *(cell(total(row["results"][name])) for name in names),
+                f"`{row['id']}`",
+            ]
+            for row in rows
+        ]
         comparison += [f"### {group}", _table(["promise", *names, "test"], body)]
-    everything = {name: total({row["id"]: total(row["results"][name]) for row in figures["rows"]}) for name in names}
-    summary = [[f"{outcome}: {text}", *(str(everything[name][outcome]) for name in names)] for outcome, text in OUTCOMES.items()]
+    everything = {
+        name: total({row["id"]: total(row["results"][name]) for row in figures["rows"]})
+        for name in names
+    }
+    summary = [
+        [f"{outcome}: {text}", *(str(everything[name][outcome]) for name in names)]
+        for outcome, text in OUTCOMES.items()
+    ]
     limited = [peer.name for peer in LIMITED]
     limits = [
         [limit["name"] + (f" ({_STYLE[style]})" if len(limit["results"][limited[0]]) > 1 else "")]
@@ -522,7 +621,10 @@ def tables(figures: Figures, size: Mapping[str, Any]) -> dict[str, str]:
         ["errors", f"{size['errors']:,}"],
         ["lost", f"{size['lost']:,}"],
         ["past the limit", f"{size['past_the_limit']:,}"],
-        ["shed more than needed, or otherwise wrong", f"{size['shed_too_much'] + size['otherwise_wrong']:,}"],
+        [
+            "shed more than needed, or otherwise wrong",
+            f"{size['shed_too_much'] + size['otherwise_wrong']:,}",
+        ],
         ["without exactly one log record that names what went", f"{size['logged_wrong']:,}"],
         ["largest before", f"{size['raw_largest']:,} bytes"],
         ["largest on the wire", f"{size['largest']:,} bytes of {size['limit']:,}"],
@@ -539,7 +641,12 @@ def tables(figures: Figures, size: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-_STYLE = {"sync": "sync", "aio": "asyncio", "reader_writer": "reader/writer", "sync_on_aio": "sync handlers on asyncio"}
+_STYLE = {
+    "sync": "sync",
+    "aio": "asyncio",
+    "reader_writer": "reader/writer",
+    "sync_on_aio": "sync handlers on asyncio",
+}
 _PART = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -567,18 +674,37 @@ def main() -> int:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
     from rich.table import Table
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--render", action="store_true", help="only the page's tables, from the figures that are there")
-    parser.add_argument("--peer", choices=[peer.name for peer in peers.PEERS], help="print the figures of one, a row a line")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--render",
+        action="store_true",
+        help="only the page's tables, from the figures that are there",
+    )
+    parser.add_argument(
+        "--peer",
+        choices=[peer.name for peer in peers.PEERS],
+        help="print the figures of one, a row a line",
+    )
     arguments = parser.parse_args()
     if arguments.peer:
         measure_one(next(peer for peer in peers.PEERS if peer.name == arguments.peer))
     console = Console()
     if not arguments.render:
-        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+        columns = (
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}"),
+        )
         with Progress(*columns, console=console) as progress:
-            task = progress.add_task("", total=len(ROWS) * len(peers.PEERS) + len(LIMITS) * len(LIMITED))
-            figures = measure(lambda what, done: progress.update(task, advance=done, description=what))
+            task = progress.add_task(
+                "", total=len(ROWS) * len(peers.PEERS) + len(LIMITS) * len(LIMITED)
+            )
+            figures = measure(
+                lambda what, done: progress.update(task, advance=done, description=what)
+            )
         FIGURES.write_text(json.dumps(figures, indent=1, sort_keys=False) + "\n")
     figures, size = load()
     PAGE.write_text(rendered(PAGE.read_text(), tables(figures, size)))
@@ -589,7 +715,9 @@ def main() -> int:
     for row in figures["rows"]:
         ours = total(row["results"][peers.ERRGRPC.name])
         broken += sum(count for outcome, count in ours.items() if outcome not in RIGHT)
-        shown.add_row(row["promise"], *(cell(total(row["results"][peer.name])) for peer in peers.PEERS))
+        shown.add_row(
+            row["promise"], *(cell(total(row["results"][peer.name])) for peer in peers.PEERS)
+        )
     console.print(shown)
     return 1 if broken else 0
 

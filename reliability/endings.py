@@ -67,7 +67,9 @@ def ends(handler: str) -> bool:
     """Whether a process ends whose loop has ended while the handler of that name failed."""
     try:
         command = [sys.executable, "-c", _CHILD.format(handler=HANDLERS[handler])]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
     except subprocess.TimeoutExpired:
         return False
     return "the loop has ended" in done.stdout
@@ -104,10 +106,16 @@ def alive(outcome: str, calls: int, *, guarded: bool = True) -> int:
         return Request()
 
     async def run() -> int:
-        interceptors = [errgrpc.aio.ServerInterceptor(errgrpc.ResCode, on_error=lambda *_, **__: None)] if guarded else []
+        interceptors = (
+            [errgrpc.aio.ServerInterceptor(errgrpc.ResCode, on_error=lambda *_, **__: None)]
+            if guarded
+            else []
+        )
         server, most = grpc.aio.server(interceptors=interceptors), 0
         behavior: Any = grpc.unary_unary_rpc_method_handler(handler, request_deserializer=parsed)
-        server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("test.Service", {"Method": behavior})])
+        server.add_generic_rpc_handlers(
+            [grpc.method_handlers_generic_handler("test.Service", {"Method": behavior})]
+        )
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -128,8 +136,12 @@ def alive(outcome: str, calls: int, *, guarded: bool = True) -> int:
 
 def main() -> int:
     """Runs all, and says how it went."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=100, help="child processes for each kind of handler")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--runs", type=int, default=100, help="child processes for each kind of handler"
+    )
     options = parser.parse_args()
     logging.disable()
     figures: dict[str, Any] = {"runs": options.runs, "hung": {}, "alive": {}}
@@ -138,16 +150,25 @@ def main() -> int:
         for run in range(options.runs):
             hung += not ends(name)
             if (run + 1) % max(1, options.runs // 10) == 0:
-                print(f"{name}: {run + 1} of {options.runs}, {hung} hung, {time.monotonic() - began:.0f} s", flush=True)
+                print(
+                    f"{name}: {run + 1} of {options.runs}, {hung} hung, {time.monotonic() - began:.0f} s",
+                    flush=True,
+                )
         figures["hung"][name] = hung
     for name in OUTCOMES:
         figures["alive"][name] = alive(name, options.runs)
         figures["alive"][f"{name}, bare"] = alive(name, options.runs, guarded=False)
-    figures["versions"] = {name: metadata.version(name) for name in ("grpcio", "protobuf")} | {"python": platform.python_version()}
+    figures["versions"] = {name: metadata.version(name) for name in ("grpcio", "protobuf")} | {
+        "python": platform.python_version()
+    }
     print(json.dumps(figures))
     if options.runs >= 100:
         PAGE.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
-    return 1 if any(figures["hung"].values()) or any(figures["alive"][name] > 1 for name in OUTCOMES) else 0
+    return (
+        1
+        if any(figures["hung"].values()) or any(figures["alive"][name] > 1 for name in OUTCOMES)
+        else 0
+    )
 
 
 if __name__ == "__main__":

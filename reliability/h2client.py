@@ -114,7 +114,9 @@ class Client:
             *metadata,
         ]
         self._h2.send_headers(stream, headers)
-        self._h2.send_data(stream, b"\0" + len(request).to_bytes(4, "big") + request, end_stream=True)
+        self._h2.send_data(
+            stream, b"\0" + len(request).to_bytes(4, "big") + request, end_stream=True
+        )
         self._socket.sendall(self._h2.data_to_send())
         return self._read(stream)
 
@@ -125,11 +127,17 @@ class Client:
             ended = False
             for event in self._h2.receive_data(received):
                 match event:
-                    case h2.events.ResponseReceived() | h2.events.TrailersReceived() if event.stream_id == stream:
-                        answer.blocks.append([(bytes(name), bytes(value)) for name, value in event.headers or ()])
+                    case h2.events.ResponseReceived() | h2.events.TrailersReceived() if (
+                        event.stream_id == stream
+                    ):
+                        answer.blocks.append(
+                            [(bytes(name), bytes(value)) for name, value in event.headers or ()]
+                        )
                     case h2.events.DataReceived() if event.stream_id == stream:
                         answer.data += event.data or b""
-                        self._h2.acknowledge_received_data(event.flow_controlled_length or 0, stream)
+                        self._h2.acknowledge_received_data(
+                            event.flow_controlled_length or 0, stream
+                        )
                     case h2.events.StreamEnded() if event.stream_id == stream:
                         ended = True
                     case h2.events.StreamReset() if event.stream_id == stream:
@@ -177,14 +185,18 @@ def serve(trailers: Sequence[Header], *, messages: Sequence[bytes] = ()) -> Iter
             connection.close()
 
 
-def _answer_all(connection: socket.socket, trailers: Sequence[Header], messages: Sequence[bytes]) -> None:
+def _answer_all(
+    connection: socket.socket, trailers: Sequence[Header], messages: Sequence[bytes]
+) -> None:
     try:
         _answer(connection, trailers, messages)
     except OSError:
         return  # the client has gone
 
 
-def _answer(connection: socket.socket, trailers: Sequence[Header], messages: Sequence[bytes]) -> None:
+def _answer(
+    connection: socket.socket, trailers: Sequence[Header], messages: Sequence[bytes]
+) -> None:
     server = _connection(client=False)
     server.initiate_connection()
     connection.sendall(server.data_to_send())
@@ -192,7 +204,9 @@ def _answer(connection: socket.socket, trailers: Sequence[Header], messages: Seq
     while received := connection.recv(65_536):
         for event in server.receive_data(received):
             if isinstance(event, h2.events.DataReceived):
-                server.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id or 0)
+                server.acknowledge_received_data(
+                    event.flow_controlled_length or 0, event.stream_id or 0
+                )
             elif isinstance(event, h2.events.StreamEnded):
                 stream = event.stream_id or 0
                 if messages:

@@ -194,7 +194,10 @@ async def _caught_aio(fail: Fail, context: Any, code: ErrorCode) -> list[Excepti
 def _group(*codes: ErrorCode, first: tuple[Exception, ...] = ()) -> Callable[[Fail], Action]:
     def of(fail: Fail) -> Action:
         def act(context: Any) -> None:
-            raise ExceptionGroup(CANARY, [*first, *(error for code in codes for error in _caught(fail, context, code))])
+            raise ExceptionGroup(
+                CANARY,
+                [*first, *(error for code in codes for error in _caught(fail, context, code))],
+            )
 
         return act
 
@@ -218,7 +221,12 @@ def _group_aio(*codes: ErrorCode, first: tuple[Exception, ...] = ()) -> Callable
 Make = Callable[[Fail], Action]
 
 
-def _abort(*arguments: Any, again: tuple[Any, ...] = (), then: Exception | None = None, swallow: bool = False) -> Make:
+def _abort(
+    *arguments: Any,
+    again: tuple[Any, ...] = (),
+    then: Exception | None = None,
+    swallow: bool = False,
+) -> Make:
     def of(_: Fail) -> Action:
         def act(context: Any) -> None:
             try:
@@ -236,7 +244,12 @@ def _abort(*arguments: Any, again: tuple[Any, ...] = (), then: Exception | None 
     return of
 
 
-def _abort_aio(*arguments: Any, again: tuple[Any, ...] = (), then: Exception | None = None, swallow: bool = False) -> Make:
+def _abort_aio(
+    *arguments: Any,
+    again: tuple[Any, ...] = (),
+    then: Exception | None = None,
+    swallow: bool = False,
+) -> Make:
     def of(_: Fail) -> Action:
         async def act(context: Any) -> None:
             try:
@@ -254,8 +267,12 @@ def _abort_aio(*arguments: Any, again: tuple[Any, ...] = (), then: Exception | N
     return of
 
 
-def _aborting(name: str, stands: frozenset[grpc.StatusCode], *arguments: Any, **options: Any) -> Misbehaviour:
-    return Misbehaviour(name, _abort(*arguments, **options), _abort_aio(*arguments, **options), stands=stands)
+def _aborting(
+    name: str, stands: frozenset[grpc.StatusCode], *arguments: Any, **options: Any
+) -> Misbehaviour:
+    return Misbehaviour(
+        name, _abort(*arguments, **options), _abort_aio(*arguments, **options), stands=stands
+    )
 
 
 _STATUS = (CODE.grpc_status, CODE.message)
@@ -266,7 +283,9 @@ UNFORESEEN = (
     Misbehaviour("an exception with a secret in its text, cause and notes", _chained),
     Misbehaviour("KeyboardInterrupt", _raising(lambda: KeyboardInterrupt(CANARY))),
     Misbehaviour("SystemExit", _raising(lambda: SystemExit(CANARY))),
-    Misbehaviour("CancelledError of the handler's own", _raising(lambda: asyncio.CancelledError(CANARY))),
+    Misbehaviour(
+        "CancelledError of the handler's own", _raising(lambda: asyncio.CancelledError(CANARY))
+    ),
     Misbehaviour("GeneratorExit", _raising(lambda: GeneratorExit(CANARY))),
     Misbehaviour("StopIteration", _raising(lambda: StopIteration(CANARY))),
     Misbehaviour("StopAsyncIteration", _raising(lambda: StopAsyncIteration(CANARY))),
@@ -274,19 +293,39 @@ UNFORESEEN = (
     Misbehaviour("MemoryError", _raising(lambda: MemoryError(CANARY))),
     Misbehaviour("an exception whose `__str__` raises", _raising(lambda: HostileStr(CANARY))),
     Misbehaviour("an exception whose `__repr__` raises", _raising(lambda: HostileRepr(CANARY))),
-    Misbehaviour("an exception whose `__str__` and `__repr__` raise", _raising(lambda: HostileBoth(CANARY))),
+    Misbehaviour(
+        "an exception whose `__str__` and `__repr__` raise", _raising(lambda: HostileBoth(CANARY))
+    ),
     Misbehaviour("an exception whose `__class__` raises", _raising(lambda: HostileClass(CANARY))),
-    Misbehaviour("ExceptionGroup without a coded error", _raising(lambda: ExceptionGroup(CANARY, [ValueError(CANARY)]))),
+    Misbehaviour(
+        "ExceptionGroup without a coded error",
+        _raising(lambda: ExceptionGroup(CANARY, [ValueError(CANARY)])),
+    ),
     Misbehaviour("BaseExceptionGroup with a KeyboardInterrupt", _raising(_interrupted_group)),
 )
 CODED = (
     Misbehaviour("a coded error", _coded, code=CODE),
     Misbehaviour("a coded error after the last message", _coded, code=CODE, after=2),
-    Misbehaviour("a coded error in a `finally`, over another exception", _in_finally, _in_finally_aio, code=CODE),
+    Misbehaviour(
+        "a coded error in a `finally`, over another exception",
+        _in_finally,
+        _in_finally_aio,
+        code=CODE,
+    ),
     Misbehaviour("a coded error in a generator's close", _in_close, _in_close_aio, code=CODE),
-    Misbehaviour("a coded error inside a TaskGroup", _in_task_group, code=CODE, styles=("aio", "reader_writer")),
+    Misbehaviour(
+        "a coded error inside a TaskGroup",
+        _in_task_group,
+        code=CODE,
+        styles=("aio", "reader_writer"),
+    ),
     Misbehaviour("ExceptionGroup with one coded error", _group(CODE), _group_aio(CODE), code=CODE),
-    Misbehaviour("ExceptionGroup with several coded errors: the first", _group(CODE, OTHER), _group_aio(CODE, OTHER), code=CODE),
+    Misbehaviour(
+        "ExceptionGroup with several coded errors: the first",
+        _group(CODE, OTHER),
+        _group_aio(CODE, OTHER),
+        code=CODE,
+    ),
     Misbehaviour(
         "ExceptionGroup with a coded error after another exception",
         _group(CODE, first=(ValueError(CANARY),)),
@@ -296,8 +335,18 @@ CODED = (
 )
 ABORTS = (
     _aborting("double abort", _ABORTED, *_STATUS, again=(OTHER.grpc_status, OTHER.message)),
-    _aborting("abort, then another exception", frozenset({CODE.grpc_status}), *_STATUS, then=ValueError(CANARY)),
-    _aborting("abort, swallowed by the handler's own `except Exception`", frozenset({CODE.grpc_status}), *_STATUS, swallow=True),
+    _aborting(
+        "abort, then another exception",
+        frozenset({CODE.grpc_status}),
+        *_STATUS,
+        then=ValueError(CANARY),
+    ),
+    _aborting(
+        "abort, swallowed by the handler's own `except Exception`",
+        frozenset({CODE.grpc_status}),
+        *_STATUS,
+        swallow=True,
+    ),
     _aborting("abort(OK)", _FAILURES, grpc.StatusCode.OK, "fine"),
     _aborting("abort with a number for a code", _FAILURES, 5, "five"),
     _aborting("abort with no code at all", _FAILURES, None, "none"),

@@ -31,7 +31,8 @@ from grpc_status import rpc_status
 import errgrpc
 from errgrpc import ErrorCode, ResCode, ServiceError
 
-with warnings.catch_warnings():  # some releases say at import that this Python's end of life will come
+# some releases say at import that this Python's end of life will come
+with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)
     from google.api_core.exceptions import GoogleAPICallError, from_grpc_error
 
@@ -61,14 +62,22 @@ class Peer:
         with serve(style, self.interceptors(style), self.servicer(style)) as target:
             yield target
 
-    def call(self, stack: str, target: str, kind: str, request: bytes, **options: Any) -> harness.Outcome:
-        return harness.call(stack, target, kind, request, interceptors=None if self.typed else (), **options)
+    def call(
+        self, stack: str, target: str, kind: str, request: bytes, **options: Any
+    ) -> harness.Outcome:
+        return harness.call(
+            stack, target, kind, request, interceptors=None if self.typed else (), **options
+        )
 
 
 @contextmanager
 def serve(style: str, interceptors: Sequence[Any], servicer: Any) -> Iterator[str]:
     """A server of a style with these interceptors; gives its address."""
-    with harness.sync_server(interceptors, servicer) if style == "sync" else _aio_server(interceptors, servicer) as target:
+    with (
+        harness.sync_server(interceptors, servicer)
+        if style == "sync"
+        else _aio_server(interceptors, servicer) as target
+    ):
         yield target
 
 
@@ -151,12 +160,20 @@ def _its_interceptors(style: str) -> Sequence[Any]:
 class TeamError(Exception):
     """What a team that writes it by hand raises."""
 
-    def __init__(self, code: ErrorCode, details: Iterable[any_pb2.Any] = (), message: str | None = None) -> None:
+    def __init__(
+        self, code: ErrorCode, details: Iterable[any_pb2.Any] = (), message: str | None = None
+    ) -> None:
         super().__init__(code)
         info = any_pb2.Any()
-        info.Pack(rpc.ErrorInfo(reason=code.reason, domain=code.domain, metadata={"code": str(code.number)}))
+        info.Pack(
+            rpc.ErrorInfo(
+                reason=code.reason, domain=code.domain, metadata={"code": str(code.number)}
+            )
+        )
         text = code.message if message is None else message
-        self.status = status_pb2.Status(code=code.grpc_status.value[0], message=text, details=[info, *details])
+        self.status = status_pb2.Status(
+            code=code.grpc_status.value[0], message=text, details=[info, *details]
+        )
 
 
 def _raise_team_error(_: Any, code: ErrorCode) -> None:
@@ -243,7 +260,9 @@ class _ByHand:
 
 def _reason_of(status: status_pb2.Status | None) -> str | None:
     info = rpc.ErrorInfo()
-    return next((info.reason for detail in (status.details if status else ()) if detail.Unpack(info)), None)
+    return next(
+        (info.reason for detail in (status.details if status else ()) if detail.Unpack(info)), None
+    )
 
 
 def _from_call(error: Any) -> str | None:
@@ -278,9 +297,13 @@ def _typed(error: Any) -> str | None:
 
 
 BARE = Peer("grpcio", _abort, _says_nothing)
-GRPC_INTERCEPTOR = Peer("grpc-interceptor", _raise_grpc_exception, _says_nothing, interceptors=_its_interceptors)
+GRPC_INTERCEPTOR = Peer(
+    "grpc-interceptor", _raise_grpc_exception, _says_nothing, interceptors=_its_interceptors
+)
 BY_HAND = Peer("grpcio-status by hand", _raise_team_error, _from_call, servicer=_ByHand)
-GOOGLE_API_CORE = Peer("google-api-core", _raise_team_error, _from_grpc_error, servicer=_ByHand, seen=_google_error)
+GOOGLE_API_CORE = Peer(
+    "google-api-core", _raise_team_error, _from_grpc_error, servicer=_ByHand, seen=_google_error
+)
 ERRGRPC = Peer("errgrpc", _raise_service_error, _typed, interceptors=_our_interceptors, typed=True)
 PEERS = (BARE, GRPC_INTERCEPTOR, BY_HAND, GOOGLE_API_CORE, ERRGRPC)
 
@@ -305,4 +328,8 @@ async def _serve_in_the_main_thread(peer: Peer, error: type[BaseException]) -> N
 
 if __name__ == "__main__":
     chosen = next(peer for peer in PEERS if peer.name == sys.argv[1])
-    asyncio.run(_serve_in_the_main_thread(chosen, {"KeyboardInterrupt": KeyboardInterrupt, "SystemExit": SystemExit}[sys.argv[2]]))
+    asyncio.run(
+        _serve_in_the_main_thread(
+            chosen, {"KeyboardInterrupt": KeyboardInterrupt, "SystemExit": SystemExit}[sys.argv[2]]
+        )
+    )

@@ -142,7 +142,10 @@ class Proxy:
                 _end(client, reset=fault.deed is Deed.RESET)
                 return
             with contextlib.suppress(OSError):  # the server is down
-                servers = [await asyncio.open_connection(self._host, int(self._port)) for _ in range(2 if self._mirrored else 1)]
+                servers = [
+                    await asyncio.open_connection(self._host, int(self._port))
+                    for _ in range(2 if self._mirrored else 1)
+                ]
                 writers += (writer for _, writer in servers)
                 self._writers.update(writers)
                 directions.append(asyncio.create_task(self._requests(reader, client, writers[1:])))
@@ -159,11 +162,18 @@ class Proxy:
                 with contextlib.suppress(OSError):
                     await writer.wait_closed()
 
-    async def _requests(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter, servers: list[asyncio.StreamWriter]) -> None:
+    async def _requests(
+        self,
+        reader: asyncio.StreamReader,
+        client: asyncio.StreamWriter,
+        servers: list[asyncio.StreamWriter],
+    ) -> None:
         await self._send(servers, await reader.readexactly(len(_PREFACE)))
         while True:
             frame = await _frame(reader)
-            place = {_HEADERS: Place.REQUEST_HEADERS, _DATA: Place.REQUEST}.get(frame[3], Place.NOWHERE)
+            place = {_HEADERS: Place.REQUEST_HEADERS, _DATA: Place.REQUEST}.get(
+                frame[3], Place.NOWHERE
+            )
             if (fault := self._strikes(place)) and not await self._do(fault, client):
                 return
             await self._send(servers, frame)
@@ -190,7 +200,9 @@ class Proxy:
             await self._send([client], frame[cut:] + (frame if fault.deed is Deed.TWICE else b""))
 
     async def _send(self, writers: list[asyncio.StreamWriter], data: bytes) -> None:
-        for piece in (data[index : index + 1] for index in range(len(data))) if self._slow else (data,):
+        for piece in (
+            (data[index : index + 1] for index in range(len(data))) if self._slow else (data,)
+        ):
             for writer in writers:
                 writer.write(piece)
                 await writer.drain()

@@ -42,8 +42,11 @@ from errgrpc import RemoteError, ResCode, ServiceError, remote
 ROOT = Path(__file__).parents[1]
 FULL = 1_000_000
 DEADLINE = 120.0  # seconds; above what any call needs
-HELD = 0.05  # seconds that a sync handler on an asyncio server waits for a client that goes: nobody tells it
-MOMENT = 0.005  # seconds after which a call is cancelled that nothing comes from; if the server has it then does not matter
+# seconds that a sync handler on an asyncio server waits for a client that goes: nobody tells it
+HELD = 0.05
+# seconds after which a call is cancelled that nothing comes from; if the server has it then does
+# not matter
+MOMENT = 0.005
 SHORT = 0.03  # seconds, the deadline of calls that are to exceed it
 THREADS, TASKS, CHANNELS = 8, 48, 2
 
@@ -129,11 +132,19 @@ def act_aborted(context: Any) -> Any:
 
 def act_detailed(context: Any) -> None:
     violation = rpc.BadRequest.FieldViolation(field="call", description=told(context)["x-call"])
-    raise ServiceError(ResCode.ROOM_SIT_FULL, details=[rpc.BadRequest(field_violations=[violation])], retry_delay=1.5)
+    raise ServiceError(
+        ResCode.ROOM_SIT_FULL,
+        details=[rpc.BadRequest(field_violations=[violation])],
+        retry_delay=1.5,
+    )
 
 
 def act_large(context: Any) -> None:
-    raise ServiceError(ResCode.BAD_REQUEST, call=told(context)["x-call"], details=[rpc.DebugInfo(detail="x" * 20_000)])
+    raise ServiceError(
+        ResCode.BAD_REQUEST,
+        call=told(context)["x-call"],
+        details=[rpc.DebugInfo(detail="x" * 20_000)],
+    )
 
 
 def hold(context: Any) -> None:
@@ -161,10 +172,14 @@ class Counting(logging.Handler):
         kind = record.exc_info[0] if record.exc_info else None
         if record.name == "errgrpc" and kind in {None, LookupError}:
             self.levels[record.levelname] += 1
-        elif record.name == "errgrpc" and kind in {IndexError, KeyError}:  # the handler found no request, for its client had gone
+        elif record.name == "errgrpc" and kind in {IndexError, KeyError}:
+            # the handler found no request, for its client had gone
             self.levels["no request"] += 1
-        elif record.name == "grpc._cython.cygrpc" and record.getMessage().startswith("Invalid encoding"):
-            self.levels["bytes that are no text, read by grpc"] += 1  # the name of a method whose call is gone
+        elif record.name == "grpc._cython.cygrpc" and record.getMessage().startswith(
+            "Invalid encoding"
+        ):
+            # the name of a method whose call is gone
+            self.levels["bytes that are no text, read by grpc"] += 1
         elif len(self.others) < 20:
             self.others.append(f"{record.name}: {logging.Formatter().format(record)}")
 
@@ -193,12 +208,18 @@ def serve(leak: bool) -> None:
     translate: Any = {Foreseen: translated}
     guards = {
         stack: made(ResCode, translate=translate)
-        for stack, made in (("sync", errgrpc.ServerInterceptor), ("aio", errgrpc.aio.ServerInterceptor))
+        for stack, made in (
+            ("sync", errgrpc.ServerInterceptor),
+            ("aio", errgrpc.aio.ServerInterceptor),
+        )
     }
 
     def start(stack: ExitStack) -> dict[str, str]:
         return {
-            style: stack.enter_context(harness.serve(style, [guards["sync" if style == "sync" else "aio"]])) for style in harness.STYLES
+            style: stack.enter_context(
+                harness.serve(style, [guards["sync" if style == "sync" else "aio"]])
+            )
+            for style in harness.STYLES
         }
 
     with ExitStack() as once:  # what grpc and asyncio make once and keep
@@ -225,7 +246,11 @@ def ended_with(error: Any, kind: type[RemoteError], code: grpc.StatusCode) -> bo
 
 def is_typed(error: Any, code: ResCode, locale: str) -> bool:
     hint = code.hints.get(locale) or code.hints.get("zh-CN")
-    return ended_with(error, remote(code), code.grpc_status) and error.hint == hint and error.details() == code.message
+    return (
+        ended_with(error, remote(code), code.grpc_status)
+        and error.hint == hint
+        and error.details() == code.message
+    )
 
 
 def is_inferred(error: Any, code: grpc.StatusCode) -> bool:
@@ -234,8 +259,13 @@ def is_inferred(error: Any, code: grpc.StatusCode) -> bool:
 
 def odd(error: Any) -> bool:
     """What bare grpcio's asyncio client, too, now and then makes of a deadline that ends a call before its requests are sent."""
-    cancelled = isinstance(error, asyncio.CancelledError) or is_inferred(error, grpc.StatusCode.CANCELLED)
-    return cancelled or (is_inferred(error, grpc.StatusCode.INTERNAL) and error.details() == "Internal error from Core")
+    cancelled = isinstance(error, asyncio.CancelledError) or is_inferred(
+        error, grpc.StatusCode.CANCELLED
+    )
+    return cancelled or (
+        is_inferred(error, grpc.StatusCode.INTERNAL)
+        and error.details() == "Internal error from Core"
+    )
 
 
 def expected(number: int, responses: list[bytes], error: Any) -> bool:
@@ -243,29 +273,50 @@ def expected(number: int, responses: list[bytes], error: Any) -> bool:
     style, kind, act, code, locale = dealt(number)
     partly = [harness.RESPONSES[0]] if kind.endswith("stream") else []
     if act == "result":
-        return error is None and responses == list(harness.RESPONSES if partly else harness.RESPONSES[:1])
+        return error is None and responses == list(
+            harness.RESPONSES if partly else harness.RESPONSES[:1]
+        )
     if act.startswith("cancelled"):
         # asyncio, and the future of a unary call, say so by their own exceptions.
         cancelled = isinstance(error, asyncio.CancelledError | grpc.FutureCancelledError)
-        done = error is None and style == "sync_on_aio"  # whose handler waits no longer than a moment
-        return done or ((cancelled or is_inferred(error, grpc.StatusCode.CANCELLED)) and responses in ([], partly))
+        # whose handler waits no longer than a moment
+        done = error is None and style == "sync_on_aio"
+        return done or (
+            (cancelled or is_inferred(error, grpc.StatusCode.CANCELLED))
+            and responses in ([], partly)
+        )
     if act == "late":
-        return (is_inferred(error, grpc.StatusCode.DEADLINE_EXCEEDED) or odd(error)) and responses in ([], partly)
+        return (
+            is_inferred(error, grpc.StatusCode.DEADLINE_EXCEEDED) or odd(error)
+        ) and responses in ([], partly)
     own = {"call": str(number)}
     checks: dict[str, Check] = {
-        "coded": lambda error: is_typed(error, code, locale) and error.metadata == {key_of(code): str(number)},
-        "shared": lambda error: is_typed(error, ResCode.ROOM_NOT_EXIST, locale) and error.metadata == {"room_uuid": "shared"},
-        "unforeseen": lambda error: is_typed(error, ResCode.INTERNAL_SERVER_ERROR, locale) and error.request_id == f"id-{number}",
-        "translated": lambda error: is_typed(error, ResCode.NOT_FOUND, locale) and error.metadata == own,
+        "coded": lambda error: (
+            is_typed(error, code, locale) and error.metadata == {key_of(code): str(number)}
+        ),
+        "shared": lambda error: (
+            is_typed(error, ResCode.ROOM_NOT_EXIST, locale)
+            and error.metadata == {"room_uuid": "shared"}
+        ),
+        "unforeseen": lambda error: (
+            is_typed(error, ResCode.INTERNAL_SERVER_ERROR, locale)
+            and error.request_id == f"id-{number}"
+        ),
+        "translated": lambda error: (
+            is_typed(error, ResCode.NOT_FOUND, locale) and error.metadata == own
+        ),
         "aborted": lambda error: (
-            is_inferred(error, grpc.StatusCode.FAILED_PRECONDITION) and dict(iter(error.trailing_metadata())).get("x-own") == str(number)
+            is_inferred(error, grpc.StatusCode.FAILED_PRECONDITION)
+            and dict(iter(error.trailing_metadata())).get("x-own") == str(number)
         ),
         "detailed": lambda error: (
             is_typed(error, ResCode.ROOM_SIT_FULL, locale)
             and error.detail(rpc.BadRequest).field_violations[0].description == str(number)
             and error.detail(rpc.RetryInfo).retry_delay.ToMilliseconds() == 1_500
         ),
-        "large": lambda error: is_typed(error, ResCode.BAD_REQUEST, locale) and error.metadata == own,
+        "large": lambda error: (
+            is_typed(error, ResCode.BAD_REQUEST, locale) and error.metadata == own
+        ),
     }
     if not (responses == partly and error is not None and checks[act](error)):
         return False
@@ -281,7 +332,12 @@ def arguments(number: int) -> tuple[Any, dict[str, Any]]:
     name = act
     if act == "late" or act.startswith("cancelled"):
         name = "hold_async" if style in {"aio", "reader_writer"} else "hold"
-    asked = (("x-call", str(number)), ("x-reason", code.reason), ("x-request-id", f"id-{number}"), ("accept-language", locale))
+    asked = (
+        ("x-call", str(number)),
+        ("x-reason", code.reason),
+        ("x-request-id", f"id-{number}"),
+        ("accept-language", locale),
+    )
     request = name.encode()
     options = {"metadata": asked, "timeout": SHORT if act == "late" else DEADLINE}
     return (iter([request]) if kind.startswith("stream") else request), options
@@ -348,7 +404,10 @@ class Callers:
         self.violations = list[str]()
         self._lock = threading.Lock()
         self._sync = [
-            {style: stack.enter_context(harness.sync_channel(target, *sync, options=options)) for style, target in targets.items()}
+            {
+                style: stack.enter_context(harness.sync_channel(target, *sync, options=options))
+                for style, target in targets.items()
+            }
             for _ in range(CHANNELS)
         ]
         self._pool = stack.enter_context(ThreadPoolExecutor(THREADS))
@@ -356,7 +415,12 @@ class Callers:
 
         async def connect() -> list[dict[str, Any]]:
             return [
-                {style: grpc.aio.insecure_channel(target, interceptors=interceptors, options=options) for style, target in targets.items()}
+                {
+                    style: grpc.aio.insecure_channel(
+                        target, interceptors=interceptors, options=options
+                    )
+                    for style, target in targets.items()
+                }
                 for _ in range(CHANNELS)
             ]
 
@@ -373,7 +437,10 @@ class Callers:
 
     def run(self, numbers: Iterator[int]) -> None:
         """Makes these calls; ends when all have."""
-        threads = [self._pool.submit(self._in_thread, self._sync[index % CHANNELS], numbers) for index in range(THREADS)]
+        threads = [
+            self._pool.submit(self._in_thread, self._sync[index % CHANNELS], numbers)
+            for index in range(THREADS)
+        ]
         self._on_loop(self._in_tasks(numbers))
         for thread in threads:
             thread.result()
@@ -396,11 +463,15 @@ class Callers:
         with self._lock:
             self.ended[dealt(number)[2]] += 1
             self.ended[f"by {stack}"] += 1
-            self.ended["late, and odd"] += dealt(number)[2] == "late" and not self._bare and odd(error)
+            self.ended["late, and odd"] += (
+                dealt(number)[2] == "late" and not self._bare and odd(error)
+            )
             if not good:
                 self.ended["violations"] += 1
                 if len(self.violations) < 20:
-                    self.violations.append(f"call {number} {dealt(number)} by {stack}: {responses} {error!r}")
+                    self.violations.append(
+                        f"call {number} {dealt(number)} by {stack}: {responses} {error!r}"
+                    )
 
 
 def call(targets: dict[str, str], bare: bool) -> None:
@@ -432,13 +503,19 @@ def say(what: object) -> None:
 
 def sample() -> dict[str, int]:
     gc.collect()
-    return {"objects": len(gc.get_objects()), "blocks": sys.getallocatedblocks(), "rss": psutil.Process().memory_info().rss}
+    return {
+        "objects": len(gc.get_objects()),
+        "blocks": sys.getallocatedblocks(),
+        "rss": psutil.Process().memory_info().rss,
+    }
 
 
 def resources() -> dict[str, int]:
     gc.collect()
     process = psutil.Process()
-    pending = sum(isinstance(found, asyncio.Task) and not found.done() for found in gc.get_objects())
+    pending = sum(
+        isinstance(found, asyncio.Task) and not found.done() for found in gc.get_objects()
+    )
     return {
         "threads": threading.active_count(),
         "tasks": pending,
@@ -465,7 +542,9 @@ class Process:
 
     def __init__(self, *role: str) -> None:
         command = [sys.executable, "-m", "reliability.soak", *role]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )  # noqa: S603
 
     def ask(self, text: str | None = None, patience: float = 600) -> Any:
         """What it answers; one that does not within so many seconds is killed, for then something hangs."""
@@ -507,34 +586,55 @@ def watch(calls: int, rounds: int, leak: bool, bare: bool, progress: Progress) -
     with ExitStack() as stack:
         server = Process("--role", "server", *(["--leak"] if leak else []))
         stack.callback(server.end)
-        client = Process("--role", "client", "--targets", json.dumps(server.ask()), *(["--bare"] if bare else []))
+        client = Process(
+            "--role", "client", "--targets", json.dumps(server.ask()), *(["--bare"] if bare else [])
+        )
         stack.callback(client.end)
         client.ask()
         for number in range(rounds):
             first, end = calls * number // rounds, calls * (number + 1) // rounds
             found = client.ask(f"{first} {end}")
             violations = found.pop("violations")
-            samples.append({"calls": end, "seconds": round(time.monotonic() - start, 2), "client": found, "server": server.ask("sample")})
+            samples.append(
+                {
+                    "calls": end,
+                    "seconds": round(time.monotonic() - start, 2),
+                    "client": found,
+                    "server": server.ask("sample"),
+                }
+            )
             rss = {name: samples[-1][name]["rss"] / 2**20 for name in ("client", "server")}
             rate = end / samples[-1]["seconds"]
             progress(
-                end, f"{rate:,.0f} calls/s, client {rss['client']:.1f} MiB, server {rss['server']:.1f} MiB, {len(violations)} violations"
+                end,
+                f"{rate:,.0f} calls/s, client {rss['client']:.1f} MiB, server {rss['server']:.1f} MiB, {len(violations)} violations",
             )
         ends = {"client": client.ask("", 120), "server": server.ask("end", 120)}
-    return {"calls": calls, "seconds": round(time.monotonic() - start, 1), "samples": samples, "ends": ends}
+    return {
+        "calls": calls,
+        "seconds": round(time.monotonic() - start, 1),
+        "samples": samples,
+        "ends": ends,
+    }
 
 
 def slope(points: list[tuple[float, float]]) -> float:
     """Of the straight line that fits best."""
     mean_x, mean_y = (sum(values) / len(points) for values in zip(*points, strict=True))
-    return float(sum((x - mean_x) * (y - mean_y) for x, y in points) / sum((x - mean_x) ** 2 for x, _ in points))
+    return float(
+        sum((x - mean_x) * (y - mean_y) for x, y in points)
+        / sum((x - mean_x) ** 2 for x, _ in points)
+    )
 
 
 def growth(samples: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """By process and measure: what one call adds, over the second half."""
     half = [entry for entry in samples if entry["calls"] > samples[-1]["calls"] / 2]
     return {
-        process: {measure: slope([(entry["calls"], entry[process][measure]) for entry in half]) for measure in ALLOWED}
+        process: {
+            measure: slope([(entry["calls"], entry[process][measure]) for entry in half])
+            for measure in ALLOWED
+        }
         for process in ("client", "server")
     }
 
@@ -556,12 +656,18 @@ def verdict(found: dict[str, Any]) -> list[str]:
         for name, (before, now) in end["left"].items():
             if now > before:
                 broken.append(f"{process}: {now} {name} left, {before} before")
-        broken += (f"{process} logged {text}" for text in end["others"] if "PollerCompletionQueue" not in text)
+        broken += (
+            f"{process} logged {text}"
+            for text in end["others"]
+            if "PollerCompletionQueue" not in text
+        )
     # The calls of the client's first, short acquaintance are answered, too.
     acts = collections.Counter(dealt(number)[2] for number in (*range(100), *range(calls)))
     for level, act in (("ERROR", "unforeseen"), ("WARNING", "large")):
         if (count := ends["server"]["levels"].get(level, 0)) != acts[act]:
-            broken.append(f"the server logged {count} records of {level} for {acts[act]} {act} errors")
+            broken.append(
+                f"the server logged {count} records of {level} for {acts[act]} {act} errors"
+            )
     return broken
 
 
@@ -576,18 +682,34 @@ def plot(found: dict[str, Any], path: Path) -> None:
     figure, rows = plt.subplots(3, 1, figsize=(8, 7.5), sharex=True, layout="constrained")
     for axes, (measure, title, unit) in zip(
         rows,
-        (("rss", "resident memory, MiB", 2**20), ("objects", "objects, thousands", 1e3), ("blocks", "memory blocks, thousands", 1e3)),
+        (
+            ("rss", "resident memory, MiB", 2**20),
+            ("objects", "objects, thousands", 1e3),
+            ("blocks", "memory blocks, thousands", 1e3),
+        ),
         strict=True,
     ):
         for process, colour in (("client", "#1f77b4"), ("server", "#d62728")):
             xs = [entry["calls"] for entry in samples]
             ys = [entry[process][measure] / unit for entry in samples]
             per_call = f"{rates[process][measure]:+.4f} {'B' if measure == 'rss' else ''}".strip()
-            axes.plot(xs, ys, ".", markersize=3, color=colour, label=f"{process}: {per_call} per call, second half")
+            axes.plot(
+                xs,
+                ys,
+                ".",
+                markersize=3,
+                color=colour,
+                label=f"{process}: {per_call} per call, second half",
+            )
             half = [(x, y) for x, y in zip(xs, ys, strict=True) if x > found["calls"] / 2]
             rate = slope(half)
             mean_x, mean_y = (sum(values) / len(half) for values in zip(*half, strict=True))
-            axes.plot([x for x, _ in half], [mean_y + rate * (x - mean_x) for x, _ in half], color=colour, linewidth=1)
+            axes.plot(
+                [x for x, _ in half],
+                [mean_y + rate * (x - mean_x) for x, _ in half],
+                color=colour,
+                linewidth=1,
+            )
         axes.set_ylabel(title)
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
@@ -607,7 +729,12 @@ def showing(calls: int) -> Iterator[Progress]:
         with contextlib.suppress(ImportError):
             from rich import progress  # noqa: PLC0415  optional
 
-            columns = (progress.BarColumn(), progress.MofNCompleteColumn(), progress.TimeRemainingColumn(), "{task.description}")
+            columns = (
+                progress.BarColumn(),
+                progress.MofNCompleteColumn(),
+                progress.TimeRemainingColumn(),
+                "{task.description}",
+            )
             bar = progress.Progress(*columns)
     if bar is not None:
         with bar:
@@ -626,11 +753,25 @@ def showing(calls: int) -> Iterator[Progress]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--calls", type=int, default=FULL)
-    parser.add_argument("--out", type=Path, help="the folder for reliability-soak.json and .svg; by default docs/ for a full run")
-    parser.add_argument("--leak", action="store_true", help="let the server keep a little of each result, to see the run fail")
-    parser.add_argument("--bare", action="store_true", help="channels without interceptors, to compare memory; outcomes are not judged")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="the folder for reliability-soak.json and .svg; by default docs/ for a full run",
+    )
+    parser.add_argument(
+        "--leak",
+        action="store_true",
+        help="let the server keep a little of each result, to see the run fail",
+    )
+    parser.add_argument(
+        "--bare",
+        action="store_true",
+        help="channels without interceptors, to compare memory; outcomes are not judged",
+    )
     parser.add_argument("--role", choices=["server", "client"], help=argparse.SUPPRESS)
     parser.add_argument("--targets", type=json.loads, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -665,7 +806,10 @@ def main() -> int:
         head = json.dumps(found, indent=2).removesuffix("\n}")
         (out / "reliability-soak.json").write_text(f'{head},\n  "samples": [\n{texts}\n  ]\n}}\n')
     for process, measures in rates.items():
-        print(f"{process}, per call of the second half:", ", ".join(f"{rate:+.4f} {name}" for name, rate in measures.items()))
+        print(
+            f"{process}, per call of the second half:",
+            ", ".join(f"{rate:+.4f} {name}" for name, rate in measures.items()),
+        )
     for text in broken:
         print(f"VIOLATION {text}")
     print(f"{given.calls:,} calls in {found['seconds']:.0f} s, {len(broken)} violations")

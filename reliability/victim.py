@@ -39,16 +39,24 @@ def fail(_: Any) -> None:
 
 
 @contextmanager
-def stoppable(style: str, port: int = 0) -> Iterator[tuple[str, Callable[[float | None], Future[Any]]]]:
+def stoppable(
+    style: str, port: int = 0
+) -> Iterator[tuple[str, Callable[[float | None], Future[Any]]]]:
     """A server's address, and how to begin to stop it with a grace."""
     # The handlers' threads end before the loop does: on an asyncio server each hands grpc's loop the end of its stream.
     with harness.loop_thread() as loop, ThreadPoolExecutor(16) as pool:
         on_loop = functools.partial(asyncio.run_coroutine_threadsafe, loop=loop)
 
         async def make() -> tuple[Any, int]:
-            interceptors: list[Any] = [errgrpc.ServerInterceptor(ResCode) if style == "sync" else errgrpc.aio.ServerInterceptor(ResCode)]
+            interceptors: list[Any] = [
+                errgrpc.ServerInterceptor(ResCode)
+                if style == "sync"
+                else errgrpc.aio.ServerInterceptor(ResCode)
+            ]
             made: Any = (
-                grpc.server(pool, interceptors=interceptors) if style == "sync" else grpc.aio.server(pool, interceptors=interceptors)
+                grpc.server(pool, interceptors=interceptors)
+                if style == "sync"
+                else grpc.aio.server(pool, interceptors=interceptors)
             )
             made.add_generic_rpc_handlers((harness.handlers(harness.SERVICERS[style]()),))
             bound = made.add_insecure_port(f"127.0.0.1:{port}")

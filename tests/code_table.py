@@ -36,7 +36,13 @@ CODES = (
         "IM登录失败",
         "IM login error",
         "im登录错误",
-        (((("im_reused", "true"),), "复用IM时，请先登录IM", "Log in to IM first when IM is reused"),),
+        (
+            (
+                (("im_reused", "true"),),
+                "复用IM时，请先登录IM",
+                "Log in to IM first when IM is reused",
+            ),
+        ),
     ),
     Row(
         "ComponentCode",

@@ -29,8 +29,14 @@ ROOT = Path(__file__).parent.parent
 hypothesis.settings.register_profile("errgrpc", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("errgrpc")
 # For mutation tests: that something fails is enough, the least example of it would take minutes to find.
-unshrunk = [phase for phase in hypothesis.Phase if phase not in {hypothesis.Phase.shrink, hypothesis.Phase.explain}]
-hypothesis.settings.register_profile("mutants", hypothesis.settings.get_profile("errgrpc"), phases=unshrunk)
+unshrunk = [
+    phase
+    for phase in hypothesis.Phase
+    if phase not in {hypothesis.Phase.shrink, hypothesis.Phase.explain}
+]
+hypothesis.settings.register_profile(
+    "mutants", hypothesis.settings.get_profile("errgrpc"), phases=unshrunk
+)
 
 if harness.GRPC < (1, 83):
     # There an intercepted call that could not begin raises its error once more when it is collected, in whichever test that is;
@@ -45,7 +51,11 @@ if harness.GRPC < (1, 83):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--full", action="store_true", help="run what takes long, too, and every case of the large products")
+    parser.addoption(
+        "--full",
+        action="store_true",
+        help="run what takes long, too, and every case of the large products",
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -61,7 +71,11 @@ def _is_left_out(item: pytest.Item) -> bool:
         return True
     thinned, call = item.get_closest_marker("thinned"), getattr(item, "callspec", None)
     # Along the diagonals of the product, so that each value of a parameter meets others.
-    return thinned is not None and call is not None and sum(call.indices.values()) % thinned.args[0] != 0
+    return (
+        thinned is not None
+        and call is not None
+        and sum(call.indices.values()) % thinned.args[0] != 0
+    )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -112,25 +126,57 @@ class Fresh:
 
     def run(self, *command: str, cwd: Path | None = None, check: bool = True) -> str:
         """What a command of that environment prints."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("PYTHON")
+        }
         environment["PATH"] = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        done = subprocess.run(command, cwd=cwd, env=environment, check=False, text=True, capture_output=True, timeout=300)  # noqa: S603
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env=environment,
+            check=False,
+            text=True,
+            capture_output=True,
+            timeout=300,
+        )  # noqa: S603
         if check:
             assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout if check else done.stdout + done.stderr
 
     def install(self, *requirements: str) -> None:
         """Installs with pip, the versions being those that the tests themselves run with."""
-        pinned = [f"{name}=={metadata.version(name)}" for name in ("grpcio", "protobuf", "googleapis-common-protos")]
+        pinned = [
+            f"{name}=={metadata.version(name)}"
+            for name in ("grpcio", "protobuf", "googleapis-common-protos")
+        ]
         constraints = self.folder / "constraints.txt"
         constraints.write_text("\n".join(pinned))
-        self.run("python", "-m", "pip", "install", "-q", "--disable-pip-version-check", "-c", str(constraints), *requirements)
+        self.run(
+            "python",
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--disable-pip-version-check",
+            "-c",
+            str(constraints),
+            *requirements,
+        )
 
 
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Fresh:
     def make(made: Fresh) -> None:
-        build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(made.folder), str(ROOT)]
+        build = [
+            sys.executable,
+            "-m",
+            "build",
+            "--wheel",
+            "--no-isolation",
+            "--outdir",
+            str(made.folder),
+            str(ROOT),
+        ]
         subprocess.run(build, check=True, capture_output=True)  # noqa: S603
         venv.create(made.folder, with_pip=True, symlinks=True)
         made.install(*map(str, made.folder.glob("*.whl")))
@@ -151,7 +197,9 @@ def fresh_with_protoc(fresh: Fresh, tmp_path_factory: pytest.TempPathFactory) ->
     return _once(tmp_path_factory, "fresh", make, "with protoc")
 
 
-def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Fresh], None], step: str = "made") -> Fresh:
+def _once(
+    factory: pytest.TempPathFactory, name: str, make: Callable[[Fresh], None], step: str = "made"
+) -> Fresh:
     """The environment, made by the first of pytest-xdist's workers that asks for it."""
     base = factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name

@@ -120,12 +120,19 @@ class ReaderWriterServicer(AsyncServicer):
         await self.unary_stream(request, context)
 
 
-SERVICERS = {"sync": SyncServicer, "aio": AsyncServicer, "reader_writer": ReaderWriterServicer, "sync_on_aio": SyncServicer}
+SERVICERS = {
+    "sync": SyncServicer,
+    "aio": AsyncServicer,
+    "reader_writer": ReaderWriterServicer,
+    "sync_on_aio": SyncServicer,
+}
 
 
 def handlers(servicer: Any) -> grpc.GenericRpcHandler:
     """The generic handler of a service `test.Service` whose methods are named by their kinds; messages are bytes."""
-    methods = {kind: getattr(grpc, f"{kind}_rpc_method_handler")(getattr(servicer, kind)) for kind in KINDS}
+    methods = {
+        kind: getattr(grpc, f"{kind}_rpc_method_handler")(getattr(servicer, kind)) for kind in KINDS
+    }
     return grpc.method_handlers_generic_handler("test.Service", methods)
 
 
@@ -154,7 +161,8 @@ def loop_thread() -> Iterator[asyncio.AbstractEventLoop]:
         asyncio.run_coroutine_threadsafe(_settle(), loop).result(DEADLINE)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(DEADLINE)
-        loop.run_until_complete(_settle())  # a handler in a thread may have asked for a request since
+        # a handler in a thread may have asked for a request since
+        loop.run_until_complete(_settle())
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
@@ -189,13 +197,21 @@ def aio_server(interceptors: Sequence[Any], servicer: Any, **options: Any) -> It
 
 
 @contextmanager
-def serve(style: str, interceptors: Sequence[Any] | None = None, servicer: Any = None, **options: Any) -> Iterator[str]:
+def serve(
+    style: str, interceptors: Sequence[Any] | None = None, servicer: Any = None, **options: Any
+) -> Iterator[str]:
     """A server of a style; by default with errgrpc's interceptor for ResCode, `options` going to that."""
     stack = errgrpc if style == "sync" else errgrpc.aio
     if interceptors is None:
-        interceptors = [stack.ServerInterceptor(options.pop("catalogue", errgrpc.ResCode), **options)]
+        interceptors = [
+            stack.ServerInterceptor(options.pop("catalogue", errgrpc.ResCode), **options)
+        ]
     servicer = servicer or SERVICERS[style]()
-    with sync_server(interceptors, servicer) if style == "sync" else aio_server(interceptors, servicer) as target:
+    with (
+        sync_server(interceptors, servicer)
+        if style == "sync"
+        else aio_server(interceptors, servicer) as target
+    ):
         yield target
 
 
@@ -226,7 +242,17 @@ def call(
     """Calls a method with a client of its own; by default one of errgrpc's, `interceptors=()` is bare."""
     if stack == "wrapped_aio":
         wrap = functools.partial(errgrpc.aio.wrap_channel, locale=locale)
-        return asyncio.run(_call_aio(target, kind, request, (), metadata, timeout, lambda channel: wrap(channel, *catalogues)))
+        return asyncio.run(
+            _call_aio(
+                target,
+                kind,
+                request,
+                (),
+                metadata,
+                timeout,
+                lambda channel: wrap(channel, *catalogues),
+            )
+        )
     if stack == "aio":
         if interceptors is None:
             interceptors = errgrpc.aio.client_interceptors(*catalogues, locale=locale)
@@ -248,7 +274,9 @@ def on_the_wire(outcome: Outcome) -> dict[str, Any]:
     assert (status.code, status.message) == (outcome.code.value[0], outcome.details)
     found: dict[str, Message] = {}
     for packed in status.details:
-        kind = message_factory.GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(packed.TypeName()))
+        kind = message_factory.GetMessageClass(
+            descriptor_pool.Default().FindMessageTypeByName(packed.TypeName())
+        )
         message = kind()
         assert packed.Unpack(message)
         assert kind.DESCRIPTOR.name not in found
@@ -264,10 +292,14 @@ def coded(outcome: Outcome) -> str | None:
 
 def logged(caplog: Any) -> list[Any]:
     """The log records of a test, without those of grpcio before 1.76 about several event loops that share its poller."""
-    return [record for record in caplog.records if "PollerCompletionQueue" not in record.getMessage()]
+    return [
+        record for record in caplog.records if "PollerCompletionQueue" not in record.getMessage()
+    ]
 
 
-def _call_sync(target: str, kind: str, request: bytes, interceptors: Any, metadata: Any, timeout: float) -> Outcome:
+def _call_sync(
+    target: str, kind: str, request: bytes, interceptors: Any, metadata: Any, timeout: float
+) -> Outcome:
     outcome = Outcome()
     with sync_channel(target, *interceptors) as channel:
         method = getattr(channel, kind)(f"/test.Service/{kind}")
@@ -283,16 +315,31 @@ def _call_sync(target: str, kind: str, request: bytes, interceptors: Any, metada
         except grpc.RpcError as error:
             outcome.error = call = error
         outcome.code, outcome.details = call.code(), call.details()
-        outcome.initial, outcome.trailing = dict(call.initial_metadata() or ()), dict(call.trailing_metadata() or ())
+        outcome.initial, outcome.trailing = (
+            dict(call.initial_metadata() or ()),
+            dict(call.trailing_metadata() or ()),
+        )
     return outcome
 
 
-async def _call_aio(target: str, kind: str, request: bytes, interceptors: Any, metadata: Any, timeout: float, wrap: Any = None) -> Outcome:
+async def _call_aio(
+    target: str,
+    kind: str,
+    request: bytes,
+    interceptors: Any,
+    metadata: Any,
+    timeout: float,
+    wrap: Any = None,
+) -> Outcome:
     outcome = Outcome()
     bare = grpc.aio.insecure_channel(target, interceptors=interceptors)
     async with wrap(bare) if wrap else bare as channel:
         method = getattr(channel, kind)(f"/test.Service/{kind}")
-        call = method(iter([request]) if kind.startswith("stream") else request, timeout=timeout, metadata=tuple(metadata))
+        call = method(
+            iter([request]) if kind.startswith("stream") else request,
+            timeout=timeout,
+            metadata=tuple(metadata),
+        )
         try:
             if kind.endswith("unary"):
                 outcome.responses.append(await call)
@@ -302,7 +349,10 @@ async def _call_aio(target: str, kind: str, request: bytes, interceptors: Any, m
         except grpc.RpcError as error:
             outcome.error = error
         outcome.code, outcome.details = await call.code(), await call.details()
-        outcome.initial, outcome.trailing = dict(iter(await call.initial_metadata())), dict(iter(await call.trailing_metadata()))
+        outcome.initial, outcome.trailing = (
+            dict(iter(await call.initial_metadata())),
+            dict(iter(await call.trailing_metadata())),
+        )
     return outcome
 
 
@@ -317,12 +367,16 @@ def method(channel: Any, kind: str, *serializers: Any) -> Any:
 
 
 @contextmanager
-def sync_channel(target: str, *interceptors: Any, options: Sequence[tuple[str, Any]] = ()) -> Iterator[Any]:
+def sync_channel(
+    target: str, *interceptors: Any, options: Sequence[tuple[str, Any]] = ()
+) -> Iterator[Any]:
     """A channel of the sync stack with these interceptors, the outermost first, or in their place what wraps it; bare without any."""
     with grpc.insecure_channel(target, options=options) as bare:
         channel = bare
         for around in reversed(interceptors):
-            channel = around(channel) if callable(around) else grpc.intercept_channel(channel, around)
+            channel = (
+                around(channel) if callable(around) else grpc.intercept_channel(channel, around)
+            )
         yield channel
 
 
@@ -342,7 +396,9 @@ class NullClientInterceptor(
     def intercept(self, continuation: Any, details: Any, request: Any) -> Any:
         return continuation(details, request)
 
-    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+    def intercept_unary_unary(
+        self, continuation: Any, client_call_details: Any, request: Any
+    ) -> Any:
         return self.intercept(continuation, client_call_details, request)
 
     intercept_unary_stream: Any = intercept_unary_unary
@@ -359,7 +415,9 @@ def aio_interceptors(intercept: Any = _continue) -> list[Any]:
 
     def made(kind: str) -> Any:
         base = getattr(grpc.aio, f"{kind.title().replace('_', '')}ClientInterceptor")
-        return type(f"_{kind}", (base,), {f"intercept_{kind}": lambda _, *arguments: intercept(*arguments)})()
+        return type(
+            f"_{kind}", (base,), {f"intercept_{kind}": lambda _, *arguments: intercept(*arguments)}
+        )()
 
     return [made(kind) for kind in KINDS]
 

@@ -30,12 +30,28 @@ FALLBACK = ResCode.INTERNAL_SERVER_ERROR
 
 
 def rpc_of(**given: Any) -> Rpc:
-    whole: dict[str, Any] = {"method": METHOD, "metadata": (), "trailers": (), "status": None, "details": "", "aborted": False}
+    whole: dict[str, Any] = {
+        "method": METHOD,
+        "metadata": (),
+        "trailers": (),
+        "status": None,
+        "details": "",
+        "aborted": False,
+    }
     return Rpc(**whole | given)
 
 
-def ask(error: BaseException, *, translate: Any = None, on_error: Any = None, max_trailer_bytes: int = 7_900, **given: Any) -> RpcAnswer:
-    made = Answering(ResCode, translate=translate, on_error=on_error, max_trailer_bytes=max_trailer_bytes)
+def ask(
+    error: BaseException,
+    *,
+    translate: Any = None,
+    on_error: Any = None,
+    max_trailer_bytes: int = 7_900,
+    **given: Any,
+) -> RpcAnswer:
+    made = Answering(
+        ResCode, translate=translate, on_error=on_error, max_trailer_bytes=max_trailer_bytes
+    )
     return made.answer(error, rpc_of(**given))
 
 
@@ -49,10 +65,16 @@ def read(answer: RpcAnswer) -> RemoteError:
     return errgrpc.decode(raw, ResCode, ComponentCode)
 
 
-def upstream(request_id: str | None = "upstream-id", code: ErrorCode = ResCode.ROOM_NOT_EXIST) -> RemoteError:
+def upstream(
+    request_id: str | None = "upstream-id", code: ErrorCode = ResCode.ROOM_NOT_EXIST
+) -> RemoteError:
     info = rpc.ErrorInfo(reason=code.reason, domain=code.domain, metadata={"secret": SECRET})
-    details = [pack(info)] + ([] if request_id is None else [pack(rpc.RequestInfo(request_id=request_id))])
-    return errgrpc.decode(status_pb2.Status(code=5, message=SECRET, details=details), ResCode, ComponentCode)
+    details = [pack(info)] + (
+        [] if request_id is None else [pack(rpc.RequestInfo(request_id=request_id))]
+    )
+    return errgrpc.decode(
+        status_pb2.Status(code=5, message=SECRET, details=details), ResCode, ComponentCode
+    )
 
 
 class Keeping(logging.Handler):
@@ -122,7 +144,9 @@ class Fake(Exception):
         lambda: BaseExceptionGroup(SECRET, [KeyboardInterrupt(SECRET)]),
     ],
 )
-def test_the_fallback_answers_what_nobody_foresaw(error: Any, records: list[logging.LogRecord]) -> None:
+def test_the_fallback_answers_what_nobody_foresaw(
+    error: Any, records: list[logging.LogRecord]
+) -> None:
     raised = error()
     answer = ask(raised, metadata=(("x-request-id", "r-1"),))
     assert (answer.status, answer.message) == (StatusCode.INTERNAL, "Internal Server Error")
@@ -130,11 +154,21 @@ def test_the_fallback_answers_what_nobody_foresaw(error: Any, records: list[logg
     client = read(answer)
     assert client.error_code is FALLBACK
     assert (client.request_id, client.metadata) == ("r-1", {})
-    assert [type(detail) for detail in client.status_details] == [rpc.ErrorInfo, rpc.LocalizedMessage, rpc.RequestInfo]
+    assert [type(detail) for detail in client.status_details] == [
+        rpc.ErrorInfo,
+        rpc.LocalizedMessage,
+        rpc.RequestInfo,
+    ]
     (record,) = records
     assert record.levelno == logging.ERROR
-    assert record.getMessage() == f"'{METHOD}' answers ResCode.INTERNAL_SERVER_ERROR, request id r-1"
-    assert (record.__dict__["grpc_method"], record.__dict__["error_code"], record.__dict__["request_id"]) == (
+    assert (
+        record.getMessage() == f"'{METHOD}' answers ResCode.INTERNAL_SERVER_ERROR, request id r-1"
+    )
+    assert (
+        record.__dict__["grpc_method"],
+        record.__dict__["error_code"],
+        record.__dict__["request_id"],
+    ) == (
         METHOD,
         "INTERNAL_SERVER_ERROR",
         "r-1",
@@ -152,7 +186,9 @@ def test_the_record_has_the_traceback(records: list[logging.LogRecord]) -> None:
     assert "raise LookupError(SECRET)" in logging.Formatter().format(records[0])
 
 
-def test_an_instance_raised_again_and_again_keeps_the_last_traceback(records: list[logging.LogRecord]) -> None:
+def test_an_instance_raised_again_and_again_keeps_the_last_traceback(
+    records: list[logging.LogRecord],
+) -> None:
     def handler(depth: int) -> None:
         if depth:
             handler(depth - 1)
@@ -167,8 +203,11 @@ def test_an_instance_raised_again_and_again_keeps_the_last_traceback(records: li
         return len(list(traceback.walk_tb(shared.__traceback__)))
 
     shared: BaseException = LookupError()
-    assert [guard(2), guard(0), guard(0), guard(3), guard(1)] == [5, 3, 3, 6, 4]  # one of them says what was logged before
-    assert [len(list(traceback.walk_tb(record.exc_info[2]))) for record in records if record.exc_info] == [4, 2, 2, 5, 3]
+    # one of them says what was logged before
+    assert [guard(2), guard(0), guard(0), guard(3), guard(1)] == [5, 3, 3, 6, 4]
+    assert [
+        len(list(traceback.walk_tb(record.exc_info[2]))) for record in records if record.exc_info
+    ] == [4, 2, 2, 5, 3]
     shared = ServiceError(ResCode.CONFLICT)
     assert [guard(2), guard(0)] == [0, 0]
 
@@ -185,14 +224,25 @@ def test_the_fallback_is_the_catalogue_s() -> None:
 # Coded errors.
 
 
-@pytest.mark.parametrize("code", [code for code in (*ResCode, *ComponentCode) if code is not ResCode.SUCCESS], ids=str)
-def test_a_service_error_is_answered_as_itself(code: ErrorCode, records: list[logging.LogRecord]) -> None:
+@pytest.mark.parametrize(
+    "code", [code for code in (*ResCode, *ComponentCode) if code is not ResCode.SUCCESS], ids=str
+)
+def test_a_service_error_is_answered_as_itself(
+    code: ErrorCode, records: list[logging.LogRecord]
+) -> None:
     carried = {field.key: field.example for field in code.metadata_fields} or {"anything": "r"}
-    answer = ask(ServiceError(code, metadata=carried), metadata=(("accept-language", "en"), ("x-request-id", "r-1")))
+    answer = ask(
+        ServiceError(code, metadata=carried),
+        metadata=(("accept-language", "en"), ("x-request-id", "r-1")),
+    )
     assert (answer.status, answer.message) == (code.grpc_status, code.message)
     client = read(answer)
     assert type(client) is remote(code)
-    assert (client.hint, client.metadata, client.request_id) == (code.hint("en-US", carried), carried, None)
+    assert (client.hint, client.metadata, client.request_id) == (
+        code.hint("en-US", carried),
+        carried,
+        None,
+    )
     assert records == []
 
 
@@ -213,29 +263,57 @@ def test_of_a_group_the_first_coded_error_counts(records: list[logging.LogRecord
     first, second = ServiceError(ResCode.CONFLICT), ServiceError(ResCode.NOT_FOUND)
     assert read(ask(ExceptionGroup("g", [first, second]))).error_code is ResCode.CONFLICT
     assert read(ask(ExceptionGroup("g", [second, first]))).error_code is ResCode.NOT_FOUND
-    assert read(ask(ExceptionGroup("g", [ExceptionGroup("g", [second]), first]))).error_code is ResCode.NOT_FOUND
+    assert (
+        read(ask(ExceptionGroup("g", [ExceptionGroup("g", [second]), first]))).error_code
+        is ResCode.NOT_FOUND
+    )
     assert read(ask(ExceptionGroup("g", [first]))).error_code is ResCode.CONFLICT
     assert records == []
 
 
 def test_a_coded_error_among_others_is_logged_with_them(records: list[logging.LogRecord]) -> None:
-    group = ExceptionGroup("g", [LookupError(SECRET), ExceptionGroup("g", [upstream(), ServiceError(ResCode.CONFLICT)])])
+    group = ExceptionGroup(
+        "g",
+        [LookupError(SECRET), ExceptionGroup("g", [upstream(), ServiceError(ResCode.CONFLICT)])],
+    )
     answer = ask(group, translate={LookupError: ResCode.NOT_FOUND})
     assert read(answer).error_code is ResCode.CONFLICT
     assert SECRET not in repr(answer)
     (record,) = records
     assert record.levelno == logging.ERROR
-    assert record.getMessage() == f"'{METHOD}' answers ResCode.CONFLICT, raised in a group with others"
+    assert (
+        record.getMessage() == f"'{METHOD}' answers ResCode.CONFLICT, raised in a group with others"
+    )
     assert record.exc_info == (ExceptionGroup, group, None)
 
 
-def test_a_group_is_translated_by_its_members_then_as_itself(records: list[logging.LogRecord]) -> None:
+def test_a_group_is_translated_by_its_members_then_as_itself(
+    records: list[logging.LogRecord],
+) -> None:
     group = ExceptionGroup("g", [OSError(), ExceptionGroup("h", [LookupError()])])
-    assert read(ask(group, translate={LookupError: ResCode.NOT_FOUND, ExceptionGroup: ResCode.CONFLICT})).error_code is ResCode.NOT_FOUND
-    assert read(ask(group, translate={ExceptionGroup: ResCode.CONFLICT})).error_code is ResCode.CONFLICT
-    assert read(ask(group, translate={Exception: ResCode.FORBIDDEN, LookupError: ResCode.NOT_FOUND})).error_code is ResCode.FORBIDDEN
+    assert (
+        read(
+            ask(group, translate={LookupError: ResCode.NOT_FOUND, ExceptionGroup: ResCode.CONFLICT})
+        ).error_code
+        is ResCode.NOT_FOUND
+    )
+    assert (
+        read(ask(group, translate={ExceptionGroup: ResCode.CONFLICT})).error_code
+        is ResCode.CONFLICT
+    )
+    assert (
+        read(
+            ask(group, translate={Exception: ResCode.FORBIDDEN, LookupError: ResCode.NOT_FOUND})
+        ).error_code
+        is ResCode.FORBIDDEN
+    )
     assert len(records) == 3
-    assert read(ask(ExceptionGroup("g", [LookupError()]), translate={LookupError: ResCode.NOT_FOUND})).error_code is ResCode.NOT_FOUND
+    assert (
+        read(
+            ask(ExceptionGroup("g", [LookupError()]), translate={LookupError: ResCode.NOT_FOUND})
+        ).error_code
+        is ResCode.NOT_FOUND
+    )
     assert len(records) == 3
 
 
@@ -247,7 +325,10 @@ def test_groups_deeper_than_the_stack() -> None:
     other: Any = upstream()
     for _ in range(5_000):
         other = ExceptionGroup("g", [other])
-    assert Answering(ResCode, on_error=lambda *_, **__: None).answer(other, rpc_of()).status is StatusCode.INTERNAL
+    assert (
+        Answering(ResCode, on_error=lambda *_, **__: None).answer(other, rpc_of()).status
+        is StatusCode.INTERNAL
+    )
 
 
 # Translations.
@@ -257,24 +338,42 @@ def test_translations() -> None:
     def function(error: BaseException) -> ServiceError:
         return ServiceError(ResCode.CONFLICT, room_uuid=str(error))
 
-    table: dict[Any, Any] = {LookupError: ResCode.NOT_FOUND, KeyError: function, OSError: ComponentCode.RTC_INIT_ERROR}
+    table: dict[Any, Any] = {
+        LookupError: ResCode.NOT_FOUND,
+        KeyError: function,
+        OSError: ComponentCode.RTC_INIT_ERROR,
+    }
     assert read(ask(LookupError(), translate=table)).error_code is ResCode.NOT_FOUND
     assert read(ask(IndexError(), translate=table)).error_code is ResCode.NOT_FOUND
     assert read(ask(ConnectionError(), translate=table)).error_code is ComponentCode.RTC_INIT_ERROR
     assert read(ask(ValueError(), translate=table)).error_code is FALLBACK
     client = read(ask(KeyError(5), translate=table))
     assert (client.error_code, client.metadata) == (ResCode.CONFLICT, {"room_uuid": "5"})
-    assert read(ask(KeyError(5), translate=dict(reversed(table.items())))).error_code is ResCode.CONFLICT
+    assert (
+        read(ask(KeyError(5), translate=dict(reversed(table.items())))).error_code
+        is ResCode.CONFLICT
+    )
 
 
 def test_a_translated_error_is_expected(records: list[logging.LogRecord]) -> None:
-    assert read(ask(LookupError(SECRET), translate={LookupError: ResCode.NOT_FOUND})).request_id is None
+    assert (
+        read(ask(LookupError(SECRET), translate={LookupError: ResCode.NOT_FOUND})).request_id
+        is None
+    )
     assert records == []
 
 
 def test_a_coded_error_is_not_translated() -> None:
-    assert read(ask(ServiceError(ResCode.CONFLICT), translate={Exception: ResCode.NOT_FOUND})).error_code is ResCode.CONFLICT
-    assert read(ask(Forgetful(), translate={ServiceError: ResCode.NOT_FOUND})).error_code is ResCode.NOT_FOUND
+    assert (
+        read(
+            ask(ServiceError(ResCode.CONFLICT), translate={Exception: ResCode.NOT_FOUND})
+        ).error_code
+        is ResCode.CONFLICT
+    )
+    assert (
+        read(ask(Forgetful(), translate={ServiceError: ResCode.NOT_FOUND})).error_code
+        is ResCode.NOT_FOUND
+    )
 
 
 def test_the_table_is_copied() -> None:
@@ -287,8 +386,15 @@ def test_the_table_is_copied() -> None:
 def test_a_gateway_passes_on_what_it_names() -> None:
     translate = {remote(ResCode): ServiceError.from_remote}
     client = read(ask(upstream(), translate=translate, metadata=(("x-request-id", "own"),)))
-    assert (client.error_code, client.request_id, client.metadata) == (ResCode.ROOM_NOT_EXIST, "upstream-id", {"secret": SECRET})
-    assert read(ask(upstream(code=ComponentCode.RTC_INIT_ERROR), translate=translate)).error_code is FALLBACK
+    assert (client.error_code, client.request_id, client.metadata) == (
+        ResCode.ROOM_NOT_EXIST,
+        "upstream-id",
+        {"secret": SECRET},
+    )
+    assert (
+        read(ask(upstream(code=ComponentCode.RTC_INIT_ERROR), translate=translate)).error_code
+        is FALLBACK
+    )
 
 
 def raising(_: BaseException) -> ServiceError:
@@ -309,7 +415,9 @@ def interrupting(_: BaseException) -> ServiceError:
         (ServiceError.from_remote, ValueError),
     ],
 )
-def test_a_translator_that_fails_is_masked_and_logged(target: Any, kind: type, records: list[logging.LogRecord]) -> None:
+def test_a_translator_that_fails_is_masked_and_logged(
+    target: Any, kind: type, records: list[logging.LogRecord]
+) -> None:
     error = errgrpc.decode(status_pb2.Status(code=5, message=SECRET), ResCode)
     answer = ask(error, translate={RemoteError: target}, status=StatusCode.ABORTED)
     assert read(answer).error_code is FALLBACK
@@ -324,7 +432,10 @@ def test_a_translator_that_fails_is_masked_and_logged(target: Any, kind: type, r
 
 def test_what_a_translator_gave_is_named(records: list[logging.LogRecord]) -> None:
     ask(LookupError(), translate={Exception: lambda _: "text"})
-    assert str(records[0].exc_info and records[0].exc_info[1]) == "translate[Exception] gave a str, not a ServiceError"
+    assert (
+        str(records[0].exc_info and records[0].exc_info[1])
+        == "translate[Exception] gave a str, not a ServiceError"
+    )
 
 
 def test_a_translator_s_own_context_stays(records: list[logging.LogRecord]) -> None:
@@ -362,27 +473,49 @@ def test_an_abort_stands(records: list[logging.LogRecord]) -> None:
         )
         assert answer == RpcAnswer(StatusCode.ABORTED, "as I say\ufffd", trailers)
     (record,) = records  # of what was raised after the abort: it is a bug of the handler's
-    assert (record.levelno, record.getMessage()) == (logging.ERROR, f"'{METHOD}' raised after it had aborted with StatusCode.ABORTED")
+    assert (record.levelno, record.getMessage()) == (
+        logging.ERROR,
+        f"'{METHOD}' raised after it had aborted with StatusCode.ABORTED",
+    )
     records.clear()
-    assert ask(Exception(), aborted=True, signal=True, details="x") == RpcAnswer(StatusCode.UNKNOWN, "x", ())
+    assert ask(Exception(), aborted=True, signal=True, details="x") == RpcAnswer(
+        StatusCode.UNKNOWN, "x", ()
+    )
     assert records == []
 
 
 def test_an_abort_is_cut_to_what_arrives(records: list[logging.LogRecord]) -> None:
     own = status_pb2.Status(code=10, message="m" * 30_000)
     trailers = [(DETAILS_KEY, own.SerializeToString())]
-    answer = ask(Exception(), aborted=True, signal=True, status=StatusCode.ABORTED, details=own.message, trailers=trailers)
+    answer = ask(
+        Exception(),
+        aborted=True,
+        signal=True,
+        status=StatusCode.ABORTED,
+        details=own.message,
+        trailers=trailers,
+    )
     assert answer.status is StatusCode.ABORTED
     assert set(answer.message) == {"m"}
     ((_, cut),) = answer.trailers
     assert isinstance(cut, bytes)
-    assert status_pb2.Status.FromString(cut) == status_pb2.Status(code=10, message=answer.message)  # as grpcio-status compares them
+    # as grpcio-status compares them
+    assert status_pb2.Status.FromString(cut) == status_pb2.Status(code=10, message=answer.message)
     (record,) = records
-    assert record.getMessage() == f"'{METHOD}' answers StatusCode.ABORTED cut to 7900 bytes of trailers: message"
+    assert (
+        record.getMessage()
+        == f"'{METHOD}' answers StatusCode.ABORTED cut to 7900 bytes of trailers: message"
+    )
 
 
-def test_a_status_that_was_set_stands_but_for_coded_errors(records: list[logging.LogRecord]) -> None:
-    given: dict[str, Any] = {"status": StatusCode.ABORTED, "details": "set", "trailers": (("grpc-status-details-bin", b"own"),)}
+def test_a_status_that_was_set_stands_but_for_coded_errors(
+    records: list[logging.LogRecord],
+) -> None:
+    given: dict[str, Any] = {
+        "status": StatusCode.ABORTED,
+        "details": "set",
+        "trailers": (("grpc-status-details-bin", b"own"),),
+    }
     error = LookupError(SECRET)
     assert ask(error, **given) == RpcAnswer(StatusCode.ABORTED, "set", given["trailers"])
     (record,) = records
@@ -393,11 +526,19 @@ def test_a_status_that_was_set_stands_but_for_coded_errors(records: list[logging
     assert record.exc_info == (LookupError, error, None)
     assert ask(upstream(), **given).status is StatusCode.ABORTED
     assert read(ask(ServiceError(ResCode.CONFLICT), **given)).error_code is ResCode.CONFLICT
-    assert read(ask(error, translate={LookupError: ResCode.NOT_FOUND}, **given)).error_code is ResCode.NOT_FOUND
+    assert (
+        read(ask(error, translate={LookupError: ResCode.NOT_FOUND}, **given)).error_code
+        is ResCode.NOT_FOUND
+    )
 
 
 def test_the_handler_s_trailers_go_before_ours() -> None:
-    trailers = (("x-own", "1"), ("grpc-status-details-bin", b"replaced"), ("x-bin", b"\xff"), ("grpc-status-details-bin", b"too"))
+    trailers = (
+        ("x-own", "1"),
+        ("grpc-status-details-bin", b"replaced"),
+        ("x-bin", b"\xff"),
+        ("grpc-status-details-bin", b"too"),
+    )
     answer = ask(ServiceError(ResCode.CONFLICT), trailers=trailers)
     assert answer.trailers[:-1] == (("x-own", "1"), ("x-bin", b"\xff"))
     assert read(answer).error_code is ResCode.CONFLICT
@@ -431,7 +572,10 @@ def test_the_request_id(metadata: Any, error: BaseException, request_id: str) ->
 
 @pytest.mark.parametrize("hostile", [None, "", " ", "é", "a\n", "a" * 129])
 def test_a_fresh_id_when_there_is_none_that_may_travel(hostile: str | None) -> None:
-    ids = {read(ask(upstream(hostile), metadata=(("x-request-id", "\x1b"),))).request_id for _ in range(3)}
+    ids = {
+        read(ask(upstream(hostile), metadata=(("x-request-id", "\x1b"),))).request_id
+        for _ in range(3)
+    }
     assert len(ids) == 3
     assert all(re.fullmatch("[0-9a-f]{32}", str(found)) for found in ids)
 
@@ -464,7 +608,12 @@ def test_a_long_chain_of_causes() -> None:
 
 def test_who_has_gone_gets_no_error_record(records: list[logging.LogRecord]) -> None:
     heard: list[Any] = []
-    answer = ask(LookupError(), gone=True, metadata=(("x-request-id", "r-1"),), on_error=lambda *args, **_: heard.append(args))
+    answer = ask(
+        LookupError(),
+        gone=True,
+        metadata=(("x-request-id", "r-1"),),
+        on_error=lambda *args, **_: heard.append(args),
+    )
     assert answer.status is StatusCode.INTERNAL
     assert [(record.levelno, record.getMessage()) for record in records] == [
         (logging.INFO, f"'{METHOD}' could not be answered, request id r-1")
@@ -491,14 +640,19 @@ def test_on_error_hears_instead_of_the_log(records: list[logging.LogRecord]) -> 
 
 
 @pytest.mark.parametrize("failure", [LookupError(), KeyboardInterrupt(), SystemExit()])
-def test_what_on_error_raises_is_logged_and_goes_no_further(failure: BaseException, records: list[logging.LogRecord]) -> None:
+def test_what_on_error_raises_is_logged_and_goes_no_further(
+    failure: BaseException, records: list[logging.LogRecord]
+) -> None:
     def on_error(error: BaseException, **_: Any) -> None:
         raise failure
 
     client = read(ask(LookupError(), on_error=on_error, metadata=(("x-request-id", "r-1"),)))
     assert client.error_code is FALLBACK
     (record,) = records
-    assert (record.levelno, record.getMessage()) == (logging.ERROR, f"on_error failed for '{METHOD}', request id r-1")
+    assert (record.levelno, record.getMessage()) == (
+        logging.ERROR,
+        f"on_error failed for '{METHOD}', request id r-1",
+    )
     assert record.exc_info is not None
     assert record.exc_info[1] is failure
 
@@ -539,7 +693,10 @@ def test_a_log_that_fails_costs_no_answer() -> None:
 
 def test_the_method_is_no_format_string_and_escaped(records: list[logging.LogRecord]) -> None:
     ask(LookupError(), method="/%s\x1b\n{}", metadata=(("x-request-id", "%d"),))
-    assert records[0].getMessage() == r"'/%s\x1b\n{}' answers ResCode.INTERNAL_SERVER_ERROR, request id %d"
+    assert (
+        records[0].getMessage()
+        == r"'/%s\x1b\n{}' answers ResCode.INTERNAL_SERVER_ERROR, request id %d"
+    )
 
 
 def test_a_record_says_where_it_comes_from(records: list[logging.LogRecord]) -> None:
@@ -552,14 +709,23 @@ def test_a_record_says_where_it_comes_from(records: list[logging.LogRecord]) -> 
 
 
 def test_what_was_shed_is_logged_once(records: list[logging.LogRecord]) -> None:
-    error = ServiceError(ResCode.BAD_REQUEST, "m" * 5_000, metadata={"filler": "f" * 7_000, "room": "b"})
+    error = ServiceError(
+        ResCode.BAD_REQUEST, "m" * 5_000, metadata={"filler": "f" * 7_000, "room": "b"}
+    )
     answer = ask(error)
     client = read(answer)
-    assert (client.error_code, client.metadata, len(answer.message) > 1_024) == (ResCode.BAD_REQUEST, {"room": "b"}, True)
+    assert (client.error_code, client.metadata, len(answer.message) > 1_024) == (
+        ResCode.BAD_REQUEST,
+        {"room": "b"},
+        True,
+    )
     assert client.hint is not None
     (record,) = records
     assert record.levelno == logging.WARNING
-    assert record.getMessage() == f"'{METHOD}' answers ResCode.BAD_REQUEST cut to 7900 bytes of trailers: message, metadata"
+    assert (
+        record.getMessage()
+        == f"'{METHOD}' answers ResCode.BAD_REQUEST cut to 7900 bytes of trailers: message, metadata"
+    )
     assert record.exc_info is None
 
 
@@ -571,7 +737,10 @@ def test_the_limit_is_the_interceptor_s() -> None:
 
 
 def test_trailers_past_the_limit_go(records: list[logging.LogRecord]) -> None:
-    answer = ask(ServiceError(ResCode.CONFLICT), trailers=[("x-first", "1"), ("x-long", "v" * 9_000), ("x-last", "1")])
+    answer = ask(
+        ServiceError(ResCode.CONFLICT),
+        trailers=[("x-first", "1"), ("x-long", "v" * 9_000), ("x-last", "1")],
+    )
     assert answer.trailers[:-1] == (("x-first", "1"), ("x-last", "1"))
     assert (read(answer).error_code, answer.message) == (ResCode.CONFLICT, ResCode.CONFLICT.message)
     assert read(answer).locale is not None
@@ -594,8 +763,16 @@ def wrong_on_error() -> Any:
         ({"catalogue": ComponentCode}, ValueError, "ComponentCode declares no fallback"),
         ({"on_error": 5}, TypeError, "on_error is 5: give a function"),
         ({"on_error": wrong_on_error()}, TypeError, "that is not async"),
-        ({"translate": {KeyError: ResCode}}, TypeError, "KeyError. is <enum 'ResCode'>: give an error code or a function"),
-        ({"translate": {5: ResCode.CONFLICT}}, TypeError, "translate has the key 5: give exception classes"),
+        (
+            {"translate": {KeyError: ResCode}},
+            TypeError,
+            "KeyError. is <enum 'ResCode'>: give an error code or a function",
+        ),
+        (
+            {"translate": {5: ResCode.CONFLICT}},
+            TypeError,
+            "translate has the key 5: give exception classes",
+        ),
         ({"translate": {int: ResCode.CONFLICT}}, TypeError, "translate has the key <class 'int'>"),
         (
             {"translate": {LookupError: 5}},
@@ -603,8 +780,16 @@ def wrong_on_error() -> Any:
             r"translate\[LookupError\] is 5: give an error code or a function, not async, from the exception to a ServiceError$",
         ),
         ({"translate": {LookupError: wrong_on_error()}}, TypeError, "not async"),
-        ({"translate": {LookupError: ResCode.SUCCESS}}, ValueError, r"ResCode\.SUCCESS is a success"),
-        ({"max_trailer_bytes": 1_023}, ValueError, "max_trailer_bytes is 1023, not an int of at least 1024"),
+        (
+            {"translate": {LookupError: ResCode.SUCCESS}},
+            ValueError,
+            r"ResCode\.SUCCESS is a success",
+        ),
+        (
+            {"max_trailer_bytes": 1_023},
+            ValueError,
+            "max_trailer_bytes is 1023, not an int of at least 1024",
+        ),
         ({"max_trailer_bytes": "x"}, ValueError, "max_trailer_bytes is 'x'"),
         ({"max_trailer_bytes": 8e3}, ValueError, "max_trailer_bytes is 8000.0"),
     ],
@@ -617,29 +802,54 @@ def test_wrong_arguments(options: dict[str, Any], kind: type[Exception], says: s
 def test_the_least_limit_holds_the_longest_code() -> None:
     codes = {"A" * 63: (-(2**31), errgrpc.Spec(StatusCode.ABORTED, hints={"en": "h" * 999}))}
     options = {"domain": "d" * 255, "fallback": "A" * 63}
-    longest: Any = types.new_class("LongCode", (ErrorCode,), options, lambda body: body.update(codes))
+    longest: Any = types.new_class(
+        "LongCode", (ErrorCode,), options, lambda body: body.update(codes)
+    )
     made = Answering(longest, max_trailer_bytes=1_024)
-    for error in (ServiceError(longest["A" * 63], "m" * 9_000, metadata={"k" * 64: "v" * 999}), LookupError()):
+    for error in (
+        ServiceError(longest["A" * 63], "m" * 9_000, metadata={"k" * 64: "v" * 999}),
+        LookupError(),
+    ):
         answer = made.answer(error, rpc_of(trailers=[("x", "v" * 999)]))
-        assert (read(answer).reason, read(answer).domain, read(answer).number) == ("A" * 63, "d" * 255, -(2**31))
+        assert (read(answer).reason, read(answer).domain, read(answer).number) == (
+            "A" * 63,
+            "d" * 255,
+            -(2**31),
+        )
 
 
 def test_encode() -> None:
-    error = ServiceError(ResCode.CONFLICT, "m" * 9_000, room_uuid="r", details=[rpc.RequestInfo(request_id="id")])
+    error = ServiceError(
+        ResCode.CONFLICT, "m" * 9_000, room_uuid="r", details=[rpc.RequestInfo(request_id="id")]
+    )
     status = errgrpc.encode(error, "en")
     assert (status.code, status.message) == (6, "m" * 9_000)
     client = errgrpc.decode(status, ResCode)
-    assert (client.error_code, client.locale, client.metadata, client.request_id) == (ResCode.CONFLICT, "en-US", {"room_uuid": "r"}, "id")
+    assert (client.error_code, client.locale, client.metadata, client.request_id) == (
+        ResCode.CONFLICT,
+        "en-US",
+        {"room_uuid": "r"},
+        "id",
+    )
     assert errgrpc.decode(errgrpc.encode(error), ResCode).locale == "zh-CN"
     wrong: Any
     for wrong in (LookupError(), upstream(), None):
-        with pytest.raises(TypeError, match=rf"^{re.escape(repr(wrong))} is no errgrpc\.ServiceError$"):
+        with pytest.raises(
+            TypeError, match=rf"^{re.escape(repr(wrong))} is no errgrpc\.ServiceError$"
+        ):
             errgrpc.encode(wrong)
 
 
 # What gRPC can send.
 
-GOOD: list[Any] = [("x-a", ""), ("x-a", " ~"), ("x-a", b"ascii"), ("0_.-z", "v"), ("x-bin", b"\xff"), ("-bin", b"")]
+GOOD: list[Any] = [
+    ("x-a", ""),
+    ("x-a", " ~"),
+    ("x-a", b"ascii"),
+    ("0_.-z", "v"),
+    ("x-bin", b"\xff"),
+    ("-bin", b""),
+]
 BAD: list[Any] = [
     ("x-a", "é"),
     ("x-a", "a\n"),
@@ -681,7 +891,10 @@ def test_what_it_cannot_is_left_out(entry: Any, records: list[logging.LogRecord]
     (record,) = records
     assert record.levelno == logging.WARNING
     key = entry[0] if isinstance(entry, tuple) and len(entry) == 2 else None
-    assert record.getMessage() == f"trailing metadata that gRPC cannot send is left out, its key is {key!r}"
+    assert (
+        record.getMessage()
+        == f"trailing metadata that gRPC cannot send is left out, its key is {key!r}"
+    )
 
 
 def test_a_long_key_is_named_in_part(records: list[logging.LogRecord]) -> None:
@@ -692,11 +905,18 @@ def test_a_long_key_is_named_in_part(records: list[logging.LogRecord]) -> None:
 @pytest.mark.parametrize("trailers", [5, object(), ServiceError])
 def test_what_is_no_metadata_at_all(trailers: Any) -> None:
     assert sendable(trailers) == []
-    assert read(ask(ServiceError(ResCode.CONFLICT), trailers=trailers)).error_code is ResCode.CONFLICT
+    assert (
+        read(ask(ServiceError(ResCode.CONFLICT), trailers=trailers)).error_code is ResCode.CONFLICT
+    )
 
 
 @given(
-    st.lists(st.tuples(st.text(max_size=4) | st.sampled_from(["x-a", "x-bin"]), st.text(max_size=4) | st.binary(max_size=4) | st.none()))
+    st.lists(
+        st.tuples(
+            st.text(max_size=4) | st.sampled_from(["x-a", "x-bin"]),
+            st.text(max_size=4) | st.binary(max_size=4) | st.none(),
+        )
+    )
 )
 def test_sendable_takes_anything(trailers: list[Any]) -> None:
     logging.getLogger("errgrpc").setLevel(logging.CRITICAL)

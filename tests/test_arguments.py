@@ -80,7 +80,9 @@ def test_a_message(message: str | None, text: str | None) -> None:
     assert said(lambda report: arguments.message(message, CODE, report)) == (text, [])
 
 
-@pytest.mark.parametrize(("message", "kind"), [(5, "int"), (b"x", "bytes"), (Hostile(), "Hostile"), (False, "bool")])
+@pytest.mark.parametrize(
+    ("message", "kind"), [(5, "int"), (b"x", "bytes"), (Hostile(), "Hostile"), (False, "bool")]
+)
 def test_a_message_that_is_no_text(message: object, kind: str) -> None:
     expected = (None, [f"message is a {kind}, not a str: the message of ResCode.NOT_FOUND is used"])
     assert said(lambda report: arguments.message(message, CODE, report)) == expected
@@ -110,27 +112,60 @@ def test_a_message_that_is_no_text(message: object, kind: str) -> None:
     ],
 )
 def test_values_become_text(value: object, text: str) -> None:
-    assert said(lambda report: arguments.metadata({"key": value}, {}, report)) == ({"key": text}, [])
-    assert said(lambda report: arguments.metadata(None, {"key": value}, report)) == ({"key": text}, [])
+    assert said(lambda report: arguments.metadata({"key": value}, {}, report)) == (
+        {"key": text},
+        [],
+    )
+    assert said(lambda report: arguments.metadata(None, {"key": value}, report)) == (
+        {"key": text},
+        [],
+    )
 
 
 def test_none_is_left_out_silently_and_keywords_win() -> None:
-    call = said(lambda report: arguments.metadata({"aa": None, "bb": 1, "cc": 2}, {"bb": 3, "cc": None}, report))
+    call = said(
+        lambda report: arguments.metadata(
+            {"aa": None, "bb": 1, "cc": 2}, {"bb": 3, "cc": None}, report
+        )
+    )
     assert call == ({"bb": "3"}, [])
     assert said(lambda report: arguments.metadata(None, {}, report)) == ({}, [])
     assert list(arguments.metadata({"zz": 1, "aa": 2}, {"bb": 3}, print)) == ["zz", "aa", "bb"]
 
 
-@pytest.mark.parametrize("key", ["ab", "a-", "a_", "aB9", "room_uuid", "room-uuid", "roomUuid", "a" * 64])
+@pytest.mark.parametrize(
+    "key", ["ab", "a-", "a_", "aB9", "room_uuid", "room-uuid", "roomUuid", "a" * 64]
+)
 def test_keys_that_aip_193_allows(key: str) -> None:
     assert said(lambda report: arguments.metadata({key: "v"}, {}, report)) == ({key: "v"}, [])
 
 
-@pytest.mark.parametrize("key", ["", "a", "A", "Ab", "1a", "_a", "a b", "a.b", "a\n", "a" * 65, "ré", "房间", 5, None, ("a", "b")])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "a",
+        "A",
+        "Ab",
+        "1a",
+        "_a",
+        "a b",
+        "a.b",
+        "a\n",
+        "a" * 65,
+        "ré",
+        "房间",
+        5,
+        None,
+        ("a", "b"),
+    ],
+)
 def test_keys_that_it_does_not(key: object) -> None:
     metadata, reports = said(lambda report: arguments.metadata({key: "v", "good": 1}, {}, report))
     assert metadata == {"good": "1"}
-    assert reports == [f"the metadata key {key!r} is left out: AIP-193 asks for [a-z][a-zA-Z0-9_-]+ of at most 64 characters"]
+    assert reports == [
+        f"the metadata key {key!r} is left out: AIP-193 asks for [a-z][a-zA-Z0-9_-]+ of at most 64 characters"
+    ]
 
 
 def test_a_long_key_is_named_in_part() -> None:
@@ -141,7 +176,10 @@ def test_a_long_key_is_named_in_part() -> None:
 
 def test_the_number_is_the_library_s() -> None:
     metadata, reports = said(lambda report: arguments.metadata(None, {"code": 5}, report))
-    assert (metadata, reports) == ({}, ["the metadata key 'code' is left out: it holds the code's number"])
+    assert (metadata, reports) == (
+        {},
+        ["the metadata key 'code' is left out: it holds the code's number"],
+    )
 
 
 def test_metadata_that_cannot_be_read() -> None:
@@ -182,15 +220,47 @@ def test_hints(hint: object, code: ErrorCode, texts: dict[str, str] | None) -> N
 @pytest.mark.parametrize(
     ("hint", "texts", "reports"),
     [
-        (5, None, ["hint is a int, neither a str nor a mapping of locale to text: the hints of ResCode.NOT_FOUND are used"]),
-        ([], None, ["hint is a list, neither a str nor a mapping of locale to text: the hints of ResCode.NOT_FOUND are used"]),
-        ({"zh_CN": "x", "en": "y"}, {"en": "y"}, ["the hint for 'zh_CN' is left out: that is no BCP 47 language tag such as 'zh-CN'"]),
+        (
+            5,
+            None,
+            [
+                "hint is a int, neither a str nor a mapping of locale to text: the hints of ResCode.NOT_FOUND are used"
+            ],
+        ),
+        (
+            [],
+            None,
+            [
+                "hint is a list, neither a str nor a mapping of locale to text: the hints of ResCode.NOT_FOUND are used"
+            ],
+        ),
+        (
+            {"zh_CN": "x", "en": "y"},
+            {"en": "y"},
+            ["the hint for 'zh_CN' is left out: that is no BCP 47 language tag such as 'zh-CN'"],
+        ),
         ("", None, ["the hint for 'zh-CN' is left out: it is empty"]),
         ({"de": "", "en": "y"}, {"en": "y"}, ["the hint for 'de' is left out: it is empty"]),
-        ({5: "x", "en": "y"}, {"en": "y"}, ["the hint for 5 is left out: that is no BCP 47 language tag such as 'zh-CN'"]),
-        ({"de": 5, "en": "y"}, {"en": "y"}, ["the hint for 'de' is left out: it is a int, not a str"]),
-        ({"en-us": "x", "EN-US": "y"}, {"en-us": "x"}, ["the hint for 'EN-US' is left out: there is one for 'en-us'"]),
-        ({"zh_CN": "x"}, None, ["the hint for 'zh_CN' is left out: that is no BCP 47 language tag such as 'zh-CN'"]),
+        (
+            {5: "x", "en": "y"},
+            {"en": "y"},
+            ["the hint for 5 is left out: that is no BCP 47 language tag such as 'zh-CN'"],
+        ),
+        (
+            {"de": 5, "en": "y"},
+            {"en": "y"},
+            ["the hint for 'de' is left out: it is a int, not a str"],
+        ),
+        (
+            {"en-us": "x", "EN-US": "y"},
+            {"en-us": "x"},
+            ["the hint for 'EN-US' is left out: there is one for 'en-us'"],
+        ),
+        (
+            {"zh_CN": "x"},
+            None,
+            ["the hint for 'zh_CN' is left out: that is no BCP 47 language tag such as 'zh-CN'"],
+        ),
         (HostileMapping(), None, ["hint is left out: reading it raises LookupError"]),
     ],
 )
@@ -219,13 +289,30 @@ def test_retry_delays(delay: object, seconds: float | None) -> None:
 
 @pytest.mark.parametrize(
     "delay",
-    [-1, -1e-9, timedelta(-1), float("nan"), float("inf"), -float("inf"), 315_576_000_001, 10**400, True, "5", Decimal(5), Hostile(), 1j],
+    [
+        -1,
+        -1e-9,
+        timedelta(-1),
+        float("nan"),
+        float("inf"),
+        -float("inf"),
+        315_576_000_001,
+        10**400,
+        True,
+        "5",
+        Decimal(5),
+        Hostile(),
+        1j,
+    ],
     ids=lambda delay: type(delay).__name__,
 )
 def test_wrong_retry_delays(delay: object) -> None:
     seconds, (report,) = said(lambda report: arguments.seconds(delay, report))
     assert seconds is None
-    assert report == f"retry_delay {shown(delay, 80)} is left out: give seconds from 0 to 315576000000, or a timedelta"
+    assert (
+        report
+        == f"retry_delay {shown(delay, 80)} is left out: give seconds from 0 to 315576000000, or a timedelta"
+    )
 
 
 # Details.
@@ -235,16 +322,24 @@ RETRY, REQUEST = rpc.RetryInfo(retry_delay={"seconds": 1}), rpc.RequestInfo(requ
 
 
 def kept(details: object, *, with_retry: bool = True) -> tuple[list[Message], list[str]]:
-    found, reports = said(lambda report: arguments.details(details, with_retry=with_retry, warn=report))
+    found, reports = said(
+        lambda report: arguments.details(details, with_retry=with_retry, warn=report)
+    )
     for detail, packed in found:
-        assert packed == (detail if isinstance(detail, any_pb2.Any) else pack(detail)).SerializeToString()
+        assert (
+            packed
+            == (detail if isinstance(detail, any_pb2.Any) else pack(detail)).SerializeToString()
+        )
     return [detail for detail, _ in found], reports
 
 
 def test_details_keep_their_order_but_the_last_two() -> None:
     string = wrappers_pb2.StringValue(value="x")
     unknown = any_pb2.Any(type_url="type.googleapis.com/who.knows.It", value=b"x")
-    assert kept([REQUEST, RETRY, string, HELP, unknown]) == ([string, HELP, unknown, RETRY, REQUEST], [])
+    assert kept([REQUEST, RETRY, string, HELP, unknown]) == (
+        [string, HELP, unknown, RETRY, REQUEST],
+        [],
+    )
     assert kept(iter([HELP])) == ([HELP], [])
     assert kept(()) == ([], [])
     assert kept([pack(REQUEST), pack(HELP)]) == ([pack(HELP), pack(REQUEST)], [])
@@ -252,7 +347,9 @@ def test_details_keep_their_order_but_the_last_two() -> None:
 
 def test_what_is_packed_is_a_copy() -> None:
     changed, packed = rpc.Help(links=HELP.links), pack(HELP)
-    found = arguments.details([changed, any_pb2.Any(type_url="x/a.B", value=b"1")], with_retry=True, warn=print)
+    found = arguments.details(
+        [changed, any_pb2.Any(type_url="x/a.B", value=b"1")], with_retry=True, warn=print
+    )
     changed.links[0].url = "changed"
     assert found[0][1] == packed.SerializeToString()
     cast("any_pb2.Any", found[1][0]).value = b"2"
@@ -271,11 +368,31 @@ def test_what_is_packed_is_a_copy() -> None:
             True,
             "the detail <class 'google.rpc.error_details_pb2.Help'> is left out: it is a MessageMeta, not a protobuf message",
         ),
-        ([Hostile()], True, "the detail <Hostile, whose repr raises LookupError> is left out: it is a Hostile, not a protobuf message"),
-        ([rpc.ErrorInfo()], True, "the detail google.rpc.ErrorInfo is left out: the code and its metadata make it"),
-        ([pack(rpc.ErrorInfo())], True, "the detail google.rpc.ErrorInfo is left out: the code and its metadata make it"),
-        ([rpc.LocalizedMessage()], True, "the detail google.rpc.LocalizedMessage is left out: give hint= instead"),
-        ([RETRY], False, "the detail google.rpc.RetryInfo is left out: each type goes on the wire at most once (AIP-193)"),
+        (
+            [Hostile()],
+            True,
+            "the detail <Hostile, whose repr raises LookupError> is left out: it is a Hostile, not a protobuf message",
+        ),
+        (
+            [rpc.ErrorInfo()],
+            True,
+            "the detail google.rpc.ErrorInfo is left out: the code and its metadata make it",
+        ),
+        (
+            [pack(rpc.ErrorInfo())],
+            True,
+            "the detail google.rpc.ErrorInfo is left out: the code and its metadata make it",
+        ),
+        (
+            [rpc.LocalizedMessage()],
+            True,
+            "the detail google.rpc.LocalizedMessage is left out: give hint= instead",
+        ),
+        (
+            [RETRY],
+            False,
+            "the detail google.rpc.RetryInfo is left out: each type goes on the wire at most once (AIP-193)",
+        ),
         ([any_pb2.Any()], True, "an Any without a type is left out of the details"),
         (
             [descriptor_pb2.UninterpretedOption.NamePart()],
@@ -283,7 +400,11 @@ def test_what_is_packed_is_a_copy() -> None:
             "the detail google.protobuf.UninterpretedOption.NamePart is left out: 'Message google.protobuf.UninterpretedOption.NamePart is "
             "missing required fields: name_part,is_extension'",
         ),
-        ((raising for raising in [Hostile()] if raising), True, "details is left out: reading it raises LookupError"),
+        (
+            (raising for raising in [Hostile()] if raising),
+            True,
+            "details is left out: reading it raises LookupError",
+        ),
     ],
 )
 def test_wrong_details(details: object, with_retry: bool, report: str) -> None:
@@ -294,7 +415,9 @@ def test_wrong_details(details: object, with_retry: bool, report: str) -> None:
 
 
 def test_a_type_twice_is_sent_once() -> None:
-    report = "the detail google.rpc.Help is left out: each type goes on the wire at most once (AIP-193)"
+    report = (
+        "the detail google.rpc.Help is left out: each type goes on the wire at most once (AIP-193)"
+    )
     assert kept([HELP, rpc.Help(), pack(HELP)]) == ([HELP], [report, report])
 
 
@@ -312,7 +435,10 @@ ANYTHING = st.recursive(
     | st.just(HELP)
     | st.just(any_pb2.Any(type_url="\x00")),
     lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3) | st.sampled_from(["en", "good", 5]), inner, max_size=3)
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.text(max_size=3) | st.sampled_from(["en", "good", 5]), inner, max_size=3
+        )
     ),
     max_leaves=6,
 )
@@ -323,7 +449,10 @@ def test_nothing_raises(value: Any, other: Any) -> None:
     reports: list[str] = []
     for argument in (value, other, [value, other], {"good": value, "en": other}):
         arguments.message(argument, CODE, reports.append)
-        assert all(isinstance(text, str) for text in arguments.metadata(argument, {"good": other}, reports.append).values())
+        assert all(
+            isinstance(text, str)
+            for text in arguments.metadata(argument, {"good": other}, reports.append).values()
+        )
         hints = arguments.hints(argument, CODE, reports.append)
         assert hints is None or all(map(clean, hints))
         arguments.seconds(argument, reports.append)

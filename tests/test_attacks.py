@@ -37,7 +37,9 @@ def conflict(_: object = None) -> Any:
 class OwnAttributes(ServiceError):
     def __init__(self) -> None:
         super().__init__(ResCode.ROOM_NOT_EXIST, room_uuid="r-42")
-        self._details = self._message = self._metadata = self._hints = self._values = self._error_code = 5  # type: ignore[misc, assignment]
+        self._details = self._message = self._metadata = self._hints = self._values = (
+            self._error_code
+        ) = 5  # type: ignore[misc, assignment]
 
 
 class Forgetful(ServiceError):
@@ -84,7 +86,11 @@ class Double(RemoteError):
 
 class Name(type):
     def __getattribute__(cls, name: str) -> Any:
-        return raising() if name in {"__name__", "__mro__", "__module__"} else super().__getattribute__(name)
+        return (
+            raising()
+            if name in {"__name__", "__mro__", "__module__"}
+            else super().__getattribute__(name)
+        )
 
 
 class Meta(LookupError, metaclass=Name):
@@ -112,7 +118,9 @@ HOSTILE: dict[str, tuple[Any, ErrorCode]] = {
 
 
 @pytest.mark.parametrize("style", harness.STYLES)
-def test_whatever_is_raised_is_answered_and_leaves_one_record(style: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whatever_is_raised_is_answered_and_leaves_one_record(
+    style: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     records: list[logging.LogRecord] = []
     keeping: Any = logging.Handler()
     keeping.emit = records.append  # as it comes: to format these raises
@@ -131,10 +139,14 @@ def test_whatever_is_raised_is_answered_and_leaves_one_record(style: str, kind: 
             assert CANARY not in (outcome.details or ""), name
             masked = code is ResCode.INTERNAL_SERVER_ERROR
             assert (outcome.error.request_id is not None) == masked, name
-            assert [record.levelno for record in records] == ([logging.ERROR] if masked else []), name
+            assert [record.levelno for record in records] == ([logging.ERROR] if masked else []), (
+                name
+            )
 
 
-def test_an_error_that_no_rule_can_read_is_masked(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_that_no_rule_can_read_is_masked(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """The last guard, whatever fails inside of it."""
     answering = errgrpc.answering.Answering(ResCode)  # type: ignore[attr-defined]
     rpc = errgrpc.answering.Rpc("/test.Service/Method", ())  # type: ignore[attr-defined]
@@ -142,8 +154,11 @@ def test_an_error_that_no_rule_can_read_is_masked(monkeypatch: pytest.MonkeyPatc
         caplog.clear()
         with monkeypatch.context() as broken:
             broken.setattr(errgrpc.answering, name, raising)  # type: ignore[attr-defined]
-            if name == "requested":  # what reads a request is asked once more, for nothing of the request
-                broken.setattr(errgrpc.answering, name, lambda metadata: raising() if metadata else None)  # type: ignore[attr-defined]
+            # what reads a request is asked once more, for nothing of the request
+            if name == "requested":
+                broken.setattr(
+                    errgrpc.answering, name, lambda metadata: raising() if metadata else None
+                )  # type: ignore[attr-defined]
                 rpc.metadata = (("a", "b"),)
             answer = answering.answer(ValueError("text"), rpc)
         assert (answer.status, answer.message) == (StatusCode.INTERNAL, "Internal Server Error")
@@ -157,29 +172,54 @@ def test_an_error_that_no_rule_can_read_is_masked(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("style", harness.STYLES)
 @pytest.mark.parametrize("kind", harness.KINDS)
-def test_a_handler_of_logging_that_ends_the_process_does_not(style: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_handler_of_logging_that_ends_the_process_does_not(
+    style: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ending: Any = logging.Handler()
     ending.emit = lambda _: sys.exit(CANARY)
     monkeypatch.setattr(logging.getLogger("errgrpc"), "handlers", [ending])
     with harness.serve(style) as target, harness.action(raising) as request:
         for _ in range(2):
-            assert harness.coded(harness.call("sync", target, kind, request)) == "INTERNAL_SERVER_ERROR"
+            assert (
+                harness.coded(harness.call("sync", target, kind, request))
+                == "INTERNAL_SERVER_ERROR"
+            )
 
 
 # One source for each fact.
 
 
-@pytest.mark.parametrize("name", ["error_code", "message", "metadata", "hint", "status_details", "retry_delay"])
+@pytest.mark.parametrize(
+    "name", ["error_code", "message", "metadata", "hint", "status_details", "retry_delay"]
+)
 def test_an_error_has_one_source_for_each_fact(name: str) -> None:
-    with pytest.raises(TypeError, match=rf"Overriding overrides ServiceError\.{name}, which the answer does not read"):
+    with pytest.raises(
+        TypeError,
+        match=rf"Overriding overrides ServiceError\.{name}, which the answer does not read",
+    ):
         type("Overriding", (ServiceError,), {name: property(lambda _: "another")})
     mixin = type("Mixin", (), {name: "another"})
     with pytest.raises(TypeError, match="overrides"):
         type("Overriding", (mixin, ServiceError), {})
-    assert issubclass(type("Own", (ServiceError,), {"other": 5, "__str__": lambda _: "own"}), ServiceError)
+    assert issubclass(
+        type("Own", (ServiceError,), {"other": 5, "__str__": lambda _: "own"}), ServiceError
+    )
 
 
-@pytest.mark.parametrize("name", ["number", "reason", "grpc_status", "http_status", "message", "description", "hints", "hints_for", "hint"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "number",
+        "reason",
+        "grpc_status",
+        "http_status",
+        "message",
+        "description",
+        "hints",
+        "hints_for",
+        "hint",
+    ],
+)
 def test_a_code_has_one_source_for_each_fact(name: str) -> None:
     body = textwrap.dedent(f"""
         class ShopCode(ErrorCode, domain="shop.example.com"):
@@ -281,7 +321,9 @@ def test_a_thread_without_frames_of_python() -> None:
 
 @pytest.mark.parametrize("style", harness.STYLES)
 @pytest.mark.parametrize("how", ["replaces", "translated", "in finally"])
-def test_an_abort_stands_whatever_is_raised_then(style: str, kind: str, how: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_abort_stands_whatever_is_raised_then(
+    style: str, kind: str, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
     def replaced(error: BaseException) -> BaseException:
         return KeyError(CANARY) if how == "translated" else ServiceError(ResCode.CONFLICT)
 
@@ -302,16 +344,28 @@ def test_an_abort_stands_whatever_is_raised_then(style: str, kind: str, how: str
             raise replaced(error) from error
 
     act = aio_act if style in {"aio", "reader_writer"} else sync_act
-    with harness.serve(style, translate={KeyError: ResCode.NOT_FOUND}) as target, harness.action(act) as request:
+    with (
+        harness.serve(style, translate={KeyError: ResCode.NOT_FOUND}) as target,
+        harness.action(act) as request,
+    ):
         outcome = harness.call("sync", target, kind, request)
-    assert (outcome.code, outcome.details, outcome.trailing) == (StatusCode.PERMISSION_DENIED, "as I say", {})
+    assert (outcome.code, outcome.details, outcome.trailing) == (
+        StatusCode.PERMISSION_DENIED,
+        "as I say",
+        {},
+    )
     (record,) = harness.logged(caplog)
     assert (record.levelno, record.name) == (logging.ERROR, "errgrpc")
-    assert record.getMessage() == f"'/test.Service/{kind}' raised after it had aborted with StatusCode.PERMISSION_DENIED"
+    assert (
+        record.getMessage()
+        == f"'/test.Service/{kind}' raised after it had aborted with StatusCode.PERMISSION_DENIED"
+    )
     assert record.exc_info is not None
 
 
-def test_what_generated_base_classes_raise_is_quiet(target: str, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_generated_base_classes_raise_is_quiet(
+    target: str, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
     def act(context: Any) -> None:
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -354,7 +408,9 @@ def shown(record: logging.LogRecord) -> list[str]:
     return [frame.name for frame in traceback.extract_tb(record.exc_info[2])]
 
 
-def test_a_request_that_is_still_in_a_finally_shows_in_no_other_record(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_request_that_is_still_in_a_finally_shows_in_no_other_record(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """Python keeps one traceback for each exception object, and another thread's raise adds to it."""
     inside, go_on = threading.Event(), threading.Event()
 
@@ -385,7 +441,9 @@ def test_a_request_that_is_still_in_a_finally_shows_in_no_other_record(caplog: p
 
 
 @pytest.mark.parametrize("raised", ["itself", "cause", "member"])
-def test_what_was_logged_before_is_neither_shown_nor_kept(raised: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_was_logged_before_is_neither_shown_nor_kept(
+    raised: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """In a framework of its own, none of whose functions we know; also what led to an exception, and the members of a group."""
     shared = LookupError("shared")
     responder = errgrpc.http.Responder(ResCode)
@@ -436,7 +494,9 @@ def test_threads_that_raise_one_instance_at_once(
 
     with contextlib.ExitStack() as stack:
         target = stack.enter_context(harness.serve("sync", on_error=on_error if hears else None))
-        first_request, second_request = (stack.enter_context(harness.action(act)) for act in (first_act, second_act))
+        first_request, second_request = (
+            stack.enter_context(harness.action(act)) for act in (first_act, second_act)
+        )
 
         def invocation_metadata(context: Any) -> Any:
             if first:
@@ -448,9 +508,14 @@ def test_threads_that_raise_one_instance_at_once(
         harness.call("sync", target, kind, first_request)
         if not hears:
             seen += (
-                [frame.name for frame in traceback.extract_tb(record.exc_info[2])] for record in harness.logged(caplog) if record.exc_info
+                [frame.name for frame in traceback.extract_tb(record.exc_info[2])]
+                for record in harness.logged(caplog)
+                if record.exc_info
             )
-    assert [[names.count(name) for name in ("first_act", "second_act")] for names in seen] == [[0, 1], [1, 0]]
+    assert [[names.count(name) for name in ("first_act", "second_act")] for names in seen] == [
+        [0, 1],
+        [1, 0],
+    ]
 
 
 # Loops, threads, memory.
@@ -481,7 +546,9 @@ def test_an_interceptor_serves_a_second_loop() -> None:
             server.add_generic_rpc_handlers([service])
             port = server.add_insecure_port("127.0.0.1:0")
             await server.start()
-            async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.service_config", policy)]) as channel:
+            async with grpc.aio.insecure_channel(
+                f"127.0.0.1:{port}", options=[("grpc.service_config", policy)]
+            ) as channel:
                 method: Any = channel.unary_unary("/test.Service/Method")
                 call = method(b"", timeout=harness.DEADLINE)
                 assert await call.code() is StatusCode.UNAVAILABLE

@@ -22,7 +22,12 @@ def failed() -> grpc.RpcError:
         (None, (), None, ()),
         (None, [("accept-language", "en")], "en", ()),
         ("zh-CN", None, "zh-CN", (("accept-language", "zh-CN"),)),
-        ("zh-CN, en;q=0.5", [("other", "x")], "zh-CN, en;q=0.5", (("accept-language", "zh-CN, en;q=0.5"),)),
+        (
+            "zh-CN, en;q=0.5",
+            [("other", "x")],
+            "zh-CN, en;q=0.5",
+            (("accept-language", "zh-CN, en;q=0.5"),),
+        ),
         ("zh-CN", [("x", "y"), ("accept-language", "en")], "en", ()),
         ("zh-CN", [("Accept-Language", "en")], "en", ()),
         ("zh-CN", [("accept-language", b"en\xff")], "en\ufffd", ()),
@@ -33,7 +38,9 @@ def failed() -> grpc.RpcError:
         ("zh-CN", Metadata(("accept-language", "en")), "en", ()),
     ],
 )
-def test_languages(locale: str | None, metadata: Any, languages: str | None, added: tuple[tuple[str, str], ...]) -> None:
+def test_languages(
+    locale: str | None, metadata: Any, languages: str | None, added: tuple[tuple[str, str], ...]
+) -> None:
     caller = Caller((ResCode,), locale)
     sent = caller.metadata_of(metadata)
     assert list(sent or ()) == [*(metadata or ()), *added]
@@ -43,7 +50,9 @@ def test_languages(locale: str | None, metadata: Any, languages: str | None, add
 
 @pytest.mark.parametrize("locale", ["", "zh_CN", "en;q=2", "en\r\nx: y", 5, b"en"])
 def test_a_broken_locale_is_refused(locale: Any) -> None:
-    with pytest.raises(ValueError, match="no language tag such as 'zh-CN' and no accept-language such as"):
+    with pytest.raises(
+        ValueError, match="no language tag such as 'zh-CN' and no accept-language such as"
+    ):
         Caller((ResCode,), locale)
 
 

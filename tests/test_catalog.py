@@ -71,7 +71,8 @@ def test_every_error_is_found_by_its_reason(code: ErrorCode) -> None:
         (SHOP, "LOST", "404", MoreCode.LOST),
         (SHOP, "RENAMED", "6", MoreCode.STOLEN),
         ("", "ROOM_NOT_EXIST", "", ResCode.ROOM_NOT_EXIST),
-        ("", "IM_LOGIN_ERROR", "404", ComponentCode.IM_LOGIN_ERROR),  # a reason of any catalogue before a number of any
+        # a reason of any catalogue before a number of any
+        ("", "IM_LOGIN_ERROR", "404", ComponentCode.IM_LOGIN_ERROR),
         ("", "RENAMED", "404", ResCode.NOT_FOUND),  # of two catalogues the first
         ("", "RENAMED", "30207", ComponentCode.ENGINE_ERROR_ROOM_CLOSED),
         ("", "ENGINE_ERROR_ROOM_CLOSED", "", ComponentCode.ENGINE_ERROR_ROOM_CLOSED),
@@ -84,17 +85,27 @@ def test_find(domain: str, reason: str, number: str, found: ErrorCode | None) ->
 
 
 @given(
-    st.sampled_from(["", RES, SHOP, "x"]) | st.text(), st.sampled_from(["GONE", "SUCCESS"]) | st.text(), st.text() | st.integers().map(str)
+    st.sampled_from(["", RES, SHOP, "x"]) | st.text(),
+    st.sampled_from(["GONE", "SUCCESS"]) | st.text(),
+    st.text() | st.integers().map(str),
 )
 def test_find_takes_any_text(domain: str, reason: str, number: str) -> None:
     found = known().find(domain, reason, number)
-    assert found is None or (domain in {"", found.domain} and found.grpc_status is not StatusCode.OK)
+    assert found is None or (
+        domain in {"", found.domain} and found.grpc_status is not StatusCode.OK
+    )
 
 
-@given(st.text() | st.integers().map(str) | st.from_regex(r"\A-?[0-9]{1,12}\Z", alphabet="-0123456789"))
+@given(
+    st.text() | st.integers().map(str) | st.from_regex(r"\A-?[0-9]{1,12}\Z", alphabet="-0123456789")
+)
 def test_parse_number(text: str) -> None:
     ascii_digits = re.compile("-?[0123456789]+").fullmatch(text)
-    expected = int(text) if ascii_digits and len(text.lstrip("-")) <= 10 and -(2**31) <= int(text) < 2**31 else None
+    expected = (
+        int(text)
+        if ascii_digits and len(text.lstrip("-")) <= 10 and -(2**31) <= int(text) < 2**31
+        else None
+    )
     assert parse_number(text) == expected
 
 
@@ -127,14 +138,21 @@ def test_the_catalogue_of_a_domain() -> None:
 def test_the_first_inference_table_infers() -> None:
     assert Registry((ComponentCode, ShopCode, ResCode)).infer(StatusCode.NOT_FOUND) is ShopCode.GONE
     assert Registry((ComponentCode, ShopCode, ResCode)).infer(StatusCode.INTERNAL) is None
-    assert Registry((ComponentCode, ResCode, ShopCode)).infer(StatusCode.NOT_FOUND) is ResCode.NOT_FOUND
+    assert (
+        Registry((ComponentCode, ResCode, ShopCode)).infer(StatusCode.NOT_FOUND)
+        is ResCode.NOT_FOUND
+    )
     assert Registry((ComponentCode,)).infer(StatusCode.NOT_FOUND) is None
     assert Registry(()).infer(StatusCode.NOT_FOUND) is None
 
 
 def test_the_inference_of_the_classroom() -> None:
     rows = {
-        ResCode.BAD_REQUEST: (StatusCode.INVALID_ARGUMENT, StatusCode.FAILED_PRECONDITION, StatusCode.OUT_OF_RANGE),
+        ResCode.BAD_REQUEST: (
+            StatusCode.INVALID_ARGUMENT,
+            StatusCode.FAILED_PRECONDITION,
+            StatusCode.OUT_OF_RANGE,
+        ),
         ResCode.UNAUTHORIZED: (StatusCode.UNAUTHENTICATED,),
         ResCode.FORBIDDEN: (StatusCode.PERMISSION_DENIED,),
         ResCode.NOT_FOUND: (StatusCode.NOT_FOUND,),
@@ -146,7 +164,11 @@ def test_the_inference_of_the_classroom() -> None:
             StatusCode.RESOURCE_EXHAUSTED,
             StatusCode.ABORTED,
         ),
-        ResCode.INTERNAL_SERVER_ERROR: (StatusCode.INTERNAL, StatusCode.UNKNOWN, StatusCode.DATA_LOSS),
+        ResCode.INTERNAL_SERVER_ERROR: (
+            StatusCode.INTERNAL,
+            StatusCode.UNKNOWN,
+            StatusCode.DATA_LOSS,
+        ),
         None: (StatusCode.OK, StatusCode.CANCELLED),
     }
     inferred = {status: code for code, statuses in rows.items() for status in statuses}
@@ -155,21 +177,32 @@ def test_the_inference_of_the_classroom() -> None:
 
 def test_two_catalogues_must_not_share_a_domain_and_a_reason() -> None:
     said = r"^ShopCode\.GONE and SameCode\.GONE share the domain 'shop.example.com' and the reason 'GONE': "
-    with pytest.raises(ValueError, match=said + "a reader could not tell them apart; give one catalogue another domain$"):
+    with pytest.raises(
+        ValueError,
+        match=said + "a reader could not tell them apart; give one catalogue another domain$",
+    ):
         registry(ShopCode, SameCode)
     assert registry(ShopCode, MoreCode, ShopCode).catalogues == (ShopCode, MoreCode)
 
 
-@pytest.mark.parametrize("wrong", [None, 5, "ResCode", ErrorCode, Exception, ResCode.NOT_FOUND, [ResCode]], ids=repr)
+@pytest.mark.parametrize(
+    "wrong", [None, 5, "ResCode", ErrorCode, Exception, ResCode.NOT_FOUND, [ResCode]], ids=repr
+)
 def test_what_is_no_catalogue_is_refused(wrong: Any) -> None:
     for refuses in (as_catalogue, registry, fallback_of, lambda catalogue: Registry((catalogue,))):
-        with pytest.raises(TypeError, match=r"is no catalogue: give a subclass of errgrpc.ErrorCode such as errgrpc.ResCode"):
+        with pytest.raises(
+            TypeError,
+            match=r"is no catalogue: give a subclass of errgrpc.ErrorCode such as errgrpc.ResCode",
+        ):
             refuses(wrong)
 
 
 def test_the_fallback_of_a_server() -> None:
     assert fallback_of(ResCode) is ResCode.INTERNAL_SERVER_ERROR
-    with pytest.raises(ValueError, match="ComponentCode declares no fallback: a server needs a code for what nobody foresaw"):
+    with pytest.raises(
+        ValueError,
+        match="ComponentCode declares no fallback: a server needs a code for what nobody foresaw",
+    ):
         fallback_of(ComponentCode)
     assert as_catalogue(ComponentCode) is ComponentCode
 

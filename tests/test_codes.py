@@ -16,7 +16,13 @@ from hypothesis import strategies as st
 from errgrpc import ComponentCode, ErrorCode, ResCode, Spec, Variant
 
 
-class ShopCode(ErrorCode, domain="shop.example.com", default_locale="zh-CN", fallback="BROKEN", infer={StatusCode.NOT_FOUND: "GONE"}):
+class ShopCode(
+    ErrorCode,
+    domain="shop.example.com",
+    default_locale="zh-CN",
+    fallback="BROKEN",
+    infer={StatusCode.NOT_FOUND: "GONE"},
+):
     """The shop's."""
 
     GONE = (
@@ -29,7 +35,10 @@ class ShopCode(ErrorCode, domain="shop.example.com", default_locale="zh-CN", fal
             variants=[
                 Variant({"sold": "true"}, {"zh-CN": "卖完了"}),
                 Variant({"kind": "book", "sold": "true"}, {"zh-cn": "书卖完了"}),
-                Variant({"kind": "book"}, {"zh-CN": "书没有了", "en-US": "The book is gone", "de-DE": "Das Buch ist weg"}),
+                Variant(
+                    {"kind": "book"},
+                    {"zh-CN": "书没有了", "en-US": "The book is gone", "de-DE": "Das Buch ist weg"},
+                ),
                 Variant({"shelf": "3"}, {"en-US": "Not on shelf 3"}),
             ],
             description="The article left the shop after it was put into the cart.",
@@ -45,11 +54,16 @@ class OtherCode(ErrorCode, domain="other.example.com"):
     GONE = 1, ShopCode.GONE.spec
 
 
-def declare(name: str = "GONE", number: Any = 1, spec: Any = None, **options: Any) -> type[ErrorCode]:
+def declare(
+    name: str = "GONE", number: Any = 1, spec: Any = None, **options: Any
+) -> type[ErrorCode]:
     """A catalogue of one code, as a class statement would make it."""
     options = {"domain": "shop.example.com"} | options
     codes = {name: (number, spec or Spec(StatusCode.NOT_FOUND))}
-    return cast("type[ErrorCode]", types.new_class("ShopCode", (ErrorCode,), options, lambda body: body.update(codes)))
+    return cast(
+        "type[ErrorCode]",
+        types.new_class("ShopCode", (ErrorCode,), options, lambda body: body.update(codes)),
+    )
 
 
 def test_a_member_knows_itself() -> None:
@@ -59,7 +73,11 @@ def test_a_member_knows_itself() -> None:
     assert gone.grpc_status is StatusCode.NOT_FOUND
     assert gone.http_status == 404
     assert gone.message == "Gone"
-    assert gone.description == gone.__doc__ == "The article left the shop after it was put into the cart."
+    assert (
+        gone.description
+        == gone.__doc__
+        == "The article left the shop after it was put into the cart."
+    )
     assert gone.hints == {"zh-CN": "没有了", "en-US": "It is gone"}
     assert gone.shout() == "GONE"
     assert repr(gone) == "<ShopCode.GONE: 1 NOT_FOUND>"
@@ -115,7 +133,11 @@ def test_ordered_as_declared() -> None:
     assert ShopCode.BROKEN > ShopCode.GONE
     assert ShopCode.GONE <= ShopCode.GONE >= ShopCode.GONE
     assert ShopCode.GONE <= ShopCode.BROKEN >= ShopCode.GONE
-    assert [ShopCode.GONE < ShopCode.GONE, ShopCode.BROKEN <= ShopCode.GONE, ShopCode.GONE >= ShopCode.BROKEN] == [False] * 3
+    assert [
+        ShopCode.GONE < ShopCode.GONE,
+        ShopCode.BROKEN <= ShopCode.GONE,
+        ShopCode.GONE >= ShopCode.BROKEN,
+    ] == [False] * 3
     assert ComponentCode.IM_LOGIN_ERROR < ComponentCode.RTC_INIT_ERROR
     assert max(ShopCode) is ShopCode.BROKEN
     others: list[Any] = [OtherCode.GONE, 5, None]
@@ -136,7 +158,11 @@ def test_match() -> None:
             case _:
                 return "?"
 
-    assert [what(code) for code in (ShopCode.GONE, OtherCode.GONE, ShopCode.BROKEN)] == ["gone", "other", "?"]
+    assert [what(code) for code in (ShopCode.GONE, OtherCode.GONE, ShopCode.BROKEN)] == [
+        "gone",
+        "other",
+        "?",
+    ]
 
 
 def test_values_cannot_be_changed() -> None:
@@ -159,8 +185,16 @@ def test_values_cannot_be_changed() -> None:
         ({"sold": "false", "kind": "pen"}, "没有了", "It is gone"),
         ({"sold": "true", "more": "x"}, "卖完了", "It is gone"),
         ({"kind": "book"}, "书没有了", "The book is gone"),
-        ({"kind": "book", "sold": "true"}, "书卖完了", "The book is gone"),  # the most entries win ...
-        ({"kind": "book", "shelf": "3"}, "书没有了", "The book is gone"),  # ... and of equals the first
+        (
+            {"kind": "book", "sold": "true"},
+            "书卖完了",
+            "The book is gone",
+        ),  # the most entries win ...
+        (
+            {"kind": "book", "shelf": "3"},
+            "书没有了",
+            "The book is gone",
+        ),  # ... and of equals the first
         ({"shelf": "3"}, "没有了", "Not on shelf 3"),
     ],
 )
@@ -178,7 +212,10 @@ def test_the_codes_of_the_classroom_choose_by_metadata() -> None:
     code = ComponentCode.IM_LOGIN_ERROR
     assert [code.hint("zh-CN"), code.hint("en")] == ["IM登录失败", "IM login error"]
     reused = {"im_reused": "true"}
-    assert [code.hint("zh-CN", reused), code.hint("en", reused)] == ["复用IM时，请先登录IM", "Log in to IM first when IM is reused"]
+    assert [code.hint("zh-CN", reused), code.hint("en", reused)] == [
+        "复用IM时，请先登录IM",
+        "Log in to IM first when IM is reused",
+    ]
     assert code.hint("zh-CN", {"im_reused": "false"}) == "IM登录失败"
 
 
@@ -189,22 +226,57 @@ SURROGATE = "\ud800"
     ("make", "kind", "says"),
     [
         (lambda: Spec(5), TypeError, "grpc_status is 5, not a grpc.StatusCode"),  # type: ignore[arg-type]
-        (lambda: Spec(StatusCode.OK, http_status=99), ValueError, "http_status is 99, not None or an int from 100 to 599"),
+        (
+            lambda: Spec(StatusCode.OK, http_status=99),
+            ValueError,
+            "http_status is 99, not None or an int from 100 to 599",
+        ),
         (lambda: Spec(StatusCode.OK, http_status=600), ValueError, "http_status is 600"),
         (lambda: Spec(StatusCode.OK, http_status=True), ValueError, "http_status is True"),
         (lambda: Spec(StatusCode.OK, message=5), TypeError, "message is 5, not a str"),  # type: ignore[arg-type]
-        (lambda: Spec(StatusCode.OK, message=SURROGATE), ValueError, r"message is '\\ud800', which has a lone surrogate"),
+        (
+            lambda: Spec(StatusCode.OK, message=SURROGATE),
+            ValueError,
+            r"message is '\\ud800', which has a lone surrogate",
+        ),
         (lambda: Spec(StatusCode.OK, description=b""), TypeError, "description is b'', not a str"),  # type: ignore[arg-type]
-        (lambda: Spec(StatusCode.OK, hints="x"), TypeError, "hints is 'x', not a mapping of str to str"),  # type: ignore[arg-type]
+        (
+            lambda: Spec(StatusCode.OK, hints="x"),  # type: ignore[arg-type]
+            TypeError,
+            "hints is 'x', not a mapping of str to str",
+        ),
         (lambda: Spec(StatusCode.OK, hints={5: "x"}), TypeError, "a key of hints is 5, not a str"),  # type: ignore[dict-item]
         (lambda: Spec(StatusCode.OK, hints={"en": 5}), TypeError, r"hints\['en'\] is 5, not a str"),  # type: ignore[dict-item]
-        (lambda: Spec(StatusCode.OK, hints={"en": SURROGATE}), ValueError, r"hints\['en'\] is '\\ud800'"),
-        (lambda: Spec(StatusCode.OK, hints={"zh_CN": "x"}), ValueError, "hints has the locale 'zh_CN', not a BCP 47 language tag"),
-        (lambda: Spec(StatusCode.OK, hints={"en": "a", "EN": "b"}), ValueError, "hints has the locale 'EN' twice"),
-        (lambda: Spec(StatusCode.OK, hints={"en": ""}), ValueError, "hints has no text for the locale 'en'"),
-        (lambda: Spec(StatusCode.OK, variants=["x"]), TypeError, "variants holds 'x', not an errgrpc.Variant"),  # type: ignore[list-item]
         (
-            lambda: Spec(StatusCode.OK, variants=[Variant({"aa": "b"}, {"en": "1"}), Variant({"aa": "b"}, {"EN": "2"})]),
+            lambda: Spec(StatusCode.OK, hints={"en": SURROGATE}),
+            ValueError,
+            r"hints\['en'\] is '\\ud800'",
+        ),
+        (
+            lambda: Spec(StatusCode.OK, hints={"zh_CN": "x"}),
+            ValueError,
+            "hints has the locale 'zh_CN', not a BCP 47 language tag",
+        ),
+        (
+            lambda: Spec(StatusCode.OK, hints={"en": "a", "EN": "b"}),
+            ValueError,
+            "hints has the locale 'EN' twice",
+        ),
+        (
+            lambda: Spec(StatusCode.OK, hints={"en": ""}),
+            ValueError,
+            "hints has no text for the locale 'en'",
+        ),
+        (
+            lambda: Spec(StatusCode.OK, variants=["x"]),  # type: ignore[list-item]
+            TypeError,
+            "variants holds 'x', not an errgrpc.Variant",
+        ),
+        (
+            lambda: Spec(
+                StatusCode.OK,
+                variants=[Variant({"aa": "b"}, {"en": "1"}), Variant({"aa": "b"}, {"EN": "2"})],
+            ),
             ValueError,
             "variants has 'EN' twice for {'aa': 'b'}",
         ),
@@ -213,7 +285,9 @@ SURROGATE = "\ud800"
         (lambda: Variant({"aa": "b"}, {"e": "1"}), ValueError, "Variant.hints has the locale 'e'"),
     ],
 )
-def test_a_wrong_spec_is_refused(make: Callable[[], object], kind: type[Exception], says: str) -> None:
+def test_a_wrong_spec_is_refused(
+    make: Callable[[], object], kind: type[Exception], says: str
+) -> None:
     with pytest.raises(kind, match=says):
         make()
 
@@ -226,14 +300,22 @@ def test_the_ends_of_each_range_are_taken() -> None:
     assert declare(name="A" * 63)["A" * 63].reason == "A" * 63
     assert declare(domain="d" * 255).domain == "d" * 255
     assert declare(number=0, spec=Spec(StatusCode.OK))(0).grpc_status is StatusCode.OK
-    same_when_other_locale = [Variant({"aa": "b"}, {"en": "1"}), Variant({"aa": "b"}, {"de": "2"}), Variant({"aa": "c"}, {"en": "3"})]
+    same_when_other_locale = [
+        Variant({"aa": "b"}, {"en": "1"}),
+        Variant({"aa": "b"}, {"de": "2"}),
+        Variant({"aa": "c"}, {"en": "3"}),
+    ]
     assert len(Spec(StatusCode.OK, variants=same_when_other_locale).variants) == 3
 
 
 @pytest.mark.parametrize(
     ("options", "kind", "says"),
     [
-        ({"number": "1"}, TypeError, "the number is '1', not an int of 32 bits: declare `NAME = number, Spec"),
+        (
+            {"number": "1"},
+            TypeError,
+            "the number is '1', not an int of 32 bits: declare `NAME = number, Spec",
+        ),
         ({"number": True}, TypeError, "the number is True"),
         ({"number": 2**31}, TypeError, "the number is 2147483648"),
         ({"number": -(2**31) - 1}, TypeError, "the number is -2147483649"),
@@ -241,30 +323,63 @@ def test_the_ends_of_each_range_are_taken() -> None:
         ({"name": "gone"}, ValueError, "gone is no reason: AIP-193 asks for"),
         ({"name": "GO"}, ValueError, "GO is no reason"),
         ({"name": "GONE_"}, ValueError, "GONE_ is no reason"),
-        ({"name": "A" * 64}, ValueError, "is no reason: AIP-193 asks for .* of at most 63 characters"),
+        (
+            {"name": "A" * 64},
+            ValueError,
+            "is no reason: AIP-193 asks for .* of at most 63 characters",
+        ),
         ({"spec": Spec(StatusCode.OK)}, ValueError, r"GONE \(1\) is OK: only the number 0 may be"),
-        ({"domain": ""}, ValueError, "domain is '', not 1 to 255 printable ASCII characters without spaces"),
+        (
+            {"domain": ""},
+            ValueError,
+            "domain is '', not 1 to 255 printable ASCII characters without spaces",
+        ),
         ({"domain": "a b"}, ValueError, "domain is 'a b'"),
         ({"domain": "é"}, ValueError, "domain is 'é'"),
         ({"domain": "d" * 256}, ValueError, "domain is 'd"),
         ({"domain": 5}, ValueError, "domain is 5"),
-        ({"default_locale": "zh_CN"}, ValueError, "default_locale is 'zh_CN', not a BCP 47 language tag"),
-        ({"fallback": "LOST"}, ValueError, "fallback names 'LOST': give the reason of an error of ShopCode"),
-        ({"name": "FINE", "number": 0, "spec": Spec(StatusCode.OK), "fallback": "FINE"}, ValueError, "fallback names 'FINE'"),
-        ({"infer": {StatusCode.ABORTED: "LOST"}}, ValueError, r"infer\[StatusCode.ABORTED\] names 'LOST'"),
-        ({"infer": {StatusCode.OK: "GONE"}}, ValueError, "infer has the key <StatusCode.OK: .*>, not a grpc.StatusCode of a failure"),
+        (
+            {"default_locale": "zh_CN"},
+            ValueError,
+            "default_locale is 'zh_CN', not a BCP 47 language tag",
+        ),
+        (
+            {"fallback": "LOST"},
+            ValueError,
+            "fallback names 'LOST': give the reason of an error of ShopCode",
+        ),
+        (
+            {"name": "FINE", "number": 0, "spec": Spec(StatusCode.OK), "fallback": "FINE"},
+            ValueError,
+            "fallback names 'FINE'",
+        ),
+        (
+            {"infer": {StatusCode.ABORTED: "LOST"}},
+            ValueError,
+            r"infer\[StatusCode.ABORTED\] names 'LOST'",
+        ),
+        (
+            {"infer": {StatusCode.OK: "GONE"}},
+            ValueError,
+            "infer has the key <StatusCode.OK: .*>, not a grpc.StatusCode of a failure",
+        ),
         ({"infer": {5: "GONE"}}, ValueError, "infer has the key 5"),
         ({"unknown": 1}, TypeError, "takes no keyword arguments"),
     ],
     ids=str,
 )
-def test_a_wrong_catalogue_is_refused(options: dict[str, Any], kind: type[Exception], says: str) -> None:
+def test_a_wrong_catalogue_is_refused(
+    options: dict[str, Any], kind: type[Exception], says: str
+) -> None:
     with pytest.raises(kind, match=says):
         declare(**options)
 
 
 def test_all_that_is_wrong_is_named_at_once() -> None:
-    with pytest.raises(ValueError, match=r"ShopCode: gone is no reason.*; domain is ''.*; default_locale is 'e'.*; fallback names 'X'"):
+    with pytest.raises(
+        ValueError,
+        match=r"ShopCode: gone is no reason.*; domain is ''.*; default_locale is 'e'.*; fallback names 'X'",
+    ):
         declare(name="gone", domain="", default_locale="e", fallback="X")
 
 
@@ -281,7 +396,10 @@ def test_a_catalogue_needs_a_domain_and_a_code_its_spec() -> None:
 
 
 def test_a_number_stands_once() -> None:
-    with pytest.raises(ValueError, match=r"^TwiceCode: GONE and LOST have the same number, 1: give each code its own$"):
+    with pytest.raises(
+        ValueError,
+        match=r"^TwiceCode: GONE and LOST have the same number, 1: give each code its own$",
+    ):
 
         class TwiceCode(ErrorCode, domain="twice.example.com"):
             GONE = 1, Spec(StatusCode.NOT_FOUND)
@@ -303,7 +421,10 @@ def test_catalogues_may_share_a_base_with_methods() -> None:
 
 def test_ten_thousand_codes() -> None:
     options: dict[str, Any] = {"domain": "many.example.com", "fallback": "CODE_9999"}
-    specs = (Spec(StatusCode.ABORTED, message=f"Code {number}", hints={"en": f"{number}"}) for number in range(10_000))
+    specs = (
+        Spec(StatusCode.ABORTED, message=f"Code {number}", hints={"en": f"{number}"})
+        for number in range(10_000)
+    )
     codes = {f"CODE_{number:04}": (number, spec) for number, spec in enumerate(specs)}
     many: Any = types.new_class("ManyCode", (ErrorCode,), options, lambda body: body.update(codes))
     assert len(many) == 10_000
@@ -311,14 +432,25 @@ def test_ten_thousand_codes() -> None:
     assert sorted({*many}) == list(many)
 
 
-@given(st.dictionaries(st.sampled_from(["sold", "kind", "shelf"]), st.sampled_from(["true", "book", "3"])))
+@given(
+    st.dictionaries(
+        st.sampled_from(["sold", "kind", "shelf"]), st.sampled_from(["true", "book", "3"])
+    )
+)
 def test_the_variant_with_the_most_entries_wins_locale_by_locale(metadata: dict[str, str]) -> None:
     hints = {locale.lower(): text for locale, text in ShopCode.GONE.hints_for(metadata).items()}
     for locale in ("zh-cn", "en-us", "de-de"):
-        best, text = -1, {key.lower(): value for key, value in ShopCode.GONE.hints.items()}.get(locale)
+        best, text = (
+            -1,
+            {key.lower(): value for key, value in ShopCode.GONE.hints.items()}.get(locale),
+        )
         for variant in ShopCode.GONE.spec.variants:
             own = {key.lower(): value for key, value in variant.hints.items()}
-            if locale in own and len(variant.when) > best and all(metadata.get(key) == value for key, value in variant.when.items()):
+            if (
+                locale in own
+                and len(variant.when) > best
+                and all(metadata.get(key) == value for key, value in variant.when.items())
+            ):
                 best, text = len(variant.when), own[locale]
         assert hints.get(locale) == text
 

@@ -24,7 +24,15 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 import errgrpc
-from errgrpc import Answered, ComponentCode, CurrentCall, ResCode, ServiceError, context, current_call
+from errgrpc import (
+    Answered,
+    ComponentCode,
+    CurrentCall,
+    ResCode,
+    ServiceError,
+    context,
+    current_call,
+)
 from errgrpc.answering import Answering, Rpc
 from errgrpc.http.asgi import ErrorMiddleware
 from errgrpc.http.responder import Responder
@@ -53,7 +61,10 @@ def test_the_call_is_known_in_all_that_a_handler_does(style: str, kind: str, aft
     seen: list[Any] = []
     with tracking(style) as target, harness.action(lambda _: rule(seen), after) as request:
         for _ in range(2):
-            assert harness.call("sync", target, kind, request, metadata=OWN, interceptors=()).code is StatusCode.OK
+            assert (
+                harness.call("sync", target, kind, request, metadata=OWN, interceptors=()).code
+                is StatusCode.OK
+            )
         assert harness.call("sync", target, kind, request, interceptors=()).code is StatusCode.OK
     assert seen[:2] == [CurrentCall(f"/test.Service/{kind}", ID, "en")] * 2
     assert (seen[2].method, seen[2].accept_language) == (f"/test.Service/{kind}", None)
@@ -62,7 +73,9 @@ def test_the_call_is_known_in_all_that_a_handler_does(style: str, kind: str, aft
 
 
 @pytest.mark.parametrize("style", harness.STYLES)
-def test_a_server_that_does_not_track_knows_no_call(style: str, kind: str, targets: dict[str, str]) -> None:
+def test_a_server_that_does_not_track_knows_no_call(
+    style: str, kind: str, targets: dict[str, str]
+) -> None:
     seen: list[Any] = []
     with harness.action(lambda _: rule(seen)) as request:
         harness.call("sync", targets[style], kind, request, metadata=OWN)
@@ -81,7 +94,10 @@ def test_a_thread_that_serves_other_calls_too_does_not_keep_it(style: str) -> No
                 yield b""
             raise ServiceError(ResCode.CONFLICT)
 
-    with tracking(style, servicer=Steps()) as target, harness.action(lambda _: rule(seen)) as request:
+    with (
+        tracking(style, servicer=Steps()) as target,
+        harness.action(lambda _: rule(seen)) as request,
+    ):
         outcome = harness.call("sync", target, "unary_stream", request, metadata=OWN)
         assert outcome.error.request_id == ID
         harness.call("sync", target, "unary_unary", request, metadata=(("x-request-id", "own-2"),))
@@ -109,7 +125,9 @@ ACTS = {"coded": coded, "detailed": detailed, "translated": translated, "unhandl
 
 @pytest.mark.parametrize("style", harness.STYLES)
 @pytest.mark.parametrize("name", ACTS)
-def test_each_error_that_answers_it_has_its_id(name: str, style: str, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_error_that_answers_it_has_its_id(
+    name: str, style: str, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
     heard: list[Answered] = []
     seen: list[Any] = []
 
@@ -117,14 +135,19 @@ def test_each_error_that_answers_it_has_its_id(name: str, style: str, kind: str,
         rule(seen)
         ACTS[name](context)
 
-    with tracking(style, on_answer=heard.append, translate={KeyError: ResCode.NOT_FOUND}) as target, harness.action(act, 1) as request:
+    with (
+        tracking(style, on_answer=heard.append, translate={KeyError: ResCode.NOT_FOUND}) as target,
+        harness.action(act, 1) as request,
+    ):
         for metadata in (OWN, (), (("x-request-id", " "),), (("x-request-id", "i" * 129),)):
             caplog.clear()
             error = harness.call("sync", target, kind, request, metadata=metadata).error
             own = seen.pop().request_id
             assert (own == ID) is (metadata is OWN)
             assert error.request_id == heard.pop().request_id == own
-            assert [record.request_id for record in harness.logged(caplog)] == ([own] if name == "unhandled" else [])
+            assert [record.request_id for record in harness.logged(caplog)] == (
+                [own] if name == "unhandled" else []
+            )
 
 
 @pytest.mark.parametrize("style", harness.STYLES)
@@ -134,7 +157,9 @@ def test_an_error_that_is_passed_on_keeps_the_id_of_its_origin(style: str, kind:
         raise ServiceError.from_remote(errgrpc.decode(status, ResCode))
 
     with tracking(style) as target, harness.action(act) as request:
-        assert harness.call("sync", target, kind, request, metadata=OWN).error.request_id == "origin-1"
+        assert (
+            harness.call("sync", target, kind, request, metadata=OWN).error.request_id == "origin-1"
+        )
 
 
 def request_info(text: str) -> Any:
@@ -144,7 +169,10 @@ def request_info(text: str) -> Any:
 @pytest.mark.parametrize("style", harness.STYLES)
 def test_a_masked_error_of_another_service_has_this_call_s_id(style: str, kind: str) -> None:
     def act(_: Any) -> None:
-        raise errgrpc.decode(errgrpc.encode(ServiceError(ResCode.CONFLICT, details=[request_info("origin-1")])), ResCode)
+        raise errgrpc.decode(
+            errgrpc.encode(ServiceError(ResCode.CONFLICT, details=[request_info("origin-1")])),
+            ResCode,
+        )
 
     with tracking(style) as target, harness.action(act) as request:
         assert harness.call("sync", target, kind, request, metadata=OWN).error.request_id == ID
@@ -162,7 +190,9 @@ def test_an_interceptor_that_fails_is_answered_with_an_id_too(style: str, kind: 
             raise ServiceError(ResCode.FORBIDDEN)
 
     stack, inner = (errgrpc, Full()) if style == "sync" else (errgrpc.aio, AsyncFull())
-    with harness.serve(style, [stack.ServerInterceptor(ResCode, track_context=True), inner]) as target:
+    with harness.serve(
+        style, [stack.ServerInterceptor(ResCode, track_context=True), inner]
+    ) as target:
         assert harness.call("sync", target, kind, b"", metadata=OWN).error.request_id == ID
         assert harness.call("sync", target, kind, b"").error.request_id
 
@@ -177,12 +207,16 @@ def test_the_id_counts_in_the_budget_and_is_shed_as_any() -> None:
 
 @pytest.mark.parametrize("style", harness.STYLES)
 @pytest.mark.parametrize("given", [" ", "ü", "a\n", "i" * 129, "own-2"])
-def test_an_id_that_may_not_travel_gives_way_to_the_call_s(given: str, style: str, kind: str) -> None:
+def test_an_id_that_may_not_travel_gives_way_to_the_call_s(
+    given: str, style: str, kind: str
+) -> None:
     def act(_: Any) -> None:
         raise ServiceError(ResCode.CONFLICT, details=[request_info(given)])
 
     with tracking(style) as target, harness.action(act) as request:
-        assert harness.call("sync", target, kind, request, metadata=OWN).error.request_id == (given if given == "own-2" else ID)
+        assert harness.call("sync", target, kind, request, metadata=OWN).error.request_id == (
+            given if given == "own-2" else ID
+        )
 
 
 class Odd:
@@ -204,7 +238,9 @@ def odd_interceptor(style: str, metadata: Any) -> Any:
     def wrapped(handler: Any) -> Any:
         behavior = handler.unary_unary
         if style == "sync":
-            return grpc.unary_unary_rpc_method_handler(lambda request, context: behavior(request, Odd(context, metadata)))
+            return grpc.unary_unary_rpc_method_handler(
+                lambda request, context: behavior(request, Odd(context, metadata))
+            )
 
         async def guarded(request: Any, context: Any) -> Any:
             return await behavior(request, Odd(context, metadata))
@@ -223,7 +259,9 @@ def odd_interceptor(style: str, metadata: Any) -> Any:
 
 
 @pytest.mark.parametrize("style", ["sync", "aio", "reader_writer"])
-@pytest.mark.parametrize("metadata", [{"x-request-id": ID}, 5, ["text"], [("a", "b", "c")], [None], None], ids=repr)
+@pytest.mark.parametrize(
+    "metadata", [{"x-request-id": ID}, 5, ["text"], [("a", "b", "c")], [None], None], ids=repr
+)
 @pytest.mark.parametrize("tracks", [True, False])
 def test_metadata_that_are_no_pairs_cost_no_code(tracks: bool, metadata: Any, style: str) -> None:
     seen: list[Any] = []
@@ -233,7 +271,10 @@ def test_metadata_that_are_no_pairs_cost_no_code(tracks: bool, metadata: Any, st
         raise ServiceError(ResCode.CONFLICT)
 
     stack = errgrpc if style == "sync" else errgrpc.aio
-    interceptors = [odd_interceptor(style, metadata), stack.ServerInterceptor(ResCode, track_context=tracks)]
+    interceptors = [
+        odd_interceptor(style, metadata),
+        stack.ServerInterceptor(ResCode, track_context=tracks),
+    ]
     with harness.serve(style, interceptors) as target, harness.action(act) as request:
         error = harness.call("sync", target, "unary_unary", request, metadata=OWN).error
     assert error.error_code is ResCode.CONFLICT
@@ -265,7 +306,9 @@ def test_a_sync_stream_that_is_cancelled_ends_in_its_call() -> None:
 
 
 @pytest.mark.parametrize("tracks", [True, False])
-def test_a_generator_that_the_service_still_holds_goes_on_after_a_cancelled_call(tracks: bool) -> None:
+def test_a_generator_that_the_service_still_holds_goes_on_after_a_cancelled_call(
+    tracks: bool,
+) -> None:
     numbers = (str(number).encode() for number in range(10**6))
     dropped = threading.Event()
 
@@ -274,7 +317,10 @@ def test_a_generator_that_the_service_still_holds_goes_on_after_a_cancelled_call
             context.add_callback(dropped.set)
             return numbers
 
-    with harness.serve("sync", servicer=Shared(), track_context=tracks) as target, grpc.insecure_channel(target) as channel:
+    with (
+        harness.serve("sync", servicer=Shared(), track_context=tracks) as target,
+        grpc.insecure_channel(target) as channel,
+    ):
         call = harness.method(channel, "unary_stream")(b"", timeout=harness.DEADLINE)
         next(call)
         call.cancel()
@@ -356,16 +402,22 @@ def test_an_async_stream_knows_its_call_in_whichever_task_it_is_stepped(most: in
     assert [call and call.request_id for call in seen] == [ID] * (2 if most == 1 else 3)
 
 
-async def test_an_interceptor_s_failure_on_a_server_that_was_started_in_a_call_has_its_own_id() -> None:
+async def test_an_interceptor_s_failure_on_a_server_that_was_started_in_a_call_has_its_own_id() -> (
+    None
+):
     class Full(grpc.aio.ServerInterceptor):
         async def intercept_service(self, *_: Any) -> Any:
             raise ServiceError(ResCode.FORBIDDEN)
 
-    server = grpc.aio.server(interceptors=[errgrpc.aio.ServerInterceptor(ResCode, track_context=True), Full()])
+    server = grpc.aio.server(
+        interceptors=[errgrpc.aio.ServerInterceptor(ResCode, track_context=True), Full()]
+    )
     port = server.add_insecure_port("127.0.0.1:0")
     with as_current((("x-request-id", "starter"),)):
         await server.start()
-    async with errgrpc.aio.wrap_channel(grpc.aio.insecure_channel(f"127.0.0.1:{port}"), ResCode) as channel:
+    async with errgrpc.aio.wrap_channel(
+        grpc.aio.insecure_channel(f"127.0.0.1:{port}"), ResCode
+    ) as channel:
         with pytest.raises(errgrpc.RemoteError) as caught:
             await harness.method(channel, "unary_unary")(b"", metadata=OWN)
     await server.stop(None)
@@ -425,7 +477,11 @@ def test_calls_at_once_do_not_mix(style: str, kind: str) -> None:
 
     with tracking(style) as target, harness.action(act, 1) as request:
         threads = [
-            threading.Thread(target=harness.call, args=("sync", target, kind, request), kwargs={"metadata": (("x-request-id", f"id-{n}"),)})
+            threading.Thread(
+                target=harness.call,
+                args=("sync", target, kind, request),
+                kwargs={"metadata": (("x-request-id", f"id-{n}"),)},
+            )
             for n in range(4)
         ]
         for thread in threads:
@@ -450,9 +506,15 @@ def test_two_event_loops_that_call_each_other_and_themselves_do_not_mix() -> Non
                 if not depth:
                     raise KeyError(number)
                 target = targets[own if depth % 3 == 0 else 1 - own]  # itself, or the other one
-                async with errgrpc.aio.wrap_channel(grpc.aio.insecure_channel(target), ResCode, forward=FORWARD[:2]) as channel:
+                async with errgrpc.aio.wrap_channel(
+                    grpc.aio.insecure_channel(target), ResCode, forward=FORWARD[:2]
+                ) as channel:
                     try:
-                        return bytes(await harness.method(channel, "unary_unary")(f"{depth - 1} {number}".encode()))
+                        return bytes(
+                            await harness.method(channel, "unary_unary")(
+                                f"{depth - 1} {number}".encode()
+                            )
+                        )
                     except errgrpc.RemoteError as error:
                         again = current_call()
                         assert again is not None
@@ -463,9 +525,13 @@ def test_two_event_loops_that_call_each_other_and_themselves_do_not_mix() -> Non
 
     async def ask(number: int) -> Any:
         asked = (("x-request-id", f"id-{number}"), ("accept-language", LANGUAGES[number % 2]))
-        async with errgrpc.aio.wrap_channel(grpc.aio.insecure_channel(targets[number % 2]), ResCode) as channel:
+        async with errgrpc.aio.wrap_channel(
+            grpc.aio.insecure_channel(targets[number % 2]), ResCode
+        ) as channel:
             with pytest.raises(errgrpc.remote(ResCode.ROOM_NOT_EXIST)) as caught:
-                await harness.method(channel, "unary_unary")(f"4 {number}".encode(), metadata=asked, timeout=harness.DEADLINE)
+                await harness.method(channel, "unary_unary")(
+                    f"4 {number}".encode(), metadata=asked, timeout=harness.DEADLINE
+                )
         assert caught.value.request_id == f"id-{number}"
         return caught.value.hint
 
@@ -473,12 +539,17 @@ def test_two_event_loops_that_call_each_other_and_themselves_do_not_mix() -> Non
         return await asyncio.gather(*map(ask, range(12)))
 
     options: Any = {"translate": {KeyError: ResCode.ROOM_NOT_EXIST}}
-    with tracking("aio", servicer(0), **options) as first, tracking("aio", servicer(1), **options) as second:
+    with (
+        tracking("aio", servicer(0), **options) as first,
+        tracking("aio", servicer(1), **options) as second,
+    ):
         targets += [first, second]
         hints = asyncio.run(run())
     assert hints == [ResCode.ROOM_NOT_EXIST.hint(LANGUAGES[number % 2]) for number in range(12)]
     assert len(seen) == 12 * 9
-    assert {(f"id-{number}", language) for number, _, language in seen} == {(f"id-{n}", LANGUAGES[n % 2]) for n in range(12)}
+    assert {(f"id-{number}", language) for number, _, language in seen} == {
+        (f"id-{n}", LANGUAGES[n % 2]) for n in range(12)
+    }
     assert all(request_id == f"id-{number}" for number, request_id, _ in seen)
 
 
@@ -490,13 +561,17 @@ LANGUAGES = ("zh-CN", "en-US")
 
 FORWARD = ("x-request-id", "accept-language", "x-tenant")
 CLIENTS = {
-    "wrapped": lambda target, **options: errgrpc.wrap_channel(grpc.insecure_channel(target), ResCode, **options),
+    "wrapped": lambda target, **options: errgrpc.wrap_channel(
+        grpc.insecure_channel(target), ResCode, **options
+    ),
     "intercepted": lambda target, **options: grpc.intercept_channel(
         grpc.insecure_channel(target), errgrpc.ClientInterceptor(ResCode, **options)
     ),
 }
 AIO_CLIENTS = {
-    "wrapped": lambda target, **options: errgrpc.aio.wrap_channel(grpc.aio.insecure_channel(target), ResCode, **options),
+    "wrapped": lambda target, **options: errgrpc.aio.wrap_channel(
+        grpc.aio.insecure_channel(target), ResCode, **options
+    ),
     "intercepted": lambda target, **options: grpc.aio.insecure_channel(
         target, interceptors=errgrpc.aio.client_interceptors(ResCode, **options)
     ),
@@ -511,7 +586,12 @@ def sent(seen: list[Any]) -> Any:
 @contextmanager
 def back() -> Iterator[tuple[str, bytes, list[Any]]]:
     seen: list[Any] = []
-    with harness.serve("sync") as target, harness.action(lambda context: seen.append(tuple(context.invocation_metadata()))) as request:
+    with (
+        harness.serve("sync") as target,
+        harness.action(
+            lambda context: seen.append(tuple(context.invocation_metadata()))
+        ) as request,
+    ):
         yield target, request, seen
 
 
@@ -532,7 +612,9 @@ def test_what_the_current_call_brought_is_sent_on(client: str, kind: str) -> Non
     with back() as (target, request, seen), CLIENTS[client](target, forward=FORWARD) as channel:
 
         def call(**options: Any) -> Any:
-            made = harness.method(channel, kind)(harness.argument(kind, request), timeout=harness.DEADLINE, **options)
+            made = harness.method(channel, kind)(
+                harness.argument(kind, request), timeout=harness.DEADLINE, **options
+            )
             list(made if kind.endswith("stream") else ())
             return sent(seen)
 
@@ -555,7 +637,9 @@ def test_what_the_current_call_brought_is_sent_on_by_asyncio(client: str, kind: 
         async with AIO_CLIENTS[client](target, forward=FORWARD, locale="zh-CN") as channel:
 
             async def call(**options: Any) -> Any:
-                made = harness.method(channel, kind)(harness.argument(kind, request), timeout=harness.DEADLINE, **options)
+                made = harness.method(channel, kind)(
+                    harness.argument(kind, request), timeout=harness.DEADLINE, **options
+                )
                 if kind.endswith("stream"):
                     async for _ in made:
                         pass
@@ -565,9 +649,18 @@ def test_what_the_current_call_brought_is_sent_on_by_asyncio(client: str, kind: 
 
             assert await call() == {"accept-language": "zh-CN"}
             with as_current():
-                assert await call() == {"x-request-id": ID, "accept-language": "en", "x-tenant": "t-1"}  # before the channel's own locale
+                # before the channel's own locale
+                assert await call() == {
+                    "x-request-id": ID,
+                    "accept-language": "en",
+                    "x-tenant": "t-1",
+                }
                 own = grpc.aio.Metadata(("accept-language", "fr"))
-                assert await call(metadata=own) == {"x-request-id": ID, "accept-language": "fr", "x-tenant": "t-1"}
+                assert await call(metadata=own) == {
+                    "x-request-id": ID,
+                    "accept-language": "fr",
+                    "x-tenant": "t-1",
+                }
 
     with back() as (target, request, seen):
         asyncio.run(run())
@@ -581,9 +674,34 @@ def test_what_the_current_call_brought_is_sent_on_by_asyncio(client: str, kind: 
         *(
             ([name], f"forward holds '{name}', which is not sent on")
             for name in (
-                *("authorization", "cookie", "proxy-authorization", "set-cookie", "grpcgateway-authorization", "grpcgateway-cookie"),
-                *("connection", "proxy-connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "expect", "host"),
-                *("user-agent", "content-type", "content-length", "content-encoding", "accept-encoding", "grpc-timeout", "trace-bin"),
+                *(
+                    "authorization",
+                    "cookie",
+                    "proxy-authorization",
+                    "set-cookie",
+                    "grpcgateway-authorization",
+                    "grpcgateway-cookie",
+                ),
+                *(
+                    "connection",
+                    "proxy-connection",
+                    "keep-alive",
+                    "te",
+                    "trailer",
+                    "transfer-encoding",
+                    "upgrade",
+                    "expect",
+                    "host",
+                ),
+                *(
+                    "user-agent",
+                    "content-type",
+                    "content-length",
+                    "content-encoding",
+                    "accept-encoding",
+                    "grpc-timeout",
+                    "trace-bin",
+                ),
             )
         ),
         *(
@@ -600,7 +718,11 @@ def test_what_is_never_sent_on(forward: Any, says: str) -> None:
         errgrpc.aio.client_interceptors(ResCode, forward=forward)
 
 
-VALUES = st.text(max_size=300) | st.binary(max_size=20) | st.sampled_from(["", " ", "a" * 256, "a" * 257, "a\nb", "ü", "\x7f", "~ ok"])
+VALUES = (
+    st.text(max_size=300)
+    | st.binary(max_size=20)
+    | st.sampled_from(["", " ", "a" * 256, "a" * 257, "a\nb", "ü", "\x7f", "~ ok"])
+)
 
 
 @given(VALUES, VALUES, VALUES)
@@ -619,7 +741,12 @@ def test_hostile_values_are_not_sent_on(request_id: Any, language: Any, tenant: 
         assert 1 <= len(value) <= 256
         assert all(" " <= character <= "~" for character in value), name
         assert value in (call.request_id, language, tenant)
-    fits = isinstance(tenant, str) and 1 <= len(tenant) <= 256 and all(" " <= c <= "~" for c in tenant) and tenant.strip() != ""
+    fits = (
+        isinstance(tenant, str)
+        and 1 <= len(tenant) <= 256
+        and all(" " <= c <= "~" for c in tenant)
+        and tenant.strip() != ""
+    )
     assert ("x-tenant" in found) is fits
 
 
@@ -646,7 +773,12 @@ def applications() -> dict[str, Any]:
     async def breaks(_: Any) -> PlainTextResponse:
         raise LookupError("text")
 
-    routes = {"asynchronous": asynchronous, "synchronous": synchronous, "fails": fails, "breaks": breaks}
+    routes = {
+        "asynchronous": asynchronous,
+        "synchronous": synchronous,
+        "fails": fails,
+        "breaks": breaks,
+    }
     starlette = Starlette(routes=[Route(f"/{name}", function) for name, function in routes.items()])
     install(starlette, ResCode, track_context=True)
     fast = fastapi.FastAPI()
@@ -658,19 +790,25 @@ def applications() -> dict[str, Any]:
         async def async_endpoint(request: Request, function: Any = function) -> Any:
             return await function(request)
 
-        fast.add_api_route(f"/{name}", endpoint if name == "synchronous" else async_endpoint, response_model=None)
+        fast.add_api_route(
+            f"/{name}", endpoint if name == "synchronous" else async_endpoint, response_model=None
+        )
         endpoint.__annotations__ = async_endpoint.__annotations__ = {"request": Request}
     install(fast, ResCode, track_context=True)
     return {"starlette": starlette, "fastapi": fast}
 
 
 async def get(app: Any, path: str, headers: dict[str, str]) -> httpx.Response:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://test"
+    ) as client:
         return await client.get(path, headers=headers)
 
 
 @pytest.mark.parametrize("framework", ["starlette", "fastapi"])
-async def test_a_request_over_http_is_a_call(framework: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_request_over_http_is_a_call(
+    framework: str, caplog: pytest.LogCaptureFixture
+) -> None:
     app = applications()[framework]
     asked = {"x-request-id": ID, "accept-language": "en", "x-tenant": "t-1"}
     for path in ("asynchronous", "synchronous"):
@@ -684,7 +822,9 @@ async def test_a_request_over_http_is_a_call(framework: str, caplog: pytest.LogC
             own = answer.headers["x-request-id"]
             assert (answer.status_code, answer.json()["requestId"]) == (code, own)
             assert (own == ID) is (headers is asked)
-            assert [record.request_id for record in harness.logged(caplog)] == ([own] if path == "breaks" else [])  # type: ignore[attr-defined]
+            assert [record.request_id for record in harness.logged(caplog)] == (
+                [own] if path == "breaks" else []
+            )  # type: ignore[attr-defined]
     assert current_call() is None
 
 
@@ -695,15 +835,23 @@ async def test_an_asgi_application_without_a_framework() -> None:
         rule(seen)
         raise ServiceError(ResCode.CONFLICT)
 
-    answer = await get(ErrorMiddleware(app, Responder(ResCode), track_context=True), "/a", {"accept-language": "en"})
+    answer = await get(
+        ErrorMiddleware(app, Responder(ResCode), track_context=True),
+        "/a",
+        {"accept-language": "en"},
+    )
     assert answer.headers["x-request-id"] == seen[0].request_id
     assert seen[0] == CurrentCall("GET /a", answer.headers["x-request-id"], "en")
     await get(ErrorMiddleware(app, Responder(ResCode)), "/a", {})
     assert seen[1] is None
 
 
-@pytest.mark.parametrize("outer", [None, False, True], ids=["alone", "in one that does not track", "in one that tracks"])
-async def test_an_application_that_tracks_does_so_wherever_it_is_mounted(outer: bool | None) -> None:
+@pytest.mark.parametrize(
+    "outer", [None, False, True], ids=["alone", "in one that does not track", "in one that tracks"]
+)
+async def test_an_application_that_tracks_does_so_wherever_it_is_mounted(
+    outer: bool | None,
+) -> None:
     async def shows(_: Any) -> PlainTextResponse:
         return PlainTextResponse(repr(current_call()))
 
@@ -717,7 +865,9 @@ async def test_an_application_that_tracks_does_so_wherever_it_is_mounted(outer: 
         app.mount("/inner", inner)
         install(app, ResCode, track_context=outer)
     where = "" if outer is None else "/inner"
-    assert (await get(app, f"{where}/shows", {"x-request-id": ID})).text == repr(CurrentCall(f"GET {where}/shows", ID, None))
+    assert (await get(app, f"{where}/shows", {"x-request-id": ID})).text == repr(
+        CurrentCall(f"GET {where}/shows", ID, None)
+    )
     answer = await get(app, f"{where}/fails", {})
     assert answer.status_code == ResCode.CONFLICT.http_status
     assert answer.headers["x-request-id"] == answer.json()["requestId"]
@@ -740,7 +890,9 @@ def test_a_request_that_is_closed_by_another_context_is_no_error_of_its_own() ->
 
 @pytest.mark.parametrize("act", [coded, unhandled])
 @pytest.mark.parametrize("passing", [True, False], ids=["passed on", "masked"])
-def test_one_id_in_a_chain_of_services(act: Any, passing: bool, caplog: pytest.LogCaptureFixture) -> None:
+def test_one_id_in_a_chain_of_services(
+    act: Any, passing: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     seen: list[Any] = []
     caplog.set_level(logging.INFO)
 
@@ -750,7 +902,9 @@ def test_one_id_in_a_chain_of_services(act: Any, passing: bool, caplog: pytest.L
 
     async def middle(_: Any) -> None:
         rule(seen)
-        async with errgrpc.aio.wrap_channel(grpc.aio.insecure_channel(back_target), ResCode, ComponentCode, forward=FORWARD[:2]) as channel:
+        async with errgrpc.aio.wrap_channel(
+            grpc.aio.insecure_channel(back_target), ResCode, ComponentCode, forward=FORWARD[:2]
+        ) as channel:
             try:
                 await harness.method(channel, "unary_unary")(last_request)
             except errgrpc.RemoteError as error:
@@ -778,12 +932,17 @@ def test_one_id_in_a_chain_of_services(act: Any, passing: bool, caplog: pytest.L
         harness.action(last) as last_request,
         harness.action(middle) as middle_request,
     ):
-        answer = asyncio.run(get(front, "/rooms", {"x-request-id": ID, "accept-language": "en-GB, en;q=0.5"}))
+        answer = asyncio.run(
+            get(front, "/rooms", {"x-request-id": ID, "accept-language": "en-GB, en;q=0.5"})
+        )
     code = ResCode.ROOM_NOT_EXIST if passing and act is coded else ResCode.INTERNAL_SERVER_ERROR
     told = answer.json()["error"]
     details = {detail["@type"].rpartition(".")[2]: detail for detail in told["details"]}
     assert details["ErrorInfo"]["reason"] == code.reason
-    assert (details["LocalizedMessage"]["locale"], details["LocalizedMessage"]["message"]) == ("en-US", code.hint("en"))
+    assert (details["LocalizedMessage"]["locale"], details["LocalizedMessage"]["message"]) == (
+        "en-US",
+        code.hint("en"),
+    )
     assert answer.headers["x-request-id"] == details["RequestInfo"]["requestId"] == ID
     assert [call.request_id for call in seen] == [ID] * 3
     assert {call.accept_language for call in seen} == {"en-GB, en;q=0.5"}

@@ -14,10 +14,22 @@ from grpc import StatusCode
 
 import errgrpc
 import errgrpc.http
-from errgrpc import ErrorCode, MetadataField, MisuseWarning, RemoteError, ServiceError, Spec, Variant, remote
+from errgrpc import (
+    ErrorCode,
+    MetadataField,
+    MisuseWarning,
+    RemoteError,
+    ServiceError,
+    Spec,
+    Variant,
+    remote,
+)
 from errgrpc.wire.packing import holds
 
-FULL = [MetadataField("limit", "How many seats there are", example="30", type=int), MetadataField("room", optional=True)]
+FULL = [
+    MetadataField("limit", "How many seats there are", example="30", type=int),
+    MetadataField("room", optional=True),
+]
 
 
 class DeskCode(
@@ -36,13 +48,22 @@ class DeskCode(
             http_status=403,
             message="{limit} seats in {{room}} {room}",
             hints={"en": "All {limit} seats are taken", "de": "Alle {limit} Plätze sind besetzt"},
-            variants=[Variant({"room": "r-1"}, {"en": "All {limit} seats of the first room are taken"})],
+            variants=[
+                Variant({"room": "r-1"}, {"en": "All {limit} seats of the first room are taken"})
+            ],
             metadata_fields=FULL,
             retryable=True,
             resolution="Wait for a seat.",
         ),
     )
-    PLAIN = 2, Spec(StatusCode.NOT_FOUND, message="{limit} is text here", hints={"en": "{no} {{placeholders}}", "de": "{nein}"})
+    PLAIN = (
+        2,
+        Spec(
+            StatusCode.NOT_FOUND,
+            message="{limit} is text here",
+            hints={"en": "{no} {{placeholders}}", "de": "{nein}"},
+        ),
+    )
     OLD = 3, Spec(StatusCode.NOT_FOUND, deprecated=True, retryable=False)
     TYPED = (
         4,
@@ -60,11 +81,24 @@ class DeskCode(
 
 def test_attributes() -> None:
     code = DeskCode.FULL
-    assert (code.metadata_fields, code.retryable, code.resolution, code.deprecated) == (tuple(FULL), True, "Wait for a seat.", False)
+    assert (code.metadata_fields, code.retryable, code.resolution, code.deprecated) == (
+        tuple(FULL),
+        True,
+        "Wait for a seat.",
+        False,
+    )
     assert code.help_url == "https://errors.example.com/desk.example.com/FULL#1"
-    assert (DeskCode.PLAIN.retryable, DeskCode.OLD.retryable, DeskCode.OLD.deprecated) == (None, False, True)
+    assert (DeskCode.PLAIN.retryable, DeskCode.OLD.retryable, DeskCode.OLD.deprecated) == (
+        None,
+        False,
+        True,
+    )
     assert DeskCode.locales == ("en", "de")
-    assert (errgrpc.ResCode.CONFLICT.help_url, errgrpc.ResCode.locales, errgrpc.ResCode.NOT_FOUND.metadata_fields) == (None, (), ())
+    assert (
+        errgrpc.ResCode.CONFLICT.help_url,
+        errgrpc.ResCode.locales,
+        errgrpc.ResCode.NOT_FOUND.metadata_fields,
+    ) == (None, (), ())
 
 
 def test_texts_of_a_member_are_templates_until_metadata_are_given() -> None:
@@ -72,11 +106,17 @@ def test_texts_of_a_member_are_templates_until_metadata_are_given() -> None:
     assert code.message == "{limit} seats in {{room}} {room}"
     assert code.hint("de") == "Alle {limit} Plätze sind besetzt"
     assert code.hint("de", {"limit": "30"}) == "Alle 30 Plätze sind besetzt"
-    assert code.hint("en", {"limit": "30", "room": "r-1"}) == "All 30 seats of the first room are taken"
+    assert (
+        code.hint("en", {"limit": "30", "room": "r-1"})
+        == "All 30 seats of the first room are taken"
+    )
     assert code.hint("en", {}) == "All … seats are taken"
     assert code.message_for({"limit": "30", "room": "r-2"}) == "30 seats in {room} r-2"
     plain = DeskCode.PLAIN
-    assert (plain.message_for({"limit": "30"}), plain.hint("en", {"no": "x"})) == ("{limit} is text here", "{no} {{placeholders}}")
+    assert (plain.message_for({"limit": "30"}), plain.hint("en", {"no": "x"})) == (
+        "{limit} is text here",
+        "{no} {{placeholders}}",
+    )
 
 
 @pytest.fixture(params=harness.STYLES)
@@ -93,7 +133,9 @@ def test_both_sides_fill(target: str, stack: str, kind: str) -> None:
         raise ServiceError(DeskCode.FULL, limit=30, room="r-2")
 
     with harness.action(act) as request:
-        bare = harness.call(stack, target, kind, request, interceptors=(), metadata=(("accept-language", "de"),))
+        bare = harness.call(
+            stack, target, kind, request, interceptors=(), metadata=(("accept-language", "de"),)
+        )
     assert (bare.code, bare.details) == (StatusCode.RESOURCE_EXHAUSTED, "30 seats in {room} r-2")
     assert bare.error is not None
     seen = errgrpc.from_error(bare.error, DeskCode)
@@ -132,12 +174,21 @@ def test_an_inferred_code_says_nothing_of_the_call() -> None:
             return ()
 
     error = errgrpc.from_error(Refused(), DeskCode)
-    assert (error.error_code, error.inferred, error.retryable, error.help_url) == (DeskCode.FULL, True, None, None)
+    assert (error.error_code, error.inferred, error.retryable, error.help_url) == (
+        DeskCode.FULL,
+        True,
+        None,
+        None,
+    )
 
 
 def test_a_raisers_own_texts_are_taken_as_they_are() -> None:
     error = ServiceError(DeskCode.FULL, "{limit} of {{x}}", hint="{limit} seats", limit=30)
-    assert (error.message, read(error).details(), read(error).hint) == ("{limit} of {{x}}", "{limit} of {{x}}", "{limit} seats")
+    assert (error.message, read(error).details(), read(error).hint) == (
+        "{limit} of {{x}}",
+        "{limit} of {{x}}",
+        "{limit} seats",
+    )
     assert ServiceError(DeskCode.FULL, limit=30).message == "30 seats in {room} …"
     assert "30 seats in" in str(ServiceError(DeskCode.FULL, limit=30))
 
@@ -145,17 +196,23 @@ def test_a_raisers_own_texts_are_taken_as_they_are() -> None:
 def test_passed_on_a_text_of_the_table_is_answered_in_the_next_callers_language() -> None:
     passed = ServiceError.from_remote(read(ServiceError(DeskCode.FULL, limit=30), "en"))
     assert read(passed, "de").hint == "Alle 30 Plätze sind besetzt"
-    own = ServiceError.from_remote(read(ServiceError(DeskCode.FULL, limit=30, hint={"en": "All 30 seats"}), "en"))
+    own = ServiceError.from_remote(
+        read(ServiceError(DeskCode.FULL, limit=30, hint={"en": "All 30 seats"}), "en")
+    )
     assert read(own, "de").hint == "All 30 seats"
 
 
 @pytest.mark.parametrize("form", ["aip193", "both", "envelope"])
 def test_over_http(form: Any) -> None:
-    status, headers, body = errgrpc.http.encode(ServiceError(DeskCode.FULL, limit=30, room="r-2"), "de", form=form)
+    status, headers, body = errgrpc.http.encode(
+        ServiceError(DeskCode.FULL, limit=30, room="r-2"), "de", form=form
+    )
     error = errgrpc.http.decode(status, headers, body, DeskCode, accept_language="de")
     assert (status, error.details()) == (403, "30 seats in {room} r-2")
     # An envelope has neither hint nor metadata: the reader's table speaks, with what is missing marked.
-    assert error.hint == ("Alle 30 Plätze sind besetzt" if form != "envelope" else "Alle … Plätze sind besetzt")
+    assert error.hint == (
+        "Alle 30 Plätze sind besetzt" if form != "envelope" else "Alle … Plätze sind besetzt"
+    )
 
 
 @pytest.mark.parametrize("limit", [1_024, 7_900])
@@ -203,7 +260,9 @@ def misused(make: Callable[[], object]) -> list[str]:
         (lambda: ServiceError(DeskCode.PLAIN, anything=1), []),
     ],
 )  # fmt: skip
-def test_metadata_that_are_not_as_declared_are_warned_of(make: Callable[[], ServiceError], says: list[str]) -> None:
+def test_metadata_that_are_not_as_declared_are_warned_of(
+    make: Callable[[], ServiceError], says: list[str]
+) -> None:
     assert misused(make) == [f"MisuseWarning: {text}" for text in says]
 
 
@@ -219,17 +278,25 @@ def test_a_deprecated_code_is_said_where_it_is_raised_and_read_like_any_other() 
         lambda: ServiceError(DeskCode.OLD, room="x"),
         lambda: ServiceError(DeskCode.OLD, "text"),
     ):
-        assert misused(make) == ["DeprecationWarning: DeskCode.OLD is deprecated: raise another code"]
+        assert misused(make) == [
+            "DeprecationWarning: DeskCode.OLD is deprecated: raise another code"
+        ]
     with pytest.deprecated_call():
         error = read(ServiceError(DeskCode.OLD))
     assert type(error) is remote(DeskCode.OLD)
 
 
 def test_what_errgrpc_raises_itself_warns_of_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    answering = errgrpc.answering.Answering(DeskCode, translate={KeyError: DeskCode.FULL, OSError: DeskCode.OLD})  # type: ignore[attr-defined]
+    answering = errgrpc.answering.Answering(
+        DeskCode, translate={KeyError: DeskCode.FULL, OSError: DeskCode.OLD}
+    )  # type: ignore[attr-defined]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for raised, status in ((KeyError(), "RESOURCE_EXHAUSTED"), (OSError(), "NOT_FOUND"), (ValueError(), "INTERNAL")):
+        for raised, status in (
+            (KeyError(), "RESOURCE_EXHAUSTED"),
+            (OSError(), "NOT_FOUND"),
+            (ValueError(), "INTERNAL"),
+        ):
             rpc_seen = errgrpc.answering.Rpc("/x", ())  # type: ignore[attr-defined]
             assert answering.answer(raised, rpc_seen).status.name == status
         received = errgrpc.decode(errgrpc.encode(ServiceError(DeskCode.FULL, limit=3)), DeskCode)
@@ -244,9 +311,18 @@ def test_what_errgrpc_raises_itself_warns_of_nothing(caplog: pytest.LogCaptureFi
 @pytest.mark.parametrize("style", harness.STYLES)
 def test_send_help(style: str, kind: str) -> None:
     own = rpc.Help(links=[rpc.Help.Link(url="https://own.example.com")])
-    expected = rpc.Help(links=[rpc.Help.Link(description="PLAIN", url="https://errors.example.com/desk.example.com/PLAIN#2")])
+    expected = rpc.Help(
+        links=[
+            rpc.Help.Link(
+                description="PLAIN", url="https://errors.example.com/desk.example.com/PLAIN#2"
+            )
+        ]
+    )
     for send_help, details, found in ((True, (), expected), (False, (), None), (True, (own,), own)):
-        with harness.serve(style, catalogue=DeskCode, send_help=send_help) as target, harness.action(raising(details)) as request:
+        with (
+            harness.serve(style, catalogue=DeskCode, send_help=send_help) as target,
+            harness.action(raising(details)) as request,
+        ):
             outcome = harness.call("sync", target, kind, request, interceptors=())
         assert outcome.error is not None
         assert errgrpc.from_error(outcome.error, DeskCode).detail(rpc.Help) == found
@@ -260,7 +336,9 @@ def raising(details: tuple[rpc.Help, ...]) -> Callable[[Any], None]:
 
 
 def test_help_over_http() -> None:
-    answer = errgrpc.http.Responder(DeskCode, form="aip193", send_help=True).answer(ServiceError(DeskCode.PLAIN), errgrpc.http.Request())
+    answer = errgrpc.http.Responder(DeskCode, form="aip193", send_help=True).answer(
+        ServiceError(DeskCode.PLAIN), errgrpc.http.Request()
+    )
     found = errgrpc.http.decode(*answer, DeskCode).detail(rpc.Help)
     assert found is not None
     assert found.links[0].url == DeskCode.PLAIN.help_url
@@ -271,7 +349,10 @@ def test_help_over_http() -> None:
 
 def declared(**options: Any) -> None:
     class WrongCode(ErrorCode, domain="wrong.example.com", **options):
-        KNOWN = 1, Spec(StatusCode.NOT_FOUND, hints={"en": "x"}, metadata_fields=[MetadataField("room")])
+        KNOWN = (
+            1,
+            Spec(StatusCode.NOT_FOUND, hints={"en": "x"}, metadata_fields=[MetadataField("room")]),
+        )
         NO_HINT = 2, Spec(StatusCode.NOT_FOUND)
         OLD_ONE = 3, Spec(StatusCode.NOT_FOUND, deprecated=True)
 
@@ -280,7 +361,12 @@ ROOM = [MetadataField("room")]
 
 
 def declaring(message: str, *variants: Variant) -> Spec:
-    return Spec(StatusCode.ABORTED, metadata_fields=[*ROOM, MetadataField("on", type=bool)], message=message, variants=variants)
+    return Spec(
+        StatusCode.ABORTED,
+        metadata_fields=[*ROOM, MetadataField("on", type=bool)],
+        message=message,
+        variants=variants,
+    )
 
 
 @pytest.mark.parametrize(
@@ -316,6 +402,8 @@ def declaring(message: str, *variants: Variant) -> Spec:
         (lambda: declared(fallback="OLD_ONE"), ValueError, "the fallback OLD_ONE is deprecated"),
     ],
 )  # fmt: skip
-def test_a_wrong_declaration_is_refused(make: Callable[[], object], kind: type[Exception], says: str) -> None:
+def test_a_wrong_declaration_is_refused(
+    make: Callable[[], object], kind: type[Exception], says: str
+) -> None:
     with pytest.raises(kind, match=says):
         make()

@@ -103,11 +103,23 @@ def wrapped(target: str) -> grpc.Channel:
 
 
 @pytest.mark.parametrize(
-    ("connected", "act", "most"), [(wrapped, succeed, 1), (interceptors, succeed, 4), (wrapped, fail, 10), (interceptors, fail, 12)]
+    ("connected", "act", "most"),
+    [
+        (wrapped, succeed, 1),
+        (interceptors, succeed, 4),
+        (wrapped, fail, 10),
+        (interceptors, fail, 12),
+    ],
 )
-def test_frames_of_a_call_on_the_client(connected: Any, act: Any, most: int, targets: dict[str, str]) -> None:
+def test_frames_of_a_call_on_the_client(
+    connected: Any, act: Any, most: int, targets: dict[str, str]
+) -> None:
     def run(calls: int) -> list[str]:
-        with harness.action(act) as request, connected(targets["sync"]) as channel, frames() as found:
+        with (
+            harness.action(act) as request,
+            connected(targets["sync"]) as channel,
+            frames() as found,
+        ):
             method = channel.unary_unary("/test.Service/unary_unary")
             for _ in range(calls):
                 try:
@@ -138,7 +150,12 @@ class ManyWritten(harness.ReaderWriterServicer):
 
 @pytest.mark.parametrize(
     ("style", "servicer", "most"),
-    [("sync", Many, 1), ("aio", ManyAsync, 1), ("reader_writer", ManyWritten, 1), ("sync_on_aio", Many, 1)],
+    [
+        ("sync", Many, 1),
+        ("aio", ManyAsync, 1),
+        ("reader_writer", ManyWritten, 1),
+        ("sync_on_aio", Many, 1),
+    ],
 )
 def test_frames_of_a_message_on_the_server(style: str, servicer: Any, most: int) -> None:
     def run(messages: int) -> list[str]:
@@ -175,9 +192,17 @@ async def asyncio_channel(door: str, target: str) -> AsyncIterator[Any]:
 
 
 @pytest.mark.parametrize(
-    ("door", "act", "most"), [("wrapped", succeed, 6), ("interceptors", succeed, 13), ("wrapped", fail, 15), ("interceptors", fail, 24)]
+    ("door", "act", "most"),
+    [
+        ("wrapped", succeed, 6),
+        ("interceptors", succeed, 13),
+        ("wrapped", fail, 15),
+        ("interceptors", fail, 24),
+    ],
 )
-async def test_frames_of_a_call_on_an_asyncio_client(door: str, act: Any, most: int, targets: dict[str, str]) -> None:
+async def test_frames_of_a_call_on_an_asyncio_client(
+    door: str, act: Any, most: int, targets: dict[str, str]
+) -> None:
     async def run(calls: int) -> int:
         with harness.action(act) as request, frames() as found:
             async with asyncio_channel(door, targets["sync"]) as channel:
@@ -199,12 +224,15 @@ async def test_frames_of_a_message_on_an_asyncio_client(door: str) -> None:
         async def run(messages: int) -> int:
             with frames() as found:
                 async with asyncio_channel(door, target) as channel:
-                    async for response in channel.unary_stream("/test.Service/unary_stream")(str(messages).encode()):
+                    async for response in channel.unary_stream("/test.Service/unary_stream")(
+                        str(messages).encode()
+                    ):
                         assert response
             return len(found)
 
         few, many = await run(10), await run(110)
-        assert 0 < (many - few) / 100 <= 4  # resumed when its message has arrived, which is never at once
+        # resumed when its message has arrived, which is never at once
+        assert 0 < (many - few) / 100 <= 4
 
 
 # Without a wire.
@@ -243,8 +271,14 @@ class FilledCode(ErrorCode, domain="filled.example.com", default_locale="zh-CN")
 
 
 def with_violations() -> Any:
-    violations = [rpc.BadRequest.FieldViolation(field=f"f{number}", description="wrong") for number in range(10)]
-    return ANSWERING.answer(ServiceError(ResCode.BAD_REQUEST, details=[rpc.BadRequest(field_violations=violations)]), RPC)
+    violations = [
+        rpc.BadRequest.FieldViolation(field=f"f{number}", description="wrong")
+        for number in range(10)
+    ]
+    return ANSWERING.answer(
+        ServiceError(ResCode.BAD_REQUEST, details=[rpc.BadRequest(field_violations=violations)]),
+        RPC,
+    )
 
 
 def read(answer: Any) -> Callable[[], Any]:
@@ -267,7 +301,16 @@ SEEN, NEW = read(constant()), read(with_metadata())
         (SEEN, 182),
         (NEW, 282),
     ],
-    ids=["constant", "metadata", "violations", "declared", "declared with metadata", "filled", "seen", "new"],
+    ids=[
+        "constant",
+        "metadata",
+        "violations",
+        "declared",
+        "declared with metadata",
+        "filled",
+        "seen",
+        "new",
+    ],
 )
 def test_bytecodes(run: Callable[[], Any], most: int) -> None:
     run()
@@ -294,7 +337,14 @@ def test_bytecodes(run: Callable[[], Any], most: int) -> None:
 
 @pytest.mark.parametrize(
     ("run", "most"),
-    [(constant, 0), (with_metadata, 0), (SEEN, 0), (NEW, 2), (lambda: SEEN().metadata, 2), (lambda: NEW().hint, 3)],
+    [
+        (constant, 0),
+        (with_metadata, 0),
+        (SEEN, 0),
+        (NEW, 2),
+        (lambda: SEEN().metadata, 2),
+        (lambda: NEW().hint, 3),
+    ],
     ids=["constant", "metadata", "seen", "new", "seen and asked", "new and asked"],
 )
 def test_parses_of_protobuf(run: Callable[[], Any], most: int) -> None:
@@ -302,7 +352,12 @@ def test_parses_of_protobuf(run: Callable[[], Any], most: int) -> None:
     parsed: list[str] = []
 
     def note(_: FrameType, event: str, called: Any) -> None:
-        if event == "c_call" and called.__name__ in {"FromString", "ParseFromString", "MergeFromString", "Unpack"}:
+        if event == "c_call" and called.__name__ in {
+            "FromString",
+            "ParseFromString",
+            "MergeFromString",
+            "Unpack",
+        }:
             parsed.append(called.__name__)
 
     before = sys.getprofile()
@@ -316,7 +371,12 @@ def test_parses_of_protobuf(run: Callable[[], Any], most: int) -> None:
 
 @pytest.mark.parametrize(
     ("run", "most"),
-    [(lambda: ServiceError(CODE), 4.5), (lambda: ServiceError(CODE, room_uuid="r-42"), 7.5), (SEEN, 6.5), (NEW, 10.5)],
+    [
+        (lambda: ServiceError(CODE), 4.5),
+        (lambda: ServiceError(CODE, room_uuid="r-42"), 7.5),
+        (SEEN, 6.5),
+        (NEW, 10.5),
+    ],
     ids=["constant", "metadata", "seen", "new"],
 )
 def test_memory_blocks_of_an_error(run: Callable[[], Any], most: float) -> None:

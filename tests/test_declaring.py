@@ -70,15 +70,23 @@ ACTS: dict[str, tuple[Any, Any]] = {
 
 
 def warned(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in harness.logged(caplog) if record.levelno == logging.WARNING]
+    return [
+        record.getMessage()
+        for record in harness.logged(caplog)
+        if record.levelno == logging.WARNING
+    ]
 
 
 @pytest.mark.parametrize("style", harness.STYLES)
 @pytest.mark.parametrize("after", [0, 1])
-def test_what_a_method_does_not_declare(style: str, after: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_a_method_does_not_declare(
+    style: str, after: int, caplog: pytest.LogCaptureFixture
+) -> None:
     heard: list[Answered] = []
     with (
-        harness.serve(style, raises=RAISES, on_answer=heard.append, translate={KeyError: ResCode.NOT_FOUND}) as target,
+        harness.serve(
+            style, raises=RAISES, on_answer=heard.append, translate={KeyError: ResCode.NOT_FOUND}
+        ) as target,
         harness.serve(style, translate={KeyError: ResCode.NOT_FOUND}) as bare,
     ):
         for kind in harness.KINDS:
@@ -86,16 +94,28 @@ def test_what_a_method_does_not_declare(style: str, after: int, caplog: pytest.L
                 caplog.clear()
                 heard.clear()
                 with harness.action(act, after) as request:
-                    answers = [harness.call("sync", at, kind, request) for at in (target, target, bare)]
-                assert [answered.undeclared for answered in heard] == [code is not None] * 2, (kind, name)
-                assert warned(caplog) == ([TEXT.format(f"/test.Service/{kind}", code)] if code else []), (kind, name)
+                    answers = [
+                        harness.call("sync", at, kind, request) for at in (target, target, bare)
+                    ]
+                assert [answered.undeclared for answered in heard] == [code is not None] * 2, (
+                    kind,
+                    name,
+                )
+                assert warned(caplog) == (
+                    [TEXT.format(f"/test.Service/{kind}", code)] if code else []
+                ), (kind, name)
                 if act is not unhandled:  # whose request ids differ
-                    first, second, without = ((answer.code, answer.details, answer.trailing, answer.responses) for answer in answers)
+                    first, second, without = (
+                        (answer.code, answer.details, answer.trailing, answer.responses)
+                        for answer in answers
+                    )
                     assert first == second == without, (kind, name)
 
 
 @pytest.mark.parametrize("style", harness.STYLES)
-def test_without_a_hook_the_record_is_left_all_the_same(style: str, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_hook_the_record_is_left_all_the_same(
+    style: str, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with harness.serve(style, raises=[RAISES]) as target, harness.action(undeclared) as request:
         for _ in range(3):
             assert harness.call("sync", target, kind, request).code is StatusCode.PERMISSION_DENIED
@@ -108,7 +128,9 @@ def answered(answering: Answering, error: BaseException, method: str = PATHS[0])
 
 def test_methods_without_a_declaration_are_not_reported(caplog: pytest.LogCaptureFixture) -> None:
     heard: list[Answered] = []
-    answering = Answering(ResCode, raises={"/test.Service/other": frozenset()}, on_answer=heard.append)
+    answering = Answering(
+        ResCode, raises={"/test.Service/other": frozenset()}, on_answer=heard.append
+    )
     answered(answering, ServiceError(ResCode.FORBIDDEN))
     assert [each.undeclared for each in heard] == [False]
     answered(answering, ServiceError(ResCode.FORBIDDEN), "/test.Service/other")
@@ -121,7 +143,9 @@ def test_methods_without_a_declaration_are_not_reported(caplog: pytest.LogCaptur
 def test_one_record_for_each_method_and_code(caplog: pytest.LogCaptureFixture) -> None:
     answering = Answering(ResCode, raises=RAISES)
     threads = [
-        threading.Thread(target=answered, args=(answering, ServiceError(code, metadata={"key": number}), path))
+        threading.Thread(
+            target=answered, args=(answering, ServiceError(code, metadata={"key": number}), path)
+        )
         for number in range(10)
         for code in (ResCode.NOT_FOUND, ResCode.BAD_REQUEST)
         for path in PATHS
@@ -130,7 +154,11 @@ def test_one_record_for_each_method_and_code(caplog: pytest.LogCaptureFixture) -
         thread.start()
     for thread in threads:
         thread.join()
-    every = [TEXT.format(path, code) for path in PATHS for code in (ResCode.NOT_FOUND, ResCode.BAD_REQUEST)]
+    every = [
+        TEXT.format(path, code)
+        for path in PATHS
+        for code in (ResCode.NOT_FOUND, ResCode.BAD_REQUEST)
+    ]
     assert sorted(warned(caplog)) == sorted(every)
 
 
@@ -144,7 +172,9 @@ def test_several_tables_add_up(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_call_that_is_not_delivered_counts(caplog: pytest.LogCaptureFixture) -> None:
-    Answering(ResCode, raises=RAISES).answer(ServiceError(ResCode.FORBIDDEN), Rpc(PATHS[0], (), gone=True))
+    Answering(ResCode, raises=RAISES).answer(
+        ServiceError(ResCode.FORBIDDEN), Rpc(PATHS[0], (), gone=True)
+    )
     assert warned(caplog) == [TEXT.format(PATHS[0], ResCode.FORBIDDEN)]
 
 
@@ -154,10 +184,16 @@ def test_a_call_that_is_not_delivered_counts(caplog: pytest.LogCaptureFixture) -
     [
         (5, "raises is 5: give the RAISES of a generated module, or a list of such mappings"),
         ([RAISES, ResCode], "raises is .*: give the RAISES of a generated module"),
-        ({"/a/b": ResCode}, r"raises\['/a/b'\] is <enum 'ResCode'>: give a collection of error codes"),
+        (
+            {"/a/b": ResCode},
+            r"raises\['/a/b'\] is <enum 'ResCode'>: give a collection of error codes",
+        ),
         ({"/a/b": ["CONFLICT"]}, r"raises\['/a/b'\] holds 'CONFLICT', which is no error code"),
         ({"/a/b": 5}, r"raises\['/a/b'\] is 5: give a collection of error codes"),
-        ({"GetRoom": []}, "raises has the key 'GetRoom': give the path of a method, such as '/shop.v1.ShopService/Buy'"),
+        (
+            {"GetRoom": []},
+            "raises has the key 'GetRoom': give the path of a method, such as '/shop.v1.ShopService/Buy'",
+        ),
         ({5: []}, "raises has the key 5: give the path of a method"),
         ({"/": []}, "raises has the key '/': give the path of a method"),
         ({"/a": []}, "raises has the key '/a': give the path of a method"),

@@ -46,19 +46,29 @@ def _proto(example: Example) -> None:
 def _yaml(example: Example) -> None:
     """A file whose name stands in its first line, in an environment of any version of Python."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    Path(example.parsed.splitlines()[0].removeprefix("# ")).write_text(re.sub(r"python3\.\d+", version, example.parsed))
+    Path(example.parsed.splitlines()[0].removeprefix("# ")).write_text(
+        re.sub(r"python3\.\d+", version, example.parsed)
+    )
 
 
 def _sh(example: Example) -> None:
     if "git archive" in example.parsed:
         git = "git -c user.name=tests -c user.email=tests@example.com"
         example.namespace["run"](
-            "bash", "-euc", f"git init -q -b main . && git add protos && {git} commit -q -m protos && git remote add origin file://$PWD"
+            "bash",
+            "-euc",
+            f"git init -q -b main . && git add protos && {git} commit -q -m protos && git remote add origin file://$PWD",
         )
     example.namespace["run"]("bash", "-euc", example.parsed)
 
 
-EVALUATORS: dict[str, Evaluator] = {"python": _python, "text": _text, "proto": _proto, "sh": _sh, "yaml": _yaml}
+EVALUATORS: dict[str, Evaluator] = {
+    "python": _python,
+    "text": _text,
+    "proto": _proto,
+    "sh": _sh,
+    "yaml": _yaml,
+}
 
 
 @pytest.fixture
@@ -66,10 +76,15 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
     """An empty folder as the current one; what is imported from it is forgotten afterwards."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    stamina.instrumentation.set_on_retry_hooks([])  # it prints each retry where structlog is installed
+    # it prints each retry where structlog is installed
+    stamina.instrumentation.set_on_retry_hooks([])
     yield tmp_path
     stamina.instrumentation.set_on_retry_hooks(None)
-    for name in [name for name in sys.modules if name.split(".")[0] in {"buf", "cinema", "library", "shop", "theatre"}]:
+    for name in [
+        name
+        for name in sys.modules
+        if name.split(".")[0] in {"buf", "cinema", "library", "shop", "theatre"}
+    ]:
         del sys.modules[name]
 
 
@@ -93,7 +108,10 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
 )
 @pytest.mark.usefixtures("empty_folder")
 def test_the_examples_run(name: str, fresh_with_protoc: Any) -> None:
-    parsers = [CodeBlockParser(language=language, evaluator=evaluator) for language, evaluator in EVALUATORS.items()]
+    parsers = [
+        CodeBlockParser(language=language, evaluator=evaluator)
+        for language, evaluator in EVALUATORS.items()
+    ]
     document = Document.parse(str(ROOT / name), *parsers)
     document.namespace.update(printed=io.StringIO(), run=fresh_with_protoc.run)
     Path(".venv").symlink_to(fresh_with_protoc.folder)
@@ -105,8 +123,12 @@ def test_the_examples_run(name: str, fresh_with_protoc: Any) -> None:
     finally:
         _close(document.namespace)
     # Parts in other languages were run by hand, as their pages say.
-    assert ran == sum(language in EVALUATORS for language, _ in PARTS.findall((ROOT / name).read_text()))
-    assert document.namespace["printed"].getvalue() == "", "something was printed that the page does not show"
+    assert ran == sum(
+        language in EVALUATORS for language, _ in PARTS.findall((ROOT / name).read_text())
+    )
+    assert document.namespace["printed"].getvalue() == "", (
+        "something was printed that the page does not show"
+    )
 
 
 def _close(namespace: dict[str, Any]) -> None:
@@ -126,19 +148,31 @@ def test_the_order_of_interceptors_is_as_its_page_says() -> None:
     """In a process of its own: Sentry hooks into all that is loaded."""
     parts = PARTS.findall((ROOT / "docs/interceptors.md").read_text())
     program = "\n".join(text for language, text in parts if language == "python")
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=100)
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=100
+    )
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout == "".join(text for language, text in parts if language == "text")
 
 
 def test_the_page_lists_every_attribute_of_an_error() -> None:
     page = (ROOT / "docs/errors.md").read_text()
-    sections = dict(re.findall(r"^## (A member|\w+)[^\n]*\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
+    sections = dict(
+        re.findall(r"^## (A member|\w+)[^\n]*\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    )
     for kind, hidden in ((errgrpc.ServiceError, Exception), (errgrpc.RemoteError, FailedCall)):
-        names = {name for name in dir(kind) if not name.startswith("_")} - set(dir(Exception)) - set(vars(hidden))
+        names = (
+            {name for name in dir(kind) if not name.startswith("_")}
+            - set(dir(Exception))
+            - set(vars(hidden))
+        )
         assert listed(sections[kind.__name__]) == names
     code = errgrpc.ResCode.CONFLICT
-    known = {name for name in (*vars(errgrpc.ErrorCode), *vars(code), *errgrpc.ErrorCode.__annotations__) if not name.startswith("_")}
+    known = {
+        name
+        for name in (*vars(errgrpc.ErrorCode), *vars(code), *errgrpc.ErrorCode.__annotations__)
+        if not name.startswith("_")
+    }
     assert listed(sections["A member"]) == known
 
 

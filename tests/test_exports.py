@@ -19,7 +19,11 @@ import errgrpc.aio
 import errgrpc.http
 
 GENERATED = ("errgrpc.v1", "errgrpc.codegen")
-ROOMS = [info.name for info in pkgutil.walk_packages(errgrpc.__path__, "errgrpc.") if not info.name.startswith(GENERATED)]
+ROOMS = [
+    info.name
+    for info in pkgutil.walk_packages(errgrpc.__path__, "errgrpc.")
+    if not info.name.startswith(GENERATED)
+]
 
 ALIASES = {"Form", "Headers", "Json", "OnAnswer", "Raises", "Translate", "aio"}
 """What is exported and is neither a class nor a function."""
@@ -27,7 +31,11 @@ ALIASES = {"Form", "Headers", "Json", "OnAnswer", "Raises", "Translate", "aio"}
 
 def public(module: types.ModuleType) -> set[str]:
     """The names of a module that are no modules of its own and not private."""
-    rooms = {name for name, value in vars(module).items() if inspect.ismodule(value) and value is not errgrpc.aio}
+    rooms = {
+        name
+        for name, value in vars(module).items()
+        if inspect.ismodule(value) and value is not errgrpc.aio
+    }
     return {name for name in vars(module) if not name.startswith("_")} - rooms
 
 
@@ -62,17 +70,23 @@ def test_the_names_of_the_contract() -> None:
     assert set(errgrpc.aio.__all__) == {"ServerInterceptor", "client_interceptors", "wrap_channel"}
 
 
-@pytest.mark.parametrize("module", [errgrpc, errgrpc.aio, errgrpc.http], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [errgrpc, errgrpc.aio, errgrpc.http], ids=lambda module: module.__name__
+)
 def test_nothing_else_is_public(module: Any) -> None:
     assert public(module) == set(module.__all__)
     assert module.__all__ == sorted(module.__all__)
 
 
-@pytest.mark.parametrize("module", [errgrpc, errgrpc.aio, errgrpc.http], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [errgrpc, errgrpc.aio, errgrpc.http], ids=lambda module: module.__name__
+)
 def test_what_is_exported_says_from_where(module: Any) -> None:
     """Tracebacks, logs and pickles name the place from which users import, and not the room."""
     names = set(module.__all__) - ALIASES
-    assert {name: getattr(module, name).__module__ for name in names} == dict.fromkeys(names, module.__name__)
+    assert {name: getattr(module, name).__module__ for name in names} == dict.fromkeys(
+        names, module.__name__
+    )
 
 
 def test_the_version() -> None:
@@ -81,27 +95,41 @@ def test_the_version() -> None:
 
 def test_signatures_name_only_what_is_exported() -> None:
     """A user can annotate what is passed on to us."""
-    exported = {id(getattr(module, name)) for module in (errgrpc, errgrpc.aio, errgrpc.http) for name in module.__all__}
+    exported = {
+        id(getattr(module, name))
+        for module in (errgrpc, errgrpc.aio, errgrpc.http)
+        for name in module.__all__
+    }
     hidden = []
     for module in (errgrpc, errgrpc.aio, errgrpc.http):
         for name in module.__all__:
             value = getattr(module, name)
             function = value.__init__ if inspect.isclass(value) else value
-            if not inspect.isfunction(function) or value is errgrpc.RemoteError:  # which no user makes
+            # which no user makes
+            if not inspect.isfunction(function) or value is errgrpc.RemoteError:
                 continue
             todo = list(typing.get_type_hints(function, localns={"Reading": object}).values())
             while todo:
                 hint = todo.pop()
                 todo += [part for part in typing.get_args(hint) if not isinstance(part, str)]
                 origin = typing.get_origin(hint) or hint
-                if getattr(origin, "__module__", "").startswith("errgrpc") and id(hint) not in exported:
+                if (
+                    getattr(origin, "__module__", "").startswith("errgrpc")
+                    and id(hint) not in exported
+                ):
                     hidden.append(f"{name}: {hint}")
     assert hidden == []
 
 
 def test_pickles_name_no_room() -> None:
     """A pickle of one version is read by the next, where the rooms may be others."""
-    raised = errgrpc.ServiceError(errgrpc.ResCode.ROOM_SIT_FULL, "taken", hint={"en": "Taken"}, retry_delay=1, room_uuid="r-42")
+    raised = errgrpc.ServiceError(
+        errgrpc.ResCode.ROOM_SIT_FULL,
+        "taken",
+        hint={"en": "Taken"},
+        retry_delay=1,
+        room_uuid="r-42",
+    )
     received = errgrpc.decode(errgrpc.encode(raised), errgrpc.ResCode)
     for error in (raised, received, type(received), errgrpc.remote(errgrpc.ResCode)):
         for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
@@ -111,7 +139,11 @@ def test_pickles_name_no_room() -> None:
                 if isinstance(argument, str):
                     texts.append(argument)
                     named |= {argument.split(" ")[0]} if opcode.name == "GLOBAL" else set()
-            assert not [text for text in {*texts, *named} if text.startswith("errgrpc.") and text.split(" ")[0] not in PICKLED]
+            assert not [
+                text
+                for text in {*texts, *named}
+                if text.startswith("errgrpc.") and text.split(" ")[0] not in PICKLED
+            ]
 
 
 PICKLED = {"errgrpc.values", "errgrpc.v1.ResCode"}
@@ -131,17 +163,29 @@ def documented(owner: Any, name: str) -> list[str]:
     missing = [] if inspect.getdoc(owner) else [name]
     if inspect.isclass(owner):
         for attribute, value in vars(owner).items():
-            if not attribute.startswith("_") and (inspect.isfunction(value) or isinstance(value, property | classmethod | staticmethod)):
+            if not attribute.startswith("_") and (
+                inspect.isfunction(value)
+                or isinstance(value, property | classmethod | staticmethod)
+            ):
                 # What overrides a method of grpc's is documented there.
-                said = [getattr(base, attribute) for base in owner.__mro__ if hasattr(base, attribute)]
+                said = [
+                    getattr(base, attribute) for base in owner.__mro__ if hasattr(base, attribute)
+                ]
                 missing += [] if any(map(inspect.getdoc, said)) else [f"{name}.{attribute}"]
     return missing
 
 
-@pytest.mark.parametrize("module", [errgrpc, errgrpc.aio, errgrpc.http], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [errgrpc, errgrpc.aio, errgrpc.http], ids=lambda module: module.__name__
+)
 def test_all_that_is_public_is_documented(module: Any) -> None:
     assert inspect.getdoc(module)
-    assert [missing for name in module.__all__ if name not in ALIASES for missing in documented(getattr(module, name), name)] == []
+    assert [
+        missing
+        for name in module.__all__
+        if name not in ALIASES
+        for missing in documented(getattr(module, name), name)
+    ] == []
 
 
 def test_importing_is_quiet_and_needs_no_more_than_its_dependencies() -> None:
@@ -157,5 +201,7 @@ def test_importing_is_quiet_and_needs_no_more_than_its_dependencies() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     assert done.stderr == ""
     # grpc imports what it finds of its own companions.
-    found = {name for name in done.stdout.split() if not name.startswith(("grpc_", "_cython", "cython"))}
+    found = {
+        name for name in done.stdout.split() if not name.startswith(("grpc_", "_cython", "cython"))
+    }
     assert found <= {"errgrpc", "google", "grpc", "typing_extensions"}

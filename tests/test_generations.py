@@ -21,13 +21,21 @@ TEXT = "All {limit} seats are taken"
 
 
 def spec(text: str = TEXT, *fields: MetadataField, **more: Any) -> Spec:
-    return Spec(StatusCode.RESOURCE_EXHAUSTED, message=text, hints={"en": text}, metadata_fields=fields, **more)
+    return Spec(
+        StatusCode.RESOURCE_EXHAUSTED,
+        message=text,
+        hints={"en": text},
+        metadata_fields=fields,
+        **more,
+    )
 
 
 def generation(**codes: Spec) -> type[ErrorCode]:
     body = {name: (number, declared) for number, (name, declared) in enumerate(codes.items(), 1)}
     options = {"domain": "desk.example.com", "default_locale": "en", "fallback": "BROKEN"}
-    made: Any = types.new_class("DeskCode", (ErrorCode,), options, lambda namespace: namespace.update(body))
+    made: Any = types.new_class(
+        "DeskCode", (ErrorCode,), options, lambda namespace: namespace.update(body)
+    )
     return made  # type: ignore[no-any-return]
 
 
@@ -35,15 +43,27 @@ BROKEN = Spec(StatusCode.INTERNAL)
 OLD = generation(BROKEN=BROKEN, FULL=spec(TEXT, LIMIT))
 # What changed -> the new generation, and what its server raises.
 CHANGES: dict[str, tuple[type[ErrorCode], dict[str, Any]]] = {
-    "a new key": (generation(BROKEN=BROKEN, FULL=spec(TEXT, LIMIT, ROOM)), {"limit": 30, "room": "r-42"}),
+    "a new key": (
+        generation(BROKEN=BROKEN, FULL=spec(TEXT, LIMIT, ROOM)),
+        {"limit": 30, "room": "r-42"},
+    ),
     "a removed key": (generation(BROKEN=BROKEN, FULL=spec("All seats are taken")), {}),
     "a new placeholder": (
         generation(BROKEN=BROKEN, FULL=spec("All {limit} seats of {room} are taken", LIMIT, ROOM)),
         {"limit": 30, "room": "r-42"},
     ),
-    "a changed text": (generation(BROKEN=BROKEN, FULL=spec("No seat of {limit} is free", LIMIT)), {"limit": 30}),
-    "a code that became deprecated": (generation(BROKEN=BROKEN, FULL=spec(TEXT, LIMIT, deprecated=True)), {"limit": 30}),
-    "a new code": (generation(BROKEN=BROKEN, FULL=spec(TEXT, LIMIT), CLOSED=spec("The desk is closed")), {}),
+    "a changed text": (
+        generation(BROKEN=BROKEN, FULL=spec("No seat of {limit} is free", LIMIT)),
+        {"limit": 30},
+    ),
+    "a code that became deprecated": (
+        generation(BROKEN=BROKEN, FULL=spec(TEXT, LIMIT, deprecated=True)),
+        {"limit": 30},
+    ),
+    "a new code": (
+        generation(BROKEN=BROKEN, FULL=spec(TEXT, LIMIT), CLOSED=spec("The desk is closed")),
+        {},
+    ),
 }
 
 
@@ -52,7 +72,14 @@ def shown(error: RemoteError) -> str:
     return f"{code}: {error.hint}" if error.hint else code
 
 
-def told(server: type[ErrorCode], client: type[ErrorCode], kind: str, raised: tuple[str, dict[str, Any]], *, sends_hint: bool) -> str:
+def told(
+    server: type[ErrorCode],
+    client: type[ErrorCode],
+    kind: str,
+    raised: tuple[str, dict[str, Any]],
+    *,
+    sends_hint: bool,
+) -> str:
     """What a client of one generation shows of what a server of another raises; without the hint, as a server in another language."""
 
     def act(context: Any) -> None:
@@ -71,7 +98,9 @@ def told(server: type[ErrorCode], client: type[ErrorCode], kind: str, raised: tu
         errgrpc.wrap_channel(bare, client, locale="en") as channel,
         pytest.raises(remote(client)) as caught,
     ):
-        list(harness.method(channel, kind)(harness.argument(kind, request), timeout=harness.DEADLINE))
+        list(
+            harness.method(channel, kind)(harness.argument(kind, request), timeout=harness.DEADLINE)
+        )
     return shown(caught.value)
 
 
@@ -89,6 +118,12 @@ def test_one_generation_apart(change: str, kind: str) -> None:
     new, metadata = CHANGES[change]
     reason = "CLOSED" if change == "a new code" else "FULL"
     cells = [change]
-    for server, client, raised in ((new, OLD, (reason, metadata)), (OLD, new, ("FULL", {"limit": 30}))):
-        cells += (told(server, client, kind, raised, sends_hint=sends_hint) for sends_hint in (True, False))
+    for server, client, raised in (
+        (new, OLD, (reason, metadata)),
+        (OLD, new, ("FULL", {"limit": 30})),
+    ):
+        cells += (
+            told(server, client, kind, raised, sends_hint=sends_hint)
+            for sends_hint in (True, False)
+        )
     assert f"| {' | '.join(cells)} |" in PAGE.read_text()

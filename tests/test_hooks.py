@@ -73,7 +73,11 @@ def test_each_failed_call_is_heard_once(style: str, kind: str, after: int) -> No
             assert answer.code is status, name
             (answered,) = heard
             assert type(answered.error) is (error or type(None)), name
-            assert (answered.method, answered.code, answered.status) == (f"/test.Service/{kind}", code, status), name
+            assert (answered.method, answered.code, answered.status) == (
+                f"/test.Service/{kind}",
+                code,
+                status,
+            ), name
             assert (answered.outcome, answered.undeclared) == (outcome, False), name
             sent = answer.error.request_id if isinstance(answer.error, RemoteError) else None
             assert answered.request_id == sent, name
@@ -97,7 +101,9 @@ def returns_a_coroutine(answered: Answered) -> Any:
 
 @pytest.mark.parametrize("style", harness.STYLES)
 @pytest.mark.parametrize("hook", [fails, returns_a_coroutine])
-def test_what_a_hook_does_goes_no_further(style: str, kind: str, hook: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_a_hook_does_goes_no_further(
+    style: str, kind: str, hook: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     with hearing(style, hook, translate=TRANSLATE) as (target, _):
         for name, (act, _, _, status, _) in ACTS.items():
             caplog.clear()
@@ -137,16 +143,29 @@ def test_on_error_that_returns_a_coroutine_hides_nothing(caplog: pytest.LogCaptu
 
 @pytest.mark.parametrize("flag", ["gone", "stuck"])
 @pytest.mark.parametrize(
-    "raised", [ServiceError(ResCode.SERVICE_UNAVAILABLE), ServiceError(ResCode.SERVICE_UNAVAILABLE, retry_delay=1), LookupError("text")]
+    "raised",
+    [
+        ServiceError(ResCode.SERVICE_UNAVAILABLE),
+        ServiceError(ResCode.SERVICE_UNAVAILABLE, retry_delay=1),
+        LookupError("text"),
+    ],
 )
-def test_an_answer_that_cannot_be_sent_is_undelivered(flag: str, raised: Exception, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_answer_that_cannot_be_sent_is_undelivered(
+    flag: str, raised: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     heard: list[Answered] = []
     told: dict[str, Any] = {flag: True}
-    Answering(ResCode, on_answer=heard.append).answer(raised, Rpc("/test.Service/Method", (), **told))
+    Answering(ResCode, on_answer=heard.append).answer(
+        raised, Rpc("/test.Service/Method", (), **told)
+    )
     (answered,) = heard
     assert (answered.error, answered.outcome) == (raised, "undelivered")
-    levels = [record.levelno for record in caplog.records if "could not be answered" in record.getMessage()]
+    levels = [
+        record.levelno
+        for record in caplog.records
+        if "could not be answered" in record.getMessage()
+    ]
     masked = isinstance(raised, LookupError)
     assert levels == ([logging.INFO if flag == "gone" else logging.ERROR] if masked else [])
 
@@ -156,11 +175,25 @@ def test_an_answer_that_cannot_be_sent_is_undelivered(flag: str, raised: Excepti
 
 def ask(stack: str, target: str, kind: str, request: bytes, hook: Any) -> harness.Outcome:
     if stack == "aio":
-        return harness.call("aio", target, kind, request, interceptors=errgrpc.aio.client_interceptors(ResCode, on_received=hook))
-    return harness.call("sync", target, kind, request, interceptors=[errgrpc.ClientInterceptor(ResCode, on_received=hook)])
+        return harness.call(
+            "aio",
+            target,
+            kind,
+            request,
+            interceptors=errgrpc.aio.client_interceptors(ResCode, on_received=hook),
+        )
+    return harness.call(
+        "sync",
+        target,
+        kind,
+        request,
+        interceptors=[errgrpc.ClientInterceptor(ResCode, on_received=hook)],
+    )
 
 
-def test_a_client_hears_of_each_failed_call_once(stack: str, kind: str, targets: dict[str, str]) -> None:
+def test_a_client_hears_of_each_failed_call_once(
+    stack: str, kind: str, targets: dict[str, str]
+) -> None:
     heard: list[Any] = []
 
     def hook(error: RemoteError, *, method: str) -> None:
@@ -187,7 +220,9 @@ def test_a_wrapped_channel_hears_too(kind: str, targets: dict[str, str]) -> None
     assert heard == [(caught.value, f"/test.Service/{kind}")]
 
 
-async def test_an_asyncio_channel_hears_once_however_often_it_is_read(kind: str, targets: dict[str, str]) -> None:
+async def test_an_asyncio_channel_hears_once_however_often_it_is_read(
+    kind: str, targets: dict[str, str]
+) -> None:
     heard: list[Any] = []
 
     def hook(error: RemoteError, *, method: str) -> None:
@@ -203,14 +238,18 @@ async def test_an_asyncio_channel_hears_once_however_often_it_is_read(kind: str,
     assert heard == [(errgrpc.remote(ResCode.ROOM_NOT_EXIST), f"/test.Service/{kind}")]
 
 
-def test_what_on_received_raises_goes_no_further(stack: str, kind: str, targets: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
+def test_what_on_received_raises_goes_no_further(
+    stack: str, kind: str, targets: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
     def hook(error: RemoteError, *, method: str) -> None:
         raise SystemExit
 
     with harness.action(coded) as request:
         outcome = ask(stack, targets["sync"], kind, request, hook)
     assert type(outcome.error) is errgrpc.remote(ResCode.ROOM_NOT_EXIST)
-    assert [record.getMessage() for record in harness.logged(caplog)] == [f"on_received failed for '/test.Service/{kind}'"]
+    assert [record.getMessage() for record in harness.logged(caplog)] == [
+        f"on_received failed for '/test.Service/{kind}'"
+    ]
 
 
 # HTTP.

@@ -150,7 +150,9 @@ def test_choose(header: str | None, chosen: str) -> None:
     ],
     ids=plain,
 )
-def test_choose_of_other_locales(header: str | None, of: tuple[str, ...], default: str, chosen: str | None) -> None:
+def test_choose_of_other_locales(
+    header: str | None, of: tuple[str, ...], default: str, chosen: str | None
+) -> None:
     assert locales.choose(header, of, default) == chosen
     assert locales.choose(header, dict.fromkeys(of, "a text"), default) == chosen
 
@@ -172,10 +174,22 @@ def _parsed(header: str) -> list[tuple[str, Fraction]]:
         digits = weight[2:].rstrip(" \t")
         if semicolon:
             whole, _, decimals = digits.partition(".")
-            well_formed &= weight[:2] in {"q=", "Q="} and whole in {"0", "1"} and len(decimals) <= 3 and set(decimals) <= set(string.digits)
+            well_formed &= (
+                weight[:2] in {"q=", "Q="}
+                and whole in {"0", "1"}
+                and len(decimals) <= 3
+                and set(decimals) <= set(string.digits)
+            )
             well_formed &= whole != "1" or set(decimals) <= {"0"}
         if well_formed and len(tag) <= 64:
-            found.append((tag, Fraction(digits + "0" if digits.endswith(".") else digits) if semicolon else Fraction(1)))
+            found.append(
+                (
+                    tag,
+                    Fraction(digits + "0" if digits.endswith(".") else digits)
+                    if semicolon
+                    else Fraction(1),
+                )
+            )
     return found
 
 
@@ -200,13 +214,23 @@ def _reference(header: str | None, of: tuple[str, ...], default: str) -> str | N
     ranges = _parsed(header or "")
 
     def excluded(locale: str) -> bool:
-        said = [weight for prefix in _prefixes(locale.lower()) for tag, weight in ranges if tag == prefix]
+        said = [
+            weight
+            for prefix in _prefixes(locale.lower())
+            for tag, weight in ranges
+            if tag == prefix
+        ]
         return bool(said) and said[0] == 0
 
     rest = [locale for locale in of if not excluded(locale)] or list(of)
     weights = sorted({weight for _, weight in ranges if weight}, reverse=True)
     for tag in (tag for wanted in weights for tag, weight in ranges if weight == wanted):
-        own = [locale for locale in rest if (locale.lower().split("-")[0], _script_of(locale)) == (tag.split("-")[0], _script_of(tag))]
+        own = [
+            locale
+            for locale in rest
+            if (locale.lower().split("-")[0], _script_of(locale))
+            == (tag.split("-")[0], _script_of(tag))
+        ]
         for prefix in _prefixes(tag):
             for locale in own:
                 if locale.lower() == prefix:
@@ -249,11 +273,38 @@ RANGES = st.builds(
     st.tuples(
         st.sampled_from(OPTIONAL),
         st.sampled_from(
-            [*TAGS, "*", "fr", "ZH-cn", "zh_CN", "zh-", "en-US-x-a", "z" * 9, "\u00e9", "zh-" + "a-" * 29 + "b", "zh-" + "a-" * 31 + "b"]
+            [
+                *TAGS,
+                "*",
+                "fr",
+                "ZH-cn",
+                "zh_CN",
+                "zh-",
+                "en-US-x-a",
+                "z" * 9,
+                "\u00e9",
+                "zh-" + "a-" * 29 + "b",
+                "zh-" + "a-" * 31 + "b",
+            ]
         ),
         st.sampled_from(OPTIONAL),
         st.sampled_from(
-            ["", "", ";q=0", ";q=0.5", ";q=0.50", ";Q=1", "; q=0.3 ", ";q=0.001", ";q=1.000", ";q=0.", ";q=2", ";q=x", ";", ";a=b"]
+            [
+                "",
+                "",
+                ";q=0",
+                ";q=0.5",
+                ";q=0.50",
+                ";Q=1",
+                "; q=0.3 ",
+                ";q=0.001",
+                ";q=1.000",
+                ";q=0.",
+                ";q=2",
+                ";q=x",
+                ";",
+                ";a=b",
+            ]
         ),
     ),
 )
@@ -262,7 +313,9 @@ LOCALES = st.lists(st.sampled_from(TAGS), unique=True, max_size=5).map(tuple)
 
 
 @given(HEADERS, LOCALES, st.sampled_from(["", *TAGS]))
-def test_choose_as_a_slower_reference_does(header: str | None, of: tuple[str, ...], default: str) -> None:
+def test_choose_as_a_slower_reference_does(
+    header: str | None, of: tuple[str, ...], default: str
+) -> None:
     assert locales.choose(header, of, default) == _reference(header, of, default)
 
 
@@ -290,7 +343,14 @@ def test_choose_takes_any_text(header: str, of: tuple[str, ...], default: str) -
 )
 def test_long_headers(header: str) -> None:
     assert locales.choose(header, BOTH, CHINESE) == "en-US"
-    assert locales.choose(header, [f"{language}-US" for language in ("zh", "en", *(f"qq-x-{n}" for n in range(300)))], CHINESE) == "en-US"
+    assert (
+        locales.choose(
+            header,
+            [f"{language}-US" for language in ("zh", "en", *(f"qq-x-{n}" for n in range(300)))],
+            CHINESE,
+        )
+        == "en-US"
+    )
 
 
 def test_the_memo_is_bounded() -> None:
@@ -321,7 +381,8 @@ def test_the_memo_is_bounded() -> None:
         ([("accept-language", "")], None),
         ([("accept-language", ""), ("grpcgateway-accept-language", "zh")], "zh"),
         ([("accept-language", "*"), ("grpcgateway-accept-language", "zh")], "*"),
-        ([("accept-language", "fr"), ("accept-language", "en")], "fr,en"),  # RFC 9110 section 5.2: one list
+        # RFC 9110 section 5.2: one list
+        ([("accept-language", "fr"), ("accept-language", "en")], "fr,en"),
         ([("accept-language", b"en"), ("other", "x")], None),
         ([("accept-language", b"en"), ("accept-language", "zh")], "zh"),
         ([("x-accept-language", "en"), ("other", b"x")], None),
@@ -334,7 +395,14 @@ def test_requested(metadata: list[tuple[str, Any]] | None, header: str | None) -
     assert locales.requested(metadata) == header
 
 
-@given(st.lists(st.tuples(st.sampled_from(["accept-language", "grpcgateway-accept-language", "x"]), st.text() | st.binary())))
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["accept-language", "grpcgateway-accept-language", "x"]),
+            st.text() | st.binary(),
+        )
+    )
+)
 def test_requested_takes_any_metadata(metadata: list[tuple[str, str | bytes]]) -> None:
     header = locales.requested(metadata)
     assert header is None or header
@@ -399,7 +467,9 @@ def test_whole_accept_language_values(value: str) -> None:
     assert locales.is_accept_language(value)
 
 
-@pytest.mark.parametrize("value", ["", "zh_CN", "zh-CN,", "en;q=2", "en\nx: y", "en,\u00e9", 5, None, b"en"], ids=plain)
+@pytest.mark.parametrize(
+    "value", ["", "zh_CN", "zh-CN,", "en;q=2", "en\nx: y", "en,\u00e9", 5, None, b"en"], ids=plain
+)
 def test_what_is_no_accept_language(value: object) -> None:
     assert not locales.is_accept_language(value)
 
@@ -420,6 +490,8 @@ def test_the_table_of_scripts_is_cldr_s() -> None:
         tags = unnamed.get(language, {})
         if len(named[language]) > 1 and language in tags:
             expected[language] = tags[language]
-            expected |= {tag: script for tag, script in sorted(tags.items()) if script != tags[language]}
+            expected |= {
+                tag: script for tag, script in sorted(tags.items()) if script != tags[language]
+            }
     assert dict(LIKELY) == expected
     assert list(LIKELY) == list(expected)

@@ -18,7 +18,12 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc import StatusCode
 from hypothesis import given
 from hypothesis import strategies as st
-from opentelemetry.instrumentation.grpc import aio_client_interceptors, aio_server_interceptor, client_interceptor, server_interceptor
+from opentelemetry.instrumentation.grpc import (
+    aio_client_interceptors,
+    aio_server_interceptor,
+    client_interceptor,
+    server_interceptor,
+)
 from opentelemetry.instrumentation.grpc.grpcext import intercept_channel
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.metrics import MeterProvider
@@ -34,7 +39,12 @@ from errgrpc.http import Request, Responder
 ROOT = Path(__file__).parent.parent
 OUTCOMES = ("coded", "unhandled", "aborted", "success")
 ANSWERS = ("NOT_FOUND ROOM_NOT_EXIST", "INTERNAL INTERNAL_SERVER_ERROR", "ABORTED None", "OK None")
-HANDLERS = {"sync": "sync", "aio": "asyncio", "reader_writer": "asyncio reader/writer", "sync_on_aio": "sync on asyncio"}
+HANDLERS = {
+    "sync": "sync",
+    "aio": "asyncio",
+    "reader_writer": "asyncio reader/writer",
+    "sync_on_aio": "sync on asyncio",
+}
 
 Cells = dict[tuple[str, str, str], tuple[str, ...]]
 """Four texts, one for each outcome, by place, style and kind."""
@@ -45,14 +55,21 @@ def observed(tool: str) -> tuple[Cells, Cells]:
     paths = [str(ROOT), str(ROOT / "tests"), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     command = [sys.executable, "-m", "observed", tool]
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=100)
+    ran = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=100
+    )
     assert ran.returncode == 0, ran.stderr
-    answers, shown = dict[tuple[str, str, str], list[str]](), dict[tuple[str, str, str], list[str]]()
+    answers, shown = (
+        dict[tuple[str, str, str], list[str]](),
+        dict[tuple[str, str, str], list[str]](),
+    )
     for cell in json.loads(ran.stdout):
         key = cell["place"], cell["style"], cell["kind"]
         answers.setdefault(key, []).append(cell["answer"])
         shown.setdefault(key, []).append(cell["shown"])
-    return {key: tuple(texts) for key, texts in answers.items()}, {key: tuple(texts) for key, texts in shown.items()}
+    return {key: tuple(texts) for key, texts in answers.items()}, {
+        key: tuple(texts) for key, texts in shown.items()
+    }
 
 
 def rows(answers: Cells, shown: Cells) -> list[str]:
@@ -63,20 +80,30 @@ def rows(answers: Cells, shown: Cells) -> list[str]:
             broken = answers[place, style, kind][-1] != ANSWERS[-1]
             told = ("broken",) * 4 if broken else texts
             kinds.setdefault((place, told), {}).setdefault(style, []).append(kind)
-    return [f"| {place} | {_handlers(of)} | {' | '.join(texts)} |" for (place, texts), of in kinds.items()]
+    return [
+        f"| {place} | {_handlers(of)} | {' | '.join(texts)} |"
+        for (place, texts), of in kinds.items()
+    ]
 
 
 def _handlers(kinds: dict[str, list[str]]) -> str:
     groups = dict[tuple[str, ...], list[str]]()
     for style, of in kinds.items():
         groups.setdefault(tuple(of), []).append(HANDLERS[style])
-    told = [", ".join(names) + ("" if of == harness.KINDS else f": {', '.join(of)}") for of, names in groups.items()]
+    told = [
+        ", ".join(names) + ("" if of == harness.KINDS else f": {', '.join(of)}")
+        for of, names in groups.items()
+    ]
     return "; ".join(told)
 
 
 def page_of(tool: str) -> list[str]:
     page = (ROOT / "docs/observability.md").read_text()
-    found = re.search(rf"^<!-- observed: {tool} -->\n\n\|[^\n]*\n\|[- |]*\n(.*?)\n\n<!-- end -->$", page, re.MULTILINE | re.DOTALL)
+    found = re.search(
+        rf"^<!-- observed: {tool} -->\n\n\|[^\n]*\n\|[- |]*\n(.*?)\n\n<!-- end -->$",
+        page,
+        re.MULTILINE | re.DOTALL,
+    )
     assert found is not None
     return found[1].split("\n")
 
@@ -94,11 +121,17 @@ def page_of(tool: str) -> list[str]:
 )
 def test_the_page_says_what_a_tool_shows(tool: str, places: tuple[str, ...]) -> None:
     answers, shown = observed(tool)
-    told = [row for row in page_of(tool.partition("_")[0]) if row.startswith(tuple(f"| {place} |" for place in places))]
+    told = [
+        row
+        for row in page_of(tool.partition("_")[0])
+        if row.startswith(tuple(f"| {place} |" for place in places))
+    ]
     assert rows(answers, shown) == told, "\n".join(rows(answers, shown))
     for (place, style, kind), texts in answers.items():
         if place != "alone" and texts != ANSWERS:
-            assert answers["alone", style, kind] != ANSWERS[-1:], "the tool breaks the handler only with errgrpc"
+            assert answers["alone", style, kind] != ANSWERS[-1:], (
+                "the tool breaks the handler only with errgrpc"
+            )
 
 
 @pytest.mark.full
@@ -128,7 +161,16 @@ class Measured:
     def counted(self) -> dict[tuple[str, str, str], int]:
         """How often, by method, reason and side."""
         data = self.reader.get_metrics_data()
-        metrics = [] if data is None else [each for one in data.resource_metrics for scope in one.scope_metrics for each in scope.metrics]
+        metrics = (
+            []
+            if data is None
+            else [
+                each
+                for one in data.resource_metrics
+                for scope in one.scope_metrics
+                for each in scope.metrics
+            ]
+        )
         names = otel.RPC_METHOD, otel.ERRGRPC_REASON, otel.ERRGRPC_SIDE
         found = dict[tuple[str, str, str], int]()
         for metric in metrics:
@@ -142,14 +184,24 @@ class Measured:
 
     @contextmanager
     def span(self) -> Iterator[None]:
-        with self.tracers.get_tracer("tests").start_as_current_span("caller", record_exception=False, set_status_on_exception=False):
+        with self.tracers.get_tracer("tests").start_as_current_span(
+            "caller", record_exception=False, set_status_on_exception=False
+        ):
             yield
 
     def spans(self) -> dict[str, dict[str, Any]]:
         """The attributes of errgrpc's, and the error.type, by the span's name."""
-        names = otel.ERROR_TYPE, otel.ERRGRPC_REASON, otel.ERRGRPC_DOMAIN, otel.ERRGRPC_CODE, otel.ERRGRPC_REQUEST_ID
+        names = (
+            otel.ERROR_TYPE,
+            otel.ERRGRPC_REASON,
+            otel.ERRGRPC_DOMAIN,
+            otel.ERRGRPC_CODE,
+            otel.ERRGRPC_REQUEST_ID,
+        )
         return {
-            span.name: {name: value for name, value in (span.attributes or {}).items() if name in names}
+            span.name: {
+                name: value for name, value in (span.attributes or {}).items() if name in names
+            }
             for span in self.exporter.get_finished_spans()
         }
 
@@ -185,10 +237,14 @@ def test_a_server_counts_each_failed_call_by_method_and_reason(style: str, kind:
                 harness.call("sync", target, kind, request)
     method = f"test.Service/{kind}"
     counts = {"ROOM_NOT_EXIST": 2, "INTERNAL_SERVER_ERROR": 1, otel.OTHER: 1}
-    assert measured.counted == {(method, reason, "server"): count for reason, count in counts.items()}
+    assert measured.counted == {
+        (method, reason, "server"): count for reason, count in counts.items()
+    }
 
 
-def test_a_client_counts_each_failed_call_by_method_and_reason(stack: str, kind: str, targets: dict[str, str]) -> None:
+def test_a_client_counts_each_failed_call_by_method_and_reason(
+    stack: str, kind: str, targets: dict[str, str]
+) -> None:
     measured = Measured()
     hook = measured.telemetry.on_received
     for act in (*ACTS, coded, lambda _: None):
@@ -200,7 +256,9 @@ def test_a_client_counts_each_failed_call_by_method_and_reason(stack: str, kind:
             harness.call(stack, targets["sync"], kind, request, interceptors=interceptors)
     method = f"test.Service/{kind}"
     counts = {"ROOM_NOT_EXIST": 2, "INTERNAL_SERVER_ERROR": 1, otel.OTHER: 1}
-    assert measured.counted == {(method, reason, "client"): count for reason, count in counts.items()}
+    assert measured.counted == {
+        (method, reason, "client"): count for reason, count in counts.items()
+    }
 
 
 @pytest.mark.parametrize("style", ["sync", "aio"])
@@ -209,9 +267,15 @@ def test_the_span_of_a_server_says_what_is_known(style: str, kind: str) -> None:
     hook = measured.telemetry.on_answer
     interceptors: list[Any]
     if style == "sync":
-        interceptors = [server_interceptor(measured.tracers), errgrpc.ServerInterceptor(ResCode, on_answer=hook)]
+        interceptors = [
+            server_interceptor(measured.tracers),
+            errgrpc.ServerInterceptor(ResCode, on_answer=hook),
+        ]
     else:
-        interceptors = [aio_server_interceptor(measured.tracers), errgrpc.aio.ServerInterceptor(ResCode, on_answer=hook)]
+        interceptors = [
+            aio_server_interceptor(measured.tracers),
+            errgrpc.aio.ServerInterceptor(ResCode, on_answer=hook),
+        ]
     seen = []
     for act in ACTS:
         measured.exporter.clear()
@@ -221,7 +285,12 @@ def test_the_span_of_a_server_says_what_is_known(style: str, kind: str) -> None:
     domain = {otel.ERRGRPC_DOMAIN: ResCode.domain}
     assert seen == [
         {otel.ERRGRPC_REASON: "ROOM_NOT_EXIST", otel.ERRGRPC_CODE: 1004, **domain},
-        {otel.ERRGRPC_REASON: "INTERNAL_SERVER_ERROR", otel.ERRGRPC_CODE: 500, otel.ERRGRPC_REQUEST_ID: "id-1", **domain},
+        {
+            otel.ERRGRPC_REASON: "INTERNAL_SERVER_ERROR",
+            otel.ERRGRPC_CODE: 500,
+            otel.ERRGRPC_REQUEST_ID: "id-1",
+            **domain,
+        },
         {},
     ]
 
@@ -230,14 +299,21 @@ def test_the_span_of_a_server_says_what_is_known(style: str, kind: str) -> None:
     ("wanted", "place"),
     [("caller", "wrap_channel"), ("caller", "interceptor before"), ("call", "interceptor behind")],
 )
-def test_which_span_of_a_sync_client_says_it(wanted: str, place: str, kind: str, targets: dict[str, str]) -> None:
+def test_which_span_of_a_sync_client_says_it(
+    wanted: str, place: str, kind: str, targets: dict[str, str]
+) -> None:
     measured = Measured()
     hook, its = measured.telemetry.on_received, client_interceptor(measured.tracers)
     with grpc.insecure_channel(targets["sync"]) as bare, harness.action(coded, after=1) as request:
         if place == "interceptor behind":
-            channel = intercept_channel(grpc.intercept_channel(bare, errgrpc.ClientInterceptor(ResCode, on_received=hook)), its)
+            channel = intercept_channel(
+                grpc.intercept_channel(bare, errgrpc.ClientInterceptor(ResCode, on_received=hook)),
+                its,
+            )
         elif place == "interceptor before":
-            channel = grpc.intercept_channel(intercept_channel(bare, its), errgrpc.ClientInterceptor(ResCode, on_received=hook))
+            channel = grpc.intercept_channel(
+                intercept_channel(bare, its), errgrpc.ClientInterceptor(ResCode, on_received=hook)
+            )
         else:
             channel = errgrpc.wrap_channel(intercept_channel(bare, its), ResCode, on_received=hook)
         with measured.span(), pytest.raises(errgrpc.remote(ResCode.ROOM_NOT_EXIST)):
@@ -246,14 +322,24 @@ def test_which_span_of_a_sync_client_says_it(wanted: str, place: str, kind: str,
 
 
 @pytest.mark.parametrize("place", ["wrap_channel", "interceptor before", "interceptor behind"])
-async def test_an_asyncio_client_says_it_on_the_span_of_the_caller(place: str, kind: str, targets: dict[str, str]) -> None:
+async def test_an_asyncio_client_says_it_on_the_span_of_the_caller(
+    place: str, kind: str, targets: dict[str, str]
+) -> None:
     measured = Measured()
     its, hook = aio_client_interceptors(measured.tracers), measured.telemetry.on_received
     ours = errgrpc.aio.client_interceptors(ResCode, on_received=hook)
-    interceptors = {"wrap_channel": its, "interceptor before": [*ours, *its], "interceptor behind": [*its, *ours]}[place]
+    interceptors = {
+        "wrap_channel": its,
+        "interceptor before": [*ours, *its],
+        "interceptor behind": [*its, *ours],
+    }[place]
     with harness.action(coded, after=1) as request:
         async with grpc.aio.insecure_channel(targets["sync"], interceptors=interceptors) as bare:
-            channel = errgrpc.aio.wrap_channel(bare, ResCode, on_received=hook) if place == "wrap_channel" else bare
+            channel = (
+                errgrpc.aio.wrap_channel(bare, ResCode, on_received=hook)
+                if place == "wrap_channel"
+                else bare
+            )
             call = harness.method(channel, kind)(harness.argument(kind, request))
             with measured.span(), pytest.raises(errgrpc.remote(ResCode.ROOM_NOT_EXIST)):
                 await call if kind.endswith("unary") else [response async for response in call]
@@ -284,7 +370,13 @@ def test_a_client_cannot_make_up_methods() -> None:
 
     interceptors = [errgrpc.ServerInterceptor(ResCode, on_answer=hook), Refusing()]
     with harness.serve("sync", interceptors) as target, grpc.insecure_channel(target) as channel:
-        for method in ("/test.Service/unary_unary", "/test.Service/made_up", "/classroom.v1.ClassroomService/JoinRoom", "/a/b", "no/path"):
+        for method in (
+            "/test.Service/unary_unary",
+            "/test.Service/made_up",
+            "/classroom.v1.ClassroomService/JoinRoom",
+            "/a/b",
+            "no/path",
+        ):
             call: Any = channel.unary_unary(method)
             with pytest.raises(grpc.RpcError):
                 call(b"", timeout=harness.DEADLINE)
@@ -300,7 +392,9 @@ def test_a_client_cannot_make_up_methods() -> None:
     assert by_default.counted[path[1:], otel.OTHER, "server"] == 1
 
 
-@given(st.one_of(st.text(), st.from_regex(r"/?[\w.\0/]*/\w*"), st.just("/google.rpc.context/\ud800")))
+@given(
+    st.one_of(st.text(), st.from_regex(r"/?[\w.\0/]*/\w*"), st.just("/google.rpc.context/\ud800"))
+)
 def test_any_text_is_counted_as_some_method(path: str) -> None:
     measured = Measured(methods=None)
     measured.telemetry.on_answer(Answered(path, None, None, StatusCode.ABORTED, None, "aborted"))
@@ -338,7 +432,9 @@ def test_of_an_unknown_code_the_span_has_what_the_peer_sent() -> None:
 def test_a_guess_is_no_reason() -> None:
     measured = Measured()
     with grpc.insecure_channel("127.0.0.1:1") as bare:
-        call: Any = errgrpc.wrap_channel(bare, ResCode, on_received=measured.telemetry.on_received).unary_unary(METHODS[0])
+        call: Any = errgrpc.wrap_channel(
+            bare, ResCode, on_received=measured.telemetry.on_received
+        ).unary_unary(METHODS[0])
         with measured.span(), pytest.raises(RemoteError) as caught:
             call(b"", timeout=harness.DEADLINE)
     assert caught.value.inferred
@@ -347,11 +443,16 @@ def test_a_guess_is_no_reason() -> None:
 
 
 @given(st.text(max_size=80), st.text(max_size=300), st.text(max_size=30), st.text(max_size=140))
-def test_no_peer_makes_a_label_or_an_attribute_of_its_own(reason: str, domain: str, number: str, request_id: str) -> None:
+def test_no_peer_makes_a_label_or_an_attribute_of_its_own(
+    reason: str, domain: str, number: str, request_id: str
+) -> None:
     measured = Measured()
     attributes = measured.heard(received(reason, domain, number, request_id), method=reason)
     assert list(measured.counted) == [(otel.OTHER, otel.OTHER, "client")]
-    assert all(isinstance(value, int) or (value.isascii() and value.isprintable() and len(value) <= 255) for value in attributes.values())
+    assert all(
+        isinstance(value, int) or (value.isascii() and value.isprintable() and len(value) <= 255)
+        for value in attributes.values()
+    )
 
 
 # Options.
@@ -359,7 +460,10 @@ def test_no_peer_makes_a_label_or_an_attribute_of_its_own(reason: str, domain: s
 
 def test_the_reason_as_error_type() -> None:
     measured = Measured(reason_as_error_type=True)
-    assert measured.heard(received("ROOM_NOT_EXIST", ResCode.domain))[otel.ERROR_TYPE] == "ROOM_NOT_EXIST"
+    assert (
+        measured.heard(received("ROOM_NOT_EXIST", ResCode.domain))[otel.ERROR_TYPE]
+        == "ROOM_NOT_EXIST"
+    )
     assert otel.ERROR_TYPE not in measured.heard(received("NEWER", ResCode.domain))
     assert measured.heard(received("", "")) == {}
     assert otel.ERROR_TYPE not in Measured().heard(received("ROOM_NOT_EXIST", ResCode.domain))
@@ -415,7 +519,10 @@ def test_what_the_sdk_raises_goes_no_further(
 
     telemetry = otel.Telemetry()
     monkeypatch.setattr(telemetry, "_failed_calls", type("Failing", (), {"add": fails})())
-    with harness.serve(style, on_answer=telemetry.on_answer) as target, harness.action(coded) as request:
+    with (
+        harness.serve(style, on_answer=telemetry.on_answer) as target,
+        harness.action(coded) as request,
+    ):
         interceptors = [errgrpc.ClientInterceptor(ResCode, on_received=telemetry.on_received)]
         answer = harness.call("sync", target, kind, request, interceptors=interceptors)
     assert type(answer.error) is errgrpc.remote(ResCode.ROOM_NOT_EXIST)
@@ -451,16 +558,35 @@ SAID = "ResCode.ROOM_NOT_EXIST\n[]\n"
 
 
 def test_the_api_alone_does() -> None:
-    ran = subprocess.run([sys.executable, "-W", "error", "-c", WITHOUT_SDK], capture_output=True, text=True, check=False, timeout=60)
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", WITHOUT_SDK],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout == SAID
 
 
 @pytest.mark.full
 def test_the_lowest_api_does(fresh: Any, tmp_path: Path) -> None:
-    floor = re.search(r'^otel = \["opentelemetry-api>=([\d.]+)"\]$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    floor = re.search(
+        r'^otel = \["opentelemetry-api>=([\d.]+)"\]$',
+        (ROOT / "pyproject.toml").read_text(),
+        re.MULTILINE,
+    )
     assert floor is not None
-    install = ("python", "-m", "pip", "install", "-q", "--disable-pip-version-check", "--target", str(tmp_path))
+    install = (
+        "python",
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--disable-pip-version-check",
+        "--target",
+        str(tmp_path),
+    )
     fresh.run(*install, f"opentelemetry-api=={floor[1]}")
     (tmp_path / "main.py").write_text(WITHOUT_SDK)
     assert fresh.run("python", "main.py", cwd=tmp_path) == SAID

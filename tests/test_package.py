@@ -9,21 +9,42 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FIRST_EXAMPLE = re.compile(r"^```python\n(.*?)^```$.*?^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FIRST_EXAMPLE = re.compile(
+    r"^```python\n(.*?)^```$.*?^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
 
 
 def test_nothing_else_is_installed(fresh: Any) -> None:
-    installed = fresh.run("python", "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check")
+    installed = fresh.run(
+        "python", "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"
+    )
     names = {line.partition("==")[0] for line in installed.splitlines()}
-    allowed = {"errgrpc", "grpcio", "protobuf", "googleapis-common-protos", "typing_extensions", "pip", "setuptools", "grpcio-tools"}
+    allowed = {
+        "errgrpc",
+        "grpcio",
+        "protobuf",
+        "googleapis-common-protos",
+        "typing_extensions",
+        "pip",
+        "setuptools",
+        "grpcio-tools",
+    }
     assert {"errgrpc", "grpcio", "protobuf", "googleapis-common-protos"} <= names <= allowed
 
 
 def test_what_other_teams_need_is_in_the_wheel(fresh: Any) -> None:
-    listed = fresh.run("python", "-c", "import importlib.metadata as m; print(*m.files('errgrpc'), sep='\\n')").splitlines()
+    listed = fresh.run(
+        "python", "-c", "import importlib.metadata as m; print(*m.files('errgrpc'), sep='\\n')"
+    ).splitlines()
     stems = ("annotations", "res_code", "component_code")
-    needed = {f"errgrpc/v1/{stem}{end}" for stem in stems for end in (".proto", "_pb2.py", "_pb2.pyi")}
-    assert {"errgrpc/py.typed", "errgrpc/v1/res_code_errgrpc.py", "errgrpc/v1/component_code_errgrpc.py"} | needed <= set(listed)
+    needed = {
+        f"errgrpc/v1/{stem}{end}" for stem in stems for end in (".proto", "_pb2.py", "_pb2.pyi")
+    }
+    assert {
+        "errgrpc/py.typed",
+        "errgrpc/v1/res_code_errgrpc.py",
+        "errgrpc/v1/component_code_errgrpc.py",
+    } | needed <= set(listed)
     assert not [name for name in listed if name.startswith(("tests/", "examples/"))]
 
 
@@ -81,24 +102,49 @@ print(len(SecondTeamCode))
 """
 
 
-def test_a_second_team_generates_serves_and_catches_200_codes(fresh_with_protoc: Any, tmp_path: Path) -> None:
+def test_a_second_team_generates_serves_and_catches_200_codes(
+    fresh_with_protoc: Any, tmp_path: Path
+) -> None:
     package = tmp_path / "second" / "team" / "v1"
     package.mkdir(parents=True)
     (package / "codes.proto").write_text(_second_team(200))
-    site = fresh_with_protoc.run("python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
-    arguments = ("-I.", f"-I{site}", "--python_out=.", "--pyi_out=.", "--errgrpc_out=.", "second/team/v1/codes.proto")
+    site = fresh_with_protoc.run(
+        "python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"
+    ).strip()
+    arguments = (
+        "-I.",
+        f"-I{site}",
+        "--python_out=.",
+        "--pyi_out=.",
+        "--errgrpc_out=.",
+        "second/team/v1/codes.proto",
+    )
     fresh_with_protoc.run("python", "-m", "grpc_tools.protoc", *arguments, cwd=tmp_path)
     (tmp_path / "main.py").write_text(SERVE_AND_CATCH)
     assert fresh_with_protoc.run("python", "-W", "error", "main.py", cwd=tmp_path) == "200\n"
 
 
-def test_the_plugin_refuses_in_the_words_of_the_other_team(fresh_with_protoc: Any, tmp_path: Path) -> None:
+def test_the_plugin_refuses_in_the_words_of_the_other_team(
+    fresh_with_protoc: Any, tmp_path: Path
+) -> None:
     wrong = (
-        _second_team(3).replace('domain: "second.example.com" ', "").replace('grpc_status: ABORTED, http_status: 409, message: "No 2"', "")
+        _second_team(3)
+        .replace('domain: "second.example.com" ', "")
+        .replace('grpc_status: ABORTED, http_status: 409, message: "No 2"', "")
     )
     (tmp_path / "codes.proto").write_text(wrong)
-    site = fresh_with_protoc.run("python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
-    arguments = ("python", "-m", "grpc_tools.protoc", "-I.", f"-I{site}", "--errgrpc_out=.", "codes.proto")
+    site = fresh_with_protoc.run(
+        "python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"
+    ).strip()
+    arguments = (
+        "python",
+        "-m",
+        "grpc_tools.protoc",
+        "-I.",
+        f"-I{site}",
+        "--errgrpc_out=.",
+        "codes.proto",
+    )
     said = fresh_with_protoc.run(*arguments, cwd=tmp_path, check=False)
     assert "codes.proto:4: SecondTeamCode: has no domain; give" in said
     assert "codes.proto:10: SECOND_TEAM_CODE_CODE_2: has no grpc_status; give one of" in said
@@ -128,8 +174,16 @@ with ThreadPoolExecutor(2) as pool:
 """
 
 
-@pytest.mark.parametrize(("how", "printed"), [("imported", "404"), ("not imported", "no such file")])
+@pytest.mark.parametrize(
+    ("how", "printed"), [("imported", "404"), ("not imported", "no such file")]
+)
 def test_reflection_serves_a_catalogue_that_is_imported(how: str, printed: str) -> None:
     """As docs/protobuf.md says; the server and its client are one process, with pools of their own."""
-    ran = subprocess.run([sys.executable, "-c", REFLECTED, how], capture_output=True, text=True, check=False, timeout=60)
+    ran = subprocess.run(
+        [sys.executable, "-c", REFLECTED, how],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     assert ran.stdout.split("\n")[0] == printed, ran.stderr

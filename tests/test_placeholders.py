@@ -8,9 +8,29 @@ from hypothesis import strategies as st
 
 from errgrpc.placeholders import fill, names, wrong
 
-PIECES = st.sampled_from(["{", "}", "{{", "}}", "{room}", "{limit}", "{x}", "{a.b}", "{0}", "{room!r}", "{room:>9}", " ", "a", "房", "\n"])
+PIECES = st.sampled_from(
+    [
+        "{",
+        "}",
+        "{{",
+        "}}",
+        "{room}",
+        "{limit}",
+        "{x}",
+        "{a.b}",
+        "{0}",
+        "{room!r}",
+        "{room:>9}",
+        " ",
+        "a",
+        "房",
+        "\n",
+    ]
+)
 TEMPLATES = st.lists(PIECES, max_size=12).map("".join)
-VALUES = st.dictionaries(st.sampled_from(["room", "limit", "other"]), st.text(max_size=300) | PIECES)
+VALUES = st.dictionaries(
+    st.sampled_from(["room", "limit", "other"]), st.text(max_size=300) | PIECES
+)
 
 
 @pytest.mark.parametrize(
@@ -64,12 +84,18 @@ def test_names() -> None:
 
 
 @given(TEMPLATES, VALUES)
-def test_no_input_makes_it_raise_or_does_more_than_replace(template: str, metadata: dict[str, str]) -> None:
+def test_no_input_makes_it_raise_or_does_more_than_replace(
+    template: str, metadata: dict[str, str]
+) -> None:
     filled = fill(template, metadata)
     if wrong(template) is None:
         shown = {key: clean(value) for key, value in metadata.items()}
-        assert filled == "".join(replaced(piece, shown) for piece in re.findall(r"\{\{|\}\}|\{[a-z]+\}|[^{}]+", template))
-        assert names(template) == set(re.findall(r"\{([a-z]+)\}", template.replace("{{", "").replace("}}", "")))
+        assert filled == "".join(
+            replaced(piece, shown) for piece in re.findall(r"\{\{|\}\}|\{[a-z]+\}|[^{}]+", template)
+        )
+        assert names(template) == set(
+            re.findall(r"\{([a-z]+)\}", template.replace("{{", "").replace("}}", ""))
+        )
 
 
 def replaced(piece: str, shown: dict[str, str]) -> str:
@@ -81,4 +107,10 @@ def replaced(piece: str, shown: dict[str, str]) -> str:
 def clean(value: str) -> str:
     cut = value if len(value) <= 200 else value[:200] + "…"
     bidi = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-    return "".join("\ufffd" if ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 or c in bidi else c for c in value[:200]) + cut[200:]
+    return (
+        "".join(
+            "\ufffd" if ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 or c in bidi else c
+            for c in value[:200]
+        )
+        + cut[200:]
+    )

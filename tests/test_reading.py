@@ -16,7 +16,18 @@ from grpc.aio import AioRpcError, Metadata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errgrpc import ComponentCode, ErrorCode, RemoteError, ResCode, ServiceError, Spec, decode, encode, from_error, remote
+from errgrpc import (
+    ComponentCode,
+    ErrorCode,
+    RemoteError,
+    ResCode,
+    ServiceError,
+    Spec,
+    decode,
+    encode,
+    from_error,
+    remote,
+)
 from errgrpc.reading import Reading
 from errgrpc.texts import shown
 from errgrpc.wire.packing import pack
@@ -36,11 +47,21 @@ def status(*details: Message, code: int = 5, message: str = "Room Not Found") ->
 
 
 def info_of(code: ErrorCode, **metadata: str) -> rpc.ErrorInfo:
-    return rpc.ErrorInfo(reason=code.reason, domain=code.domain, metadata={"code": str(code.number), **metadata})
+    return rpc.ErrorInfo(
+        reason=code.reason, domain=code.domain, metadata={"code": str(code.number), **metadata}
+    )
 
 
-def failed(*values: Any, code: Any = StatusCode.NOT_FOUND, text: Any = "text", more: Any = ()) -> AioRpcError:
-    return AioRpcError(code, Metadata(("x-first", "1")), Metadata(*((KEY, value) for value in values), *more), text, "debug")
+def failed(
+    *values: Any, code: Any = StatusCode.NOT_FOUND, text: Any = "text", more: Any = ()
+) -> AioRpcError:
+    return AioRpcError(
+        code,
+        Metadata(("x-first", "1")),
+        Metadata(*((KEY, value) for value in values), *more),
+        text,
+        "debug",
+    )
 
 
 INFO = info_of(ResCode.ROOM_NOT_EXIST, room_uuid="r-42")
@@ -49,8 +70,16 @@ INFO = info_of(ResCode.ROOM_NOT_EXIST, room_uuid="r-42")
 def test_a_coded_error() -> None:
     error = from_error(failed(status(INFO), more=[("x-last", "2")]), ResCode)
     assert type(error) is remote(ResCode.ROOM_NOT_EXIST)
-    assert (error.error_code, error.metadata, error.inferred) == (ResCode.ROOM_NOT_EXIST, {"room_uuid": "r-42"}, False)
-    assert (error.code(), error.details(), error.debug_error_string()) == (StatusCode.NOT_FOUND, "text", "debug")
+    assert (error.error_code, error.metadata, error.inferred) == (
+        ResCode.ROOM_NOT_EXIST,
+        {"room_uuid": "r-42"},
+        False,
+    )
+    assert (error.code(), error.details(), error.debug_error_string()) == (
+        StatusCode.NOT_FOUND,
+        "text",
+        "debug",
+    )
     assert dict([*error.initial_metadata()]) == {"x-first": "1"}
     assert dict([*error.trailing_metadata()]) == {KEY: status(INFO), "x-last": "2"}
 
@@ -64,16 +93,36 @@ def test_a_coded_error() -> None:
             remote(ResCode.ROOM_NOT_EXIST),
             ResCode.ROOM_NOT_EXIST,
         ),
-        (rpc.ErrorInfo(reason="ROOM_NOT_EXIST"), remote(ResCode.ROOM_NOT_EXIST), ResCode.ROOM_NOT_EXIST),
-        (rpc.ErrorInfo(reason="NEWER", domain=ResCode.domain, metadata={"code": "4711"}), remote(ResCode), None),
+        (
+            rpc.ErrorInfo(reason="ROOM_NOT_EXIST"),
+            remote(ResCode.ROOM_NOT_EXIST),
+            ResCode.ROOM_NOT_EXIST,
+        ),
+        (
+            rpc.ErrorInfo(reason="NEWER", domain=ResCode.domain, metadata={"code": "4711"}),
+            remote(ResCode),
+            None,
+        ),
         (rpc.ErrorInfo(domain=ResCode.domain), remote(ResCode), None),
-        (rpc.ErrorInfo(reason="SUCCESS", domain=ResCode.domain, metadata={"code": "0"}), remote(ResCode), None),
-        (rpc.ErrorInfo(reason="ROOM_NOT_EXIST", domain="evil.example.com", metadata={"code": "1004"}), RemoteError, None),
+        (
+            rpc.ErrorInfo(reason="SUCCESS", domain=ResCode.domain, metadata={"code": "0"}),
+            remote(ResCode),
+            None,
+        ),
+        (
+            rpc.ErrorInfo(
+                reason="ROOM_NOT_EXIST", domain="evil.example.com", metadata={"code": "1004"}
+            ),
+            RemoteError,
+            None,
+        ),
         (rpc.ErrorInfo(), RemoteError, None),
         (info_of(ShopCode.GONE), RemoteError, None),
     ],
 )
-def test_the_class_is_decided_by_the_error_info_alone(info: rpc.ErrorInfo, kind: type, code: ErrorCode | None) -> None:
+def test_the_class_is_decided_by_the_error_info_alone(
+    info: rpc.ErrorInfo, kind: type, code: ErrorCode | None
+) -> None:
     error = from_error(failed(status(info)), ResCode)
     assert type(error) is kind
     assert error.error_code is code
@@ -86,7 +135,12 @@ def test_no_error_info_is_inferred_and_never_caught_as_a_code() -> None:
         error = from_error(failed(*values), ResCode)
         assert type(error) is RemoteError
         assert (error.error_code, error.inferred) == (ResCode.NOT_FOUND, True)
-        assert (error.number, error.reason, error.domain, error.hint) == (404, None, None, "没有该操作")
+        assert (error.number, error.reason, error.domain, error.hint) == (
+            404,
+            None,
+            None,
+            "没有该操作",
+        )
     assert from_error(failed(code=StatusCode.CANCELLED), ResCode).error_code is None
     assert not from_error(failed(code=StatusCode.CANCELLED), ResCode).inferred
     assert from_error(failed(), ComponentCode).error_code is None
@@ -104,14 +158,20 @@ def test_the_status_is_the_rpc_s_own(code: StatusCode) -> None:
 
 def test_the_first_value_with_an_error_info_counts() -> None:
     assert (
-        from_error(failed(b"\xff", status(HELP), status(INFO), status(info_of(ResCode.CONFLICT))), ResCode).error_code
+        from_error(
+            failed(b"\xff", status(HELP), status(INFO), status(info_of(ResCode.CONFLICT))), ResCode
+        ).error_code
         is ResCode.ROOM_NOT_EXIST
     )
 
 
 def test_an_rpc_error_that_says_nothing() -> None:
     error = from_error(grpc.RpcError(), ResCode)
-    assert (error.code(), error.details(), error.error_code) == (StatusCode.UNKNOWN, None, ResCode.INTERNAL_SERVER_ERROR)
+    assert (error.code(), error.details(), error.error_code) == (
+        StatusCode.UNKNOWN,
+        None,
+        ResCode.INTERNAL_SERVER_ERROR,
+    )
     assert error.inferred
     assert "UNKNOWN" in str(error)
 
@@ -192,7 +252,9 @@ def test_a_typed_error_stays_itself_unless_only_we_know_its_code() -> None:
     )
     assert Reading((ShopCode,)).read(foreign, "en").locale == "en"
     assert Reading((ResCode,)).read(from_error(failed()), "en").locale == "en-US"
-    newer = from_error(failed(status(rpc.ErrorInfo(reason="NEWER", domain=ShopCode.domain))), ResCode)
+    newer = from_error(
+        failed(status(rpc.ErrorInfo(reason="NEWER", domain=ShopCode.domain))), ResCode
+    )
     assert type(from_error(newer, ShopCode)) is remote(ShopCode)
 
 
@@ -206,7 +268,10 @@ def test_the_table_s_hint_is_in_the_language_asked_for() -> None:
     assert Reading((ResCode,)).read(failed(sent), "en").hint == "没有"
     assert Reading((ResCode,)).read(failed(), "en").hint == "No such operation"
     variant = status(info_of(ComponentCode.IM_LOGIN_ERROR, im_reused="true"))
-    assert Reading((ComponentCode,)).read(failed(variant), "en").hint == "Log in to IM first when IM is reused"
+    assert (
+        Reading((ComponentCode,)).read(failed(variant), "en").hint
+        == "Log in to IM first when IM is reused"
+    )
     assert from_error(failed(status(INFO)), ResCode).locale == "zh-CN"
 
 
@@ -228,7 +293,11 @@ def test_decode() -> None:
     for given_status in (raw, status_pb2.Status.FromString(raw)):
         error = decode(given_status, ResCode)
         assert type(error) is remote(ResCode.ROOM_NOT_EXIST)
-        assert (error.code(), error.details(), error.detail(rpc.Help)) == (StatusCode.NOT_FOUND, "Room Not Found", HELP)
+        assert (error.code(), error.details(), error.detail(rpc.Help)) == (
+            StatusCode.NOT_FOUND,
+            "Room Not Found",
+            HELP,
+        )
         assert error.trailing_metadata() == ((KEY, raw),)
         assert (error.initial_metadata(), error.debug_error_string()) == (None, None)
         assert error.locale == "zh-CN"
@@ -238,9 +307,16 @@ def test_decode() -> None:
     assert decode(b"\xff", ResCode).error_code is ResCode.INTERNAL_SERVER_ERROR
 
 
-@pytest.mark.parametrize("wrong", [None, 5, bytearray(b""), INFO, ServiceError(ResCode.CONFLICT)], ids=lambda wrong: type(wrong).__name__)
+@pytest.mark.parametrize(
+    "wrong",
+    [None, 5, bytearray(b""), INFO, ServiceError(ResCode.CONFLICT)],
+    ids=lambda wrong: type(wrong).__name__,
+)
 def test_what_decode_refuses(wrong: Any) -> None:
-    with pytest.raises(TypeError, match=rf"^{re.escape(shown(wrong, 80))} is neither a google\.rpc\.Status, nor bytes, nor base64$"):
+    with pytest.raises(
+        TypeError,
+        match=rf"^{re.escape(shown(wrong, 80))} is neither a google\.rpc\.Status, nor bytes, nor base64$",
+    ):
         decode(wrong)
     with pytest.raises(TypeError, match="is no catalogue"):
         decode(b"", wrong)
@@ -257,7 +333,9 @@ WHOLE = status(
 CATALOGUES = (ResCode, ComponentCode, ShopCode)
 
 
-def read_all(*values: Any, code: StatusCode = StatusCode.NOT_FOUND, text: str = "text") -> RemoteError:
+def read_all(
+    *values: Any, code: StatusCode = StatusCode.NOT_FOUND, text: str = "text"
+) -> RemoteError:
     error = from_error(failed(*values, code=code, text=text), *CATALOGUES)
     assert error.code() is code
     assert error.details() == text
@@ -295,11 +373,23 @@ def test_truncated_anywhere() -> None:
 
 
 TEXTS = st.text(max_size=9) | st.sampled_from(
-    ["\x1b[31m", "\u202e", "%s%n{0}", "x" * 4_096, "ROOM_NOT_EXIST", "SUCCESS", *[code.domain for code in CATALOGUES]]
+    [
+        "\x1b[31m",
+        "\u202e",
+        "%s%n{0}",
+        "x" * 4_096,
+        "ROOM_NOT_EXIST",
+        "SUCCESS",
+        *[code.domain for code in CATALOGUES],
+    ]
 )
-NUMBERS = st.sampled_from(["404", "-4", "0", "9" * 4_000, "-1", "4294967296", "1e9", "\u0664", " 404"]) | st.integers().map(str)
+NUMBERS = st.sampled_from(
+    ["404", "-4", "0", "9" * 4_000, "-1", "4294967296", "1e9", "\u0664", " 404"]
+) | st.integers().map(str)
 INFOS = st.builds(
-    lambda reason, domain, number, more: rpc.ErrorInfo(reason=reason, domain=domain, metadata={**more, "code": number}),
+    lambda reason, domain, number, more: rpc.ErrorInfo(
+        reason=reason, domain=domain, metadata={**more, "code": number}
+    ),
     TEXTS,
     TEXTS,
     NUMBERS,
@@ -309,7 +399,11 @@ DETAILS = st.one_of(
     INFOS,
     st.builds(rpc.LocalizedMessage, locale=TEXTS, message=TEXTS),
     st.builds(rpc.RequestInfo, request_id=TEXTS),
-    st.builds(any_pb2.Any, type_url=TEXTS | st.just("type.googleapis.com/google.rpc.ErrorInfo"), value=st.binary(max_size=9)),
+    st.builds(
+        any_pb2.Any,
+        type_url=TEXTS | st.just("type.googleapis.com/google.rpc.ErrorInfo"),
+        value=st.binary(max_size=9),
+    ),
     st.just(wrappers_pb2.StringValue(value="x")),
 )
 
@@ -323,7 +417,9 @@ DETAILS = st.one_of(
 def test_any_details(values: list[list[Any]], code: int, own: StatusCode, text: str) -> None:
     error = read_all(*(status(*details, code=code) for details in values), code=own, text=text)
     infos = [detail for details in values for detail in details if type(detail) is rpc.ErrorInfo]
-    if infos and not any(isinstance(detail, any_pb2.Any) for details in values for detail in details):
+    if infos and not any(
+        isinstance(detail, any_pb2.Any) for details in values for detail in details
+    ):
         assert (error.reason, error.domain) == (infos[0].reason, infos[0].domain)
 
 
@@ -343,7 +439,9 @@ def test_ten_thousand_details() -> None:
     assert len(error.status_details) == 10_001
 
 
-@pytest.mark.parametrize("code", [code for code in ResCode if code.grpc_status is not StatusCode.OK], ids=str)
+@pytest.mark.parametrize(
+    "code", [code for code in ResCode if code.grpc_status is not StatusCode.OK], ids=str
+)
 def test_a_constant_is_read_the_same_when_it_is_seen_again(code: ErrorCode) -> None:
     reading = Reading((ResCode,))
     for locale in ("zh-CN", "en-US"):
@@ -356,7 +454,11 @@ def test_a_constant_is_read_the_same_when_it_is_seen_again(code: ErrorCode) -> N
         assert first.code() is again.code() is StatusCode.ABORTED
         assert first.status_details == again.status_details
         once, twice = decode(raw, ResCode), decode(raw, ResCode)
-        assert (once.code(), once.details(), str(once)) == (twice.code(), twice.details(), str(twice))
+        assert (once.code(), once.details(), str(once)) == (
+            twice.code(),
+            twice.details(),
+            str(twice),
+        )
         assert (once.code(), once.details()) == (code.grpc_status, code.message)
 
 
@@ -370,12 +472,27 @@ def test_what_was_read_is_not_shared() -> None:
 
 def test_peers_cannot_fill_what_is_known() -> None:
     reading = Reading((ResCode,))
-    for number, code in enumerate(code for _ in range(50) for code in ResCode if code.grpc_status is not StatusCode.OK):
+    for number, code in enumerate(
+        code for _ in range(50) for code in ResCode if code.grpc_status is not StatusCode.OK
+    ):
         for hint in (None, {"zh-CN": f"提示 {number}"}):
-            reading.read(failed(encode(ServiceError(code, f"message {number}", hint=hint), "zh-CN").SerializeToString()))
-    own = {encode(ServiceError(code), locale).SerializeToString() for code in ResCode if code.number for locale in code.hints}
+            reading.read(
+                failed(
+                    encode(
+                        ServiceError(code, f"message {number}", hint=hint), "zh-CN"
+                    ).SerializeToString()
+                )
+            )
+    own = {
+        encode(ServiceError(code), locale).SerializeToString()
+        for code in ResCode
+        if code.number
+        for locale in code.hints
+    }
     assert own <= set(reading._constants)
-    assert len(reading._constants) == sum(1 + len(code.hints) for code in ResCode if code.grpc_status is not StatusCode.OK)
+    assert len(reading._constants) == sum(
+        1 + len(code.hints) for code in ResCode if code.grpc_status is not StatusCode.OK
+    )
 
 
 def test_what_decode_refuses_is_shown_in_part() -> None:
@@ -385,7 +502,12 @@ def test_what_decode_refuses_is_shown_in_part() -> None:
         assert len(str(refused.value)) < 150
 
 
-@given(st.sampled_from([base64.b64encode, base64.urlsafe_b64encode]), st.booleans(), st.integers(1, 80), st.booleans())
+@given(
+    st.sampled_from([base64.b64encode, base64.urlsafe_b64encode]),
+    st.booleans(),
+    st.integers(1, 80),
+    st.booleans(),
+)
 def test_decode_takes_base64(encode: Any, padded: bool, width: int, several: bool) -> None:
     text = encode(status(INFO, HELP)).decode().rstrip("=" if not padded else "")
     text = "\n ".join(text[at : at + width] for at in range(0, len(text), width))
@@ -401,7 +523,10 @@ def test_what_is_no_base64_is_refused(text: str) -> None:
 
 
 def test_a_hint_behind_an_empty_one_is_passed_on() -> None:
-    first, second = rpc.LocalizedMessage(locale="zh-CN"), rpc.LocalizedMessage(locale="de", message="Weg")
+    first, second = (
+        rpc.LocalizedMessage(locale="zh-CN"),
+        rpc.LocalizedMessage(locale="de", message="Weg"),
+    )
     error = decode(status(INFO, first, second), ResCode)
     assert (error.hint, error.locale) == ("Weg", "de")
     assert ServiceError.from_remote(error).hint == {"de": "Weg"}

@@ -24,7 +24,17 @@ from grpc import StatusCode
 from grpc.aio import AioRpcError
 
 import errgrpc
-from errgrpc import ComponentCode, ErrorCode, RemoteError, ResCode, ServiceError, Spec, decode, remote, remote_error
+from errgrpc import (
+    ComponentCode,
+    ErrorCode,
+    RemoteError,
+    ResCode,
+    ServiceError,
+    Spec,
+    decode,
+    remote,
+    remote_error,
+)
 from errgrpc.wire.packing import pack
 from errgrpc.wire.received import Received
 
@@ -34,13 +44,22 @@ HELP = rpc.Help(links=[rpc.Help.Link(url="https://example.com")])
 HOSTILE = "\x1b[31m\n\u202e%s{}"
 
 
-def received(*details: Message, info: rpc.ErrorInfo | None = None, code: int = 5, message: str = "Room Not Found") -> RemoteError:
+def received(
+    *details: Message,
+    info: rpc.ErrorInfo | None = None,
+    code: int = 5,
+    message: str = "Room Not Found",
+) -> RemoteError:
     packed = [pack(detail) for detail in (info, *details) if detail is not None]
-    return decode(status_pb2.Status(code=code, message=message, details=packed), ResCode, ComponentCode)
+    return decode(
+        status_pb2.Status(code=code, message=message, details=packed), ResCode, ComponentCode
+    )
 
 
 def info_of(code: ErrorCode, **metadata: str) -> rpc.ErrorInfo:
-    return rpc.ErrorInfo(reason=code.reason, domain=code.domain, metadata={"code": str(code.number), **metadata})
+    return rpc.ErrorInfo(
+        reason=code.reason, domain=code.domain, metadata={"code": str(code.number), **metadata}
+    )
 
 
 KNOWN = received(
@@ -49,8 +68,12 @@ KNOWN = received(
     rpc.RequestInfo(request_id="r-1"),
     info=info_of(NOT_EXIST, room_uuid="r-42"),
 )
-NEWER = received(info=rpc.ErrorInfo(reason="NEWER", domain=ResCode.domain, metadata={"code": "4711"}))
-FOREIGN = received(info=rpc.ErrorInfo(reason="GONE", domain="shop.example.com", metadata={"code": "404"}))
+NEWER = received(
+    info=rpc.ErrorInfo(reason="NEWER", domain=ResCode.domain, metadata={"code": "4711"})
+)
+FOREIGN = received(
+    info=rpc.ErrorInfo(reason="GONE", domain="shop.example.com", metadata={"code": "404"})
+)
 INFERRED = received()
 BARE = decode(b"\xff")
 
@@ -58,7 +81,12 @@ BARE = decode(b"\xff")
 def test_a_known_code() -> None:
     assert type(KNOWN) is remote(NOT_EXIST)
     assert KNOWN.error_code is NOT_EXIST
-    assert (KNOWN.number, KNOWN.reason, KNOWN.domain, KNOWN.inferred) == (1004, "ROOM_NOT_EXIST", "errgrpc.v1.ResCode", False)
+    assert (KNOWN.number, KNOWN.reason, KNOWN.domain, KNOWN.inferred) == (
+        1004,
+        "ROOM_NOT_EXIST",
+        "errgrpc.v1.ResCode",
+        False,
+    )
     assert KNOWN.metadata == {"room_uuid": "r-42"}
     assert (KNOWN.hint, KNOWN.locale, KNOWN.request_id) == ("房间不存在", "zh-CN", "r-1")
     assert KNOWN.code() is StatusCode.NOT_FOUND
@@ -72,25 +100,48 @@ def test_a_known_code() -> None:
 
 def test_a_code_newer_than_the_table() -> None:
     assert type(NEWER) is remote(ResCode)
-    assert (NEWER.error_code, NEWER.number, NEWER.reason, NEWER.domain, NEWER.inferred) == (None, 4711, "NEWER", ResCode.domain, False)
+    assert (NEWER.error_code, NEWER.number, NEWER.reason, NEWER.domain, NEWER.inferred) == (
+        None,
+        4711,
+        "NEWER",
+        ResCode.domain,
+        False,
+    )
     assert (NEWER.hint, NEWER.locale) == (None, None)
 
 
 def test_a_code_of_nobody_we_know() -> None:
     assert type(FOREIGN) is RemoteError
-    assert (FOREIGN.error_code, FOREIGN.number, FOREIGN.reason, FOREIGN.domain) == (None, 404, "GONE", "shop.example.com")
+    assert (FOREIGN.error_code, FOREIGN.number, FOREIGN.reason, FOREIGN.domain) == (
+        None,
+        404,
+        "GONE",
+        "shop.example.com",
+    )
     assert not FOREIGN.inferred
 
 
 def test_an_inferred_code() -> None:
     assert type(INFERRED) is RemoteError
-    assert (INFERRED.error_code, INFERRED.number, INFERRED.hint, INFERRED.inferred) == (ResCode.NOT_FOUND, 404, "没有该操作", True)
+    assert (INFERRED.error_code, INFERRED.number, INFERRED.hint, INFERRED.inferred) == (
+        ResCode.NOT_FOUND,
+        404,
+        "没有该操作",
+        True,
+    )
     assert (INFERRED.reason, INFERRED.domain, INFERRED.metadata) == (None, None, {})
 
 
 def test_nothing_to_read() -> None:
     assert type(BARE) is RemoteError
-    assert (BARE.error_code, BARE.number, BARE.reason, BARE.hint, BARE.request_id, BARE.inferred) == (None, None, None, None, None, False)
+    assert (
+        BARE.error_code,
+        BARE.number,
+        BARE.reason,
+        BARE.hint,
+        BARE.request_id,
+        BARE.inferred,
+    ) == (None, None, None, None, None, False)
     assert (BARE.code(), BARE.details(), BARE.status_details) == (StatusCode.UNKNOWN, "", ())
 
 
@@ -101,7 +152,9 @@ def test_the_hint_of_the_server_wins() -> None:
     assert (table.hint, table.locale) == ("房间不存在", "zh-CN")
     reused = received(info=info_of(ComponentCode.IM_LOGIN_ERROR, im_reused="true"))
     assert reused.hint == "复用IM时，请先登录IM"
-    unknown = received(rpc.LocalizedMessage(locale="fr", message="Rien"), info=rpc.ErrorInfo(reason="GONE"))
+    unknown = received(
+        rpc.LocalizedMessage(locale="fr", message="Rien"), info=rpc.ErrorInfo(reason="GONE")
+    )
     assert (unknown.hint, unknown.locale) == ("Rien", "fr")
 
 
@@ -115,7 +168,10 @@ def test_the_hint_of_the_server_wins() -> None:
         ),
         (NEWER, "NOT_FOUND: 'NEWER' (4711) of 'errgrpc.v1.ResCode', 'Room Not Found'"),
         (FOREIGN, "NOT_FOUND: 'GONE' (404) of 'shop.example.com', 'Room Not Found'"),
-        (INFERRED, "NOT_FOUND: inferred NOT_FOUND (404), 'Room Not Found', hint '没有该操作' ('zh-CN')"),
+        (
+            INFERRED,
+            "NOT_FOUND: inferred NOT_FOUND (404), 'Room Not Found', hint '没有该操作' ('zh-CN')",
+        ),
         (BARE, "UNKNOWN: no ErrorInfo, ''"),
     ],
 )
@@ -136,7 +192,12 @@ def test_str_and_repr_are_escaped_and_bounded() -> None:
         f"NOT_FOUND: '{escaped}' of '{escaped}', '{escaped}', hint '{escaped}' ('{escaped}'), "
         f"metadata {{'{escaped}': '{escaped}'}}, request id '{escaped}'"
     )
-    long = received(info=rpc.ErrorInfo(reason="r" * 100_000, domain="d" * 100_000, metadata={"k" * 100_000: "v"}), message="m" * 100_000)
+    long = received(
+        info=rpc.ErrorInfo(
+            reason="r" * 100_000, domain="d" * 100_000, metadata={"k" * 100_000: "v"}
+        ),
+        message="m" * 100_000,
+    )
     assert len(repr(long)) < 5_000
 
 
@@ -145,24 +206,42 @@ def test_str_and_repr_are_escaped_and_bounded() -> None:
 
 def test_one_class_for_each_target() -> None:
     assert remote(NOT_EXIST) is remote(NOT_EXIST)
-    assert remote(NOT_EXIST).__mro__[:4] == (remote(NOT_EXIST), remote(ResCode), RemoteError, AioRpcError)
+    assert remote(NOT_EXIST).__mro__[:4] == (
+        remote(NOT_EXIST),
+        remote(ResCode),
+        RemoteError,
+        AioRpcError,
+    )
     assert remote(ResCode) is not remote(ComponentCode)
     assert len({remote(code) for code in ResCode if code is not ResCode.SUCCESS}) == 31
-    assert (remote(NOT_EXIST).__name__, remote(ResCode).__name__) == ("remote(ResCode.ROOM_NOT_EXIST)", "remote(ResCode)")
-    assert (remote(NOT_EXIST).__qualname__, remote(NOT_EXIST).__module__) == ("remote(ResCode.ROOM_NOT_EXIST)", "errgrpc")
+    assert (remote(NOT_EXIST).__name__, remote(ResCode).__name__) == (
+        "remote(ResCode.ROOM_NOT_EXIST)",
+        "remote(ResCode)",
+    )
+    assert (remote(NOT_EXIST).__qualname__, remote(NOT_EXIST).__module__) == (
+        "remote(ResCode.ROOM_NOT_EXIST)",
+        "errgrpc",
+    )
     assert remote(NOT_EXIST).__doc__ == "A received error with the code ResCode.ROOM_NOT_EXIST."
     assert remote(ResCode).__doc__ == "A received error of ResCode."
     assert issubclass(RemoteError, grpc.RpcError)
 
 
-@pytest.mark.parametrize("wrong", [None, 5, "ResCode", ErrorCode, Exception, StatusCode.NOT_FOUND, [ResCode]], ids=repr)
+@pytest.mark.parametrize(
+    "wrong", [None, 5, "ResCode", ErrorCode, Exception, StatusCode.NOT_FOUND, [ResCode]], ids=repr
+)
 def test_what_is_no_target_is_refused(wrong: Any) -> None:
-    with pytest.raises(TypeError, match=r"is neither an error code nor a catalogue: give errgrpc\.ResCode or one of its members"):
+    with pytest.raises(
+        TypeError,
+        match=r"is neither an error code nor a catalogue: give errgrpc\.ResCode or one of its members",
+    ):
         remote(wrong)
 
 
 def test_success_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"ResCode\.SUCCESS is a success: there is nothing to catch"):
+    with pytest.raises(
+        ValueError, match=r"ResCode\.SUCCESS is a success: there is nothing to catch"
+    ):
         remote(ResCode.SUCCESS)
 
 
@@ -171,7 +250,14 @@ def test_success_is_refused() -> None:
     [
         (
             KNOWN,
-            [remote(NOT_EXIST), remote(ResCode), RemoteError, grpc.RpcError, AioRpcError, (remote(ResCode.CONFLICT), remote(NOT_EXIST))],
+            [
+                remote(NOT_EXIST),
+                remote(ResCode),
+                RemoteError,
+                grpc.RpcError,
+                AioRpcError,
+                (remote(ResCode.CONFLICT), remote(NOT_EXIST)),
+            ],
         ),
         (NEWER, [remote(ResCode), RemoteError, grpc.RpcError]),
         (FOREIGN, [RemoteError, AioRpcError]),
@@ -187,7 +273,12 @@ def test_except(error: RemoteError, caught: list[Any]) -> None:
             assert again is error
         with contextlib.suppress(kinds):
             raise error
-    for other in (remote(ResCode.NOT_FOUND), remote(ComponentCode), remote(ResCode.CONFLICT), ServiceError):
+    for other in (
+        remote(ResCode.NOT_FOUND),
+        remote(ComponentCode),
+        remote(ResCode.CONFLICT),
+        ServiceError,
+    ):
         assert not isinstance(error, other)
     if error is not KNOWN:
         assert not isinstance(error, remote(NOT_EXIST))
@@ -244,7 +335,11 @@ class MyNotExist(remote(NOT_EXIST)):  # type: ignore[misc]
     pass
 
 
-@pytest.mark.parametrize("kind", [RemoteError, remote(ResCode), remote(NOT_EXIST), MyError, MyNotExist], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind",
+    [RemoteError, remote(ResCode), remote(NOT_EXIST), MyError, MyNotExist],
+    ids=lambda kind: kind.__name__,
+)
 def test_classes_pickle_and_copy_as_themselves(kind: type[RemoteError]) -> None:
     assert pickle.loads(pickle.dumps(kind)) is kind  # noqa: S301
     assert copy.copy(kind) is copy.deepcopy(kind) is kind
@@ -253,14 +348,27 @@ def test_classes_pickle_and_copy_as_themselves(kind: type[RemoteError]) -> None:
 def same(one: RemoteError, other: RemoteError) -> None:
     assert type(one) is type(other)
     assert str(one) == str(other)
-    assert (one.code(), one.details(), one.debug_error_string()) == (other.code(), other.details(), other.debug_error_string())
+    assert (one.code(), one.details(), one.debug_error_string()) == (
+        other.code(),
+        other.details(),
+        other.debug_error_string(),
+    )
     assert tuple(one.initial_metadata() or ()) == tuple(other.initial_metadata() or ())
     assert tuple(one.trailing_metadata() or ()) == tuple(other.trailing_metadata() or ())
     assert one.error_code is other.error_code
-    assert (one.metadata, one.hint, one.locale, one.status_details) == (other.metadata, other.hint, other.locale, other.status_details)
+    assert (one.metadata, one.hint, one.locale, one.status_details) == (
+        other.metadata,
+        other.hint,
+        other.locale,
+        other.status_details,
+    )
 
 
-@pytest.mark.parametrize("error", [KNOWN, NEWER, FOREIGN, INFERRED, BARE], ids=["known", "newer", "foreign", "inferred", "bare"])
+@pytest.mark.parametrize(
+    "error",
+    [KNOWN, NEWER, FOREIGN, INFERRED, BARE],
+    ids=["known", "newer", "foreign", "inferred", "bare"],
+)
 def test_errors_pickle_and_copy(error: RemoteError) -> None:
     for again in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301
         same(again, error)
@@ -323,12 +431,17 @@ def test_pickles_into_a_process_that_has_not_imported_the_catalogue(tmp_path: Pa
     def run(code: str, stdin: bytes = b"") -> bytes:
         environment = {"PYTHONPATH": f"{ROOT}:{tmp_path}"}
         command = [sys.executable, "-W", "error", "-c", textwrap.dedent(code)]
-        done = subprocess.run(command, input=stdin, capture_output=True, env=environment, check=False)  # noqa: S603
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, env=environment, check=False
+        )  # noqa: S603
         assert not done.stderr, done.stderr.decode()
         return done.stdout
 
     text = run(read, run(write)).decode()
-    assert text == "NOT_FOUND: GONE (1) of 'their.example.com', 'Gone', hint 'Gone' ('en'), metadata {'k': 'v'}\n"
+    assert (
+        text
+        == "NOT_FOUND: GONE (1) of 'their.example.com', 'Gone', hint 'Gone' ('en'), metadata {'k': 'v'}\n"
+    )
 
 
 # The call that failed, as grpc's own chains ask it.
@@ -341,9 +454,20 @@ def test_initial_metadata_that_were_late_are_asked_for_once() -> None:
         asked.append("asked")
         return (("x", "late"),)
 
-    error = RemoteError(StatusCode.NOT_FOUND, "", Received(), None, inferred=False, accept_language=None, initial_metadata=late)
+    error = RemoteError(
+        StatusCode.NOT_FOUND,
+        "",
+        Received(),
+        None,
+        inferred=False,
+        accept_language=None,
+        initial_metadata=late,
+    )
     assert asked == []
-    assert (error.initial_metadata(), error.initial_metadata()) == ((("x", "late"),), (("x", "late"),))
+    assert (error.initial_metadata(), error.initial_metadata()) == (
+        (("x", "late"),),
+        (("x", "late"),),
+    )
     assert asked == ["asked"]
 
 
@@ -352,7 +476,13 @@ def test_is_a_finished_call_and_future() -> None:
     heard: list[Any] = []
     assert issubclass(type(error), grpc.Call)
     assert issubclass(type(error), grpc.Future)
-    assert (error.done(), error.running(), error.cancelled(), error.cancel(), error.is_active()) == (True, False, False, False, False)
+    assert (
+        error.done(),
+        error.running(),
+        error.cancelled(),
+        error.cancel(),
+        error.is_active(),
+    ) == (True, False, False, False, False)
     assert error.time_remaining() is None
     assert error.add_callback(print) is False
     assert error.exception() is error
@@ -382,7 +512,11 @@ def test_an_error_that_travelled_is_caught_and_reads_the_same(how: str) -> None:
         "deepcopy": copy.deepcopy,
     }
     sent = ServiceError(ResCode.ROOM_NOT_EXIST, hint=ResCode.CONFLICT.hints, room_uuid="r-42")
-    for error in (decode(errgrpc.encode(sent), ResCode), decode(b"", ResCode), decode(errgrpc.encode(sent))):
+    for error in (
+        decode(errgrpc.encode(sent), ResCode),
+        decode(b"", ResCode),
+        decode(errgrpc.encode(sent)),
+    ):
         again = ways[how](ways[how](error))
         assert type(again) is type(error)
         assert (str(again), again.args, again.hint) == (str(error), error.args, error.hint)
@@ -409,8 +543,12 @@ def test_another_process_catches_with_a_class_sent_by_value(target: Any) -> None
             return [kind is remote(target), kind.__name__, str(error.error_code)]
 
     sent = cloudpickle.dumps(run)
-    read = subprocess.run([sys.executable, "-c", LOADED], input=sent, capture_output=True, check=False, timeout=60)
-    assert read.stdout.decode() == f"{[True, kind.__name__, str(NOT_EXIST)]}\n", read.stderr.decode()
+    read = subprocess.run(
+        [sys.executable, "-c", LOADED], input=sent, capture_output=True, check=False, timeout=60
+    )
+    assert read.stdout.decode() == f"{[True, kind.__name__, str(NOT_EXIST)]}\n", (
+        read.stderr.decode()
+    )
 
 
 def test_asyncio_grpcs_own_methods_work() -> None:
@@ -438,7 +576,11 @@ def test_a_subclass_may_take_keywords() -> None:
 
 def test_several_are_caught_at_once() -> None:
     several = remote(ResCode.CONFLICT, ComponentCode, ResCode.ROOM_NOT_EXIST)
-    assert several == (remote(ResCode.CONFLICT), remote(ComponentCode), remote(ResCode.ROOM_NOT_EXIST))
+    assert several == (
+        remote(ResCode.CONFLICT),
+        remote(ComponentCode),
+        remote(ResCode.ROOM_NOT_EXIST),
+    )
     with pytest.raises(several):
         raise decode(errgrpc.encode(ServiceError(ResCode.ROOM_NOT_EXIST)), ResCode)
     with pytest.raises(TypeError, match="neither an error code nor a catalogue"):

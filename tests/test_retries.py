@@ -50,9 +50,16 @@ class GateCode(ErrorCode, domain="gate.example.com", fallback="BROKEN"):
 
 def service(**levels: int) -> Any:
     """The descriptor of `test.Service`, whose methods have these idempotency levels."""
-    file = descriptor_pb2.FileDescriptorProto(name="test.proto", package="test", message_type=[descriptor_pb2.DescriptorProto(name="M")])
+    file = descriptor_pb2.FileDescriptorProto(
+        name="test.proto", package="test", message_type=[descriptor_pb2.DescriptorProto(name="M")]
+    )
     methods: Any = [
-        {"name": kind, "input_type": ".test.M", "output_type": ".test.M", "options": {"idempotency_level": levels.get(kind, 0)}}
+        {
+            "name": kind,
+            "input_type": ".test.M",
+            "output_type": ".test.M",
+            "options": {"idempotency_level": levels.get(kind, 0)},
+        }
         for kind in harness.KINDS
     ]
     file.service.add(name="Service", method=methods)
@@ -63,7 +70,12 @@ def service(**levels: int) -> Any:
 
 ATTEMPTS = 4
 PATHS = [f"/test.Service/{kind}" for kind in harness.KINDS]
-FAST: dict[str, Any] = {"services": [service()], "safe_methods": PATHS, "max_attempts": ATTEMPTS, "throttling": None}
+FAST: dict[str, Any] = {
+    "services": [service()],
+    "safe_methods": PATHS,
+    "max_attempts": ATTEMPTS,
+    "throttling": None,
+}
 CONFIG = service_config(
     GateCode,
     initial_backoff=0.01,
@@ -89,10 +101,14 @@ def counted(act: Any, after: int = 0) -> Iterator[tuple[bytes, list[float]]]:
 def call_sync(target: str, kind: str, *requests: bytes, config: str = CONFIG) -> Any:
     """Calls with one channel; the last error."""
     error = None
-    with errgrpc.wrap_channel(grpc.insecure_channel(target, options=[("grpc.service_config", config)]), ResCode, GateCode) as channel:
+    with errgrpc.wrap_channel(
+        grpc.insecure_channel(target, options=[("grpc.service_config", config)]), ResCode, GateCode
+    ) as channel:
         for request in requests:
             try:
-                outcome = harness.method(channel, kind)(harness.argument(kind, request), timeout=harness.DEADLINE)
+                outcome = harness.method(channel, kind)(
+                    harness.argument(kind, request), timeout=harness.DEADLINE
+                )
                 list(outcome if kind.endswith("stream") else ())
             except grpc.RpcError as failure:
                 error = failure
@@ -105,7 +121,9 @@ def call_aio(target: str, kind: str, *requests: bytes, config: str = CONFIG) -> 
         bare = grpc.aio.insecure_channel(target, options=[("grpc.service_config", config)])
         async with errgrpc.aio.wrap_channel(bare, ResCode, GateCode) as channel:
             for request in requests:
-                made = harness.method(channel, kind)(harness.argument(kind, request), timeout=harness.DEADLINE)
+                made = harness.method(channel, kind)(
+                    harness.argument(kind, request), timeout=harness.DEADLINE
+                )
                 try:
                     if kind.endswith("stream"):
                         async for _ in made:
@@ -156,7 +174,9 @@ def with_pushback(value: str, *arguments: Any, **named: Any) -> Callable[[Any], 
 
 
 def shed(_: Any) -> None:
-    raise ServiceError(BUSY, "m" * 900, retry_delay=3_600, details=[rpc.ResourceInfo(resource_name="n" * 900)])
+    raise ServiceError(
+        BUSY, "m" * 900, retry_delay=3_600, details=[rpc.ResourceInfo(resource_name="n" * 900)]
+    )
 
 
 # name -> (what the handler does, the attempts of a client with a policy of 4, the pushback that is sent)
@@ -164,20 +184,32 @@ CASES: dict[str, tuple[Any, int, str | None]] = {
     "no delay": (raising(BUSY), ATTEMPTS, None),
     "a delay": (raising(BUSY, retry_delay=0.001), ATTEMPTS, "1"),
     "no delay at all": (raising(BUSY, retry_delay=0), ATTEMPTS, "1"),
-    "RetryInfo by hand": (raising(GateCode.OPENING, details=[rpc.RetryInfo(retry_delay={"nanos": 1})]), ATTEMPTS, "1"),
+    "RetryInfo by hand": (
+        raising(GateCode.OPENING, details=[rpc.RetryInfo(retry_delay={"nanos": 1})]),
+        ATTEMPTS,
+        "1",
+    ),
     "another status": (raising(GateCode.FULL, retry_delay=0.002), ATTEMPTS, "2"),
     "not retryable": (raising(GateCode.CLOSED), 1, "-1"),
     "not retryable, with a delay": (raising(GateCode.CLOSED, retry_delay=0.001), 1, "-1"),
     # ABORTED is left out of the client's policy, as LOCKED has it.
     "not retryable, another status": (raising(GateCode.LOCKED), 1, None),
-    "not retryable, another status, with a delay": (raising(GateCode.LOCKED, retry_delay=0.001), 1, "1"),
+    "not retryable, another status, with a delay": (
+        raising(GateCode.LOCKED, retry_delay=0.001),
+        1,
+        "1",
+    ),
     "a status that is not retried": (raising(ResCode.ROOM_NOT_PREPARED, retry_delay=0.001), 1, "1"),
     "an unhandled exception": (unhandled, 1, None),
     "passed on": (passed_on, ATTEMPTS, None),
     "the handler's own pushback": (with_pushback("-1", BUSY, retry_delay=0.001), 1, "-1"),
     "the handler's own pushback stands": (with_pushback("2", GateCode.CLOSED), ATTEMPTS, "2"),
     "the handler's own 0": (with_pushback("0", BUSY), ATTEMPTS, "1"),
-    "the handler's own 0 beside a delay": (with_pushback("0", BUSY, retry_delay=0.001), ATTEMPTS, "1"),
+    "the handler's own 0 beside a delay": (
+        with_pushback("0", BUSY, retry_delay=0.001),
+        ATTEMPTS,
+        "1",
+    ),
     "an abort": (aborts, ATTEMPTS, None),
 }
 
@@ -185,7 +217,10 @@ CASES: dict[str, tuple[Any, int, str | None]] = {
 @pytest.fixture(scope="module")
 def gates() -> Iterator[dict[str, str]]:
     with ExitStack() as stack:
-        yield {style: stack.enter_context(harness.serve(style, catalogue=GateCode)) for style in harness.STYLES}
+        yield {
+            style: stack.enter_context(harness.serve(style, catalogue=GateCode))
+            for style in harness.STYLES
+        }
 
 
 @pytest.mark.parametrize("style", harness.STYLES)
@@ -203,7 +238,9 @@ def test_attempts(name: str, client: str, style: str, kind: str, gates: dict[str
 @pytest.mark.parametrize("style", harness.STYLES)
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("kind", ["unary_stream", "stream_stream"])
-def test_after_a_first_message_nothing_is_tried_again(client: str, style: str, kind: str, gates: dict[str, str]) -> None:
+def test_after_a_first_message_nothing_is_tried_again(
+    client: str, style: str, kind: str, gates: dict[str, str]
+) -> None:
     with counted(raising(BUSY, retry_delay=0.001), after=1) as (request, came):
         error = CLIENTS[client](gates[style], kind, request)
     assert (len(came), error.retry_delay, error.error_code) == (1, 0.001, BUSY)
@@ -212,7 +249,9 @@ def test_after_a_first_message_nothing_is_tried_again(client: str, style: str, k
 @pytest.mark.thinned(3)
 @pytest.mark.parametrize("style", harness.STYLES)
 @pytest.mark.parametrize("client", CLIENTS)
-def test_the_client_waits_as_it_is_told(client: str, style: str, kind: str, gates: dict[str, str]) -> None:
+def test_the_client_waits_as_it_is_told(
+    client: str, style: str, kind: str, gates: dict[str, str]
+) -> None:
     with counted(raising(BUSY, retry_delay=0.05)) as (request, came):
         error = CLIENTS[client](gates[style], kind, request)
     assert error.retry_delay == 0.05
@@ -225,7 +264,8 @@ def test_the_client_waits_as_it_is_told(client: str, style: str, kind: str, gate
 def test_what_is_shed_goes_together(style: str, kind: str) -> None:
     with harness.serve(style, max_trailer_bytes=1_024) as target, counted(shed) as (request, came):
         error = call_sync(target, kind, request)
-    assert len(came) == ATTEMPTS  # by the client's own backoff: an hour was given up with its RetryInfo
+    # by the client's own backoff: an hour was given up with its RetryInfo
+    assert len(came) == ATTEMPTS
     assert error.error_code is BUSY
     assert error.retry_delay is None
     assert PUSHBACK_KEY not in dict(iter(error.trailing_metadata()))
@@ -250,7 +290,10 @@ def test_an_interceptor_that_fails_says_when_too(style: str, kind: str) -> None:
 # What is on the wire, for any delay.
 
 SECONDS = (
-    st.integers(0, 315_576_000_000) | st.floats(0, 315_576_000_000) | st.floats(0, 10) | st.integers(0, 10_000_000).map(lambda us: us / 1e6)
+    st.integers(0, 315_576_000_000)
+    | st.floats(0, 315_576_000_000)
+    | st.floats(0, 10)
+    | st.integers(0, 10_000_000).map(lambda us: us / 1e6)
 )
 
 
@@ -297,7 +340,11 @@ def test_a_retry_info_by_hand_is_the_delay() -> None:
     packed = any_pb2.Any()
     packed.Pack(rpc.RetryInfo(retry_delay={"seconds": 2, "nanos": 500_000_000}))
     for info in (packed, rpc.RetryInfo(retry_delay={"seconds": 2, "nanos": 500_000_000})):
-        for details in ([info], [rpc.RequestInfo(request_id="r"), info], [rpc.Help(), info, rpc.RequestInfo(request_id="r")]):
+        for details in (
+            [info],
+            [rpc.RequestInfo(request_id="r"), info],
+            [rpc.Help(), info, rpc.RequestInfo(request_id="r")],
+        ):
             error = ServiceError(BUSY, details=details)
             assert error.retry_delay == 2.5
             assert error.status_details == tuple(detail for detail in details if detail is not info)
@@ -331,21 +378,30 @@ def test_what_is_passed_on_keeps_its_retry_info() -> None:
     assert PUSHBACK_KEY not in sent
     assert errgrpc.decode(sent[DETAILS_KEY], ResCode).retry_delay == 2.0
     closed = errgrpc.decode(errgrpc.encode(ServiceError(GateCode.CLOSED)), GateCode)
-    assert trailers_of(ServiceError.from_remote(closed))[PUSHBACK_KEY] == "-1"  # it is in vain for this one's callers, too
+    # it is in vain for this one's callers, too
+    assert trailers_of(ServiceError.from_remote(closed))[PUSHBACK_KEY] == "-1"
 
 
 def test_the_first_delay_that_is_readable_counts() -> None:
     for before in ((), *((wrong,) for wrong in WRONG)):
         status = status_pb2.Status(code=14)
-        for info in (*before, rpc.RetryInfo(retry_delay={"seconds": 3}), rpc.RetryInfo(retry_delay={"seconds": 4})):
-            status.details.append(info) if isinstance(info, any_pb2.Any) else status.details.add().Pack(info)
+        for info in (
+            *before,
+            rpc.RetryInfo(retry_delay={"seconds": 3}),
+            rpc.RetryInfo(retry_delay={"seconds": 4}),
+        ):
+            status.details.append(info) if isinstance(
+                info, any_pb2.Any
+            ) else status.details.add().Pack(info)
         assert errgrpc.decode(status, ResCode).retry_delay == 3.0
     assert errgrpc.decode(status_pb2.Status(code=14), ResCode).retry_delay is None
 
 
 def test_what_does_not_parse_is_not_passed_on_in_place_of_what_does() -> None:
     status = errgrpc.encode(ServiceError(BUSY, retry_delay=3))
-    status.details.insert(1, any_pb2.Any(type_url="type.googleapis.com/google.rpc.RetryInfo", value=b"\xff\xff"))
+    status.details.insert(
+        1, any_pb2.Any(type_url="type.googleapis.com/google.rpc.RetryInfo", value=b"\xff\xff")
+    )
     received = errgrpc.decode(status, ResCode)
     again = errgrpc.decode(errgrpc.encode(ServiceError.from_remote(received)), ResCode)
     assert (received.retry_delay, again.retry_delay) == (3.0, 3.0)
@@ -388,8 +444,15 @@ def test_a_hostile_number_is_the_number(delay: Any) -> None:
 def test_never_stays_whatever_is_shed() -> None:
     """Without it, clients would try again what the code says is in vain."""
     with pytest.warns(MisuseWarning):
-        error = ServiceError(GateCode.CLOSED, "m" * 9_000, retry_delay=5, details=[rpc.ResourceInfo(resource_name="n" * 9_000)])
-    answer = Answering(ResCode, max_trailer_bytes=1_024).answer(error, Rpc("/a/b", (), trailers=(("x-own", "o" * 2_000),)))
+        error = ServiceError(
+            GateCode.CLOSED,
+            "m" * 9_000,
+            retry_delay=5,
+            details=[rpc.ResourceInfo(resource_name="n" * 9_000)],
+        )
+    answer = Answering(ResCode, max_trailer_bytes=1_024).answer(
+        error, Rpc("/a/b", (), trailers=(("x-own", "o" * 2_000),))
+    )
     sent: dict[str, Any] = dict(answer.trailers)
     assert sent[PUSHBACK_KEY] == "-1"
     assert "x-own" not in sent
@@ -401,8 +464,20 @@ def test_never_stays_whatever_is_shed() -> None:
     ("value", "sent"),
     [
         *((zero, "1") for zero in ("0", "00", " 0 ", "+0", "-0", "-00")),
-        *((much, "2147483647") for much in ("2147483647", "2147483648", "4294967296", "9223372036854775807", "9999999999999999999")),
-        *((own, own) for own in ("1", "-1", "-7", "10", "now", "", "0x", "0 0", "99999999999999999999999")),
+        *(
+            (much, "2147483647")
+            for much in (
+                "2147483647",
+                "2147483648",
+                "4294967296",
+                "9223372036854775807",
+                "9999999999999999999",
+            )
+        ),
+        *(
+            (own, own)
+            for own in ("1", "-1", "-7", "10", "now", "", "0x", "0 0", "99999999999999999999999")
+        ),
     ],
 )
 def test_a_handler_s_own_pushback_goes_out_as_clients_can_bear_it(value: str, sent: str) -> None:
@@ -411,7 +486,9 @@ def test_a_handler_s_own_pushback_goes_out_as_clients_can_bear_it(value: str, se
 
 
 @pytest.mark.parametrize("value", ["9223372036854775807", "99999999999999999999999"])
-def test_no_pushback_of_a_handler_loses_its_error_at_once(value: str, gates: dict[str, str]) -> None:
+def test_no_pushback_of_a_handler_loses_its_error_at_once(
+    value: str, gates: dict[str, str]
+) -> None:
     """The first is a delay of 24 days, for which the client waits; its deadline is the caller's."""
     with (
         counted(with_pushback(value, BUSY)) as (request, came),
@@ -419,12 +496,16 @@ def test_no_pushback_of_a_handler_loses_its_error_at_once(value: str, gates: dic
         pytest.raises(grpc.RpcError) as caught,
     ):
         harness.method(channel, "unary_unary")(request, timeout=harness.DEADLINE)
-    assert (caught.value.code(), len(came)) == (StatusCode.UNAVAILABLE, 1)  # without a policy, it is not heeded
+    # without a policy, it is not heeded
+    assert (caught.value.code(), len(came)) == (StatusCode.UNAVAILABLE, 1)
 
 
 def test_threads_that_raise_one_error() -> None:
     error, found = ServiceError(BUSY, retry_delay=1.5), []
-    threads = [threading.Thread(target=lambda: found.append(trailers_of(error)[PUSHBACK_KEY])) for _ in range(20)]
+    threads = [
+        threading.Thread(target=lambda: found.append(trailers_of(error)[PUSHBACK_KEY]))
+        for _ in range(20)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -461,14 +542,25 @@ def test_the_methods_that_are_safe_to_repeat() -> None:
         "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
     }
     named = service_config(
-        services=[classroom, service(unary_unary=1, unary_stream=2)], safe_methods=["/classroom.v1.ClassroomService/CloseRoom"]
+        services=[classroom, service(unary_unary=1, unary_stream=2)],
+        safe_methods=["/classroom.v1.ClassroomService/CloseRoom"],
     )
-    assert [each["method"] for each in policy(named)["name"]] == ["GetRoom", "CloseRoom", "GetOccupancy", "unary_unary", "unary_stream"]
+    assert [each["method"] for each in policy(named)["name"]] == [
+        "GetRoom",
+        "CloseRoom",
+        "GetOccupancy",
+        "unary_unary",
+        "unary_stream",
+    ]
 
 
 def test_a_service_that_is_given_twice_counts_once(gates: dict[str, str]) -> None:
     """grpcio refuses a config that names a method twice, and each call of the channel fails."""
-    config = service_config(services=[service(unary_unary=1), service(unary_unary=1)], safe_methods=[PATHS[0]], throttling=None)
+    config = service_config(
+        services=[service(unary_unary=1), service(unary_unary=1)],
+        safe_methods=[PATHS[0]],
+        throttling=None,
+    )
     assert policy(config)["name"] == [{"service": "test.Service", "method": "unary_unary"}]
 
 
@@ -486,30 +578,46 @@ def test_a_service_that_is_given_twice_counts_once(gates: dict[str, str]) -> Non
 def test_a_client_takes_every_policy(arguments: dict[str, Any], gates: dict[str, str]) -> None:
     config = service_config(GateCode, ResCode, **(FAST | arguments))
     with counted(raising(GateCode.CLOSED)) as (request, came):
-        assert call_sync(gates["sync"], "unary_unary", request, config=config).error_code is GateCode.CLOSED
+        assert (
+            call_sync(gates["sync"], "unary_unary", request, config=config).error_code
+            is GateCode.CLOSED
+        )
     assert len(came) == 1
 
 
 def test_whole_tokens_are_read_as_such() -> None:
     """grpcio reads 1 as 0.001, and 1.0 as 1."""
-    assert '"tokenRatio": 1.0' in service_config(services=[service(unary_unary=1)], throttling=(10, 1))
+    assert '"tokenRatio": 1.0' in service_config(
+        services=[service(unary_unary=1)], throttling=(10, 1)
+    )
 
 
 def test_nothing_that_may_be_retried_is_no_policy() -> None:
-    with pytest.warns(MisuseWarning, match="^service_config: nothing will be tried again, as no method is safe to repeat") as caught:
+    with pytest.warns(
+        MisuseWarning,
+        match="^service_config: nothing will be tried again, as no method is safe to repeat",
+    ) as caught:
         assert json.loads(service_config(services=[service()], throttling=None)) == {}
     assert caught[0].filename == __file__
     with pytest.warns(MisuseWarning, match="no method is safe to repeat"):
-        assert json.loads(service_config(services=[])) == {"retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1}}
+        assert json.loads(service_config(services=[])) == {
+            "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1}
+        }
     with pytest.warns(MisuseWarning, match="as each status has a code that is not retryable$"):
         assert json.loads(service_config(GateCode, statuses={StatusCode.ABORTED}, **FAST)) == {}
 
 
 def test_a_status_that_a_final_code_has_is_left_out() -> None:
     every = set(StatusCode) - {StatusCode.OK}
-    assert policy(service_config(statuses=every, **FAST))["retryPolicy"]["retryableStatusCodes"] == sorted(s.name for s in every)
-    left = policy(service_config(GateCode, ResCode, statuses=every, **FAST))["retryPolicy"]["retryableStatusCodes"]
-    final = {code.grpc_status.name for code in (*GateCode, *ResCode) if code.retryable is False} - {"UNAVAILABLE"}
+    assert policy(service_config(statuses=every, **FAST))["retryPolicy"][
+        "retryableStatusCodes"
+    ] == sorted(s.name for s in every)
+    left = policy(service_config(GateCode, ResCode, statuses=every, **FAST))["retryPolicy"][
+        "retryableStatusCodes"
+    ]
+    final = {code.grpc_status.name for code in (*GateCode, *ResCode) if code.retryable is False} - {
+        "UNAVAILABLE"
+    }
     assert {"ABORTED", "NOT_FOUND"} <= final
     assert set(left) == {status.name for status in every} - final
 
@@ -517,7 +625,10 @@ def test_a_status_that_a_final_code_has_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"services": ["test.Service"]}, "services holds 'test.Service': give a descriptor such as shop_pb2"),
+        (
+            {"services": ["test.Service"]},
+            "services holds 'test.Service': give a descriptor such as shop_pb2",
+        ),
         ({"safe_methods": "/a/b"}, "safe_methods is '/a/b', not a collection"),
         ({"safe_methods": b"/a/b"}, "safe_methods is b'/a/b', not a collection"),
         ({"services": service()}, "services is <.*>, not a collection"),
@@ -526,22 +637,37 @@ def test_a_status_that_a_final_code_has_is_left_out() -> None:
         ({"throttling": 10}, "throttling is 10: give two numbers"),
         ({"throttling": (10,)}, r"throttling is \(10,\): give two numbers"),
         ({"throttling": (2, 0.1)}, "throttling has 2 tokens, not an int from 3 to 1000"),
-        ({"throttling": (10, 4294967.296)}, "throttling gives back 4294967.296 tokens for a success: give 0.001 to 1000"),
+        (
+            {"throttling": (10, 4294967.296)},
+            "throttling gives back 4294967.296 tokens for a success: give 0.001 to 1000",
+        ),
         (
             {"safe_methods": ["unary_unary"]},
             "safe_methods names 'unary_unary', which no service has: .*, such as '/test.Service/unary_unary'",
         ),
-        ({"services": [], "safe_methods": ["/a/b"]}, "safe_methods names '/a/b', which no service has: give '/package.Service/Method'$"),
+        (
+            {"services": [], "safe_methods": ["/a/b"]},
+            "safe_methods names '/a/b', which no service has: give '/package.Service/Method'$",
+        ),
         ({"max_attempts": 1}, "max_attempts is 1, not an int from 2 to 5"),
         ({"max_attempts": 6}, "max_attempts is 6, not an int from 2 to 5"),
         ({"max_attempts": 2.0}, "max_attempts is 2.0, not an int from 2 to 5"),
         ({"initial_backoff": 0}, "initial_backoff is 0, not a number above 0"),
-        ({"max_backoff": 0.001}, "max_backoff is 0.001 seconds: give 0.01 or more, as a client of grpcio hangs on one of 0 ms"),
+        (
+            {"max_backoff": 0.001},
+            "max_backoff is 0.001 seconds: give 0.01 or more, as a client of grpcio hangs on one of 0 ms",
+        ),
         ({"backoff_multiplier": 0.9}, "backoff_multiplier is 0.9: give 1 or more"),
         ({"max_backoff": float("nan")}, "max_backoff is nan, not a number above 0"),
         ({"backoff_multiplier": "2"}, "backoff_multiplier is '2', not a number above 0"),
-        ({"statuses": {StatusCode.OK}}, "statuses holds <StatusCode.OK.*: give the grpc.StatusCode of a failure"),
-        ({"statuses": ["UNAVAILABLE"]}, "statuses holds 'UNAVAILABLE': give the grpc.StatusCode of a failure"),
+        (
+            {"statuses": {StatusCode.OK}},
+            "statuses holds <StatusCode.OK.*: give the grpc.StatusCode of a failure",
+        ),
+        (
+            {"statuses": ["UNAVAILABLE"]},
+            "statuses holds 'UNAVAILABLE': give the grpc.StatusCode of a failure",
+        ),
         ({"throttling": (0, 0.1)}, "throttling has 0 tokens, not an int from 3 to 1000"),
         ({"throttling": (10, 0.0001)}, "throttling gives back 0.0001 tokens for a success"),
     ],
@@ -555,7 +681,9 @@ def test_wrong_arguments(arguments: dict[str, Any], says: str) -> None:
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_a_method_that_is_not_safe_is_tried_once(client: str, gates: dict[str, str]) -> None:
-    config = service_config(services=[service(unary_unary=1)], initial_backoff=0.01, throttling=None)
+    config = service_config(
+        services=[service(unary_unary=1)], initial_backoff=0.01, throttling=None
+    )
     for kind, attempts in (("unary_unary", ATTEMPTS), ("unary_stream", 1)):
         with counted(raising(GateCode.OPENING)) as (request, came):
             CLIENTS[client](gates["sync"], kind, request, config=config)
@@ -570,9 +698,13 @@ def test_throttling_ends_what_goes_on_failing(client: str) -> None:
             CLIENTS[client](target, "unary_unary", *[request] * 3, config=config)
         # 4 tokens: after 2 failures half are left, and each further call is tried once.
         assert len(came) == 2 + 1 + 1
-        with counted(raising(GateCode.CLOSED)) as (closed, came), counted(raising(GateCode.OPENING)) as (opening, later):
+        with (
+            counted(raising(GateCode.CLOSED)) as (closed, came),
+            counted(raising(GateCode.OPENING)) as (opening, later),
+        ):
             CLIENTS[client](target, "unary_unary", closed, closed, opening, config=config)
-        assert (len(came), len(later)) == (2, 1)  # a failure that is not to be tried again takes a token, too (A6)
+        # a failure that is not to be tried again takes a token, too (A6)
+        assert (len(came), len(later)) == (2, 1)
 
 
 def test_a_received_error_says_whether_and_when() -> None:
@@ -587,11 +719,14 @@ def test_a_received_error_says_whether_and_when() -> None:
 
 def recipes() -> dict[str, Any]:
     page = (Path(__file__).parent.parent / "docs/retries.md").read_text()
-    blocks = re.findall(r"^```python\n(import stamina.*?|from tenacity.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(
+        r"^```python\n(import stamina.*?|from tenacity.*?)^```$", page, re.MULTILINE | re.DOTALL
+    )
     assert len(blocks) == 2
     names: dict[str, Any] = {"grpc": grpc}
     for block in blocks:
-        exec(compile(block.split("\n\n\nstub =")[0].split("\n\n\n@retry")[0], "docs/retries.md", "exec"), names)  # noqa: S102
+        recipe = block.split("\n\n\nstub =")[0].split("\n\n\n@retry")[0]
+        exec(compile(recipe, "docs/retries.md", "exec"), names)  # noqa: S102  what it is for
     return names
 
 
@@ -599,10 +734,17 @@ def decorated(library: str) -> Any:
     """What decorates a call, sync or async, as the page says it."""
     names = recipes()
     if library == "stamina":
-        return names["stamina"].retry(on=names["may_retry"], attempts=ATTEMPTS, wait_initial=0.001, wait_jitter=0.001)
+        return names["stamina"].retry(
+            on=names["may_retry"], attempts=ATTEMPTS, wait_initial=0.001, wait_jitter=0.001
+        )
     names["backoff"] = names["wait_exponential_jitter"](multiplier=0.001, jitter=0.001)
     stop = names["stop_after_attempt"](ATTEMPTS)
-    return names["retry"](retry=names["retry_if_exception"](names["may_retry"]), wait=names["wait"], stop=stop, reraise=True)
+    return names["retry"](
+        retry=names["retry_if_exception"](names["may_retry"]),
+        wait=names["wait"],
+        stop=stop,
+        reraise=True,
+    )
 
 
 RECIPES = {
@@ -610,7 +752,10 @@ RECIPES = {
     "retryable, another status": (raising(GateCode.FULL), ATTEMPTS),
     "not said, UNAVAILABLE": (raising(GateCode.OPENING), ATTEMPTS),
     "not said, another status": (raising(GateCode.BROKEN), 1),
-    "not said, another status, with a delay": (raising(GateCode.BROKEN, retry_delay=0.001), ATTEMPTS),
+    "not said, another status, with a delay": (
+        raising(GateCode.BROKEN, retry_delay=0.001),
+        ATTEMPTS,
+    ),
     "not retryable": (raising(GateCode.CLOSED), 1),
     "not retryable, with a delay": (raising(GateCode.LOCKED, retry_delay=0.001), 1),
     "an abort without a code": (aborts, ATTEMPTS),
@@ -623,14 +768,20 @@ def test_the_recipes(library: str, client: str, gates: dict[str, str]) -> None:
     for name, (act, attempts) in RECIPES.items():
         with counted(act) as (request, came):
             if client == "sync":
-                with errgrpc.wrap_channel(grpc.insecure_channel(gates["sync"]), ResCode, GateCode) as channel:
-                    call = decorated(library)(lambda: harness.method(channel, "unary_unary")(request))  # noqa: B023
+                with errgrpc.wrap_channel(
+                    grpc.insecure_channel(gates["sync"]), ResCode, GateCode
+                ) as channel:
+                    call = decorated(library)(
+                        lambda: harness.method(channel, "unary_unary")(request)
+                    )  # noqa: B023
                     with pytest.raises(RemoteError):
                         call()
             else:
 
                 async def run() -> None:
-                    async with errgrpc.aio.wrap_channel(grpc.aio.insecure_channel(gates["aio"]), ResCode, GateCode) as channel:
+                    async with errgrpc.aio.wrap_channel(
+                        grpc.aio.insecure_channel(gates["aio"]), ResCode, GateCode
+                    ) as channel:
 
                         @decorated(library)  # type: ignore[untyped-decorator]
                         async def call() -> None:
@@ -646,9 +797,12 @@ def test_the_recipes(library: str, client: str, gates: dict[str, str]) -> None:
 @pytest.mark.parametrize("library", ["stamina", "tenacity"])
 def test_the_recipes_try_a_refused_connection_again(library: str) -> None:
     calls = []
-    with socket.socket() as closed:  # bound and not listening: the port is refused, and no other program gets it
+    # bound and not listening: the port is refused, and no other program gets it
+    with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        channel = errgrpc.wrap_channel(grpc.insecure_channel(f"127.0.0.1:{closed.getsockname()[1]}"), ResCode)
+        channel = errgrpc.wrap_channel(
+            grpc.insecure_channel(f"127.0.0.1:{closed.getsockname()[1]}"), ResCode
+        )
 
         def call() -> None:
             calls.append(1)
@@ -656,4 +810,8 @@ def test_the_recipes_try_a_refused_connection_again(library: str) -> None:
 
         with channel, pytest.raises(RemoteError) as caught:
             decorated(library)(call)()
-    assert (caught.value.code(), caught.value.inferred, len(calls)) == (StatusCode.UNAVAILABLE, True, ATTEMPTS)
+    assert (caught.value.code(), caught.value.inferred, len(calls)) == (
+        StatusCode.UNAVAILABLE,
+        True,
+        ATTEMPTS,
+    )

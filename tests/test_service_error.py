@@ -14,7 +14,16 @@ from google.rpc import status_pb2
 from grpc import StatusCode
 
 import errgrpc
-from errgrpc import ComponentCode, ErrorCode, MisuseWarning, RemoteError, ResCode, ServiceError, Spec, service_error
+from errgrpc import (
+    ComponentCode,
+    ErrorCode,
+    MisuseWarning,
+    RemoteError,
+    ResCode,
+    ServiceError,
+    Spec,
+    service_error,
+)
 from errgrpc.service_error import values_of
 from errgrpc.wire import encoding
 from errgrpc.wire.budget import Parts
@@ -78,7 +87,9 @@ def test_what_was_left_out_is_the_code_s() -> None:
 def test_str_and_repr_are_escaped() -> None:
     error = ServiceError(ResCode.NOT_FOUND, "\x1b[31m\n\u202e", note="\x00")
     assert str(error) == r"NOT_FOUND (404): '\x1b[31m\n\u202e' {'note': '\x00'}"
-    assert repr(NoRoom("r")) == "<NoRoom ROOM_NOT_EXIST (1004): 'Room Not Found' {'room_uuid': 'r'}>"
+    assert (
+        repr(NoRoom("r")) == "<NoRoom ROOM_NOT_EXIST (1004): 'Room Not Found' {'room_uuid': 'r'}>"
+    )
 
 
 class Hostile:
@@ -94,12 +105,18 @@ class Hostile:
 def test_what_is_no_code_is_refused_at_the_raise() -> None:
     wrong: Any
     for wrong in (None, 404, "NOT_FOUND", ResCode, StatusCode.NOT_FOUND, ServiceError, Hostile()):
-        with pytest.raises(TypeError, match=r"is no error code: give a member of a catalogue such as errgrpc.ResCode.NOT_FOUND"):
+        with pytest.raises(
+            TypeError,
+            match=r"is no error code: give a member of a catalogue such as errgrpc.ResCode.NOT_FOUND",
+        ):
             ServiceError(wrong)
 
 
 def test_success_is_refused_at_the_raise() -> None:
-    with pytest.raises(ValueError, match=r"ResCode\.SUCCESS is a success: return normally, or give a code whose status is a failure"):
+    with pytest.raises(
+        ValueError,
+        match=r"ResCode\.SUCCESS is a success: return normally, or give a code whose status is a failure",
+    ):
         ServiceError(ResCode.SUCCESS)
 
 
@@ -122,35 +139,50 @@ MISUSES: list[tuple[dict[str, Any], str]] = [
     ({"details": [rpc.ErrorInfo()]}, "the detail google.rpc.ErrorInfo is left out"),
     ({"details": [rpc.LocalizedMessage()]}, "the detail google.rpc.LocalizedMessage is left out"),
     ({"details": [HELP, HELP]}, "the detail google.rpc.Help is left out"),
-    ({"details": [rpc.RetryInfo()], "retry_delay": 1}, "the detail google.rpc.RetryInfo is left out"),
+    (
+        {"details": [rpc.RetryInfo()], "retry_delay": 1},
+        "the detail google.rpc.RetryInfo is left out",
+    ),
     ({"retry_delay": -1}, "retry_delay -1 is left out"),
 ]
 
 
 def make(wrong: dict[str, Any]) -> ServiceError:
     message = wrong.get("message", "Text")
-    rest: dict[str, Any] = {"room_uuid": "r"} | {key: value for key, value in wrong.items() if key != "message"}
+    rest = {key: value for key, value in wrong.items() if key != "message"}
+    rest = {"room_uuid": "r", **rest}
     return ServiceError(ResCode.SERVICE_UNAVAILABLE, message, **rest)
 
 
-LINE = make.__code__.co_firstlineno + 3
+LINE = make.__code__.co_firstlineno + 4
 
 
-@pytest.mark.parametrize(("wrong", "says"), MISUSES, ids=lambda value: value if isinstance(value, str) else None)
-def test_misuse_is_left_out_with_one_warning_at_the_raiser_s_line(wrong: dict[str, Any], says: str) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "says"), MISUSES, ids=lambda value: value if isinstance(value, str) else None
+)
+def test_misuse_is_left_out_with_one_warning_at_the_raiser_s_line(
+    wrong: dict[str, Any], says: str
+) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         error = make(wrong)
-    assert [(warning.category, warning.filename, warning.lineno) for warning in caught] == [(MisuseWarning, __file__, LINE)]
+    assert [(warning.category, warning.filename, warning.lineno) for warning in caught] == [
+        (MisuseWarning, __file__, LINE)
+    ]
     assert str(caught[0].message).startswith(says)
     assert error.error_code is ResCode.SERVICE_UNAVAILABLE
     assert error.metadata == {"room_uuid": "r"}
     assert error.message == ("Service Busy" if "message" in wrong else "Text")
     written = errgrpc.encode(error)
-    assert (written.code, len(written.details)) == (14, 2 + len([*error.status_details]) + (error.retry_delay is not None))
+    assert (written.code, len(written.details)) == (
+        14,
+        2 + len([*error.status_details]) + (error.retry_delay is not None),
+    )
 
 
-@pytest.mark.parametrize(("wrong", "says"), MISUSES, ids=lambda value: value if isinstance(value, str) else None)
+@pytest.mark.parametrize(
+    ("wrong", "says"), MISUSES, ids=lambda value: value if isinstance(value, str) else None
+)
 def test_misuse_raises_where_warnings_are_errors(wrong: dict[str, Any], says: str) -> None:
     with pytest.raises(MisuseWarning, match=f"^{says}"):
         make(wrong)
@@ -192,7 +224,11 @@ def test_a_raiser_without_a_module_is_warned_too() -> None:
 
 def test_a_subclass_may_have_an_init_of_its_own() -> None:
     error = NoRoom("r-42")
-    assert (error.error_code, error.metadata, error.room) == (ResCode.ROOM_NOT_EXIST, {"room_uuid": "r-42"}, "r-42")
+    assert (error.error_code, error.metadata, error.room) == (
+        ResCode.ROOM_NOT_EXIST,
+        {"room_uuid": "r-42"},
+        "r-42",
+    )
     with pytest.raises(NoRoom):
         raise error
 
@@ -246,31 +282,56 @@ def parts_of(error: ServiceError, *arguments: Any, **keywords: Any) -> Parts:
     return encoding.parts_of(values, *arguments, **keywords)
 
 
-def details_of(error: ServiceError, languages: str | None = None, request_id: str | None = None) -> list[Any]:
+def details_of(
+    error: ServiceError, languages: str | None = None, request_id: str | None = None
+) -> list[Any]:
     raw = encoding.whole(error.error_code, parts_of(error, languages, request_id))
     return list(Received([raw]).details)
 
 
 def test_parts_in_their_order() -> None:
-    error = ServiceError(ResCode.SERVICE_UNAVAILABLE, details=[REQUEST, rpc.DebugInfo(detail="d"), HELP], retry_delay=1.5)
+    error = ServiceError(
+        ResCode.SERVICE_UNAVAILABLE,
+        details=[REQUEST, rpc.DebugInfo(detail="d"), HELP],
+        retry_delay=1.5,
+    )
     kinds = [type(detail) for detail in details_of(error)]
-    assert kinds == [rpc.ErrorInfo, rpc.LocalizedMessage, rpc.DebugInfo, rpc.Help, rpc.RetryInfo, rpc.RequestInfo]
+    assert kinds == [
+        rpc.ErrorInfo,
+        rpc.LocalizedMessage,
+        rpc.DebugInfo,
+        rpc.Help,
+        rpc.RetryInfo,
+        rpc.RequestInfo,
+    ]
     retry = details_of(error)[4].retry_delay
     assert (retry.seconds, retry.nanos) == (1, 500_000_000)
     parts = parts_of(error, None)
-    assert [detail.TypeName() for detail in parts.details] == ["google.rpc.DebugInfo", "google.rpc.Help"]
-    assert (parts.retry, parts.request) == (pack(rpc.RetryInfo(retry_delay={"seconds": 1, "nanos": 500_000_000})), pack(REQUEST))
+    assert [detail.TypeName() for detail in parts.details] == [
+        "google.rpc.DebugInfo",
+        "google.rpc.Help",
+    ]
+    assert (parts.retry, parts.request) == (
+        pack(rpc.RetryInfo(retry_delay={"seconds": 1, "nanos": 500_000_000})),
+        pack(REQUEST),
+    )
 
 
 def test_retry_info_and_request_info_by_hand() -> None:
-    error = ServiceError(ResCode.SERVICE_UNAVAILABLE, details=[REQUEST, rpc.RetryInfo(retry_delay={"seconds": 9})])
+    error = ServiceError(
+        ResCode.SERVICE_UNAVAILABLE, details=[REQUEST, rpc.RetryInfo(retry_delay={"seconds": 9})]
+    )
     parts = parts_of(error, None)
     assert (parts.details, parts.request) == ([], pack(REQUEST))
     assert parts.retry == pack(rpc.RetryInfo(retry_delay={"seconds": 9}))
     assert parts_of(ServiceError(ResCode.CONFLICT, details=[rpc.RetryInfo()]), None).request is None
     assert parts_of(ServiceError(ResCode.CONFLICT, details=[HELP]), None).details == [pack(HELP)]
-    assert parts_of(ServiceError(ResCode.CONFLICT, details=[REQUEST]), None, "own").request == pack(rpc.RequestInfo(request_id="own"))
-    assert parts_of(ServiceError(ResCode.CONFLICT), None, trailers=iter([("a", "b")])).trailers == [("a", "b")]
+    assert parts_of(ServiceError(ResCode.CONFLICT, details=[REQUEST]), None, "own").request == pack(
+        rpc.RequestInfo(request_id="own")
+    )
+    assert parts_of(ServiceError(ResCode.CONFLICT), None, trailers=iter([("a", "b")])).trailers == [
+        ("a", "b")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -284,9 +345,17 @@ def test_retry_info_and_request_info_by_hand() -> None:
         ({}, "en", None),
     ],
 )
-def test_the_hint_of_the_raiser_replaces_the_code_s(hint: Any, languages: str | None, localized: tuple[str, str] | None) -> None:
-    found = [detail for detail in details_of(ServiceError(ResCode.CONFLICT, hint=hint), languages) if type(detail) is rpc.LocalizedMessage]
-    assert [(message.locale, message.message) for message in found] == ([] if localized is None else [localized])
+def test_the_hint_of_the_raiser_replaces_the_code_s(
+    hint: Any, languages: str | None, localized: tuple[str, str] | None
+) -> None:
+    found = [
+        detail
+        for detail in details_of(ServiceError(ResCode.CONFLICT, hint=hint), languages)
+        if type(detail) is rpc.LocalizedMessage
+    ]
+    assert [(message.locale, message.message) for message in found] == (
+        [] if localized is None else [localized]
+    )
 
 
 def test_the_hint_is_chosen_by_the_metadata() -> None:
@@ -305,17 +374,27 @@ def test_a_catalogue_without_a_default_locale() -> None:
 
 def test_one_error_raised_by_many_threads_shows_nothing_of_another_request() -> None:
     shared = ServiceError(
-        ResCode.CONFLICT, details=[rpc.BadRequest(field_violations=[rpc.BadRequest.FieldViolation(field="f" * 2_000)] * 9)]
+        ResCode.CONFLICT,
+        details=[
+            rpc.BadRequest(field_violations=[rpc.BadRequest.FieldViolation(field="f" * 2_000)] * 9)
+        ],
     )
     whole = errgrpc.encode(shared)
     wrong: list[str] = []
 
     def answer(number: int) -> None:
         for _ in range(50):
-            parts = parts_of(shared, "en" if number % 2 else "zh", f"request-{number}", [("x-number", str(number))])
+            parts = parts_of(
+                shared,
+                "en" if number % 2 else "zh",
+                f"request-{number}",
+                [("x-number", str(number))],
+            )
             raw, _ = encoding.fitted(shared.error_code, parts, 2_000 + number)
             received = Received([raw])
-            if received.request_id != f"request-{number}" or parts.trailers != [("x-number", str(number))]:
+            if received.request_id != f"request-{number}" or parts.trailers != [
+                ("x-number", str(number))
+            ]:
                 wrong.append(f"{number}: {received.request_id}")
 
     threads = [threading.Thread(target=answer, args=(number,)) for number in range(8)]
@@ -330,17 +409,33 @@ def test_one_error_raised_by_many_threads_shows_nothing_of_another_request() -> 
 # Passing on what was received.
 
 
-def received(*details: Any, code: ErrorCode = ResCode.ROOM_NOT_EXIST, message: str = "Upstream says", **metadata: Any) -> RemoteError:
-    info = rpc.ErrorInfo(reason=code.reason, domain=code.domain, metadata={"code": str(code.number), **metadata})
-    packed = [detail if isinstance(detail, any_pb2.Any) else pack(detail) for detail in (info, *details)]
+def received(
+    *details: Any,
+    code: ErrorCode = ResCode.ROOM_NOT_EXIST,
+    message: str = "Upstream says",
+    **metadata: Any,
+) -> RemoteError:
+    info = rpc.ErrorInfo(
+        reason=code.reason, domain=code.domain, metadata={"code": str(code.number), **metadata}
+    )
+    packed = [
+        detail if isinstance(detail, any_pb2.Any) else pack(detail) for detail in (info, *details)
+    ]
     status = status_pb2.Status(code=code.grpc_status.value[0], message=message, details=packed)
     return errgrpc.decode(status, ResCode, ComponentCode)
 
 
 def test_from_remote_takes_all_over() -> None:
     string = wrappers_pb2.StringValue(value="x")
-    retry, request = rpc.RetryInfo(retry_delay={"seconds": 1}), rpc.RequestInfo(request_id="r-1", serving_data="secret")
-    error = ServiceError.from_remote(received(rpc.LocalizedMessage(locale="fr", message="Rien"), request, string, retry, room_uuid="r"))
+    retry, request = (
+        rpc.RetryInfo(retry_delay={"seconds": 1}),
+        rpc.RequestInfo(request_id="r-1", serving_data="secret"),
+    )
+    error = ServiceError.from_remote(
+        received(
+            rpc.LocalizedMessage(locale="fr", message="Rien"), request, string, retry, room_uuid="r"
+        )
+    )
     assert type(error) is ServiceError
     assert error.error_code is ResCode.ROOM_NOT_EXIST
     assert error.message == "Upstream says"
@@ -359,14 +454,20 @@ def test_a_hint_of_the_table_is_answered_in_the_next_caller_s_language() -> None
     assert details_of(ServiceError.from_remote(received(other)), "en")[1] == other
     reused = rpc.LocalizedMessage(locale="zh-CN", message="复用IM时，请先登录IM")
     variant = received(reused, code=ComponentCode.IM_LOGIN_ERROR, im_reused="true")
-    assert details_of(ServiceError.from_remote(variant), "en")[1].message == "Log in to IM first when IM is reused"
+    assert (
+        details_of(ServiceError.from_remote(variant), "en")[1].message
+        == "Log in to IM first when IM is reused"
+    )
     no_variant = received(reused, code=ComponentCode.IM_LOGIN_ERROR)
     assert details_of(ServiceError.from_remote(no_variant), "en")[1] == reused
 
 
 @pytest.mark.parametrize("request_id", ["", "é", "a\n", "a" * 129])
 def test_a_request_id_that_may_not_travel_stays(request_id: str) -> None:
-    assert ServiceError.from_remote(received(rpc.RequestInfo(request_id=request_id))).status_details == ()
+    assert (
+        ServiceError.from_remote(received(rpc.RequestInfo(request_id=request_id))).status_details
+        == ()
+    )
 
 
 def test_what_a_peer_sent_wrong_is_left_out_silently() -> None:
@@ -375,7 +476,9 @@ def test_what_a_peer_sent_wrong_is_left_out_silently() -> None:
     no_type = any_pb2.Any(value=b"x")
     localized = rpc.LocalizedMessage(locale="no locale", message="x")
     garbled: dict[str, Any] = {"Bad": "1", "good": "2", "x" * 99: "3"}
-    error = ServiceError.from_remote(received(garbage, no_type, HELP, HELP, localized, rpc.ErrorInfo(), **garbled))
+    error = ServiceError.from_remote(
+        received(garbage, no_type, HELP, HELP, localized, rpc.ErrorInfo(), **garbled)
+    )
     assert error.metadata == {"good": "2"}
     assert error.status_details == (HELP,)  # the first that can be read
     assert details_of(error, "en")[1].locale == "en-US"
@@ -392,13 +495,22 @@ def test_what_is_not_ours_to_claim_is_refused() -> None:
     inferred = errgrpc.decode(status_pb2.Status(code=5, message="\x1b"), ResCode)
     assert inferred.inferred
     with pytest.raises(
-        ValueError, match=r"cannot pass on NOT_FOUND: inferred NOT_FOUND \(404\), '\\x1b', .*: its code is inferred; raise a code of"
+        ValueError,
+        match=r"cannot pass on NOT_FOUND: inferred NOT_FOUND \(404\), '\\x1b', .*: its code is inferred; raise a code of",
     ):
         ServiceError.from_remote(inferred)
-    unknown = errgrpc.decode(status_pb2.Status(code=5, details=[pack(rpc.ErrorInfo(reason="NEW", domain=ResCode.domain))]), ResCode)
+    unknown = errgrpc.decode(
+        status_pb2.Status(
+            code=5, details=[pack(rpc.ErrorInfo(reason="NEW", domain=ResCode.domain))]
+        ),
+        ResCode,
+    )
     with pytest.raises(ValueError, match="its code is unknown"):
         ServiceError.from_remote(unknown)
     wrong: Any
     for wrong in (ServiceError(ResCode.CONFLICT), None, Hostile()):
-        with pytest.raises(TypeError, match=r"is no RemoteError: errgrpc.from_error makes one of another grpc.RpcError"):
+        with pytest.raises(
+            TypeError,
+            match=r"is no RemoteError: errgrpc.from_error makes one of another grpc.RpcError",
+        ):
             ServiceError.from_remote(wrong)

@@ -21,11 +21,19 @@ from errgrpc.v1 import annotations_pb2, component_code_pb2, res_code_pb2
 
 ERRORS = [row for row in CODES if row.grpc_status is not StatusCode.OK]
 CATALOGUES: dict[str, type[ErrorCode]] = {"ResCode": ResCode, "ComponentCode": ComponentCode}
-PROTOS = {"ResCode": (res_code_pb2, "RES_CODE_"), "ComponentCode": (component_code_pb2, "COMPONENT_CODE_")}
+PROTOS = {
+    "ResCode": (res_code_pb2, "RES_CODE_"),
+    "ComponentCode": (component_code_pb2, "COMPONENT_CODE_"),
+}
 
 
 def test_the_table() -> None:
-    assert len(CODES) == len({(row.domain, row.reason) for row in CODES}) == len({(row.domain, row.number) for row in CODES}) == 37
+    assert (
+        len(CODES)
+        == len({(row.domain, row.reason) for row in CODES})
+        == len({(row.domain, row.number) for row in CODES})
+        == 37
+    )
     assert [sum(row.catalogue == name for row in CODES) for name in CATALOGUES] == [32, 5]
     assert len(ERRORS) == 36
 
@@ -43,7 +51,10 @@ def test_python() -> None:
             code.hints["zh-CN"],
             code.hints["en-US"],
             code.description,
-            tuple((tuple(variant.when.items()), variant.hints["zh-CN"], variant.hints["en-US"]) for variant in code.spec.variants),
+            tuple(
+                (tuple(variant.when.items()), variant.hints["zh-CN"], variant.hints["en-US"])
+                for variant in code.spec.variants
+            ),
         )
         for name, catalogue in CATALOGUES.items()
         for code in catalogue
@@ -54,7 +65,9 @@ def test_python() -> None:
 
 def test_protos() -> None:
     """All but the descriptions, which are comments."""
-    assert {row for name in CATALOGUES for row in rows_of(name)} == {row._replace(description="") for row in CODES}
+    assert {row for name in CATALOGUES for row in rows_of(name)} == {
+        row._replace(description="") for row in CODES
+    }
 
 
 def rows_of(name: str) -> Iterator[Row]:
@@ -89,16 +102,25 @@ def rows_of(name: str) -> Iterator[Row]:
 @pytest.mark.parametrize("name", CATALOGUES)
 def test_the_options_of_a_catalogue_are_its_proto_s(name: str) -> None:
     catalogue = CATALOGUES[name]
-    catalog = PROTOS[name][0].DESCRIPTOR.enum_types_by_name[name].GetOptions().Extensions[annotations_pb2.catalog]
+    catalog = (
+        PROTOS[name][0]
+        .DESCRIPTOR.enum_types_by_name[name]
+        .GetOptions()
+        .Extensions[annotations_pb2.catalog]
+    )
     assert (catalogue.domain, catalogue.default_locale) == (catalog.domain, catalog.default_locale)
     assert (catalogue.fallback.reason if catalogue.fallback else "") == catalog.fallback
-    inferred = {StatusCode[code_pb2.Code.Name(row.grpc_status)]: row.reason for row in catalog.infer}
+    inferred = {
+        StatusCode[code_pb2.Code.Name(row.grpc_status)]: row.reason for row in catalog.infer
+    }
     assert {status: code.reason for status, code in catalogue.inference.items()} == inferred
 
 
 # Over the wire: each error in each kind of method and style of handler, read in each stack of clients.
 
-VIOLATIONS = error_details_pb2.BadRequest(field_violations=[error_details_pb2.BadRequest.FieldViolation(field="room_uuid")])
+VIOLATIONS = error_details_pb2.BadRequest(
+    field_violations=[error_details_pb2.BadRequest.FieldViolation(field="room_uuid")]
+)
 
 
 def carried(row: Row) -> dict[str, str]:
@@ -119,7 +141,9 @@ def retries(row: Row) -> bool:
 def expected(row: Row) -> status_pb2.Status:
     """The answer, of nothing but google.rpc."""
     status = status_pb2.Status(code=row.grpc_status.value[0], message=row.message)
-    info = error_details_pb2.ErrorInfo(reason=row.reason, domain=row.domain, metadata={"code": str(row.number), **carried(row)})
+    info = error_details_pb2.ErrorInfo(
+        reason=row.reason, domain=row.domain, metadata={"code": str(row.number), **carried(row)}
+    )
     for detail in (
         info,
         error_details_pb2.LocalizedMessage(locale="en-US", message=row.english),
@@ -134,7 +158,10 @@ def expected(row: Row) -> status_pb2.Status:
 def raising(row: Row) -> Iterator[bytes]:
     def act(_: object) -> None:
         raise ServiceError(
-            CATALOGUES[row.catalogue][row.reason], metadata=carried(row), details=[VIOLATIONS], retry_delay=1.5 if retries(row) else None
+            CATALOGUES[row.catalogue][row.reason],
+            metadata=carried(row),
+            details=[VIOLATIONS],
+            retry_delay=1.5 if retries(row) else None,
         )
 
     with harness.action(act, after=1) as request:
@@ -149,8 +176,17 @@ def check_typed(error: Any, responses: list[bytes], row: Row, kind: str) -> None
     """What a client with errgrpc sees."""
     code = CATALOGUES[row.catalogue](row.number)
     assert type(error) is remote(code)
-    assert (error.error_code, error.number, error.reason, error.domain) == (code, row.number, row.reason, row.domain)
-    assert (error.code(), error.details(), error.metadata) == (row.grpc_status, row.message, carried(row))
+    assert (error.error_code, error.number, error.reason, error.domain) == (
+        code,
+        row.number,
+        row.reason,
+        row.domain,
+    )
+    assert (error.code(), error.details(), error.metadata) == (
+        row.grpc_status,
+        row.message,
+        carried(row),
+    )
     assert (error.hint, error.locale, error.request_id) == (row.english, "en-US", None)
     assert error.status_details[2:] == ((VIOLATIONS, RETRY) if retries(row) else (VIOLATIONS,))
     assert error.retry_delay == (1.5 if retries(row) else None)
@@ -165,8 +201,15 @@ def check_plain(error: Any, responses: list[bytes], row: Row, kind: str) -> None
     (raw,) = [value for key, value in error.trailing_metadata() if key == "grpc-status-details-bin"]
     status = status_pb2.Status.FromString(raw)
     assert status == expected(row)
-    names = ["ErrorInfo", "LocalizedMessage", "BadRequest", *(["RetryInfo"] if retries(row) else [])]
-    assert [detail.type_url for detail in status.details] == [f"type.googleapis.com/google.rpc.{name}" for name in names]
+    names = [
+        "ErrorInfo",
+        "LocalizedMessage",
+        "BadRequest",
+        *(["RetryInfo"] if retries(row) else []),
+    ]
+    assert [detail.type_url for detail in status.details] == [
+        f"type.googleapis.com/google.rpc.{name}" for name in names
+    ]
     assert by_grpcio_status(error) == status
     assert responses == ([] if kind.endswith("unary") else [b"first"])
 
@@ -177,8 +220,14 @@ ENGLISH = (("accept-language", "en"),)
 def read_sync(target: str, kind: str) -> None:
     typed = errgrpc.ClientInterceptor(ResCode, ComponentCode, locale="en")
     with grpc.insecure_channel(target) as channel:
-        doors = grpc.intercept_channel(channel, typed), errgrpc.wrap_channel(channel, ResCode, ComponentCode, locale="en")
-        for check, metadata, through in (*((check_typed, None, door) for door in doors), (check_plain, ENGLISH, channel)):
+        doors = (
+            grpc.intercept_channel(channel, typed),
+            errgrpc.wrap_channel(channel, ResCode, ComponentCode, locale="en"),
+        )
+        for check, metadata, through in (
+            *((check_typed, None, door) for door in doors),
+            (check_plain, ENGLISH, channel),
+        ):
             method = getattr(through, kind)(f"/test.Service/{kind}")
             for row in ERRORS:
                 with raising(row) as request:
@@ -186,7 +235,11 @@ def read_sync(target: str, kind: str) -> None:
                     argument = iter([request]) if kind.startswith("stream") else request
                     try:
                         result = method(argument, timeout=harness.DEADLINE, metadata=metadata)
-                        responses.extend([result] if kind.endswith("unary") else iter(functools.partial(next, result), None))
+                        responses.extend(
+                            [result]
+                            if kind.endswith("unary")
+                            else iter(functools.partial(next, result), None)
+                        )
                     except grpc.RpcError as error:
                         check(error, responses, row, kind)
                     else:
@@ -195,9 +248,18 @@ def read_sync(target: str, kind: str) -> None:
 
 async def read_aio(target: str, kind: str) -> None:
     typed = errgrpc.aio.client_interceptors(ResCode, ComponentCode, locale="en")
-    wrapped = errgrpc.aio.wrap_channel(grpc.aio.insecure_channel(target), ResCode, ComponentCode, locale="en")
-    intercepted, bare = grpc.aio.insecure_channel(target, interceptors=typed), grpc.aio.insecure_channel(target)
-    for check, metadata, through in ((check_typed, None, intercepted), (check_typed, None, wrapped), (check_plain, ENGLISH, bare)):
+    wrapped = errgrpc.aio.wrap_channel(
+        grpc.aio.insecure_channel(target), ResCode, ComponentCode, locale="en"
+    )
+    intercepted, bare = (
+        grpc.aio.insecure_channel(target, interceptors=typed),
+        grpc.aio.insecure_channel(target),
+    )
+    for check, metadata, through in (
+        (check_typed, None, intercepted),
+        (check_typed, None, wrapped),
+        (check_plain, ENGLISH, bare),
+    ):
         async with through as channel:
             method = getattr(channel, kind)(f"/test.Service/{kind}")
             for row in ERRORS:
@@ -229,9 +291,9 @@ def test_every_error_over_the_wire(target: str, kind: str, stack: str) -> None:
 def test_every_hint_over_the_wire(targets: dict[str, str], locale: str) -> None:
     with ExitStack() as stack:
         channel = stack.enter_context(grpc.insecure_channel(targets["sync"]))
-        method: Any = grpc.intercept_channel(channel, errgrpc.ClientInterceptor(ResCode, ComponentCode, locale=locale)).unary_unary(
-            "/test.Service/unary_unary"
-        )
+        method: Any = grpc.intercept_channel(
+            channel, errgrpc.ClientInterceptor(ResCode, ComponentCode, locale=locale)
+        ).unary_unary("/test.Service/unary_unary")
         for row in ERRORS:
             variants = [((), row.chinese, row.english), *row.variants]
             for when, chinese, english in variants:
@@ -241,5 +303,8 @@ def test_every_hint_over_the_wire(targets: dict[str, str], locale: str) -> None:
 
                 with harness.action(act) as request, pytest.raises(RemoteError) as caught:
                     method(request, timeout=harness.DEADLINE)
-                assert (caught.value.locale, caught.value.hint) == (locale, chinese if locale == "zh-CN" else english)
+                assert (caught.value.locale, caught.value.hint) == (
+                    locale,
+                    chinese if locale == "zh-CN" else english,
+                )
                 assert caught.value.error_code is CATALOGUES[row.catalogue][row.reason]

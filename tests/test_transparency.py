@@ -31,10 +31,17 @@ DEADLINE = harness.DEADLINE
 def plain(value: Any) -> Any:
     """A value in a form that is equal on all channels."""
     if isinstance(value, grpc.RpcError):
-        return "RpcError", value.code(), value.details(), plain(value.initial_metadata()), plain(value.trailing_metadata())  # type: ignore[attr-defined]
+        return (
+            "RpcError",
+            value.code(),
+            value.details(),
+            plain(value.initial_metadata()),  # type: ignore[attr-defined]
+            plain(value.trailing_metadata()),
+        )
     if isinstance(value, BaseException):
         text = re.sub("0x[0-9a-f]+", "", str(value))  # addresses
-        return type(value), text.replace(", ('accept-language', 'zh-CN')", "")  # grpcio before 1.85 quotes bad metadata, ours with them
+        # grpcio before 1.85 quotes bad metadata, ours with them
+        return type(value), text.replace(", ('accept-language', 'zh-CN')", "")
     if isinstance(value, tuple | list | grpc.aio.Metadata):
         return [plain(entry) for entry in value]
     return value
@@ -44,7 +51,10 @@ def attempt(act: Callable[[], Any]) -> Any:
     try:
         return plain(act())
     except Exception as error:
-        assert not isinstance(error, errgrpc.RemoteError) or error.__context__ is error.__cause__ is None
+        assert (
+            not isinstance(error, errgrpc.RemoteError)
+            or error.__context__ is error.__cause__ is None
+        )
         return "raised", plain(error)
 
 
@@ -63,10 +73,25 @@ OPTIONS: dict[str, Any] = {
 
 def named(kind: str, request: bytes) -> dict[str, Any]:
     """All arguments of a call by their names."""
-    return {"request_iterator" if kind.startswith("stream") else "request": harness.argument(kind, request), **OPTIONS}
+    return {
+        "request_iterator" if kind.startswith("stream") else "request": harness.argument(
+            kind, request
+        ),
+        **OPTIONS,
+    }
 
 
-STATE = ("code", "details", "initial_metadata", "trailing_metadata", "done", "cancelled", "running", "is_active", "time_remaining")
+STATE = (
+    "code",
+    "details",
+    "initial_metadata",
+    "trailing_metadata",
+    "done",
+    "cancelled",
+    "running",
+    "is_active",
+    "time_remaining",
+)
 
 
 # The scripts of the sync stack.
@@ -86,7 +111,9 @@ def with_call(method: Any, kind: str, request: bytes) -> Any:
 
 
 def with_call_debug(method: Any, kind: str, request: bytes) -> Any:
-    return attempt(lambda: type(method.with_call(harness.argument(kind, request))[1].debug_error_string()))
+    return attempt(
+        lambda: type(method.with_call(harness.argument(kind, request))[1].debug_error_string())
+    )
 
 
 def all_by_name(method: Any, kind: str, request: bytes) -> Any:
@@ -124,7 +151,12 @@ def future_result(method: Any, kind: str, request: bytes) -> Any:
 def future_exception(method: Any, kind: str, request: bytes) -> Any:
     future = method.future(harness.argument(kind, request))
     error = future.exception(timeout=DEADLINE)
-    return plain(error), future.exception() is error, type(future.traceback(timeout=DEADLINE)), type(future.debug_error_string())
+    return (
+        plain(error),
+        future.exception() is error,
+        type(future.traceback(timeout=DEADLINE)),
+        type(future.debug_error_string()),
+    )
 
 
 def future_callback(method: Any, kind: str, request: bytes) -> Any:
@@ -133,7 +165,12 @@ def future_callback(method: Any, kind: str, request: bytes) -> Any:
     future.add_done_callback(done.put)
     called_with = done.get(timeout=DEADLINE)
     future.add_done_callback(done.put)  # at once, now that it is done
-    return called_with is future, done.get(timeout=0) is future, plain(called_with.exception()), asking(called_with, *STATE)
+    return (
+        called_with is future,
+        done.get(timeout=0) is future,
+        plain(called_with.exception()),
+        asking(called_with, *STATE),
+    )
 
 
 def future_deadline(method: Any, kind: str, request: bytes) -> Any:
@@ -149,7 +186,12 @@ def future_cancelled(method: Any, kind: str, request: bytes) -> Any:
 
 def iterated(method: Any, kind: str, request: bytes) -> Any:
     call = method(harness.argument(kind, request), timeout=DEADLINE)
-    return iter(call) is call, attempt(lambda: [plain(next(call)) for _ in range(9)]), list(attempts(call, 2)), asking(call, *STATE[:-1])
+    return (
+        iter(call) is call,
+        attempt(lambda: [plain(next(call)) for _ in range(9)]),
+        list(attempts(call, 2)),
+        asking(call, *STATE[:-1]),
+    )
 
 
 def attempts(call: Any, count: int) -> Iterator[Any]:
@@ -160,7 +202,12 @@ def attempts(call: Any, count: int) -> Iterator[Any]:
 def next_by_next(method: Any, kind: str, request: bytes) -> Any:
     call = method(harness.argument(kind, request))
     first = list(attempts(call, 4)), attempt(call.next)
-    return first, asking(call, "result", "exception", "code"), type(attempt(call.traceback)), type(call.debug_error_string())
+    return (
+        first,
+        asking(call, "result", "exception", "code"),
+        type(attempt(call.traceback)),
+        type(call.debug_error_string()),
+    )
 
 
 def for_loop(method: Any, kind: str, request: bytes) -> Any:
@@ -175,7 +222,9 @@ def for_loop(method: Any, kind: str, request: bytes) -> Any:
 
 
 def stream_by_name(method: Any, kind: str, request: bytes) -> Any:
-    return list(attempts(method(**named(kind, request)), 4)), list(attempts(method(harness.argument(kind, request), *OPTIONS.values()), 4))
+    return list(attempts(method(**named(kind, request)), 4)), list(
+        attempts(method(harness.argument(kind, request), *OPTIONS.values()), 4)
+    )
 
 
 def stream_of_refused_credentials(method: Any, kind: str, request: bytes) -> Any:
@@ -196,19 +245,42 @@ def stream_callbacks(method: Any, kind: str, request: bytes, release: Callable[[
     release()
     seen = list(attempts(call, 4))
     called = [done.get(timeout=DEADLINE), done.get(timeout=DEADLINE)]
-    return added, seen, called[0] is call, called[1], call.add_callback(lambda: None), attempt(lambda: plain(call.exception()))
+    return (
+        added,
+        seen,
+        called[0] is call,
+        called[1],
+        call.add_callback(lambda: None),
+        attempt(lambda: plain(call.exception())),
+    )
 
 
 def stream_cancelled(method: Any, kind: str, request: bytes, release: Callable[[], None]) -> Any:
     call = method(harness.argument(kind, request))
     cancelled = call.cancel()
-    return cancelled, call.cancel(), list(attempts(call, 2)), asking(call, "result", "exception", "traceback", *STATE)
+    return (
+        cancelled,
+        call.cancel(),
+        list(attempts(call, 2)),
+        asking(call, "result", "exception", "traceback", *STATE),
+    )
 
 
 def asked_early(method: Any, kind: str, request: bytes) -> Any:
     """On a single-threaded stream all of these are UsageErrors."""
     call = method(harness.argument(kind, request))
-    early = asking(call, "result", "exception", "code", "details", "trailing_metadata", "traceback", "done", "running", "is_active")
+    early = asking(
+        call,
+        "result",
+        "exception",
+        "code",
+        "details",
+        "trailing_metadata",
+        "traceback",
+        "done",
+        "running",
+        "is_active",
+    )
     return early, list(attempts(call, 4)), asking(call, *STATE)
 
 
@@ -235,9 +307,14 @@ STREAM = (
     stream_callbacks,
     stream_cancelled,
 )
-SYNC = [(kind, script) for kind in harness.KINDS for script in (UNARY if kind.endswith("unary") else STREAM)]
+SYNC = [
+    (kind, script)
+    for kind in harness.KINDS
+    for script in (UNARY if kind.endswith("unary") else STREAM)
+]
 
-CHANGED_BY_GRPC: set[Script] = {with_call_debug}  # an intercepted with_call returns a call that lacks debug_error_string
+# an intercepted with_call returns a call that lacks debug_error_string
+CHANGED_BY_GRPC: set[Script] = {with_call_debug}
 
 
 def succeed(context: Any) -> None:
@@ -292,26 +369,46 @@ class Stage:
         return script(method, kind, self.request)
 
 
-@pytest.mark.parametrize(("act", "after"), SERVER, ids=lambda value: getattr(value, "__name__", value))
-@pytest.mark.parametrize(("kind", "script"), SYNC, ids=lambda value: getattr(value, "__name__", value))
+@pytest.mark.parametrize(
+    ("act", "after"), SERVER, ids=lambda value: getattr(value, "__name__", value)
+)
+@pytest.mark.parametrize(
+    ("kind", "script"), SYNC, ids=lambda value: getattr(value, "__name__", value)
+)
 @pytest.mark.thinned(3)
 def test_sync(kind: str, script: Script, act: Any, after: int, targets: dict[str, str]) -> None:
     with Stage(act, after) as stage, harness.sync_channel(targets["sync"]) as channel:
         play = functools.partial(stage.play, script, kind=kind)
         bare = play(harness.method(channel, kind))
-        null = play(harness.method(grpc.intercept_channel(channel, harness.NullClientInterceptor()), kind))
-        ours = play(harness.method(grpc.intercept_channel(channel, errgrpc.ClientInterceptor(ResCode)), kind))
+        null = play(
+            harness.method(grpc.intercept_channel(channel, harness.NullClientInterceptor()), kind)
+        )
+        ours = play(
+            harness.method(
+                grpc.intercept_channel(channel, errgrpc.ClientInterceptor(ResCode)), kind
+            )
+        )
         assert ours == null
         assert ours == bare or script in CHANGED_BY_GRPC
         for locale in LOCALES:
-            assert play(harness.method(errgrpc.wrap_channel(channel, ResCode, locale=locale), kind)) == bare
+            assert (
+                play(harness.method(errgrpc.wrap_channel(channel, ResCode, locale=locale), kind))
+                == bare
+            )
 
 
-@pytest.mark.parametrize(("act", "after"), SERVER, ids=lambda value: getattr(value, "__name__", value))
+@pytest.mark.parametrize(
+    ("act", "after"), SERVER, ids=lambda value: getattr(value, "__name__", value)
+)
 @pytest.mark.parametrize("script", [*STREAM, asked_early], ids=lambda value: value.__name__)
-def test_single_threaded_streams(script: Script, act: Any, after: int, targets: dict[str, str]) -> None:
+def test_single_threaded_streams(
+    script: Script, act: Any, after: int, targets: dict[str, str]
+) -> None:
     options = [(ChannelOptions.SingleThreadedUnaryStream, 1)]
-    with Stage(act, after) as stage, harness.sync_channel(targets["sync"], options=options) as channel:
+    with (
+        Stage(act, after) as stage,
+        harness.sync_channel(targets["sync"], options=options) as channel,
+    ):
         play = functools.partial(stage.play, script, kind="unary_stream")
         intercepted = grpc.intercept_channel(channel, errgrpc.ClientInterceptor(ResCode))
         bare = play(harness.method(channel, "unary_stream"))
@@ -352,7 +449,9 @@ def test_failures_of_the_client_sync(failure: str, kind: str, targets: dict[str,
 
         def act() -> Any:
             method = harness.method(channel, kind, *serializers)
-            call = (method.future if future else method)(harness.argument(kind, stage.request), **options)
+            call = (method.future if future else method)(
+                harness.argument(kind, stage.request), **options
+            )
             return call.result() if future else call if kind.endswith("unary") else list(call)
 
         return attempt(act)
@@ -383,12 +482,16 @@ def test_requests_that_raise(kind: str, targets: dict[str, str]) -> None:
 def test_a_closed_channel(kind: str, targets: dict[str, str]) -> None:
     channel = grpc.insecure_channel(targets["sync"])
     intercepted = grpc.intercept_channel(channel, errgrpc.ClientInterceptor(ResCode))
-    methods = [harness.method(each, kind) for each in (channel, intercepted, errgrpc.wrap_channel(channel, ResCode))]
+    methods = [
+        harness.method(each, kind)
+        for each in (channel, intercepted, errgrpc.wrap_channel(channel, ResCode))
+    ]
     channel.close()
     outcomes = []
     for method in methods:
         argument = harness.argument(kind, b"")
-        outcomes.append(attempt(lambda: method(argument) if kind.endswith("unary") else list(method(argument))))  # noqa: B023
+        call = functools.partial(method, argument)
+        outcomes.append(attempt(call if kind.endswith("unary") else lambda: list(call())))  # noqa: B023
     assert outcomes[0] == outcomes[1] == outcomes[2]
     assert outcomes[0][1][0] is ValueError
 
@@ -400,24 +503,40 @@ async def attempt_async(outcome: Any) -> Any:
     try:
         return plain(await outcome if inspect.isawaitable(outcome) else outcome())
     except (Exception, asyncio.CancelledError) as error:
-        assert not isinstance(error, errgrpc.RemoteError) or error.__context__ is error.__cause__ is None
+        assert (
+            not isinstance(error, errgrpc.RemoteError)
+            or error.__context__ is error.__cause__ is None
+        )
         return "raised", plain(error)
 
 
 async def asking_async(call: Any) -> list[Any]:
-    awaited = [await attempt_async(getattr(call, name)()) for name in ("code", "details", "initial_metadata", "trailing_metadata")]
+    awaited = [
+        await attempt_async(getattr(call, name)())
+        for name in ("code", "details", "initial_metadata", "trailing_metadata")
+    ]
     return [*awaited, type(await call.debug_error_string()), call.done(), call.cancelled()]
 
 
 async def awaited(method: Any, kind: str, request: bytes) -> Any:
     call = method(harness.argument(kind, request), timeout=DEADLINE, metadata=(("x-a", "1"),))
-    return await attempt_async(call), await attempt_async(call), await asking_async(call), call.cancel()
+    return (
+        await attempt_async(call),
+        await attempt_async(call),
+        await asking_async(call),
+        call.cancel(),
+    )
 
 
 async def code_first(method: Any, kind: str, request: bytes) -> Any:
     call = method(harness.argument(kind, request))
     code = None if kind.endswith("stream") else await call.code()
-    return code, await attempt_async(call.initial_metadata()), await consume(call, kind), await asking_async(call)
+    return (
+        code,
+        await attempt_async(call.initial_metadata()),
+        await consume(call, kind),
+        await asking_async(call),
+    )
 
 
 async def connected(method: Any, kind: str, request: bytes, release: Callable[[], None]) -> Any:
@@ -455,12 +574,24 @@ async def done_callback(method: Any, kind: str, request: bytes) -> Any:
 async def cancelled_at_once(method: Any, kind: str, request: bytes) -> Any:
     call = method(harness.argument(kind, request))
     first = call.cancel()
-    return first, await consume(call, kind), call.cancelled(), call.done(), await call.code(), call.cancel()
+    return (
+        first,
+        await consume(call, kind),
+        call.cancelled(),
+        call.done(),
+        await call.code(),
+        call.cancel(),
+    )
 
 
 async def looped_twice(method: Any, kind: str, request: bytes) -> Any:
     call = method(harness.argument(kind, request))
-    return await consume(call, kind), await consume(call, kind), aiter(call) is aiter(call), await asking_async(call)
+    return (
+        await consume(call, kind),
+        await consume(call, kind),
+        aiter(call) is aiter(call),
+        await asking_async(call),
+    )
 
 
 async def read(method: Any, kind: str, request: bytes) -> Any:
@@ -479,7 +610,11 @@ async def read_after_the_end(method: Any, kind: str, request: bytes) -> Any:
 async def styles_mixed(method: Any, kind: str, request: bytes) -> Any:
     call = method(harness.argument(kind, request))
     first = await attempt_async(call.read())
-    return first, await attempt_async(lambda: type(aiter(call))), await attempt_async(call.write(b"")) if kind == "stream_stream" else None
+    return (
+        first,
+        await attempt_async(lambda: type(aiter(call))),
+        await attempt_async(call.write(b"")) if kind == "stream_stream" else None,
+    )
 
 
 async def cancelled_midway(method: Any, kind: str, request: bytes) -> Any:
@@ -535,7 +670,9 @@ async def all_placed(method: Any, kind: str, request: bytes) -> Any:
 
 async def credentials_refused(method: Any, kind: str, request: bytes) -> Any:
     async def act() -> Any:
-        call = method(harness.argument(kind, request), credentials=grpc.access_token_call_credentials("token"))
+        call = method(
+            harness.argument(kind, request), credentials=grpc.access_token_call_credentials("token")
+        )
         outcome = await consume(call, kind)
         return outcome if kind.endswith("unary") else outcome[0]
 
@@ -543,7 +680,9 @@ async def credentials_refused(method: Any, kind: str, request: bytes) -> Any:
 
 
 async def metadata_of_its_own_class(method: Any, kind: str, request: bytes) -> Any:
-    return await consume(method(harness.argument(kind, request), metadata=grpc.aio.Metadata(("x-a", "1"))), kind)
+    return await consume(
+        method(harness.argument(kind, request), metadata=grpc.aio.Metadata(("x-a", "1"))), kind
+    )
 
 
 async def time_left(method: Any, kind: str, request: bytes) -> Any:
@@ -569,7 +708,8 @@ AIO = [
     for kind in harness.KINDS
     for script in (
         *AIO_ANY,
-        *(() if kind == "unary_stream" else (connected,)),  # whose connection stands when it responds or fails
+        # whose connection stands when it responds or fails
+        *(() if kind == "unary_stream" else (connected,)),
         *((awaited,) if kind.endswith("unary") else AIO_STREAM),
         *(AIO_REQUESTS if kind.startswith("stream") else ()),
     )
@@ -585,12 +725,20 @@ def wrapped(channel: grpc.aio.Channel, locale: str | None) -> grpc.aio.Channel:
     return errgrpc.aio.wrap_channel(channel, ResCode, locale=locale)
 
 
-@pytest.mark.parametrize(("act", "after"), SERVER, ids=lambda value: getattr(value, "__name__", value))
-@pytest.mark.parametrize(("kind", "script"), AIO, ids=lambda value: getattr(value, "__name__", value))
+@pytest.mark.parametrize(
+    ("act", "after"), SERVER, ids=lambda value: getattr(value, "__name__", value)
+)
+@pytest.mark.parametrize(
+    ("kind", "script"), AIO, ids=lambda value: getattr(value, "__name__", value)
+)
 @pytest.mark.thinned(3)
-async def test_aio(kind: str, script: Script, act: Any, after: int, targets: dict[str, str]) -> None:
+async def test_aio(
+    kind: str, script: Script, act: Any, after: int, targets: dict[str, str]
+) -> None:
     async def play(interceptors: Any, wrap: Callable[[Any], Any] = lambda channel: channel) -> Any:
-        async with wrap(grpc.aio.insecure_channel(targets["sync"], interceptors=interceptors)) as channel:
+        async with wrap(
+            grpc.aio.insecure_channel(targets["sync"], interceptors=interceptors)
+        ) as channel:
             return await stage.play(script, harness.method(channel, kind), kind)
 
     with Stage(act, after) as stage:
@@ -602,7 +750,8 @@ async def test_aio(kind: str, script: Script, act: Any, after: int, targets: dic
             assert await play([], functools.partial(wrapped, locale=locale)) == bare
 
 
-@pytest.mark.parametrize("failure", ["request", "response", "deadline"])  # bad metadata make streams hang in older grpcio
+# bad metadata make streams hang in older grpcio
+@pytest.mark.parametrize("failure", ["request", "response", "deadline"])
 async def test_failures_of_the_client_aio(failure: str, kind: str, targets: dict[str, str]) -> None:
     serializers, options = CLIENT_FAILURES[failure]
 
@@ -612,14 +761,20 @@ async def test_failures_of_the_client_aio(failure: str, kind: str, targets: dict
             release()
 
         async def act() -> Any:
-            call = harness.method(channel, kind, *serializers)(harness.argument(kind, stage.request), **options)
+            call = harness.method(channel, kind, *serializers)(
+                harness.argument(kind, stage.request), **options
+            )
             return await consume(call, kind)
 
-        async with wrap(grpc.aio.insecure_channel(targets["sync"], interceptors=interceptors)) as channel:
+        async with wrap(
+            grpc.aio.insecure_channel(targets["sync"], interceptors=interceptors)
+        ) as channel:
             return await attempt_async(act())
 
     with Stage() as stage:
-        assert await play(errgrpc.aio.client_interceptors(ResCode, locale="zh-CN")) == await play(harness.aio_interceptors())
+        assert await play(errgrpc.aio.client_interceptors(ResCode, locale="zh-CN")) == await play(
+            harness.aio_interceptors()
+        )
         bare = await play([])
         for locale in LOCALES:
             assert await play([], functools.partial(wrapped, locale=locale)) == bare

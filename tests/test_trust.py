@@ -24,7 +24,9 @@ SECRET = "canary-4711"  # noqa: S105  what must never leave the process
 FRESH = re.compile(r"[0-9a-f]{32}")
 
 
-def ask(target: str, kind: str, act: Callable[[Any], Any], after: int = 1, **options: Any) -> harness.Outcome:
+def ask(
+    target: str, kind: str, act: Callable[[Any], Any], after: int = 1, **options: Any
+) -> harness.Outcome:
     """What a client without our interceptor gets of a handler that acts."""
     with harness.action(act, after) as request:
         return harness.call("sync", target, kind, request, interceptors=(), **options)
@@ -50,20 +52,33 @@ class TestRequestId:
     @pytest.mark.parametrize("given", ["r-1", "x", "~" * 128, "with space inside", "%s{}"])
     @pytest.mark.thinned(4)
     def test_of_the_request(self, given: str, target: str, kind: str, caplog: Any) -> None:
-        outcome = ask(target, kind, raising(ValueError(SECRET)), metadata=(("x-request-id", given),))
+        outcome = ask(
+            target, kind, raising(ValueError(SECRET)), metadata=(("x-request-id", given),)
+        )
         assert request_id(outcome) == given
         assert [record.request_id for record in logged(caplog)] == [given]
 
     @pytest.mark.parametrize("given", ["", "~" * 129, None], ids=["empty", "long", "absent"])
     def test_fresh(self, given: str | None, target: str, kind: str) -> None:
         metadata = () if given is None else (("x-request-id", given),)
-        ids = {request_id(ask(target, kind, raising(ValueError(SECRET)), metadata=metadata)) for _ in range(2)}
+        ids = {
+            request_id(ask(target, kind, raising(ValueError(SECRET)), metadata=metadata))
+            for _ in range(2)
+        }
         assert len(ids) == 2
         assert all(FRESH.fullmatch(one) for one in ids)
 
     def test_the_first_usable_one_counts(self, target: str) -> None:
-        metadata = (("x-request-id", "~" * 129), ("x-request-id-bin", b"other"), ("x-request-id", "second"), ("x-request-id", "third"))
-        assert request_id(ask(target, "unary_unary", raising(ValueError()), metadata=metadata)) == "second"
+        metadata = (
+            ("x-request-id", "~" * 129),
+            ("x-request-id-bin", b"other"),
+            ("x-request-id", "second"),
+            ("x-request-id", "third"),
+        )
+        assert (
+            request_id(ask(target, "unary_unary", raising(ValueError()), metadata=metadata))
+            == "second"
+        )
 
     @pytest.mark.parametrize("how", ["raised", "cause", "context", "group", "far"])
     @pytest.mark.thinned(4)
@@ -93,7 +108,11 @@ class TestRequestId:
 
     @pytest.mark.parametrize("forged", ["", "a\nb", "é", "~" * 129])
     def test_of_a_received_error_is_bounded_and_printable(self, forged: str, target: str) -> None:
-        assert FRESH.fullmatch(request_id(ask(target, "unary_unary", raising(received_error(ResCode.NOT_FOUND, forged)))))
+        assert FRESH.fullmatch(
+            request_id(
+                ask(target, "unary_unary", raising(received_error(ResCode.NOT_FOUND, forged)))
+            )
+        )
 
     def test_causes_in_a_circle(self, target: str) -> None:
         one, other = ValueError(SECRET), KeyError(SECRET)
@@ -101,14 +120,27 @@ class TestRequestId:
         assert FRESH.fullmatch(request_id(ask(target, "unary_unary", raising(one))))
 
     def test_only_of_what_nobody_foresaw(self, target: str, kind: str) -> None:
-        outcome = ask(target, kind, raising(ServiceError(ResCode.NOT_FOUND)), metadata=(("x-request-id", "r-1"),))
+        outcome = ask(
+            target,
+            kind,
+            raising(ServiceError(ResCode.NOT_FOUND)),
+            metadata=(("x-request-id", "r-1"),),
+        )
         assert "RequestInfo" not in on_the_wire(outcome)
 
 
-def received_error(code: ErrorCode, upstream_id: str = "upstream-1", **metadata: object) -> errgrpc.RemoteError:
+def received_error(
+    code: ErrorCode, upstream_id: str = "upstream-1", **metadata: object
+) -> errgrpc.RemoteError:
     """An error as another service's answer would give it."""
     details = [error_details_pb2.RequestInfo(request_id=upstream_id)]
-    error = ServiceError(code, f"upstream {SECRET}", metadata={"seen": SECRET, **metadata}, hint=SECRET, details=details)
+    error = ServiceError(
+        code,
+        f"upstream {SECRET}",
+        metadata={"seen": SECRET, **metadata},
+        hint=SECRET,
+        details=details,
+    )
     return errgrpc.decode(errgrpc.encode(error), ResCode, ComponentCode)
 
 
@@ -117,8 +149,15 @@ class TestRecord:
         outcome = ask(target, kind, raising(ValueError(SECRET)))
         (record,) = logged(caplog)
         assert (record.name, record.levelno) == ("errgrpc", logging.ERROR)
-        assert record.getMessage() == f"'/test.Service/{kind}' answers ResCode.{FALLBACK}, request id {request_id(outcome)}"
-        assert (record.grpc_method, record.error_code, record.request_id) == (f"/test.Service/{kind}", FALLBACK, request_id(outcome))
+        assert (
+            record.getMessage()
+            == f"'/test.Service/{kind}' answers ResCode.{FALLBACK}, request id {request_id(outcome)}"
+        )
+        assert (record.grpc_method, record.error_code, record.request_id) == (
+            f"/test.Service/{kind}",
+            FALLBACK,
+            request_id(outcome),
+        )
         assert f"ValueError: {SECRET}" in record.exc_text
         assert ", in act\n" in record.exc_text
 
@@ -138,11 +177,18 @@ class TestRecord:
         with harness.serve(style, on_error=on_error) as target:
             outcome = ask(target, kind, raising(error))
             ask(target, kind, raising(ServiceError(ResCode.NOT_FOUND)))
-        rest = {"method": f"/test.Service/{kind}", "code": ResCode.INTERNAL_SERVER_ERROR, "request_id": request_id(outcome)}
+        rest = {
+            "method": f"/test.Service/{kind}",
+            "code": ResCode.INTERNAL_SERVER_ERROR,
+            "request_id": request_id(outcome),
+        }
         assert heard == [(error, rest)]
         assert not logged(caplog)
 
-    @pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt, ServiceError(ResCode.NOT_FOUND), grpc.RpcError, SystemExit])
+    @pytest.mark.parametrize(
+        "failure",
+        [ValueError, KeyboardInterrupt, ServiceError(ResCode.NOT_FOUND), grpc.RpcError, SystemExit],
+    )
     @pytest.mark.thinned(4)
     def test_hook_that_raises(self, failure: Any, style: str, kind: str, caplog: Any) -> None:
         def on_error(*_: Any, **__: Any) -> None:
@@ -196,7 +242,9 @@ LEAKS: dict[str, Callable[[], BaseException]] = {
     "received": lambda: received_error(ResCode.NOT_FOUND),
     "received, ours by name": lambda: received_error(ResCode.INTERNAL_SERVER_ERROR),
     "received, another catalogue": lambda: received_error(ComponentCode(-1)),
-    "received by asyncio": lambda: grpc.aio.AioRpcError(StatusCode.NOT_FOUND, TRAILERS, TRAILERS, SECRET, SECRET),
+    "received by asyncio": lambda: grpc.aio.AioRpcError(
+        StatusCode.NOT_FOUND, TRAILERS, TRAILERS, SECRET, SECRET
+    ),
 }
 
 
@@ -206,8 +254,12 @@ class TestLeaks:
     def test_nothing_of_an_exception(self, name: str, target: str, kind: str) -> None:
         outcome = ask(target, kind, raising(LEAKS[name]()), after=2)
         assert outcome.code is not StatusCode.OK
-        assert coded(outcome) == ("NOT_FOUND" if "ServiceError" in name or name == "group" else FALLBACK)
-        assert SECRET not in repr((outcome.details, outcome.initial, outcome.trailing, outcome.responses))
+        assert coded(outcome) == (
+            "NOT_FOUND" if "ServiceError" in name or name == "group" else FALLBACK
+        )
+        assert SECRET not in repr(
+            (outcome.details, outcome.initial, outcome.trailing, outcome.responses)
+        )
 
     def test_nothing_of_an_exception_beside_a_status(self, target: str, kind: str) -> None:
         def act(context: Any) -> None:
@@ -243,9 +295,16 @@ def interrupted_translation(_: Any) -> ServiceError:
 @pytest.fixture(scope="module")
 def translating() -> Iterator[dict[str, str]]:
     """The address of a server of each style with a table of translations."""
-    table = {LookupFailed: to_service_error, Stale: ResCode.CONFLICT, OSError: ResCode.SERVICE_UNAVAILABLE}
+    table = {
+        LookupFailed: to_service_error,
+        Stale: ResCode.CONFLICT,
+        OSError: ResCode.SERVICE_UNAVAILABLE,
+    }
     with ExitStack() as stack:
-        yield {style: stack.enter_context(harness.serve(style, translate=table)) for style in harness.STYLES}
+        yield {
+            style: stack.enter_context(harness.serve(style, translate=table))
+            for style in harness.STYLES
+        }
 
 
 class TestTranslate:
@@ -255,15 +314,29 @@ class TestTranslate:
             (LookupFailed("r-1"), "NOT_FOUND", "No r-1"),
             (Stale("r-1"), "CONFLICT", ResCode.CONFLICT.message),
             (VeryStale("r-1"), "CONFLICT", ResCode.CONFLICT.message),
-            (ConnectionResetError(SECRET), "SERVICE_UNAVAILABLE", ResCode.SERVICE_UNAVAILABLE.message),
-            (ExceptionGroup("group", [ValueError(), Stale("r-1")]), "CONFLICT", ResCode.CONFLICT.message),
-            (ExceptionGroup("group", [Stale("r-1"), ServiceError(ResCode.FORBIDDEN)]), "FORBIDDEN", ResCode.FORBIDDEN.message),
+            (
+                ConnectionResetError(SECRET),
+                "SERVICE_UNAVAILABLE",
+                ResCode.SERVICE_UNAVAILABLE.message,
+            ),
+            (
+                ExceptionGroup("group", [ValueError(), Stale("r-1")]),
+                "CONFLICT",
+                ResCode.CONFLICT.message,
+            ),
+            (
+                ExceptionGroup("group", [Stale("r-1"), ServiceError(ResCode.FORBIDDEN)]),
+                "FORBIDDEN",
+                ResCode.FORBIDDEN.message,
+            ),
             (ValueError("r-1"), FALLBACK, ResCode.INTERNAL_SERVER_ERROR.message),
         ],
         ids=repr,
     )
     @pytest.mark.thinned(3)
-    def test_the_most_specific_class(self, error: Any, reason: str, message: str, style: str, translating: Any, kind: str) -> None:
+    def test_the_most_specific_class(
+        self, error: Any, reason: str, message: str, style: str, translating: Any, kind: str
+    ) -> None:
         outcome = ask(translating[style], kind, raising(error))
         assert (coded(outcome), outcome.details) == (reason, message)
 
@@ -271,26 +344,48 @@ class TestTranslate:
         ask(translating[style], kind, raising(Stale("r-1")))
         assert not logged(caplog)
 
-    def test_comes_before_a_status_that_was_set_and_after_an_abort(self, style: str, translating: Any, kind: str) -> None:
+    def test_comes_before_a_status_that_was_set_and_after_an_abort(
+        self, style: str, translating: Any, kind: str
+    ) -> None:
         def setting(context: Any) -> None:
             context.set_code(StatusCode.DATA_LOSS)
             raise Stale
 
         assert coded(ask(translating[style], kind, setting)) == "CONFLICT"
-        outcome = ask(translating[style], kind, lambda context: context.abort(StatusCode.DATA_LOSS, "lost"))
-        assert (outcome.code, outcome.details, outcome.trailing) == (StatusCode.DATA_LOSS, "lost", {})
+        outcome = ask(
+            translating[style], kind, lambda context: context.abort(StatusCode.DATA_LOSS, "lost")
+        )
+        assert (outcome.code, outcome.details, outcome.trailing) == (
+            StatusCode.DATA_LOSS,
+            "lost",
+            {},
+        )
 
-    def test_a_translation_for_all_leaves_aborts_and_service_errors_alone(self, style: str, kind: str) -> None:
+    def test_a_translation_for_all_leaves_aborts_and_service_errors_alone(
+        self, style: str, kind: str
+    ) -> None:
         with harness.serve(style, translate={BaseException: ResCode.FORBIDDEN}) as target:
             assert coded(ask(target, kind, raising(KeyboardInterrupt()))) == "FORBIDDEN"
             assert coded(ask(target, kind, raising(ServiceError(ResCode.NOT_FOUND)))) == "NOT_FOUND"
-            assert ask(target, kind, lambda context: context.abort(StatusCode.DATA_LOSS, "lost")).code is StatusCode.DATA_LOSS
+            assert (
+                ask(target, kind, lambda context: context.abort(StatusCode.DATA_LOSS, "lost")).code
+                is StatusCode.DATA_LOSS
+            )
 
     @pytest.mark.parametrize(
-        "broken", [failing_translation, interrupted_translation, lambda _: None, lambda _: ResCode.NOT_FOUND, lambda: None]
+        "broken",
+        [
+            failing_translation,
+            interrupted_translation,
+            lambda _: None,
+            lambda _: ResCode.NOT_FOUND,
+            lambda: None,
+        ],
     )
     @pytest.mark.thinned(4)
-    def test_a_translation_that_fails(self, broken: Any, style: str, kind: str, caplog: Any) -> None:
+    def test_a_translation_that_fails(
+        self, broken: Any, style: str, kind: str, caplog: Any
+    ) -> None:
         with harness.serve(style, translate={LookupFailed: broken}) as target:
             outcome = ask(target, kind, raising(LookupFailed(SECRET)))
         assert coded(outcome) == FALLBACK
@@ -303,7 +398,10 @@ class TestTranslate:
 class ShopCode(ErrorCode, domain="shop.example.com", default_locale="zh-CN", fallback="BROKEN"):
     """Another team's, with the number and the reason of one of ours."""
 
-    NOT_FOUND = 404, Spec(StatusCode.NOT_FOUND, message="No such article", hints={"zh-CN": "没有这个商品"})
+    NOT_FOUND = (
+        404,
+        Spec(StatusCode.NOT_FOUND, message="No such article", hints={"zh-CN": "没有这个商品"}),
+    )
     BROKEN = 2, Spec(StatusCode.INTERNAL, message="Broken")
 
 
@@ -314,14 +412,18 @@ def calling(stack: str, target: str, kind: str, request: bytes) -> Callable[[Any
     def act(_: Any) -> None:
         with grpc.insecure_channel(target) as channel:
             intercepted = grpc.intercept_channel(channel, errgrpc.ClientInterceptor(*catalogues))
-            made = getattr(intercepted, kind)(f"/test.Service/{kind}")(argument(kind, request), timeout=harness.DEADLINE)
+            made = getattr(intercepted, kind)(f"/test.Service/{kind}")(
+                argument(kind, request), timeout=harness.DEADLINE
+            )
             for _ in made if kind.endswith("stream") else ():
                 pass
 
     async def act_async(_: Any) -> None:
         interceptors = errgrpc.aio.client_interceptors(*catalogues)
         async with grpc.aio.insecure_channel(target, interceptors=interceptors) as channel:
-            made: Any = getattr(channel, kind)(f"/test.Service/{kind}")(argument(kind, request), timeout=harness.DEADLINE)
+            made: Any = getattr(channel, kind)(f"/test.Service/{kind}")(
+                argument(kind, request), timeout=harness.DEADLINE
+            )
             if kind.endswith("unary"):
                 await made
             else:
@@ -355,7 +457,9 @@ def passing_on(act: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 @contextmanager
-def chain(style: str, kind: str, acts: list[Callable[[Any], Any]], **options: Any) -> Iterator[tuple[str, bytes]]:
+def chain(
+    style: str, kind: str, acts: list[Callable[[Any], Any]], **options: Any
+) -> Iterator[tuple[str, bytes]]:
     """Servers of a style that call one another, the last of which acts; yields the first one's address and the request for it."""
     stack = "aio" if style in {"aio", "reader_writer"} else "sync"
     with ExitStack() as open_:
@@ -374,45 +478,92 @@ def same(act: Callable[[Any], Any]) -> Callable[[Any], Any]:
 class TestReceived:
     """What another service said is not ours, unless a handler says so by name."""
 
-    @pytest.mark.parametrize("code", [ResCode.NOT_FOUND, ResCode.INTERNAL_SERVER_ERROR, ShopCode.NOT_FOUND], ids=str)
-    def test_is_masked_whatever_domain_it_claims(self, code: ErrorCode, style: str, kind: str) -> None:
+    @pytest.mark.parametrize(
+        "code", [ResCode.NOT_FOUND, ResCode.INTERNAL_SERVER_ERROR, ShopCode.NOT_FOUND], ids=str
+    )
+    def test_is_masked_whatever_domain_it_claims(
+        self, code: ErrorCode, style: str, kind: str
+    ) -> None:
         error = ServiceError(code, f"upstream {SECRET}", metadata={"seen": SECRET}, hint=SECRET)
         with chain(style, kind, [same, raising(error)]) as (target, request):
             outcome = harness.call("sync", target, kind, request, interceptors=())
         details = on_the_wire(outcome)
-        assert (coded(outcome), outcome.details) == (FALLBACK, ResCode.INTERNAL_SERVER_ERROR.message)
+        assert (coded(outcome), outcome.details) == (
+            FALLBACK,
+            ResCode.INTERNAL_SERVER_ERROR.message,
+        )
         assert dict(details["ErrorInfo"].metadata) == {"code": "500"}
         assert SECRET not in repr((outcome.details, outcome.trailing, outcome.initial))
 
-    def test_the_request_id_of_a_masked_error_goes_all_the_way(self, style: str, kind: str, caplog: Any) -> None:
+    def test_the_request_id_of_a_masked_error_goes_all_the_way(
+        self, style: str, kind: str, caplog: Any
+    ) -> None:
         with chain(style, kind, [same, same, raising(ValueError(SECRET))]) as (target, request):
             outcome = harness.call("sync", target, kind, request, interceptors=())
         assert coded(outcome) == FALLBACK
         assert [record.request_id for record in logged(caplog)] == [request_id(outcome)] * 3
 
     def test_is_passed_on_by_name(self, style: str, kind: str, caplog: Any) -> None:
-        details = [error_details_pb2.RequestInfo(request_id="first-1"), error_details_pb2.ResourceInfo(resource_name="r-42")]
-        error = ServiceError(ResCode.SERVICE_UNAVAILABLE, "No r-42", room_uuid="r-42", details=details, retry_delay=2)
+        details = [
+            error_details_pb2.RequestInfo(request_id="first-1"),
+            error_details_pb2.ResourceInfo(resource_name="r-42"),
+        ]
+        error = ServiceError(
+            ResCode.SERVICE_UNAVAILABLE, "No r-42", room_uuid="r-42", details=details, retry_delay=2
+        )
         with chain(style, kind, [passing_on, passing_on, raising(error)]) as (target, request):
-            outcome = harness.call("sync", target, kind, request, interceptors=(), metadata=(("accept-language", "en"),))
+            outcome = harness.call(
+                "sync",
+                target,
+                kind,
+                request,
+                interceptors=(),
+                metadata=(("accept-language", "en"),),
+            )
         read = on_the_wire(outcome)
-        assert list(read) == ["ErrorInfo", "LocalizedMessage", "ResourceInfo", "RetryInfo", "RequestInfo"]
-        assert (coded(outcome), outcome.details, request_id(outcome)) == ("SERVICE_UNAVAILABLE", "No r-42", "first-1")
+        assert list(read) == [
+            "ErrorInfo",
+            "LocalizedMessage",
+            "ResourceInfo",
+            "RetryInfo",
+            "RequestInfo",
+        ]
+        assert (coded(outcome), outcome.details, request_id(outcome)) == (
+            "SERVICE_UNAVAILABLE",
+            "No r-42",
+            "first-1",
+        )
         assert dict(read["ErrorInfo"].metadata) == {"code": "503", "room_uuid": "r-42"}
-        assert read["LocalizedMessage"].locale == "en-US"  # the table's own, in the next caller's language
+        # the table's own, in the next caller's language
+        assert read["LocalizedMessage"].locale == "en-US"
         assert read["RetryInfo"].retry_delay.seconds == 2
         assert "grpc-retry-pushback-ms" not in outcome.trailing  # it is the first server's word
         assert not logged(caplog)
 
     def test_of_another_team_is_passed_on_as_theirs(self, style: str, kind: str) -> None:
-        with chain(style, kind, [passing_on, raising(ServiceError(ShopCode.NOT_FOUND))]) as (target, request):
-            info = on_the_wire(harness.call("sync", target, kind, request, interceptors=()))["ErrorInfo"]
+        with chain(style, kind, [passing_on, raising(ServiceError(ShopCode.NOT_FOUND))]) as (
+            target,
+            request,
+        ):
+            info = on_the_wire(harness.call("sync", target, kind, request, interceptors=()))[
+                "ErrorInfo"
+            ]
         assert (info.domain, info.reason) == ("shop.example.com", "NOT_FOUND")
 
     def test_is_passed_on_by_a_gateway(self, style: str, kind: str) -> None:
-        table = {errgrpc.remote(ResCode): ServiceError.from_remote, errgrpc.remote(ResCode.CONFLICT): ResCode.FORBIDDEN}
-        for code, reason in ((ResCode.NOT_FOUND, "NOT_FOUND"), (ResCode.CONFLICT, "FORBIDDEN"), (ShopCode.NOT_FOUND, FALLBACK)):
-            with chain(style, kind, [same, raising(ServiceError(code))], translate=table) as (target, request):
+        table = {
+            errgrpc.remote(ResCode): ServiceError.from_remote,
+            errgrpc.remote(ResCode.CONFLICT): ResCode.FORBIDDEN,
+        }
+        for code, reason in (
+            (ResCode.NOT_FOUND, "NOT_FOUND"),
+            (ResCode.CONFLICT, "FORBIDDEN"),
+            (ShopCode.NOT_FOUND, FALLBACK),
+        ):
+            with chain(style, kind, [same, raising(ServiceError(code))], translate=table) as (
+                target,
+                request,
+            ):
                 assert coded(harness.call("sync", target, kind, request, interceptors=())) == reason
 
     @pytest.mark.parametrize("how", ["inferred", "unknown"])
@@ -420,7 +571,9 @@ class TestReceived:
         def act(context: Any) -> Any:
             status = status_pb2.Status(code=code_pb2.NOT_FOUND, message=SECRET)
             if how == "unknown":
-                status.details.add().Pack(error_details_pb2.ErrorInfo(reason="NEWER", domain="errgrpc.v1.ResCode"))
+                status.details.add().Pack(
+                    error_details_pb2.ErrorInfo(reason="NEWER", domain="errgrpc.v1.ResCode")
+                )
             context.set_trailing_metadata(((harness.DETAILS_KEY, status.SerializeToString()),))
             return context.abort(StatusCode.NOT_FOUND, SECRET)
 
@@ -443,20 +596,31 @@ class TestLocale:
             ((("accept-language", "fr"), ("accept-language", "en;q=0.1")), "en-US"),
             ((("accept-language", "zh;q=0, *"),), "en-US"),
             ((("accept-language", "%s{0}\\"),), "zh-CN"),
-            ((("accept-language", ",".join(f"x{number % 10}" for number in range(1_000))),), "zh-CN"),
+            (
+                (("accept-language", ",".join(f"x{number % 10}" for number in range(1_000))),),
+                "zh-CN",
+            ),
         ],
     )
     @pytest.mark.thinned(4)
     def test_is_negotiated(self, metadata: Any, locale: str, target: str, kind: str) -> None:
         for error in (ServiceError(ResCode.ROOM_NOT_EXIST), ValueError()):
-            hint = on_the_wire(ask(target, kind, raising(error), metadata=metadata))["LocalizedMessage"]
-            code = ResCode.ROOM_NOT_EXIST if isinstance(error, ServiceError) else ResCode.INTERNAL_SERVER_ERROR
+            hint = on_the_wire(ask(target, kind, raising(error), metadata=metadata))[
+                "LocalizedMessage"
+            ]
+            code = (
+                ResCode.ROOM_NOT_EXIST
+                if isinstance(error, ServiceError)
+                else ResCode.INTERNAL_SERVER_ERROR
+            )
             assert (hint.locale, hint.message) == (locale, code.hints[locale])
 
     def test_of_a_hint_of_the_raiser(self, target: str, kind: str) -> None:
         error = ServiceError(ResCode.ROOM_NOT_EXIST, hint={"de": "Kein Raum", "fr": "Pas de salle"})
         for asked, locale in (("fr", "fr"), ("en", "de")):
-            found = on_the_wire(ask(target, kind, raising(error), metadata=(("accept-language", asked),)))["LocalizedMessage"]
+            found = on_the_wire(
+                ask(target, kind, raising(error), metadata=(("accept-language", asked),))
+            )["LocalizedMessage"]
             assert found.locale == locale
 
 

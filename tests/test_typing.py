@@ -17,7 +17,9 @@ Found = tuple[str, int, str]
 
 
 def run(*command: str) -> str:
-    done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False, cwd=ROOT)  # noqa: S603
+    done = subprocess.run(
+        [sys.executable, "-m", *command], capture_output=True, text=True, check=False, cwd=ROOT
+    )  # noqa: S603
     assert done.stdout, done.stderr
     return done.stdout
 
@@ -36,7 +38,9 @@ def pyright(folder: Path) -> Iterator[Found]:
         shutil.copy(file, folder)
     project = folder / "pyrightconfig.json"
     project.write_text(json.dumps({"extraPaths": [str(ROOT)], "pythonVersion": "3.11"}))
-    said = json.loads(run("pyright", "--outputjson", "--pythonpath", sys.executable, "--project", str(project)))
+    said = json.loads(
+        run("pyright", "--outputjson", "--pythonpath", sys.executable, "--project", str(project))
+    )
     assert said["summary"]["filesAnalyzed"] == len(FILES)
     for error in said["generalDiagnostics"]:
         if error["severity"] == "error":
@@ -51,7 +55,9 @@ def expected(column: int) -> Iterator[Found]:
 
 
 @pytest.mark.parametrize(("checker", "column"), [(mypy, 1), (pyright, 2)], ids=["mypy", "pyright"])
-def test_type_checkers(checker: Callable[[Path], Iterator[Found]], column: int, tmp_path: Path) -> None:
+def test_type_checkers(
+    checker: Callable[[Path], Iterator[Found]], column: int, tmp_path: Path
+) -> None:
     found, wanted = set(checker(tmp_path)), set(expected(column))
     assert found - wanted == set()
     assert wanted - found == set()

@@ -15,7 +15,11 @@ def read(body: dict[str, Any]) -> Said:
     said: Said = {"status": body.get("code", 0), "message": body.get("message", ""), "details": []}
     for detail in body.get("details", ()):
         if detail["@type"] == TYPE + "ErrorInfo" and "reason" not in said:
-            said |= {"reason": detail.get("reason", ""), "domain": detail.get("domain", ""), "metadata": detail.get("metadata", {})}
+            said |= {
+                "reason": detail.get("reason", ""),
+                "domain": detail.get("domain", ""),
+                "metadata": detail.get("metadata", {}),
+            }
         elif detail["@type"] == TYPE + "LocalizedMessage":
             said |= {"locale": detail.get("locale", ""), "hint": detail.get("message", "")}
         else:
@@ -32,7 +36,12 @@ def client(gateway: str) -> None:
         streams = call["method"] in {"ClientStream", "BidiStream"}
         body = json.dumps([message] if streams else message)
         try:
-            connection.request("POST", path(call["method"]), body, {"content-type": "application/json", **call["metadata"]})
+            connection.request(
+                "POST",
+                path(call["method"]),
+                body,
+                {"content-type": "application/json", **call["metadata"]},
+            )
             response = connection.getresponse()
             text, headers = response.read(), response.headers
         except OSError:

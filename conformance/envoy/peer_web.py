@@ -18,7 +18,11 @@ from conformance.v1.conformance_pb2 import AnswerRequest
 
 def read(trailers: dict[str, str]) -> Said:
     """What a client author writes."""
-    said: Said = {"status": int(trailers["grpc-status"]), "message": unquote(trailers.get("grpc-message", "")), "details": []}
+    said: Said = {
+        "status": int(trailers["grpc-status"]),
+        "message": unquote(trailers.get("grpc-message", "")),
+        "details": [],
+    }
     raw = trailers.get("grpc-status-details-bin", "")
     status = status_pb2.Status()
     with suppress(DecodeError):  # of garbage the status is left
@@ -27,7 +31,11 @@ def read(trailers: dict[str, str]) -> Said:
         with suppress(DecodeError):
             if detail.TypeName() == "google.rpc.ErrorInfo" and "reason" not in said:
                 info = rpc.ErrorInfo.FromString(detail.value)
-                said |= {"reason": info.reason, "domain": info.domain, "metadata": dict(info.metadata)}
+                said |= {
+                    "reason": info.reason,
+                    "domain": info.domain,
+                    "metadata": dict(info.metadata),
+                }
             elif detail.TypeName() == "google.rpc.LocalizedMessage":
                 hint = rpc.LocalizedMessage.FromString(detail.value)
                 said |= {"locale": hint.locale, "hint": hint.message}
@@ -45,7 +53,9 @@ def client(kind: str, gateway: str) -> None:
         body = b"\0" + len(sent).to_bytes(4, "big") + sent
         headers = {"content-type": kind, "accept": kind, **call["metadata"]}
         try:
-            connection.request("POST", path(call["method"]), base64.b64encode(body) if text else body, headers)
+            connection.request(
+                "POST", path(call["method"]), base64.b64encode(body) if text else body, headers
+            )
             response = connection.getresponse()
             received = response.read()
         except OSError:
@@ -66,7 +76,10 @@ def frames(body: bytes, headers: Message) -> tuple[int, dict[str, str]]:
         end = 5 + int.from_bytes(body[1:5], "big")
         if body[0] & 0x80:
             trailers = {
-                name.lower(): value.strip() for name, _, value in (line.partition(":") for line in body[5:end].decode().splitlines())
+                name.lower(): value.strip()
+                for name, _, value in (
+                    line.partition(":") for line in body[5:end].decode().splitlines()
+                )
             }
         else:
             messages += 1

@@ -9,7 +9,14 @@ from typing import Any
 from conformance.service import DEADLINE, SERVICE, Call, Said, call_lines
 
 HERE = Path(__file__).parent
-PROTOS = ["-import-path", HERE.parent / "v1", "-import-path", HERE.parents[1] / "third_party", "-proto", "conformance.proto"]
+PROTOS = [
+    "-import-path",
+    HERE.parent / "v1",
+    "-import-path",
+    HERE.parents[1] / "third_party",
+    "-proto",
+    "conformance.proto",
+]
 
 
 def read(printed: str) -> Said:
@@ -19,7 +26,11 @@ def read(printed: str) -> Said:
     for detail in status.get("details", ()):
         kind = detail["@type"].rpartition("/")[2]
         if kind == "google.rpc.ErrorInfo" and "reason" not in said:
-            said |= {"reason": detail.get("reason", ""), "domain": detail.get("domain", ""), "metadata": detail.get("metadata", {})}
+            said |= {
+                "reason": detail.get("reason", ""),
+                "domain": detail.get("domain", ""),
+                "metadata": detail.get("metadata", {}),
+            }
         elif kind == "google.rpc.LocalizedMessage":
             said |= {"locale": detail.get("locale", ""), "hint": detail.get("message", "")}
         else:
@@ -31,11 +42,24 @@ def client(target: str) -> None:
     """Calls as the runner says."""
 
     def make(call: Call) -> Said:
-        headers = [word for key, value in call["metadata"].items() for word in ("-H", f"{key}: {value}")]
+        headers = [
+            word for key, value in call["metadata"].items() for word in ("-H", f"{key}: {value}")
+        ]
         asked = json.dumps({"vector": call["vector"], "messages": call["messages"]})
-        options: Any = ["-plaintext", "-format-error", "-max-time", str(DEADLINE), *PROTOS, *headers, "-d", asked]
+        options: Any = [
+            "-plaintext",
+            "-format-error",
+            "-max-time",
+            str(DEADLINE),
+            *PROTOS,
+            *headers,
+            "-d",
+            asked,
+        ]
         command = [HERE / "build" / "grpcurl", *options, target, f"{SERVICE}/{call['method']}"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE + 5, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=DEADLINE + 5, check=False
+        )
         try:
             return {"messages": done.stdout.count('"index"'), **read(done.stderr)}
         except ValueError:

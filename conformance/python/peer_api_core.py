@@ -12,7 +12,8 @@ from google.rpc import error_details_pb2 as rpc
 
 from conformance.service import Call, Said, call_lines, responses
 
-with warnings.catch_warnings():  # some releases say at import that this Python's end of life will come
+# some releases say at import that this Python's end of life will come
+with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)
     from google.api_core.exceptions import from_grpc_error
 
@@ -20,7 +21,9 @@ with warnings.catch_warnings():  # some releases say at import that this Python'
 def read(error: Any) -> Said:
     """What a client author writes."""
     raised = from_grpc_error(error)
-    hint = next((detail for detail in raised.details if isinstance(detail, rpc.LocalizedMessage)), None)
+    hint = next(
+        (detail for detail in raised.details if isinstance(detail, rpc.LocalizedMessage)), None
+    )
     return {
         "status": raised.grpc_status_code.value[0],
         "message": raised.message,
@@ -30,7 +33,11 @@ def read(error: Any) -> Said:
         "locale": hint and hint.locale,
         "hint": hint and hint.message,
         "details": [_printed(detail) for detail in raised.details],
-        "trailing": {entry.key: entry.value for entry in raised.response.trailing_metadata() if entry.key.startswith("x-")},
+        "trailing": {
+            entry.key: entry.value
+            for entry in raised.response.trailing_metadata()
+            if entry.key.startswith("x-")
+        },
     }
 
 

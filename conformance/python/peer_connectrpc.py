@@ -44,7 +44,10 @@ METHODS: Mapping[str, MethodInfo[AnswerRequest, AnswerResponse]] = {
     for name, kind in _TYPES.items()
 }
 # Connect's codes are gRPC's by another spelling of one of them.
-_NUMBERS = {code: GrpcCode.Value({"canceled": "CANCELLED"}.get(code.value, code.value.upper())) for code in Code}
+_NUMBERS = {
+    code: GrpcCode.Value({"canceled": "CANCELLED"}.get(code.value, code.value.upper()))
+    for code in Code
+}
 _CODES = {number: code for code, number in _NUMBERS.items()}
 
 
@@ -59,15 +62,26 @@ def read(error: ConnectError) -> Said:
             hint = rpc.LocalizedMessage.FromString(detail.message_bytes)
             said |= {"locale": hint.locale, "hint": hint.message}
         else:
-            said["details"].append({"type": detail.type_name, "base64": base64.b64encode(detail.message_bytes).decode()})
+            said["details"].append(
+                {
+                    "type": detail.type_name,
+                    "base64": base64.b64encode(detail.message_bytes).decode(),
+                }
+            )
     return said
 
 
 def client(target: str) -> None:
     """Calls as the runner says."""
     transport = SyncHTTPTransport(http_version=HTTPVersion.HTTP2)
-    options: Any = {"codec": google_protobuf_binary_codec(), "protocol": ProtocolType.GRPC, "send_compression": None}
-    with ConnectClientSync(f"http://{target}", http_client=SyncClient(transport), **options) as connection:
+    options: Any = {
+        "codec": google_protobuf_binary_codec(),
+        "protocol": ProtocolType.GRPC,
+        "send_compression": None,
+    }
+    with ConnectClientSync(
+        f"http://{target}", http_client=SyncClient(transport), **options
+    ) as connection:
 
         def make(call: Call) -> Said:
             messages = 0
@@ -76,7 +90,11 @@ def client(target: str) -> None:
                     for _ in _responses(connection, call):
                         messages += 1
                 except ConnectError as error:
-                    trailing = {key: value for key, value in response.trailers.items() if key.startswith("x-")}
+                    trailing = {
+                        key: value
+                        for key, value in response.trailers.items()
+                        if key.startswith("x-")
+                    }
                     return {"messages": messages, "trailing": trailing, **read(error)}
             return {"failed": "the call ended without an error"}
 
@@ -85,7 +103,11 @@ def client(target: str) -> None:
 
 def _responses(connection: ConnectClientSync, call: Call) -> Iterator[AnswerResponse]:
     request = AnswerRequest(vector=call["vector"], messages=call["messages"])
-    options: Any = {"method": METHODS[call["method"]], "headers": call["metadata"], "timeout_ms": int(DEADLINE * 1_000)}
+    options: Any = {
+        "method": METHODS[call["method"]],
+        "headers": call["metadata"],
+        "timeout_ms": int(DEADLINE * 1_000),
+    }
     match call["method"]:
         case "Unary":
             yield connection.execute_unary(request=request, **options)
@@ -105,11 +127,20 @@ def _error(wanted: Said) -> ConnectError:
         details.append((message.DESCRIPTOR.full_name, message.SerializeToString()))
 
     if wanted["reason"] is not None:
-        add(rpc.ErrorInfo(reason=wanted["reason"], domain=wanted["domain"], metadata=wanted["metadata"]))
+        add(
+            rpc.ErrorInfo(
+                reason=wanted["reason"], domain=wanted["domain"], metadata=wanted["metadata"]
+            )
+        )
     if wanted["hint"] is not None:
         add(rpc.LocalizedMessage(locale=wanted["locale"], message=wanted["hint"]))
-    details += ((detail["type"], base64.b64decode(detail["base64"])) for detail in wanted["details"])
-    packed = [ErrorDetail(Packed(type_url=f"type.googleapis.com/{kind}", value=value)) for kind, value in details]
+    details += (
+        (detail["type"], base64.b64decode(detail["base64"])) for detail in wanted["details"]
+    )
+    packed = [
+        ErrorDetail(Packed(type_url=f"type.googleapis.com/{kind}", value=value))
+        for kind, value in details
+    ]
     return ConnectError(_CODES[wanted["status"]], wanted["message"], packed)
 
 
@@ -125,20 +156,28 @@ class Service:
             context.response_trailers[key] = value
         raise _error(wanted)
 
-    async def unary(self, request: AnswerRequest, context: RequestContext[Any, Any]) -> AnswerResponse:
+    async def unary(
+        self, request: AnswerRequest, context: RequestContext[Any, Any]
+    ) -> AnswerResponse:
         self._fail(request.vector, context)
         return AnswerResponse()
 
-    async def server_stream(self, request: AnswerRequest, context: RequestContext[Any, Any]) -> AsyncIterator[AnswerResponse]:
+    async def server_stream(
+        self, request: AnswerRequest, context: RequestContext[Any, Any]
+    ) -> AsyncIterator[AnswerResponse]:
         for index in range(request.messages):
             yield AnswerResponse(index=index + 1)
         self._fail(request.vector, context)
 
-    async def client_stream(self, requests: AsyncIterator[AnswerRequest], context: RequestContext[Any, Any]) -> AnswerResponse:
+    async def client_stream(
+        self, requests: AsyncIterator[AnswerRequest], context: RequestContext[Any, Any]
+    ) -> AnswerResponse:
         first, *_ = [request async for request in requests]
         return await self.unary(first, context)
 
-    async def bidi_stream(self, requests: AsyncIterator[AnswerRequest], context: RequestContext[Any, Any]) -> AsyncIterator[AnswerResponse]:
+    async def bidi_stream(
+        self, requests: AsyncIterator[AnswerRequest], context: RequestContext[Any, Any]
+    ) -> AsyncIterator[AnswerResponse]:
         first = await anext(requests)
         for index in range(first.messages):
             yield AnswerResponse(index=index + 1)
@@ -150,8 +189,12 @@ class Service:
         """Which function answers which path."""
         return {
             path("Unary"): Endpoint.unary(METHODS["Unary"], self.unary),
-            path("ServerStream"): Endpoint.server_stream(METHODS["ServerStream"], self.server_stream),
-            path("ClientStream"): Endpoint.client_stream(METHODS["ClientStream"], self.client_stream),
+            path("ServerStream"): Endpoint.server_stream(
+                METHODS["ServerStream"], self.server_stream
+            ),
+            path("ClientStream"): Endpoint.client_stream(
+                METHODS["ClientStream"], self.client_stream
+            ),
             path("BidiStream"): Endpoint.bidi_stream(METHODS["BidiStream"], self.bidi_stream),
         }
 
@@ -160,7 +203,9 @@ class Application(ConnectASGIApplication[Service]):
     """As generated code would have it."""
 
     def __init__(self, service: Service) -> None:
-        super().__init__(service=service, endpoints=Service.endpoints, codecs=[google_protobuf_binary_codec()])
+        super().__init__(
+            service=service, endpoints=Service.endpoints, codecs=[google_protobuf_binary_codec()]
+        )
 
     @property
     def path(self) -> str:
@@ -173,7 +218,11 @@ def server(vectors: str) -> None:
         wanted = {vector["number"]: vector["read"] for vector in json.load(file)}
     listener = free_port()
     config = Config()
-    config.bind, config.loglevel, config.graceful_timeout = [f"fd://{listener.fileno()}"], "WARNING", 1
+    config.bind, config.loglevel, config.graceful_timeout = (
+        [f"fd://{listener.fileno()}"],
+        "WARNING",
+        1,
+    )
 
     async def ended() -> None:
         print(listener.getsockname()[1], flush=True)

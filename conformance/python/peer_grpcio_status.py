@@ -17,7 +17,8 @@ from conformance.service import Call, Said, call_lines, responses, serve
 def read(error: Any) -> Said:
     """What a client author writes: the Status of a failed call, and the details by their type."""
     said: Said = {"status": error.code().value[0], "message": error.details(), "details": []}
-    status = rpc_status.from_call(error)  # None without details; raises when they are garbage or contradict the call
+    # None without details; raises when they are garbage or contradict the call
+    status = rpc_status.from_call(error)
     for detail in status.details if status is not None else ():
         if detail.Is(rpc.ErrorInfo.DESCRIPTOR) and "reason" not in said:
             info = rpc.ErrorInfo()
@@ -28,28 +29,45 @@ def read(error: Any) -> Said:
             detail.Unpack(hint)
             said |= {"locale": hint.locale, "hint": hint.message}
         else:
-            said["details"].append({"type": detail.TypeName(), "base64": base64.b64encode(detail.value).decode()})
-    return said | {"trailing": {key: value for key, value in error.trailing_metadata() if key.startswith("x-")}}
+            said["details"].append(
+                {"type": detail.TypeName(), "base64": base64.b64encode(detail.value).decode()}
+            )
+    return said | {
+        "trailing": {key: value for key, value in error.trailing_metadata() if key.startswith("x-")}
+    }
 
 
 def answer(wanted: Said, context: grpc.ServicerContext) -> None:
     """What a server author writes."""
     status = status_pb2.Status(code=wanted["status"], message=wanted["message"])
     if wanted["reason"] is not None:
-        info = rpc.ErrorInfo(reason=wanted["reason"], domain=wanted["domain"], metadata=wanted["metadata"])
+        info = rpc.ErrorInfo(
+            reason=wanted["reason"], domain=wanted["domain"], metadata=wanted["metadata"]
+        )
         status.details.add().Pack(info)
     if wanted["hint"] is not None:
-        status.details.add().Pack(rpc.LocalizedMessage(locale=wanted["locale"], message=wanted["hint"]))
+        status.details.add().Pack(
+            rpc.LocalizedMessage(locale=wanted["locale"], message=wanted["hint"])
+        )
     for detail in wanted["details"]:
         url = f"type.googleapis.com/{detail['type']}"
         status.details.append(any_pb2.Any(type_url=url, value=base64.b64decode(detail["base64"])))
     # abort_with_status replaces the trailing metadata that were set, so they go along.
     known = rpc_status.to_status(status)
-    context.abort_with_status(_WithTrailing(known.code, known.details, (*known.trailing_metadata, *wanted["trailing"].items())))
+    context.abort_with_status(
+        _WithTrailing(
+            known.code, known.details, (*known.trailing_metadata, *wanted["trailing"].items())
+        )
+    )
 
 
 class _WithTrailing(grpc.Status):
-    def __init__(self, code: grpc.StatusCode, details: str, trailing_metadata: tuple[tuple[str, str | bytes], ...]) -> None:
+    def __init__(
+        self,
+        code: grpc.StatusCode,
+        details: str,
+        trailing_metadata: tuple[tuple[str, str | bytes], ...],
+    ) -> None:
         self.code, self.details, self.trailing_metadata = code, details, trailing_metadata
 
 

@@ -9,7 +9,13 @@ from typing import Any
 
 from google.protobuf import descriptor_pool, message_factory
 from google.rpc import error_details_pb2 as rpc
-from grpclib.client import Channel, StreamStreamMethod, StreamUnaryMethod, UnaryStreamMethod, UnaryUnaryMethod
+from grpclib.client import (
+    Channel,
+    StreamStreamMethod,
+    StreamUnaryMethod,
+    UnaryStreamMethod,
+    UnaryUnaryMethod,
+)
 from grpclib.const import Cardinality, Handler, Status
 from grpclib.encoding.proto import ProtoCodec, ProtoStatusDetailsCodec
 from grpclib.exceptions import GRPCError
@@ -31,26 +37,45 @@ def read(error: GRPCError) -> Said:
     said: Said = {"status": error.status.value, "message": error.message or "", "details": []}
     for detail in error.details or ():
         if isinstance(detail, rpc.ErrorInfo):
-            said = {"reason": detail.reason, "domain": detail.domain, "metadata": dict(detail.metadata)} | said
+            said = {
+                "reason": detail.reason,
+                "domain": detail.domain,
+                "metadata": dict(detail.metadata),
+            } | said
         elif isinstance(detail, rpc.LocalizedMessage):
             said |= {"locale": detail.locale, "hint": detail.message}
         elif hasattr(detail, "DESCRIPTOR"):
-            said["details"].append({"type": detail.DESCRIPTOR.full_name, "base64": base64.b64encode(detail.SerializeToString()).decode()})
+            said["details"].append(
+                {
+                    "type": detail.DESCRIPTOR.full_name,
+                    "base64": base64.b64encode(detail.SerializeToString()).decode(),
+                }
+            )
         else:
-            said["details"].append({"type": repr(detail)})  # a type that it does not know is a name in its repr, without its bytes
+            # a type that it does not know is a name in its repr, without its bytes
+            said["details"].append({"type": repr(detail)})
     return said
 
 
 async def _call(channel: Channel, call: Call) -> Said:
-    method, messages = METHODS[call["method"]][0](channel, path(call["method"]), AnswerRequest, AnswerResponse), 0
+    method, messages = (
+        METHODS[call["method"]][0](channel, path(call["method"]), AnswerRequest, AnswerResponse),
+        0,
+    )
     async with method.open(timeout=DEADLINE, metadata=call["metadata"]) as stream:
         try:
-            await stream.send_message(AnswerRequest(vector=call["vector"], messages=call["messages"]), end=True)
+            await stream.send_message(
+                AnswerRequest(vector=call["vector"], messages=call["messages"]), end=True
+            )
             async for _ in stream:
                 messages += 1
             await stream.recv_trailing_metadata()
         except GRPCError as error:
-            trailing = {key: value for key, value in (stream.trailing_metadata or {}).items() if key.startswith("x-")}
+            trailing = {
+                key: value
+                for key, value in (stream.trailing_metadata or {}).items()
+                if key.startswith("x-")
+            }
             return {"messages": messages, **read(error), "trailing": trailing}
     return {"failed": "the call ended without an error"}
 
@@ -58,7 +83,9 @@ async def _call(channel: Channel, call: Call) -> Said:
 async def client(target: str) -> None:
     """Calls as the runner says."""
     host, _, port = target.rpartition(":")
-    async with Channel(host, int(port), codec=ProtoCodec(), status_details_codec=ProtoStatusDetailsCodec()) as channel:
+    async with Channel(
+        host, int(port), codec=ProtoCodec(), status_details_codec=ProtoStatusDetailsCodec()
+    ) as channel:
         for line in sys.stdin:
             call = json.loads(line)
             try:
@@ -71,11 +98,17 @@ async def client(target: str) -> None:
 def _details(wanted: Said) -> list[Any]:
     details: list[Any] = []
     if wanted["reason"] is not None:
-        details.append(rpc.ErrorInfo(reason=wanted["reason"], domain=wanted["domain"], metadata=wanted["metadata"]))
+        details.append(
+            rpc.ErrorInfo(
+                reason=wanted["reason"], domain=wanted["domain"], metadata=wanted["metadata"]
+            )
+        )
     if wanted["hint"] is not None:
         details.append(rpc.LocalizedMessage(locale=wanted["locale"], message=wanted["hint"]))
     for detail in wanted["details"]:
-        kind = message_factory.GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(detail["type"]))
+        kind = message_factory.GetMessageClass(
+            descriptor_pool.Default().FindMessageTypeByName(detail["type"])
+        )
         details.append(kind.FromString(base64.b64decode(detail["base64"])))
     return details
 
@@ -95,19 +128,29 @@ class Service:
         wanted = self._wanted[request.vector]
         status, message, details = Status(wanted["status"]), wanted["message"], _details(wanted)
         if wanted["trailing"]:
-            await stream.send_trailing_metadata(status=status, status_message=message, status_details=details, metadata=wanted["trailing"])
+            await stream.send_trailing_metadata(
+                status=status,
+                status_message=message,
+                status_details=details,
+                metadata=wanted["trailing"],
+            )
         else:
             raise GRPCError(status, message, details or None)
 
     def __mapping__(self) -> dict[str, Handler]:
-        return {path(name): Handler(self._answer, METHODS[name][1], AnswerRequest, AnswerResponse) for name in KINDS}
+        return {
+            path(name): Handler(self._answer, METHODS[name][1], AnswerRequest, AnswerResponse)
+            for name in KINDS
+        }
 
 
 async def server(vectors: str) -> None:
     """Serves until the input ends."""
     with open(vectors, encoding="utf-8") as file:
         wanted = {vector["number"]: vector["read"] for vector in json.load(file)}
-    serving = Server([Service(wanted)], codec=ProtoCodec(), status_details_codec=ProtoStatusDetailsCodec())
+    serving = Server(
+        [Service(wanted)], codec=ProtoCodec(), status_details_codec=ProtoStatusDetailsCodec()
+    )
     listener = free_port()
     await serving.start(sock=listener)
     print(listener.getsockname()[1], flush=True)

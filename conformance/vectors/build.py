@@ -29,9 +29,11 @@ def cases() -> tuple[Case | Foreign, ...]:
 
 def vectors() -> list[Vector]:
     """All vectors, made anew."""
-    logging.getLogger("errgrpc").addHandler(logging.NullHandler())  # what is masked or shed here is meant to be
+    # what is masked or shed here is meant to be
+    logging.getLogger("errgrpc").addHandler(logging.NullHandler())
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", MisuseWarning)  # details/all has a delay, and a code that says that trying again is in vain
+        # details/all has a delay, and a code that says that trying again is in vain
+        warnings.simplefilter("ignore", MisuseWarning)
         return [_vector(number, case) for number, case in enumerate(cases(), 1)]
 
 
@@ -43,24 +45,37 @@ def as_json(made: list[Vector]) -> str:
 def answer(case: Case | Foreign) -> RpcAnswer:
     """What is on the wire."""
     if isinstance(case, Foreign):
-        return RpcAnswer(case.status, case.message, () if case.details is None else ((DETAILS_KEY, case.details),))
+        return RpcAnswer(
+            case.status,
+            case.message,
+            () if case.details is None else ((DETAILS_KEY, case.details),),
+        )
     rpc_seen = Rpc("/vectors", case.metadata, case.trailing, None, "")
     return Answering(ResCode, on_error=lambda *_, **__: None).answer(case.error(), rpc_seen)
 
 
 def _vector(number: int, case: Case | Foreign) -> Vector:
     status, message, trailers = answer(case)
-    raw = next((value for key, value in trailers if key == DETAILS_KEY and isinstance(value, bytes)), None)
+    raw = next(
+        (value for key, value in trailers if key == DETAILS_KEY and isinstance(value, bytes)), None
+    )
     trailing = {key: value for key, value in trailers if key != DETAILS_KEY}
     own = {key: value for key, value in trailing.items() if key.startswith("x-")}
-    seen = case.seen if isinstance(case, Foreign) else status_pb2.Status.FromString(raw or b"").details
+    seen = (
+        case.seen if isinstance(case, Foreign) else status_pb2.Status.FromString(raw or b"").details
+    )
     read = {"status": status.value[0], "message": message, **_read(seen), "trailing": own}
     sent = None if raw is None else base64.b64encode(raw).decode()
     return {
         "number": number,
         "name": case.name,
         "request": {"metadata": dict(case.metadata)},
-        "trailers": {"grpc-status": status.value[0], "grpc-message": message, "grpc-status-details-bin": sent, "metadata": trailing},
+        "trailers": {
+            "grpc-status": status.value[0],
+            "grpc-message": message,
+            "grpc-status-details-bin": sent,
+            "metadata": trailing,
+        },
         "read": read,
         "typed": _typed(case, read),
         "servable": case.servable,
@@ -75,18 +90,30 @@ def _read(details: Iterable[any_pb2.Any]) -> dict[str, Any]:
         kind = packed.TypeName()
         if kind == rpc.ErrorInfo.DESCRIPTOR.full_name:
             info = rpc.ErrorInfo.FromString(packed.value)
-            read |= {"reason": info.reason, "domain": info.domain, "metadata": dict(sorted(info.metadata.items()))}
+            read |= {
+                "reason": info.reason,
+                "domain": info.domain,
+                "metadata": dict(sorted(info.metadata.items())),
+            }
         elif kind == rpc.LocalizedMessage.DESCRIPTOR.full_name:
             localized = rpc.LocalizedMessage.FromString(packed.value)
             read |= {"locale": localized.locale, "hint": localized.message}
         else:
-            others.append({"type": kind, "base64": base64.b64encode(packed.value).decode(), "json": _json(kind, packed.value)})
+            others.append(
+                {
+                    "type": kind,
+                    "base64": base64.b64encode(packed.value).decode(),
+                    "json": _json(kind, packed.value),
+                }
+            )
     return read | {"details": others}
 
 
 def _json(kind: str, value: bytes) -> dict[str, Any] | None:
     try:
-        found = message_factory.GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(kind))
+        found = message_factory.GetMessageClass(
+            descriptor_pool.Default().FindMessageTypeByName(kind)
+        )
         message = found.FromString(value)
     except (KeyError, DecodeError):
         return None
@@ -98,7 +125,11 @@ def _json(kind: str, value: bytes) -> dict[str, Any] | None:
 def _typed(case: Case | Foreign, read: dict[str, Any]) -> dict[str, Any]:
     """What a reader makes of it who knows our catalogues."""
     code = _known(case)
-    catalogue = None if read["reason"] is None else next((c for c in KNOWN if read["domain"] in {c.domain, ""}), None)
+    catalogue = (
+        None
+        if read["reason"] is None
+        else next((c for c in KNOWN if read["domain"] in {c.domain, ""}), None)
+    )
     typed: dict[str, Any] = {
         "catalogue": catalogue and catalogue.__name__,
         "code": code and code.reason,
@@ -106,9 +137,17 @@ def _typed(case: Case | Foreign, read: dict[str, Any]) -> dict[str, Any]:
         "inferred": read["reason"] is None and code is not None,
         "locale": read["locale"],
         "hint": read["hint"],
-        "request_id": next((d["json"].get("requestId") for d in read["details"] if d["type"] == "google.rpc.RequestInfo"), None),
+        "request_id": next(
+            (
+                d["json"].get("requestId")
+                for d in read["details"]
+                if d["type"] == "google.rpc.RequestInfo"
+            ),
+            None,
+        ),
     }
-    if code is not None and read["hint"] is None:  # from its own table; no case of these asks for a language
+    # from its own table; no case of these asks for a language
+    if code is not None and read["hint"] is None:
         typed |= {"locale": code.default_locale, "hint": code.hints[code.default_locale]}
     return typed
 

@@ -63,15 +63,29 @@ HINT = _any(rpc.LocalizedMessage(locale="zh-CN", message="房间不存在"))
 
 
 def _raw(*details: any_pb2.Any, code: int = 5, message: str = TEXT) -> bytes:
-    return status_pb2.Status(code=code, message=message, details=details).SerializeToString(deterministic=True)
+    return status_pb2.Status(code=code, message=message, details=details).SerializeToString(
+        deterministic=True
+    )
 
 
 def _inferred() -> Iterator[Foreign]:
     for status in StatusCode:
         if status is not StatusCode.OK:
-            yield Foreign(f"inferred/{status.name}", status, "from elsewhere", None, (), ResCode.inference.get(status), servable=True)
+            yield Foreign(
+                f"inferred/{status.name}",
+                status,
+                "from elsewhere",
+                None,
+                (),
+                ResCode.inference.get(status),
+                servable=True,
+            )
     yield _whole("inferred/with_hint", HINT, code=ResCode.NOT_FOUND)
-    yield _whole("inferred/with_request_id", _any(rpc.RequestInfo(request_id="req-9")), code=ResCode.NOT_FOUND)
+    yield _whole(
+        "inferred/with_request_id",
+        _any(rpc.RequestInfo(request_id="req-9")),
+        code=ResCode.NOT_FOUND,
+    )
 
 
 def _whole(name: str, *details: any_pb2.Any, code: ErrorCode | None) -> Foreign:
@@ -87,16 +101,29 @@ def _readable() -> Iterator[Foreign]:
     yield _whole("foreign/without_number", _info(), HINT, code=room)
     yield _whole("foreign/unknown_reason", _info("ROOM_ON_FIRE", code="1999"), HINT, code=None)
     yield _whole("foreign/unknown_reason_without_number", _info("ROOM_ON_FIRE"), code=None)
-    yield _whole("foreign/unknown_domain", _info(domain="other.example.com", code="1004"), HINT, code=None)
+    yield _whole(
+        "foreign/unknown_domain", _info(domain="other.example.com", code="1004"), HINT, code=None
+    )
     yield _whole("foreign/wrong_number", _info(code="404"), code=room)
     yield _whole("foreign/number_is_text", _info(code="ten"), code=room)
     yield _whole("foreign/number_is_huge", _info("ROOM_ON_FIRE", code="9" * 30), code=None)
-    yield _whole("foreign/number_in_other_digits", _info("ROOM_ON_FIRE", code="１００４"), code=None)
-    yield _whole("foreign/unknown_locale", _info(code="1004"), _any(rpc.LocalizedMessage(locale="tlh", message="pa' tu'lu'be'")), code=room)
-    yield _whole("foreign/hostile_text", _info("%s{0}", code="1004", note="\x1b[31m\u202e"), code=room)
+    yield _whole(
+        "foreign/number_in_other_digits", _info("ROOM_ON_FIRE", code="１００４"), code=None
+    )
+    yield _whole(
+        "foreign/unknown_locale",
+        _info(code="1004"),
+        _any(rpc.LocalizedMessage(locale="tlh", message="pa' tu'lu'be'")),
+        code=room,
+    )
+    yield _whole(
+        "foreign/hostile_text", _info("%s{0}", code="1004", note="\x1b[31m\u202e"), code=room
+    )
     unknown = any_pb2.Any(type_url="type.googleapis.com/shop.v1.Unknown", value=b"\x08\x01")
     yield _whole("foreign/unknown_detail", _info(code="1004"), unknown, HINT, code=room)
-    yield _whole("foreign/error_info_last", HINT, _any(rpc.RetryInfo()), _info(code="1004"), code=room)
+    yield _whole(
+        "foreign/error_info_last", HINT, _any(rpc.RetryInfo()), _info(code="1004"), code=room
+    )
     yield _whole("foreign/status_with_success", _info("SUCCESS", code="0"), code=None)
 
 
@@ -108,7 +135,9 @@ def _odd() -> Iterator[Foreign]:
     yield Foreign("odd/status_mismatch", NOT_FOUND, TEXT, _raw(*infos, code=13), infos, room)
     yield Foreign("odd/status_zero", NOT_FOUND, TEXT, _raw(*infos, code=0), infos, room)
     yield Foreign("odd/status_999", NOT_FOUND, TEXT, _raw(*infos, code=999), infos, room)
-    yield Foreign("odd/message_mismatch", NOT_FOUND, TEXT, _raw(*infos, message="another text"), infos, room)
+    yield Foreign(
+        "odd/message_mismatch", NOT_FOUND, TEXT, _raw(*infos, message="another text"), infos, room
+    )
     yield Foreign("odd/message_missing", NOT_FOUND, TEXT, _raw(*infos, message=""), infos, room)
     prefixed = _any(rpc.ErrorInfo(reason=room.reason, domain=_DOMAIN), "errors.example.com/types/")
     yield Foreign("odd/other_prefix", NOT_FOUND, TEXT, _raw(prefixed), (_info(),), room)
@@ -118,19 +147,36 @@ def _garbage() -> Iterator[Foreign]:
     """What a typed reader infers from the status alone, or reads without what is broken."""
     guess, info = ResCode.NOT_FOUND, _info(code="1004")
     whole = _raw(info, HINT)
-    for part, count in (("first_byte", 1), ("message", 9), ("error_info", 60), ("last_byte", len(whole) - 1)):
+    for part, count in (
+        ("first_byte", 1),
+        ("message", 9),
+        ("error_info", 60),
+        ("last_byte", len(whole) - 1),
+    ):
         yield Foreign(f"garbage/truncated_{part}", NOT_FOUND, TEXT, whole[:count], (), guess)
     start = whole.index(b"\x1a", 2 + 2 + len(TEXT))
     flipped = bytearray(whole)
     flipped[start] ^= 0x01  # the wire type of the first detail: a group that never ends
     yield Foreign("garbage/bit_flipped_in_status", NOT_FOUND, TEXT, bytes(flipped), (), guess)
     for name, broken in (
-        ("bit_flipped_in_type", any_pb2.Any(type_url=info.type_url.replace("Info", "Inf\x6e"), value=info.value)),
-        ("bit_flipped_in_error_info", any_pb2.Any(type_url=info.type_url, value=bytes((info.value[0] ^ 0x01, *info.value[1:])))),
-        ("invalid_utf8", any_pb2.Any(type_url=info.type_url, value=info.value.replace(b"ROOM", b"RO\xff\xfe"))),
+        (
+            "bit_flipped_in_type",
+            any_pb2.Any(type_url=info.type_url.replace("Info", "Inf\x6e"), value=info.value),
+        ),
+        (
+            "bit_flipped_in_error_info",
+            any_pb2.Any(
+                type_url=info.type_url, value=bytes((info.value[0] ^ 0x01, *info.value[1:]))
+            ),
+        ),
+        (
+            "invalid_utf8",
+            any_pb2.Any(type_url=info.type_url, value=info.value.replace(b"ROOM", b"RO\xff\xfe")),
+        ),
     ):
         seen = (broken, HINT) if name == "bit_flipped_in_type" else (HINT,)
         yield Foreign(f"garbage/{name}", NOT_FOUND, TEXT, _raw(broken, HINT), seen, guess)
-    yield Foreign("garbage/random", NOT_FOUND, TEXT, b"\x0f" + random.Random(7).randbytes(200), (), guess)  # noqa: S311
+    noise = b"\x0f" + random.Random(7).randbytes(200)  # noqa: S311  a fixed sequence is wanted
+    yield Foreign("garbage/random", NOT_FOUND, TEXT, noise, (), guess)
     yield Foreign("garbage/text", NOT_FOUND, TEXT, b"not protobuf", (), guess)
     yield Foreign("garbage/empty", NOT_FOUND, TEXT, b"", (), guess)

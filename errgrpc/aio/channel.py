@@ -28,7 +28,9 @@ def wrap_channel(
     `errgrpc.ClientInterceptor`. Raises TypeError if `channel` is not one of grpc's asyncio stack.
     """
     if not isinstance(channel, grpc.aio.Channel):
-        raise TypeError(f"{shown(channel)} is no grpc.aio.Channel; errgrpc.wrap_channel takes those of the sync stack")
+        raise TypeError(
+            f"{shown(channel)} is no grpc.aio.Channel; errgrpc.wrap_channel takes those of the sync stack"
+        )
     return _Channel(channel, Caller(catalogues, locale, on_received, forward))
 
 
@@ -62,16 +64,24 @@ class _Channel(grpc.aio.Channel):
         self._caller = caller
 
     def unary_unary(self, method: Any, *args: Any, **kwargs: Any) -> Any:
-        return _UnaryUnaryMethod(self._channel.unary_unary(method, *args, **kwargs), self._caller, method)
+        return _UnaryUnaryMethod(
+            self._channel.unary_unary(method, *args, **kwargs), self._caller, method
+        )
 
     def unary_stream(self, method: Any, *args: Any, **kwargs: Any) -> Any:
-        return _UnaryStreamMethod(self._channel.unary_stream(method, *args, **kwargs), self._caller, method)
+        return _UnaryStreamMethod(
+            self._channel.unary_stream(method, *args, **kwargs), self._caller, method
+        )
 
     def stream_unary(self, method: Any, *args: Any, **kwargs: Any) -> Any:
-        return _StreamUnaryMethod(self._channel.stream_unary(method, *args, **kwargs), self._caller, method)
+        return _StreamUnaryMethod(
+            self._channel.stream_unary(method, *args, **kwargs), self._caller, method
+        )
 
     def stream_stream(self, method: Any, *args: Any, **kwargs: Any) -> Any:
-        return _StreamStreamMethod(self._channel.stream_stream(method, *args, **kwargs), self._caller, method)
+        return _StreamStreamMethod(
+            self._channel.stream_stream(method, *args, **kwargs), self._caller, method
+        )
 
     def get_state(self, *args: Any, **kwargs: Any) -> grpc.ChannelConnectivity:
         return self._channel.get_state(*args, **kwargs)

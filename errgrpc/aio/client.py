@@ -11,7 +11,13 @@ from errgrpc.codes import ErrorCode
 from errgrpc.remote_error import RemoteError
 from errgrpc.reports import OnReceived
 
-__all__ = ["StreamStreamCall", "StreamUnaryCall", "UnaryStreamCall", "UnaryUnaryCall", "client_interceptors"]
+__all__ = [
+    "StreamStreamCall",
+    "StreamUnaryCall",
+    "UnaryStreamCall",
+    "UnaryUnaryCall",
+    "client_interceptors",
+]
 
 
 def client_interceptors(
@@ -26,7 +32,12 @@ def client_interceptors(
     The arguments, and what they raise, are those of `errgrpc.ClientInterceptor`.
     """
     caller = Caller(catalogues, locale, on_received, forward)
-    kinds = (_UnaryUnaryInterceptor, _UnaryStreamInterceptor, _StreamUnaryInterceptor, _StreamStreamInterceptor)
+    kinds = (
+        _UnaryUnaryInterceptor,
+        _UnaryStreamInterceptor,
+        _StreamUnaryInterceptor,
+        _StreamStreamInterceptor,
+    )
     return [kind(caller) for kind in kinds]
 
 
@@ -36,11 +47,15 @@ class _Interceptor:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    async def intercept(self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request: Any) -> Any:
+    async def intercept(
+        self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request: Any
+    ) -> Any:
         # Only the call is awaited for, never its outcome: that would deadlock a caller who has yet to write.
         details = self._caller.details_of(client_call_details)
         try:
-            return self._kind(await continuation(details, request), self._caller, details.metadata, details.method)
+            return self._kind(
+                await continuation(details, request), self._caller, details.metadata, details.method
+            )
         except grpc.RpcError as error:  # one inside ours has awaited it
             typed = self._caller.typed_error(error, details.metadata, details.method)
         try:
@@ -79,7 +94,8 @@ class _TypedCall(grpc.aio.Call):
         return self._caller.typed_error(error, self._metadata, self._method, heard=heard)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._call, name)  # debug_error_string, and grpc's private _done_writing_flag for done_writing
+        # debug_error_string, and grpc's private _done_writing_flag for done_writing
+        return getattr(self._call, name)
 
     def __repr__(self) -> str:
         return repr(self._call)
@@ -135,7 +151,8 @@ class _StreamResponse(_TypedCall):
     _responses: AsyncIterator[Any] | None = None
 
     def __aiter__(self) -> AsyncIterator[Any]:
-        if self._responses is None:  # as with grpc's own, a second loop goes on where the first stopped
+        # as with grpc's own, a second loop goes on where the first stopped
+        if self._responses is None:
             self._responses = self._iterate(aiter(self._call))
         return self._responses
 

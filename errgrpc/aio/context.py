@@ -50,7 +50,10 @@ class _Context:
         what is empty."""
         text = "" if code is grpc.StatusCode.OK else _details(details) or self.details()
         # asyncio grpc takes numbers, too.
-        status = status_of(STATUSES.get(code) if isinstance(code, int) else code) or grpc.StatusCode.UNKNOWN
+        status = (
+            status_of(STATUSES.get(code) if isinstance(code, int) else code)
+            or grpc.StatusCode.UNKNOWN
+        )
         return self._standing(status, text, trailing_metadata, self.trailing_metadata())
 
 
@@ -84,7 +87,9 @@ class AsyncContext(_Context):
         message that was interrupted, mostly by a client that went, have not arrived."""
         return self._interrupted and not self._started
 
-    async def abort(self, code: Any, details: str = "", trailing_metadata: Iterable[Trailer] = ()) -> NoReturn:
+    async def abort(
+        self, code: Any, details: str = "", trailing_metadata: Iterable[Trailer] = ()
+    ) -> NoReturn:
         if self.sent is not None:
             raise grpc.aio.UsageError("Abort already called!")  # as grpc's own
         self.aborted = True
@@ -101,11 +106,19 @@ class AsyncContext(_Context):
             metadata, trailers = context.invocation_metadata(), context.trailing_metadata()
         except BaseException:  # noqa: BLE001  of the wrapper of another interceptor
             code, details = ask(context, "code"), ask(context, "details")
-            metadata, trailers = ask(context, "invocation_metadata"), ask(context, "trailing_metadata")
+            metadata, trailers = (
+                ask(context, "invocation_metadata"),
+                ask(context, "trailing_metadata"),
+            )
         status = STATUSES.get(code) if issubclass(type(code), int) else code
         stuck = self._interrupted and not self._started
-        metadata, trailers = () if metadata is None else metadata, () if trailers is None else trailers
-        return Rpc(method, metadata, trailers, status, details, gone=gone, stuck=stuck, traceback=trace)
+        metadata, trailers = (
+            () if metadata is None else metadata,
+            () if trailers is None else trailers,
+        )
+        return Rpc(
+            method, metadata, trailers, status, details, gone=gone, stuck=stuck, traceback=trace
+        )
 
     def details(self) -> str:
         return ask(self._context, "details") or ""
@@ -160,7 +173,9 @@ class SyncContext(_Context):
     def invocation_metadata(self) -> Any:
         return self._invocation_metadata
 
-    def abort(self, code: Any, details: str = "", trailing_metadata: Iterable[Trailer] = ()) -> NoReturn:
+    def abort(
+        self, code: Any, details: str = "", trailing_metadata: Iterable[Trailer] = ()
+    ) -> NoReturn:
         if self.answer is None:  # the first stands, as with asyncio grpc's own
             self.answer = self._aborted(code, details, trailing_metadata)
         raise Aborted
@@ -187,7 +202,16 @@ class SyncContext(_Context):
         """What it tells of the RPC."""
         status = STATUSES.get(self._code) if isinstance(self._code, int) else self._code
         stuck = not self._loop.is_running()
-        return Rpc(method, self._invocation_metadata or (), self._trailers, status, self._details, gone=gone, stuck=stuck, traceback=trace)
+        return Rpc(
+            method,
+            self._invocation_metadata or (),
+            self._trailers,
+            status,
+            self._details,
+            gone=gone,
+            stuck=stuck,
+            traceback=trace,
+        )
 
     def details(self) -> str:
         return self._details
@@ -215,7 +239,8 @@ class SyncContext(_Context):
         """
         answer = self.answer or answer
         if answer is not None:
-            self.apply(answer)  # else the abort would send what the handler had set in place of what is empty here
+            # else the abort would send what the handler had set in place of what is empty here
+            self.apply(answer)
             # grpc's abort waits for the loop without a time limit: if the loop ends meanwhile, its thread would never end, and
             # the process with it. So a thread waits that does not hold the process up, and this one only while the loop runs.
             ended = threading.Event()

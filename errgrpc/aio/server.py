@@ -57,23 +57,33 @@ class ServerInterceptor(grpc.aio.ServerInterceptor):
         self._guards = Guards(functools.partial(_guard, answering))
         self._answering = answering
 
-    def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
+    def intercept_service(
+        self, continuation: Callable[[Any], Any], handler_call_details: Any
+    ) -> Any:
         """The handler of an RPC, guarded. What an interceptor inside ours raises is answered like a handler's error."""
         try:
             asyncio.get_running_loop()
-        except RuntimeError:  # a sync server takes what this returns for a handler; its thread would end, and each call hang
-            raise TypeError("errgrpc.aio.ServerInterceptor is for grpc.aio.server; give grpc.server an errgrpc.ServerInterceptor") from None
+        except RuntimeError:
+            # a sync server takes what this returns for a handler; its thread would end, and each call
+            # hang
+            raise TypeError(
+                "errgrpc.aio.ServerInterceptor is for grpc.aio.server; give grpc.server an errgrpc.ServerInterceptor"
+            ) from None
         return self._intercept(continuation, handler_call_details)
 
     @catcher
-    async def _intercept(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
+    async def _intercept(
+        self, continuation: Callable[[Any], Any], handler_call_details: Any
+    ) -> Any:
         method, task = handler_call_details.method, asyncio.current_task()
         try:
             handler = await continuation(handler_call_details)
         except BaseException as error:
             if _is_cancelled(error, task) or _is_closed(error, task):
                 raise
-            return grpc.stream_stream_rpc_method_handler(_failing(self._answering, method, error, traceback_of(error)))
+            return grpc.stream_stream_rpc_method_handler(
+                _failing(self._answering, method, error, traceback_of(error))
+            )
         return self._guards.get(method, handler, asyncio.get_running_loop())
 
 
@@ -113,7 +123,8 @@ def _guarded_coroutine(answering: Answering, method: str, behavior: Behavior) ->
     async def guarded(request: Any, grpc_context: Any) -> Any:
         context, task = AsyncContext(grpc_context, standing), asyncio.current_task()
         if answering.tracks:
-            begin(method, ask(grpc_context, "invocation_metadata"))  # until the end of the task, which is the call's own
+            # until the end of the task, which is the call's own
+            begin(method, ask(grpc_context, "invocation_metadata"))
         try:
             response = await behavior(request, context)
         except BaseException as error:  # noqa: BLE001  grpc sends no status for the others
@@ -157,7 +168,8 @@ def _guarded_generator(answering: Answering, method: str, behavior: Behavior) ->
                 break
             try:
                 yield response
-            except GeneratorExit:  # this generator is being closed, which is no error of the handler's, and closes its own
+            except GeneratorExit:
+                # this generator is being closed, which is no error of the handler's, and closes its own
                 if call is not None:
                     resume(call)
                 await responses.aclose()
@@ -208,12 +220,16 @@ def _guarded_sync_stream(answering: Answering, method: str, behavior: Behavior) 
             context.finish()
 
         # Unlike the sync server, this one takes whatever can be iterated over, such as a list.
-        return Responses(lambda *arguments: iter(behavior(*arguments)), (request, context), fail, finish)
+        return Responses(
+            lambda *arguments: iter(behavior(*arguments)), (request, context), fail, finish
+        )
 
     return guarded
 
 
-def _failing(answering: Answering, method: str, error: BaseException, trace: TracebackType | None) -> Behavior:
+def _failing(
+    answering: Answering, method: str, error: BaseException, trace: TracebackType | None
+) -> Behavior:
     # A stream_stream handler answers methods of all four kinds; an async generator, as other interceptors iterate over it.
     async def fail(_: Any, grpc_context: Any) -> AsyncIterator[Any]:
         context = AsyncContext(grpc_context, functools.partial(answering.standing, method))
@@ -232,7 +248,11 @@ def _returned(answering: Answering, method: str, context: AsyncContext | SyncCon
 
 def _is_cancelled(error: BaseException, task: asyncio.Task[Any] | None) -> bool:
     """Whether the RPC's task is being cancelled: by grpc when the client or the server ends the call, or by the service."""
-    return issubclass(type(error), asyncio.CancelledError) and task is not None and task.cancelling() > 0
+    return (
+        issubclass(type(error), asyncio.CancelledError)
+        and task is not None
+        and task.cancelling() > 0
+    )
 
 
 def _is_closed(error: BaseException, task: asyncio.Task[Any] | None) -> bool:
@@ -262,9 +282,11 @@ async def _abort(
             if not cancelled and any(leaf is not sent for leaf in leaves(error)):
                 answering.late(error, method, context.status, trace)
             sent.__context__ = None
-            raise sent.with_traceback(None)  # the status is on its way, and grpc wants its own exception back
+            # the status is on its way, and grpc wants its own exception back
+            raise sent.with_traceback(None)
         if cancelled:
-            await context.cancel(functools.partial(answering.uncoded, method))  # if the service cancelled the task, the client waits
+            # if the service cancelled the task, the client waits
+            await context.cancel(functools.partial(answering.uncoded, method))
             raise error
         gone = issubclass(type(error), grpc.aio.BaseError) and _is_failed_rpc(type(error))
         answer = answering.answer(error, context.rpc(method, gone, trace))
@@ -274,14 +296,27 @@ async def _abort(
     finally:
         if ending:
             _raise_fatal(error)
-        del error, trace, context, sent  # grpc keeps the exception of its abort, and that refers to this frame
+        # grpc keeps the exception of its abort, and that refers to this frame
+        del error, trace, context, sent
 
 
-def _set(answering: Answering, method: str, context: SyncContext, error: BaseException, trace: TracebackType | None) -> None:
+def _set(
+    answering: Answering,
+    method: str,
+    context: SyncContext,
+    error: BaseException,
+    trace: TracebackType | None,
+) -> None:
     context.apply(_deliverable(answering, method, context, error, trace))
 
 
-def _deliverable(answering: Answering, method: str, context: SyncContext, error: BaseException, trace: TracebackType | None) -> RpcAnswer:
+def _deliverable(
+    answering: Answering,
+    method: str,
+    context: SyncContext,
+    error: BaseException,
+    trace: TracebackType | None,
+) -> RpcAnswer:
     """The answer of a sync handler: what it aborted with stands, whatever it raised then."""
     if (aborted := context.answer) is None:
         gone = issubclass(type(error), grpc.aio.BaseError) and _is_failed_rpc(type(error))

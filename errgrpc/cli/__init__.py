@@ -10,7 +10,10 @@ def main() -> None:
     try:
         import typer  # noqa: F401, PLC0415  only to see whether it is there
     except ImportError:
-        print("errgrpc: the command needs the extra `cli`: pip install 'errgrpc[cli]'", file=sys.stderr)
+        print(
+            "errgrpc: the command needs the extra `cli`: pip install 'errgrpc[cli]'",
+            file=sys.stderr,
+        )
         sys.exit(2)
     from errgrpc.cli.app import run  # noqa: PLC0415  it needs the extra
 

@@ -25,7 +25,9 @@ class Finding(NamedTuple):
 def github(found: Finding) -> str:
     """The workflow command that puts a finding beside its line. No text of the finding can begin another command."""
     places = {"file": found.file, "line": found.line, "col": found.column, "title": found.id}
-    properties = ",".join(f"{name}={_property(str(value))}" for name, value in places.items() if value)
+    properties = ",".join(
+        f"{name}={_property(str(value))}" for name, value in places.items() if value
+    )
     return f"::{_GITHUB[found.level]} {properties}::{_data(found.message)}"
 
 
@@ -41,14 +43,25 @@ def sarif(findings: Sequence[Finding], rules: Mapping[str, str]) -> dict[str, An
             "ruleId": found.id,
             "level": found.level,
             "message": {"text": found.message},
-            "locations": [{"physicalLocation": {"artifactLocation": {"uri": found.file}, "region": _region(found)}}] if found.file else [],
+            "locations": [
+                {
+                    "physicalLocation": {
+                        "artifactLocation": {"uri": found.file},
+                        "region": _region(found),
+                    }
+                }
+            ]
+            if found.file
+            else [],
         }
         for found in findings
     ]
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [{"tool": {"driver": driver}, "results": results, "columnKind": "unicodeCodePoints"}],
+        "runs": [
+            {"tool": {"driver": driver}, "results": results, "columnKind": "unicodeCodePoints"}
+        ],
     }
 
 

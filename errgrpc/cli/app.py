@@ -71,7 +71,10 @@ Catalogues = Annotated[
     ),
 ]
 Includes = Annotated[
-    list[str] | None, typer.Option("--include", "-I", metavar="FOLDER", help="Where protoc looks for imports; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--include", "-I", metavar="FOLDER", help="Where protoc looks for imports; may be repeated."
+    ),
 ]
 AsForm = Annotated[Form, typer.Option("--format", "-f", help="What to print.")]
 
@@ -100,7 +103,9 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _main(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     pass
 
@@ -110,11 +115,24 @@ def _main(
 def _list(
     catalogue: Catalogues = None,
     include: Includes = None,
-    status: Annotated[list[str] | None, typer.Option(help="Only codes of this gRPC status; may be repeated.")] = None,
-    http: Annotated[list[int] | None, typer.Option(help="Only codes of this HTTP status; may be repeated.")] = None,
-    locale: Annotated[str | None, typer.Option(help="Only codes with a hint in this locale, which is then shown.")] = None,
-    text: Annotated[str, typer.Option(help="Only codes in which this stands: in number, reason, any text, in any case.")] = "",
-    format: Annotated[ListForm, typer.Option("--format", "-f", help="What to print.")] = ListForm.TEXT,
+    status: Annotated[
+        list[str] | None, typer.Option(help="Only codes of this gRPC status; may be repeated.")
+    ] = None,
+    http: Annotated[
+        list[int] | None, typer.Option(help="Only codes of this HTTP status; may be repeated.")
+    ] = None,
+    locale: Annotated[
+        str | None, typer.Option(help="Only codes with a hint in this locale, which is then shown.")
+    ] = None,
+    text: Annotated[
+        str,
+        typer.Option(
+            help="Only codes in which this stands: in number, reason, any text, in any case."
+        ),
+    ] = "",
+    format: Annotated[
+        ListForm, typer.Option("--format", "-f", help="What to print.")
+    ] = ListForm.TEXT,
 ) -> Exit:
     """List the codes, one a line. Exits with 1 if none fits.
 
@@ -134,7 +152,9 @@ def _list(
 @app.command()
 @_ends
 def explain(
-    query: Annotated[list[str], typer.Argument(help="A number, a reason, or any text of the code.")],
+    query: Annotated[
+        list[str], typer.Argument(help="A number, a reason, or any text of the code.")
+    ],
     catalogue: Catalogues = None,
     include: Includes = None,
     format: AsForm = Form.TEXT,
@@ -158,12 +178,24 @@ def explain(
 @app.command()
 @_ends
 def diff(
-    old: Annotated[str, typer.Argument(help="A descriptor set, a .proto file, a folder of them, or REVISION:PATH of git.")],
+    old: Annotated[
+        str,
+        typer.Argument(
+            help="A descriptor set, a .proto file, a folder of them, or REVISION:PATH of git."
+        ),
+    ],
     new: Annotated[str, typer.Argument(help="The same.")],
     include: Includes = None,
-    fail_on: Annotated[Severity, typer.Option(help="Exit with 1 from this severity upwards.")] = Severity.BREAKING,
-    allow: Annotated[list[str] | None, typer.Option(metavar="ID", help="A change that is meant, by its id; may be repeated.")] = None,
-    format: Annotated[DiffForm, typer.Option("--format", "-f", help="What to print.")] = DiffForm.TEXT,
+    fail_on: Annotated[
+        Severity, typer.Option(help="Exit with 1 from this severity upwards.")
+    ] = Severity.BREAKING,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="A change that is meant, by its id; may be repeated."),
+    ] = None,
+    format: Annotated[
+        DiffForm, typer.Option("--format", "-f", help="What to print.")
+    ] = DiffForm.TEXT,
 ) -> Exit:
     """Show what changed between two states of the tables. Exits with 1 if a reader of the old one breaks.
 
@@ -185,7 +217,9 @@ def diff(
 @app.command()
 @_ends
 def decode(
-    text: Annotated[list[str], typer.Argument(help="Any text with errors in it; `-` reads standard input.")],
+    text: Annotated[
+        list[str], typer.Argument(help="Any text with errors in it; `-` reads standard input.")
+    ],
     catalogue: Catalogues = None,
     include: Includes = None,
     format: AsForm = Form.TEXT,
@@ -203,7 +237,9 @@ def decode(
     from errgrpc.cli import tables
     from errgrpc.cli.decoding import finding, shown
 
-    given = "\n".join(sys.stdin.buffer.read().decode(errors="replace") if each == "-" else each for each in text)
+    given = "\n".join(
+        sys.stdin.buffer.read().decode(errors="replace") if each == "-" else each for each in text
+    )
     return shown.show(tables.load(catalogue or (), include or ()), finding.find(given), format)
 
 
@@ -228,8 +264,12 @@ def lint(
         ),
     ] = None,
     include: Includes = None,
-    fix: Annotated[bool, typer.Option("--fix", help="Mend in the .proto files what has one answer.")] = False,
-    format: Annotated[LintForm, typer.Option("--format", "-f", help="What to print.")] = LintForm.TEXT,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Mend in the .proto files what has one answer.")
+    ] = False,
+    format: Annotated[
+        LintForm, typer.Option("--format", "-f", help="What to print.")
+    ] = LintForm.TEXT,
 ) -> Exit:
     """Find what is accepted in a table and yet not good; docs/lint.md has the rules. Exits with 1 if there is a finding.
 
@@ -257,8 +297,15 @@ class PageForm(StrEnum):
 def docs(
     catalogue: Catalogues = None,
     include: Includes = None,
-    format: Annotated[PageForm, typer.Option("--format", "-f", help="What to write.")] = PageForm.HTML,
-    output: Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; by default standard output.")] = None,
+    format: Annotated[
+        PageForm, typer.Option("--format", "-f", help="What to write.")
+    ] = PageForm.HTML,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Where to; by default standard output."
+        ),
+    ] = None,
     title: Annotated[str, typer.Option(help="The heading of the reference.")] = "Error reference",
 ) -> Exit:
     """Write the reference of all codes: one HTML file that needs no network, Markdown, or JSON.
@@ -288,7 +335,10 @@ def export(
     format: Annotated[ExportForm, typer.Argument(help="What to write.")],
     catalogue: Catalogues = None,
     include: Includes = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to write; standard output by default.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The file to write; standard output by default."),
+    ] = None,
 ) -> Exit:
     """Write the table in a format of other tools.
 
@@ -306,17 +356,34 @@ def export(
 @app.command("import")
 @_ends
 def _import(
-    file: Annotated[Path, typer.Argument(help="A table of codes: .csv, .tsv, .xlsx, .md with a table or a Java enum, or .java.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The .proto to write; standard output by default.")] = None,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A table of codes: .csv, .tsv, .xlsx, .md with a table or a Java enum, or .java."
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The .proto to write; standard output by default."),
+    ] = None,
     package: Annotated[str, typer.Option(help="The package, such as shop.v1.")] = "",
     enum: Annotated[str, typer.Option(help="The name of the enum, such as ShopCode.")] = "",
-    domain: Annotated[str, typer.Option(help="Who answers for the codes, such as shop.example.com.")] = "",
-    default_locale: Annotated[str, typer.Option(help="The locale of hints whose column names none.")] = "",
+    domain: Annotated[
+        str, typer.Option(help="Who answers for the codes, such as shop.example.com.")
+    ] = "",
+    default_locale: Annotated[
+        str, typer.Option(help="The locale of hints whose column names none.")
+    ] = "",
     column: Annotated[
         list[str] | None,
-        typer.Option(metavar="ROLE=HEADER", help="What a column holds: number=编号, zh-CN=提示; may be repeated."),
+        typer.Option(
+            metavar="ROLE=HEADER",
+            help="What a column holds: number=编号, zh-CN=提示; may be repeated.",
+        ),
     ] = None,
-    format: Annotated[Form, typer.Option("--format", "-f", help="How the report is written to standard error.")] = Form.TEXT,
+    format: Annotated[
+        Form, typer.Option("--format", "-f", help="How the report is written to standard error.")
+    ] = Form.TEXT,
 ) -> Exit:
     """Make an annotated .proto of a table of codes, and report what was renamed, guessed or lost.
 
@@ -328,7 +395,9 @@ def _import(
     """
     from errgrpc.cli import importing as room
 
-    catalog, notes = room.read(file, room.Wanted(package, enum, domain, default_locale), column or ())
+    catalog, notes = room.read(
+        file, room.Wanted(package, enum, domain, default_locale), column or ()
+    )
     return room.show(catalog, notes, output, format)
 
 

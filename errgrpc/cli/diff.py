@@ -43,21 +43,37 @@ def compare(old: str, new: str, includes: Sequence[str] = ()) -> tuple[list[Chan
 
 
 @contextmanager
-def _read(source: str, includes: Sequence[str]) -> Iterator[tuple[FileDescriptorSet, Mapping[str, Path]]]:
+def _read(
+    source: str, includes: Sequence[str]
+) -> Iterator[tuple[FileDescriptorSet, Mapping[str, Path]]]:
     """The descriptors of a source, and where its files stand."""
     if source.startswith("-"):
-        raise Misuse(f"{source} begins with `-`: give a descriptor set, a .proto file, a folder of them, or REVISION:PATH")
+        raise Misuse(
+            f"{source} begins with `-`: give a descriptor set, a .proto file, a folder of them, or REVISION:PATH"
+        )
     if Path(source).exists():
         yield _of_path(Path(source), includes)
     elif ":" in source:
         with tempfile.TemporaryDirectory() as folder:
             revision, _, path = source.partition(":")
             inner, prefix = _checkout(revision, path, Path(folder))
-            own = [str(Path(folder, prefix, include)) for include in includes if not os.path.isabs(include)]
+            own = [
+                str(Path(folder, prefix, include))
+                for include in includes
+                if not os.path.isabs(include)
+            ]
             files, paths = _of_path(inner, [*own, *includes])
-            yield files, {name: Path(os.path.relpath(place, Path(folder, prefix))) for name, place in paths.items()}
+            yield (
+                files,
+                {
+                    name: Path(os.path.relpath(place, Path(folder, prefix)))
+                    for name, place in paths.items()
+                },
+            )
     else:
-        raise Misuse(f"{source} does not exist: give a descriptor set, a .proto file, a folder of them, or REVISION:PATH")
+        raise Misuse(
+            f"{source} does not exist: give a descriptor set, a .proto file, a folder of them, or REVISION:PATH"
+        )
 
 
 def _of_path(path: Path, includes: Sequence[str]) -> tuple[FileDescriptorSet, Mapping[str, Path]]:
@@ -74,22 +90,43 @@ def _checkout(revision: str, path: str, folder: Path) -> tuple[Path, str]:
     if revision.startswith("-") or path.startswith("-"):
         raise Misuse(f"{revision}:{path}: neither a revision nor a path may begin with `-`")
     commit = _git(
-        "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", said=f"{revision} is no revision"
+        "rev-parse",
+        "--verify",
+        "--quiet",
+        "--end-of-options",
+        f"{revision}^{{commit}}",
+        said=f"{revision} is no revision",
     ).strip()
     prefix = _git("rev-parse", "--show-prefix").decode().strip()
     inner = posixpath.normpath(posixpath.join(prefix, path or "."))
     if inner.startswith(("../", "/")) or inner == "..":
         raise Misuse(f"{revision}:{path} is outside of the repository")
     name = commit.decode()
-    kind = _git("cat-file", "-t", f"{name}:{'' if inner == '.' else inner}", said=f"{revision} has no {path}").strip()
+    kind = _git(
+        "cat-file",
+        "-t",
+        f"{name}:{'' if inner == '.' else inner}",
+        said=f"{revision} has no {path}",
+    ).strip()
     if kind == b"blob" and not inner.endswith(".proto"):
         target = folder / "set.binpb"
         target.write_bytes(_git("cat-file", "blob", f"{name}:{inner}"))
         return target, prefix
     top = _git("rev-parse", "--show-toplevel").decode().rstrip("\n")
-    archive = _git("-C", top, "archive", "--format=tar", name, "--", ":(glob)**/*.proto", said=f"{revision} has no .proto file")
+    archive = _git(
+        "-C",
+        top,
+        "archive",
+        "--format=tar",
+        name,
+        "--",
+        ":(glob)**/*.proto",
+        said=f"{revision} has no .proto file",
+    )
     with tarfile.open(fileobj=BytesIO(archive)) as tar:
-        tar.extractall(folder, [member for member in tar if member.isreg() or member.isdir()], filter="data")
+        tar.extractall(
+            folder, [member for member in tar if member.isreg() or member.isdir()], filter="data"
+        )
     target = folder / inner
     if not target.exists():
         raise Misuse(f"{revision}:{path} has no .proto file")
@@ -117,23 +154,45 @@ def _places(files: FileDescriptorSet, paths: Mapping[str, Path]) -> Iterator[tup
 
     for catalog in catalogs.values():
         yield catalog.full_name, place(catalog.file, catalog.line)
-        yield from ((f"{catalog.full_name}: {code.reason}", place(catalog.file, code.line)) for code in catalog.codes)
+        yield from (
+            (f"{catalog.full_name}: {code.reason}", place(catalog.file, code.line))
+            for code in catalog.codes
+        )
     yield from ((extension.full_name, place(extension.file, extension.line)) for extension in known)
     for file in files.file:
         places = schema.places_of(file)
         for index, service in enumerate(services.read(file, known, catalogs)):
             yield service.full_name, place(service.file, schema.line_of(places, (6, index)))
             for number, method in enumerate(service.methods):
-                yield method.path, place(service.file, schema.line_of(places, (6, index, 2, number)))
+                yield (
+                    method.path,
+                    place(service.file, schema.line_of(places, (6, index, 2, number))),
+                )
 
 
-def show(changes: Sequence[Change], places: Sequence[Place], form: str, fail_on: Severity, allowed: Collection[str]) -> Exit:
+def show(
+    changes: Sequence[Change],
+    places: Sequence[Place],
+    form: str,
+    fail_on: Severity,
+    allowed: Collection[str],
+) -> Exit:
     """Prints the changes; 1 if one that is not allowed is of this severity or a graver one."""
     fails = SEVERITIES[SEVERITIES.index(fail_on) :]
     if form == "json":
-        print_json([_as_json(change, place, change.id in allowed) for change, place in zip(changes, places, strict=True)])
+        print_json(
+            [
+                _as_json(change, place, change.id in allowed)
+                for change, place in zip(changes, places, strict=True)
+            ]
+        )
     elif form == "sarif":
-        print_json(sarif(list(_findings(changes, places, allowed)), {id_: id_.replace("-", " ") for id_ in CHANGES}))
+        print_json(
+            sarif(
+                list(_findings(changes, places, allowed)),
+                {id_: id_.replace("-", " ") for id_ in CHANGES},
+            )
+        )
     elif form == "github":
         for finding in _findings(changes, places, allowed):
             print_line(github(finding))
@@ -142,10 +201,16 @@ def show(changes: Sequence[Change], places: Sequence[Place], form: str, fail_on:
     else:
         for change in changes:
             line = styled("allowed " if change.id in allowed else "")
-            line.append_text(styled(change.severity, _STYLES[change.severity])).append_text(styled(f": {_line(change)}"))
+            line.append_text(styled(change.severity, _STYLES[change.severity])).append_text(
+                styled(f": {_line(change)}")
+            )
             console().print(line)
         console().print(_summary(changes))
-    return Exit.FINDINGS if any(change.severity in fails and change.id not in allowed for change in changes) else Exit.FINE
+    return (
+        Exit.FINDINGS
+        if any(change.severity in fails and change.id not in allowed for change in changes)
+        else Exit.FINE
+    )
 
 
 def _line(change: Change) -> str:
@@ -157,7 +222,9 @@ def _as_json(change: Change, place: Place, allowed: bool) -> Mapping[str, object
     return own | {"file": place[0] or None, "line": place[1] or None, "allowed": allowed}
 
 
-def _findings(changes: Sequence[Change], places: Sequence[Place], allowed: Collection[str]) -> Iterator[Finding]:
+def _findings(
+    changes: Sequence[Change], places: Sequence[Place], allowed: Collection[str]
+) -> Iterator[Finding]:
     for change, (file, line) in zip(changes, places, strict=True):
         level = "note" if change.id in allowed else _LEVELS[change.severity]
         yield Finding(change.id, level, f"{change.where}: {change.what}", file, line)
@@ -168,7 +235,13 @@ def _markdown(changes: Sequence[Change], allowed: Collection[str]) -> Iterator[s
     yield f"**Error tables:** {_summary(changes)}"
     for severity in reversed(SEVERITIES):
         if found := [change for change in changes if change.severity == severity]:
-            yield from ("", f"### {severity.capitalize()}", "", "| where | what | id |", "|---|---|---|")
+            yield from (
+                "",
+                f"### {severity.capitalize()}",
+                "",
+                "| where | what | id |",
+                "|---|---|---|",
+            )
             for change in found:
                 mark = " (allowed)" if change.id in allowed else ""
                 yield f"| {_cell(change.where)} | {_cell(change.what)} | `{change.id}`{mark} |"
@@ -184,4 +257,8 @@ def _cell(text: str) -> str:
 def _summary(changes: Sequence[Change]) -> str:
     count = Counter(change.severity for change in changes)
     words = {"breaking": "{} breaking", "caution": "{} to look at", "note": "{} to note"}
-    return ", ".join(words[severity].format(count[severity]) for severity in reversed(SEVERITIES)) if changes else "no change"
+    return (
+        ", ".join(words[severity].format(count[severity]) for severity in reversed(SEVERITIES))
+        if changes
+        else "no change"
+    )

@@ -34,7 +34,11 @@ def _is_number(_: Catalog, code: Code, sought: str) -> bool:
 
 
 def _is_name(catalog: Catalog, code: Code, sought: str) -> bool:
-    return sought in (code.reason.casefold(), code.name.casefold(), f"{catalog.full_name}.{code.reason}".casefold())
+    return sought in (
+        code.reason.casefold(),
+        code.name.casefold(),
+        f"{catalog.full_name}.{code.reason}".casefold(),
+    )
 
 
 def _is_text(_: Catalog, code: Code, sought: str) -> bool:
@@ -42,18 +46,29 @@ def _is_text(_: Catalog, code: Code, sought: str) -> bool:
 
 
 def _is_part(_: Catalog, code: Code, sought: str) -> bool:
-    return any(sought in text for text in (code.reason.casefold(), *_texts(code), *_described(code)))
+    return any(
+        sought in text for text in (code.reason.casefold(), *_texts(code), *_described(code))
+    )
 
 
 def near(tables: Tables, query: str) -> list[str]:
     """Reasons and texts that look like a query that names nothing."""
     sought = " ".join(query.split()).casefold()
     shown = {
-        text.casefold(): text for _, code in tables.codes() for text in (code.reason, *(hint.text for hint in code.hints), code.message)
+        text.casefold(): text
+        for _, code in tables.codes()
+        for text in (code.reason, *(hint.text for hint in code.hints), code.message)
     }
-    found = difflib.get_close_matches(sought.replace(" ", "_"), shown, 3, 0.6) + difflib.get_close_matches(sought, shown, 3, 0.6)
+    found = difflib.get_close_matches(
+        sought.replace(" ", "_"), shown, 3, 0.6
+    ) + difflib.get_close_matches(sought, shown, 3, 0.6)
     if sought.lstrip("-").isdecimal():
-        found += [str(code.number) for _, code in sorted(tables.codes(), key=lambda each: abs(each[1].number - int(sought)))][:2]
+        found += [
+            str(code.number)
+            for _, code in sorted(
+                tables.codes(), key=lambda each: abs(each[1].number - int(sought))
+            )
+        ][:2]
     return [shown.get(text, text) for text in dict.fromkeys(found)][:4]
 
 
@@ -65,12 +80,16 @@ def show(tables: Tables, queries: Sequence[str], form: str) -> Exit:
         if not found:
             code = Exit.FINDINGS
             like = ", ".join(safe(text) for text in near(tables, query))
-            errors().print(f"no code is named {safe(query)!r}" + (f"; near: {like}" if like else ""))
+            errors().print(
+                f"no code is named {safe(query)!r}" + (f"; near: {like}" if like else "")
+            )
         objects += [facts(tables, catalog, each) for catalog, each in found[:_MOST]]
         if form == "text":
             show_codes(tables, found[:_MOST])
             if len(found) > _MOST:
-                errors().print(f"{len(found) - _MOST} more codes have {safe(query)!r}: errgrpc list --text shows all")
+                errors().print(
+                    f"{len(found) - _MOST} more codes have {safe(query)!r}: errgrpc list --text shows all"
+                )
     if form == "json":
         print_json(objects)
     return code
@@ -115,9 +134,21 @@ def _lines(known: dict[str, Any]) -> list[tuple[str, str]]:
     for field in known["metadata_fields"]:
         said = f"{field['type']}{', optional' if field['optional'] else ''}"
         example = f", such as {field['example']}" if field["example"] else ""
-        lines.append((f"metadata {field['key']}", f"{field['description'] or 'not described'} ({said}{example})"))
+        lines.append(
+            (
+                f"metadata {field['key']}",
+                f"{field['description'] or 'not described'} ({said}{example})",
+            )
+        )
     if known["retryable"] is not None:
-        lines.append(("retry", "the same call may succeed later" if known["retryable"] else "the same call fails again"))
+        lines.append(
+            (
+                "retry",
+                "the same call may succeed later"
+                if known["retryable"]
+                else "the same call fails again",
+            )
+        )
     lines += [("raised by", str(method)) for method in known["methods"]]
     if known["help_url"]:
         lines.append(("help", str(known["help_url"])))
@@ -125,8 +156,14 @@ def _lines(known: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _texts(code: Code) -> list[str]:
-    return [" ".join(text.split()).casefold() for text in (code.message, *(hint.text for hint in code.hints)) if text]
+    return [
+        " ".join(text.split()).casefold()
+        for text in (code.message, *(hint.text for hint in code.hints))
+        if text
+    ]
 
 
 def _described(code: Code) -> list[str]:
-    return [" ".join(text.split()).casefold() for text in (code.description, code.resolution) if text]
+    return [
+        " ".join(text.split()).casefold() for text in (code.description, code.resolution) if text
+    ]

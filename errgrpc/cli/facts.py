@@ -21,7 +21,10 @@ def facts(tables: Tables, catalog: Catalog, code: Code) -> dict[str, Any]:
         "grpc_status": status_name(code),
         "http_status": code.http_status,
         "message": code.message,
-        "hints": [{"locale": hint.locale, "text": hint.text, "when": dict(hint.when)} for hint in code.hints],
+        "hints": [
+            {"locale": hint.locale, "text": hint.text, "when": dict(hint.when)}
+            for hint in code.hints
+        ],
         "metadata_fields": [
             {
                 "key": field.key,
@@ -45,13 +48,19 @@ def status_name(code: Code) -> str | None:
     """`NOT_FOUND`; None if no status is declared, the number if it is none of gRPC's."""
     if code.grpc_status is None:
         return None
-    return STATUSES[code.grpc_status].name if code.grpc_status in STATUSES else str(code.grpc_status)
+    return (
+        STATUSES[code.grpc_status].name if code.grpc_status in STATUSES else str(code.grpc_status)
+    )
 
 
 def help_url(catalog: Catalog, code: Code) -> str | None:
     """Where the code is explained, filled in as the members of generated classes do; None if the catalogue does not say."""
     url = catalog.help_url
-    for key, value in (("reason", code.reason), ("domain", catalog.domain), ("number", str(code.number))):
+    for key, value in (
+        ("reason", code.reason),
+        ("domain", catalog.domain),
+        ("number", str(code.number)),
+    ):
         url = url.replace(f"{{{key}}}", quote(value, safe=""))
     return url or None
 

@@ -18,7 +18,11 @@ _COLUMNS = ("number", "reason", "grpc_status", "http_status", "hint", "message",
 
 
 def matching(
-    tables: Tables, status: Sequence[str] = (), http: Sequence[int] = (), locale: str | None = None, text: str = ""
+    tables: Tables,
+    status: Sequence[str] = (),
+    http: Sequence[int] = (),
+    locale: str | None = None,
+    text: str = "",
 ) -> Iterator[tuple[Catalog, Code]]:
     """The codes of one of these statuses, with a hint in this locale, in which this text stands somewhere, in any case.
 
@@ -29,34 +33,56 @@ def matching(
         raise Misuse(f"{', '.join(sorted(unknown))} is no gRPC status: give one such as NOT_FOUND")
     sought = text.casefold()
     for catalog, code in tables.codes():
-        texts = (str(code.number), code.reason, code.message, code.description, code.resolution, *(hint.text for hint in code.hints))
+        texts = (
+            str(code.number),
+            code.reason,
+            code.message,
+            code.description,
+            code.resolution,
+            *(hint.text for hint in code.hints),
+        )
         if (
             (not statuses or status_name(code) in statuses)
             and (not http or code.http_status in http)
-            and (locale is None or any(hint.locale.lower() == locale.lower() for hint in code.hints))
+            and (
+                locale is None or any(hint.locale.lower() == locale.lower() for hint in code.hints)
+            )
             and any(sought in each.casefold() for each in texts)
         ):
             yield catalog, code
 
 
-def show(tables: Tables, found: Sequence[tuple[Catalog, Code]], form: str, locale: str | None) -> Exit:
+def show(
+    tables: Tables, found: Sequence[tuple[Catalog, Code]], form: str, locale: str | None
+) -> Exit:
     """Prints the codes; 1 if there is none."""
     if form == "json":
         print_json([facts(tables, catalog, code) for catalog, code in found])
     elif form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(_COLUMNS)
-        writer.writerows([_cell(safe(text)) for text in _row(catalog, code, locale)] for catalog, code in found)
+        writer.writerows(
+            [_cell(safe(text)) for text in _row(catalog, code, locale)] for catalog, code in found
+        )
     elif not console().is_terminal:
         for catalog, code in found:
             print_line("\t".join(" ".join(cell.split()) for cell in _row(catalog, code, locale)))
     else:
         table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
         for name in ("number", "reason", "status", "HTTP", "hint", "message"):
-            table.add_column(name, justify="right" if name in ("number", "HTTP") else "left", overflow="fold")
+            table.add_column(
+                name, justify="right" if name in ("number", "HTTP") else "left", overflow="fold"
+            )
         for catalog, code in found:
             number, reason, status, http, hint, message, _ = _row(catalog, code, locale)
-            cells = (styled(number, "cyan"), styled(reason, "bold"), styled(status), styled(http), styled(hint), styled(message, "dim"))
+            cells = (
+                styled(number, "cyan"),
+                styled(reason, "bold"),
+                styled(status),
+                styled(http),
+                styled(hint),
+                styled(message, "dim"),
+            )
             table.add_row(*cells)
         console().print(table)
     if not found:
@@ -66,9 +92,21 @@ def show(tables: Tables, found: Sequence[tuple[Catalog, Code]], form: str, local
 
 def _row(catalog: Catalog, code: Code, locale: str | None) -> tuple[str, ...]:
     http = "" if code.http_status is None else str(code.http_status)
-    return (str(code.number), code.reason, status_name(code) or "", http, hint_for(catalog, code, locale), code.message, catalog.full_name)
+    return (
+        str(code.number),
+        code.reason,
+        status_name(code) or "",
+        http,
+        hint_for(catalog, code, locale),
+        code.message,
+        catalog.full_name,
+    )
 
 
 def _cell(text: str) -> str:
     """Spreadsheets run a cell that begins so as a formula; numbers are none."""
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not text.lstrip("-").isdecimal() else text
+    return (
+        "'" + text
+        if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not text.lstrip("-").isdecimal()
+        else text
+    )

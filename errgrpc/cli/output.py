@@ -11,7 +11,18 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-__all__ = ["Exit", "Misuse", "console", "end", "errors", "json_text", "print_json", "print_line", "safe", "styled"]
+__all__ = [
+    "Exit",
+    "Misuse",
+    "console",
+    "end",
+    "errors",
+    "json_text",
+    "print_json",
+    "print_line",
+    "safe",
+    "styled",
+]
 
 
 class Exit(IntEnum):
@@ -41,7 +52,10 @@ def errors() -> Console:
 def safe(text: str) -> str:
     """A text that a terminal shows as it is: control, format and surrogate characters become U+FFFD; line ends stay."""
     return "".join(
-        character if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp") else "\ufffd"
+        character
+        if character in "\n\t"
+        or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        else "\ufffd"
         for character in text
     )
 
@@ -65,7 +79,12 @@ def json_text(value: Any) -> str:
     """What `print_json` prints."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
     # Of what a JSON string may hold unescaped, a terminal must not get these.
-    text = "".join(c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp") else _escaped(c) for c in text)
+    text = "".join(
+        c
+        if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        else _escaped(c)
+        for c in text
+    )
     return text + "\n"
 
 

@@ -47,9 +47,16 @@ class Tables:
     def services(self) -> tuple[services.Service, ...]:
         """The services of all files."""
         # Of all files: a method may declare codes of a catalogue that is only imported.
-        by_name = {catalog.full_name: catalog for file in self.files.file for catalog in schema.read(file) if catalog.annotated}
+        by_name = {
+            catalog.full_name: catalog
+            for file in self.files.file
+            for catalog in schema.read(file)
+            if catalog.annotated
+        }
         known = [extension for file in self.files.file for extension in services.extensions(file)]
-        return tuple(service for file in self.files.file for service in services.read(file, known, by_name))
+        return tuple(
+            service for file in self.files.file for service in services.read(file, known, by_name)
+        )
 
     @cached_property
     def methods(self) -> Mapping[tuple[str, int], tuple[str, ...]]:
@@ -74,7 +81,9 @@ def load(sources: Sequence[str] = (), includes: Sequence[str] = ()) -> Tables:
     """
     classes, protos, catalogs = list[type[ErrorCode]](), list[Path](), list[Catalog]()
     files, paths = FileDescriptorSet(), dict[str, Path]()
-    for source in sources or (*dict.fromkeys([entry.value for entry in entry_points(group=_GROUP)] + list(_OURS)),):
+    for source in sources or (
+        *dict.fromkeys([entry.value for entry in entry_points(group=_GROUP)] + list(_OURS)),
+    ):
         path = Path(source)
         if path.is_dir() or (path.suffix == ".proto" and path.exists()):
             protos.append(path)
@@ -86,21 +95,29 @@ def load(sources: Sequence[str] = (), includes: Sequence[str] = ()) -> Tables:
         elif ":" in source and "/" not in source:
             classes.append(_class(source))
         else:
-            raise Misuse(f"{source} is no catalogue: give module:Class, a .proto file, a folder of them, or a descriptor set")
+            raise Misuse(
+                f"{source} is no catalogue: give module:Class, a .proto file, a folder of them, or a descriptor set"
+            )
     for path in protos:
         found, places = compiled(path, includes)
         _merge(files, found)
         paths |= places
-    catalogs += (catalog for file in files.file for catalog in schema.read(file) if catalog.annotated)
+    catalogs += (
+        catalog for file in files.file for catalog in schema.read(file) if catalog.annotated
+    )
     if paths:  # imported tables, ours say, are not what was asked for
         catalogs = [catalog for catalog in catalogs if catalog.file in paths] or catalogs
     catalogs += (of_class(catalogue) for catalogue in classes)
     if not catalogs:
-        raise Misuse(f"{', '.join(sources)}: no enum with (errgrpc.v1.catalog) is declared there; see docs/protobuf.md")
+        raise Misuse(
+            f"{', '.join(sources)}: no enum with (errgrpc.v1.catalog) is declared there; see docs/protobuf.md"
+        )
     return Tables(tuple(catalogs), files, paths)
 
 
-def compiled(source: Path, includes: Sequence[str] = ()) -> tuple[FileDescriptorSet, dict[str, Path]]:
+def compiled(
+    source: Path, includes: Sequence[str] = ()
+) -> tuple[FileDescriptorSet, dict[str, Path]]:
     """The descriptors of a .proto file, or of all in a folder, with their imports; and where each file stands. Raises Misuse.
 
     The folder is the first include path, of a file the one in which its package begins. What errgrpc and googleapis declare
@@ -109,10 +126,18 @@ def compiled(source: Path, includes: Sequence[str] = ()) -> tuple[FileDescriptor
     try:
         from grpc_tools import protoc  # type: ignore[import-untyped]  # noqa: PLC0415  of the extra
     except ImportError as error:
-        raise Misuse("to compile .proto files the command needs grpcio-tools: pip install 'errgrpc[cli]'") from error
+        raise Misuse(
+            "to compile .proto files the command needs grpcio-tools: pip install 'errgrpc[cli]'"
+        ) from error
     root = source if source.is_dir() else _root(source)
     found = sorted(source.rglob("*.proto")) if source.is_dir() else [source]
-    found = [path for path in found if not any(part.startswith(".") or part == "node_modules" for part in path.relative_to(root).parts)]
+    found = [
+        path
+        for path in found
+        if not any(
+            part.startswith(".") or part == "node_modules" for part in path.relative_to(root).parts
+        )
+    ]
     if not found:
         raise Misuse(f"{source}: no .proto file is in this folder")
     own = Path(str(protoc.__file__)).parent / "_proto"
@@ -122,11 +147,23 @@ def compiled(source: Path, includes: Sequence[str] = ()) -> tuple[FileDescriptor
         names = {path.relative_to(root).as_posix(): path for path in found}
         listed = Path(folder, "arguments")
         listed.write_text("\n".join(names))
-        command = [sys.executable, "-m", "grpc_tools.protoc", *(f"-I{path}" for path in (root, *includes, own))]
-        command += [f"--descriptor_set_in={known}", f"--descriptor_set_out={out}", "--include_imports", "--include_source_info"]
+        command = [
+            sys.executable,
+            "-m",
+            "grpc_tools.protoc",
+            *(f"-I{path}" for path in (root, *includes, own)),
+        ]
+        command += [
+            f"--descriptor_set_in={known}",
+            f"--descriptor_set_out={out}",
+            "--include_imports",
+            "--include_source_info",
+        ]
         ran = subprocess.run([*command, f"@{listed}"], capture_output=True, text=True, check=False)  # noqa: S603  no shell; the sources are in a file
         if ran.returncode:
-            raise Misuse(f"protoc refuses {source}:\n{ran.stderr.strip()}\nGive the folders of imports by --include.")
+            raise Misuse(
+                f"protoc refuses {source}:\n{ran.stderr.strip()}\nGive the folders of imports by --include."
+            )
         return FileDescriptorSet.FromString(out.read_bytes()), names
 
 
@@ -196,7 +233,9 @@ def of_class(catalogue: type[ErrorCode]) -> Catalog:
     return Catalog(
         file=f"{catalogue.__module__}:{catalogue.__qualname__}",
         package="",
-        name=catalogue.domain if catalogue.domain.rpartition(".")[2] == catalogue.__name__ else catalogue.__qualname__,
+        name=catalogue.domain
+        if catalogue.domain.rpartition(".")[2] == catalogue.__name__
+        else catalogue.__qualname__,
         line=0,
         description=_doc(catalogue),
         annotated=True,
@@ -212,14 +251,21 @@ def of_class(catalogue: type[ErrorCode]) -> Catalog:
 
 def _doc(catalogue: type[ErrorCode]) -> str:
     text = catalogue.__doc__ or ""
-    return "" if text == ErrorCode.__doc__ else "\n".join(line.strip() for line in text.strip().splitlines())
+    return (
+        ""
+        if text == ErrorCode.__doc__
+        else "\n".join(line.strip() for line in text.strip().splitlines())
+    )
 
 
 def _code(reason: str, number: int, spec: Spec) -> Code:
     types = {kind: number for number, kind in schema.TYPES.items()}
     hints = [schema.Hint(locale, text, ()) for locale, text in spec.hints.items()]
     for variant in spec.variants:
-        hints += (schema.Hint(locale, text, tuple(sorted(variant.when.items()))) for locale, text in variant.hints.items())
+        hints += (
+            schema.Hint(locale, text, tuple(sorted(variant.when.items())))
+            for locale, text in variant.hints.items()
+        )
     return Code(
         name=reason,
         reason=reason,
@@ -233,7 +279,8 @@ def _code(reason: str, number: int, spec: Spec) -> Code:
         hints=tuple(hints),
         deprecated=spec.deprecated,
         metadata_fields=tuple(
-            schema.Field(each.key, each.description, each.example, each.optional, types[each.type]) for each in spec.metadata_fields
+            schema.Field(each.key, each.description, each.example, each.optional, types[each.type])
+            for each in spec.metadata_fields
         ),
         retryable=spec.retryable,
         resolution=spec.resolution,

@@ -99,9 +99,15 @@ def compare(old: FileDescriptorSet, new: FileDescriptorSet) -> list[Change]:
     changes = list[Change]()
     pairs, added = _pair(before, after, "full_name", "domain")
     for was, now in pairs:
-        changes += _catalog(was, now) if now else [Change("catalogue-removed", was.full_name, "removed")]
+        changes += (
+            _catalog(was, now) if now else [Change("catalogue-removed", was.full_name, "removed")]
+        )
     changes += (Change("catalogue-added", catalog.full_name, "added") for catalog in added)
-    return [*changes, *_options(old, new, after), *_services(_Raised(old, before), _Raised(new, after), pairs)]
+    return [
+        *changes,
+        *_options(old, new, after),
+        *_services(_Raised(old, before), _Raised(new, after), pairs),
+    ]
 
 
 def load(path: str) -> FileDescriptorSet:
@@ -111,11 +117,15 @@ def load(path: str) -> FileDescriptorSet:
     except DecodeError as error:
         raise ValueError(f"{path} is no descriptor set ({error})") from error
     if not files.file:
-        raise ValueError(f"{path} holds no files: give a descriptor set, such as `buf build -o {path}` writes")
+        raise ValueError(
+            f"{path} holds no files: give a descriptor set, such as `buf build -o {path}` writes"
+        )
     known = {file.name for file in files.file}
     for file in files.file:
         if lacking := next((name for name in file.dependency if name not in known), None):
-            raise ValueError(f"{path} lacks {lacking}, which {file.name} imports: make it with `protoc --include_imports`")
+            raise ValueError(
+                f"{path} lacks {lacking}, which {file.name} imports: make it with `protoc --include_imports`"
+            )
     return files
 
 
@@ -143,7 +153,9 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     for change in changes:
         print(f"allowed {change}" if change.id in given.allow else change)
-    return int(any(change.severity == "breaking" and change.id not in given.allow for change in changes))
+    return int(
+        any(change.severity == "breaking" and change.id not in given.allow for change in changes)
+    )
 
 
 class _Raised:
@@ -152,17 +164,28 @@ class _Raised:
     def __init__(self, files: FileDescriptorSet, catalogs: Sequence[Catalog]) -> None:
         by_name = {catalog.full_name: catalog for catalog in catalogs}
         known = [extension for file in files.file for extension in services.extensions(file)]
-        self.services = [service for file in files.file for service in services.read(file, known, by_name)]
-        self.names = {(catalog.full_name, code.number): code.reason for catalog in catalogs for code in catalog.codes}
+        self.services = [
+            service for file in files.file for service in services.read(file, known, by_name)
+        ]
+        self.names = {
+            (catalog.full_name, code.number): code.reason
+            for catalog in catalogs
+            for code in catalog.codes
+        }
 
     @staticmethod
     def of(service: services.Service) -> dict[str, set[tuple[str, int]]]:
         """The codes of each method by its path, those of the service included."""
         every = {(each.option.type_name, each.number) for each in service.declared}
-        return {method.path: every | {(each.option.type_name, each.number) for each in method.declared} for method in service.methods}
+        return {
+            method.path: every | {(each.option.type_name, each.number) for each in method.declared}
+            for method in service.methods
+        }
 
 
-def _services(was: _Raised, now: _Raised, pairs: Sequence[tuple[Catalog, Catalog | None]]) -> Iterator[Change]:
+def _services(
+    was: _Raised, now: _Raised, pairs: Sequence[tuple[Catalog, Catalog | None]]
+) -> Iterator[Change]:
     became = {
         (old.full_name, code.number): (new.full_name, other.number)
         for old, new in pairs
@@ -172,11 +195,15 @@ def _services(was: _Raised, now: _Raised, pairs: Sequence[tuple[Catalog, Catalog
     }
     later = {service.full_name: service for service in now.services}
     for service in was.services:
-        if (new := later.get(service.full_name)) is None or service.declares == new.declares is False:
+        if (
+            new := later.get(service.full_name)
+        ) is None or service.declares == new.declares is False:
             continue
         if not (service.declares and new.declares):
             id_, what = (
-                ("raises-declared", "declares its errors now") if new.declares else ("raises-removed", "declares no errors any more")
+                ("raises-declared", "declares its errors now")
+                if new.declares
+                else ("raises-removed", "declares no errors any more")
             )
             yield Change(id_, service.full_name, what)
             continue
@@ -188,18 +215,39 @@ def _services(was: _Raised, now: _Raised, pairs: Sequence[tuple[Catalog, Catalog
                 ("method-raises-less", "raises {} no more", kept - after.get(path, kept)),
             ):
                 for code in sorted(changed):
-                    yield Change(id_, path, what.format(f"{code[0]}.{now.names.get(code) or was.names.get(code, code[1])}"))
+                    yield Change(
+                        id_,
+                        path,
+                        what.format(
+                            f"{code[0]}.{now.names.get(code) or was.names.get(code, code[1])}"
+                        ),
+                    )
 
 
-def _options(old: FileDescriptorSet, new: FileDescriptorSet, after: Sequence[Catalog]) -> Iterator[Change]:
+def _options(
+    old: FileDescriptorSet, new: FileDescriptorSet, after: Sequence[Catalog]
+) -> Iterator[Change]:
     """What became of the options by which methods declare codes; `buf breaking` does not see the numbers of extensions."""
     names = {catalog.full_name for catalog in after}
-    was = {extension.full_name: extension for file in old.file for extension in services.extensions(file)}
+    was = {
+        extension.full_name: extension
+        for file in old.file
+        for extension in services.extensions(file)
+    }
     known = [extension for file in new.file for extension in services.extensions(file)]
     for option in known:
         other = was.get(option.full_name)
-        if option.declares and option.type_name in names and other is not None and other.number != option.number:
-            yield Change("option-number-changed", option.full_name, f"number was {other.number}, is {option.number}")
+        if (
+            option.declares
+            and option.type_name in names
+            and other is not None
+            and other.number != option.number
+        ):
+            yield Change(
+                "option-number-changed",
+                option.full_name,
+                f"number was {other.number}, is {option.number}",
+            )
     for first, second in rules.clashes(known, names):
         what = f"has the number {second.number} of {second.extended}, as {first.full_name}: no Python process can import both"
         yield Change("option-number-clash", second.full_name, what)
@@ -209,7 +257,9 @@ def _catalogs(files: FileDescriptorSet) -> list[Catalog]:
     return [catalog for file in files.file for catalog in read(file) if catalog.annotated]
 
 
-def _pair(before: Sequence[_T], after: Sequence[_T], *keys: str) -> tuple[list[tuple[_T, _T | None]], list[_T]]:
+def _pair(
+    before: Sequence[_T], after: Sequence[_T], *keys: str
+) -> tuple[list[tuple[_T, _T | None]], list[_T]]:
     """Each of `before` with what it became, by the first key, the rest by the next; and what is new."""
     became = dict[int, _T]()
     left = list(after)
@@ -240,8 +290,12 @@ def _code(where: str, was: Code, now: Code) -> Iterator[Change]:
     old, new = list(_hints(was)), list(_hints(now))
     # What a client is shown when no hint has its language is the first one, and of two conditions of equal length the first counts.
     kept = [hint for hint in new if hint in old]
-    if [hint for hint in old if hint in new] != kept or (kept and old[0] in new and new[0] != old[0]):
-        yield Change("hints-reordered", where, f"the order was {', '.join(old)}, is {', '.join(new)}")
+    if [hint for hint in old if hint in new] != kept or (
+        kept and old[0] in new and new[0] != old[0]
+    ):
+        yield Change(
+            "hints-reordered", where, f"the order was {', '.join(old)}, is {', '.join(new)}"
+        )
 
 
 def _fields(where: str, was: Code, now: Code) -> Iterator[Change]:
@@ -251,26 +305,56 @@ def _fields(where: str, was: Code, now: Code) -> Iterator[Change]:
             yield Change("metadata-field-removed", where, f"metadata field {key} removed")
             continue
         if other.type != field.type:
-            kinds = (TYPES[number].__name__ if number in TYPES else str(number) for number in (field.type, other.type))
-            yield Change("metadata-field-retyped", where, "metadata field {} was {}, is {}".format(key, *kinds))
+            kinds = (
+                TYPES[number].__name__ if number in TYPES else str(number)
+                for number in (field.type, other.type)
+            )
+            yield Change(
+                "metadata-field-retyped",
+                where,
+                "metadata field {} was {}, is {}".format(key, *kinds),
+            )
         if other.optional != field.optional:
             id_ = "metadata-field-made-optional" if other.optional else "metadata-field-required"
-            yield Change(id_, where, f"metadata field {key} is {'optional' if other.optional else 'required'} now")
+            yield Change(
+                id_,
+                where,
+                f"metadata field {key} is {'optional' if other.optional else 'required'} now",
+            )
         if (other.description, other.example) != (field.description, field.example):
-            yield Change("metadata-field-documented", where, f"metadata field {key} has another description or example")
+            yield Change(
+                "metadata-field-documented",
+                where,
+                f"metadata field {key} has another description or example",
+            )
     for key, field in new.items():
         if key not in old:
-            id_ = "metadata-field-added" if field.optional or not old else "required-metadata-field-added"
+            id_ = (
+                "metadata-field-added"
+                if field.optional or not old
+                else "required-metadata-field-added"
+            )
             yield Change(id_, where, f"metadata field {key} added")
 
 
 def _removed(where: str, was: Code, now: Catalog) -> Iterator[Change]:
     yield Change("deprecated-code-removed" if was.deprecated else "code-removed", where, "removed")
-    numbers, names = {value.number for value in now.values}, {value.name for value in now.values} | now.reserved_names
-    reserved = was.number in numbers or any(start <= was.number <= end for start, end in now.reserved_numbers)
-    free = ([] if reserved else [str(was.number)]) + ([] if was.name in names else [f'"{was.name}"'])
+    numbers, names = (
+        {value.number for value in now.values},
+        {value.name for value in now.values} | now.reserved_names,
+    )
+    reserved = was.number in numbers or any(
+        start <= was.number <= end for start, end in now.reserved_numbers
+    )
+    free = ([] if reserved else [str(was.number)]) + (
+        [] if was.name in names else [f'"{was.name}"']
+    )
     if free:
-        yield Change("removed-not-reserved", where, f"removed, but a later code may take {' and '.join(free)}: declare `reserved` for each")
+        yield Change(
+            "removed-not-reserved",
+            where,
+            f"removed, but a later code may take {' and '.join(free)}: declare `reserved` for each",
+        )
 
 
 def _differences(where: str, was: _Facts, now: _Facts) -> Iterator[Change]:
@@ -289,31 +373,52 @@ def _id(stem: str, how: str) -> str:
 
 
 def _catalog_facts(catalog: Catalog) -> _Facts:
-    facts = {"domain": ("domain", repr(catalog.domain)), "default_locale": ("default-locale", _or_none(catalog.default_locale))}
+    facts = {
+        "domain": ("domain", repr(catalog.domain)),
+        "default_locale": ("default-locale", _or_none(catalog.default_locale)),
+    }
     if catalog.fallback:
         facts["fallback"] = "fallback", catalog.fallback
     facts["locales"] = "locales", ", ".join(catalog.locales) or "none"
     facts["help_url"] = "help-url", _or_none(catalog.help_url)
-    return facts | {f"inference from {_status(number)}": ("inference", reason) for number, reason in catalog.infer}
+    return facts | {
+        f"inference from {_status(number)}": ("inference", reason)
+        for number, reason in catalog.infer
+    }
 
 
 def _code_facts(code: Code) -> _Facts:
     facts = {
         "number": ("number", str(code.number)),
         "reason": ("reason", code.reason),
-        "grpc_status": ("grpc-status", "none" if code.grpc_status is None else _status(code.grpc_status)),
-        "http_status": ("http-status", "none" if code.http_status is None else str(code.http_status)),
+        "grpc_status": (
+            "grpc-status",
+            "none" if code.grpc_status is None else _status(code.grpc_status),
+        ),
+        "http_status": (
+            "http-status",
+            "none" if code.http_status is None else str(code.http_status),
+        ),
         "message": ("message", _or_none(code.message)),
-        "retryable": ("retryable", "not said" if code.retryable is None else str(code.retryable).lower()),
+        "retryable": (
+            "retryable",
+            "not said" if code.retryable is None else str(code.retryable).lower(),
+        ),
         "resolution": ("resolution", _or_none(code.resolution)),
         "deprecated": ("deprecation", str(code.deprecated).lower()),
     }
-    return facts | {f"hint for {name}": ("hint", repr(hint.text)) for name, hint in zip(_hints(code), code.hints, strict=True)}
+    return facts | {
+        f"hint for {name}": ("hint", repr(hint.text))
+        for name, hint in zip(_hints(code), code.hints, strict=True)
+    }
 
 
 def _hints(code: Code) -> Iterator[str]:
     """What each hint is for, in the order of the declaration; tags of languages have no case."""
-    return (f"{hint.locale.lower()}{f' when {dict(hint.when)}' if hint.when else ''}" for hint in code.hints)
+    return (
+        f"{hint.locale.lower()}{f' when {dict(hint.when)}' if hint.when else ''}"
+        for hint in code.hints
+    )
 
 
 def _or_none(text: str) -> str:

@@ -20,25 +20,41 @@ def generate(request: CodeGeneratorRequest) -> CodeGeneratorResponse:
     Or `error`, with all that is refused, one a line.
     """
     files = {schema.utf8(file.name): file for file in request.proto_file}
-    asked = [name for name in dict.fromkeys(map(schema.utf8, request.file_to_generate)) if name in files]
+    asked = [
+        name for name in dict.fromkeys(map(schema.utf8, request.file_to_generate)) if name in files
+    ]
     catalogs = {name: schema.read(file) for name, file in files.items()}
     every = {catalog.full_name: catalog for found in catalogs.values() for catalog in found}
     known = [extension for file in files.values() for extension in services.extensions(file)]
     declared = {name: services.read(files[name], known, every) for name in asked}
-    wanted = [name for name in asked if catalogs[name] or any(service.declares for service in declared[name])]
+    wanted = [
+        name
+        for name in asked
+        if catalogs[name] or any(service.declares for service in declared[name])
+    ]
     # An imported catalogue that a service declares codes of is judged, too: what is wrong with it would be wrong with RAISES.
-    used = {each.option.type_name for found in declared.values() for service in found for _, each in service.every()}
+    used = {
+        each.option.type_name
+        for found in declared.values()
+        for service in found
+        for _, each in service.every()
+    }
     judged, imported = list[schema.Catalog](), list[schema.Catalog]()
     for catalog in (catalog for found in catalogs.values() for catalog in found):
-        (judged if catalog.file in wanted or catalog.full_name in used else imported).append(catalog)
+        (judged if catalog.file in wanted or catalog.full_name in used else imported).append(
+            catalog
+        )
     refusals = [
         *_unknown_options(schema.utf8(request.parameter)),
         *_same_outputs(wanted),
         *rules.refusals(judged, imported),
-        *rules.refusals_of_services([service for found in declared.values() for service in found], known, every, asked),
+        *rules.refusals_of_services(
+            [service for found in declared.values() for service in found], known, every, asked
+        ),
     ]
     response = CodeGeneratorResponse(
-        supported_features=CodeGeneratorResponse.FEATURE_PROTO3_OPTIONAL | CodeGeneratorResponse.FEATURE_SUPPORTS_EDITIONS,
+        supported_features=CodeGeneratorResponse.FEATURE_PROTO3_OPTIONAL
+        | CodeGeneratorResponse.FEATURE_SUPPORTS_EDITIONS,
         minimum_edition=Edition.EDITION_PROTO2,
         maximum_edition=Edition.EDITION_2024,
     )
@@ -46,7 +62,10 @@ def generate(request: CodeGeneratorRequest) -> CodeGeneratorResponse:
         response.error = "\n".join(map(str, refusals))
         return response
     for name in wanted:
-        response.file.add(name=render.output(name), content=render.render(name, catalogs[name], declared[name], every))
+        response.file.add(
+            name=render.output(name),
+            content=render.render(name, catalogs[name], declared[name], every),
+        )
     return response
 
 
@@ -54,8 +73,17 @@ def notes(request: CodeGeneratorRequest) -> list[str]:
     """What to tell the user of the files, a line each, if they are accepted."""
     asked = set(request.file_to_generate)
     catalogs = [catalog for file in request.proto_file for catalog in schema.read(file)]
-    known = [extension for file in request.proto_file for extension in services.extensions(file) if extension.file in asked]
-    found = rules.notes([catalog for catalog in catalogs if catalog.file in asked], known, {catalog.full_name for catalog in catalogs})
+    known = [
+        extension
+        for file in request.proto_file
+        for extension in services.extensions(file)
+        if extension.file in asked
+    ]
+    found = rules.notes(
+        [catalog for catalog in catalogs if catalog.file in asked],
+        known,
+        {catalog.full_name for catalog in catalogs},
+    )
     return list(map(str, found))
 
 
@@ -68,15 +96,24 @@ def _same_outputs(names: Sequence[str]) -> Iterator[rules.Refusal]:
     outputs = dict[str, str]()
     for name in names:
         if (first := outputs.setdefault(render.output(name), name)) != name:
-            yield rules.Refusal(name, 0, render.output(name), f"is also the module of {first}; rename one of the two files")
+            yield rules.Refusal(
+                name,
+                0,
+                render.output(name),
+                f"is also the module of {first}; rename one of the two files",
+            )
 
 
 def run(request: bytes) -> bytes:
     """The serialized answer to a serialized request. Raises ValueError if the bytes are no CodeGeneratorRequest."""
     try:
-        return generate(CodeGeneratorRequest.FromString(request)).SerializeToString(deterministic=True)
+        return generate(CodeGeneratorRequest.FromString(request)).SerializeToString(
+            deterministic=True
+        )
     except DecodeError as error:
-        raise ValueError(f"standard input is no CodeGeneratorRequest of protoc or buf ({error})") from error
+        raise ValueError(
+            f"standard input is no CodeGeneratorRequest of protoc or buf ({error})"
+        ) from error
 
 
 def main() -> None:
@@ -85,12 +122,18 @@ def main() -> None:
     Exits with 1 and a line on standard error if it cannot.
     """
     if sys.argv[1:] or sys.stdin.isatty():
-        sys.exit(f"{_NAME} is a plugin of protoc and buf and takes no arguments: protoc --errgrpc_out=DIR FILE.proto")
+        sys.exit(
+            f"{_NAME} is a plugin of protoc and buf and takes no arguments: protoc --errgrpc_out=DIR FILE.proto"
+        )
     request = sys.stdin.buffer.read()
     try:
         answer = run(request)
         sys.stdout.buffer.write(answer)
-        for note in () if CodeGeneratorResponse.FromString(answer).error else notes(CodeGeneratorRequest.FromString(request)):
+        for note in (
+            ()
+            if CodeGeneratorResponse.FromString(answer).error
+            else notes(CodeGeneratorRequest.FromString(request))
+        ):
             print(f"{_NAME}: note: {note}", file=sys.stderr)
     except ValueError as error:
         sys.exit(f"{_NAME}: {error}")

@@ -27,30 +27,51 @@ class Refusal:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in f"{place}: {self.name}: {self.wrong}")
+        return "".join(
+            c if c.isprintable() else repr(c)[1:-1] for c in f"{place}: {self.name}: {self.wrong}"
+        )
 
 
 def refusals(catalogs: Sequence[Catalog], imported: Sequence[Catalog] = ()) -> list[Refusal]:
     """All that is wrong with `catalogs`, alone and together with the `imported` ones, sorted by file and line."""
     found = list(_clashes(catalogs, imported))
     for catalog in catalogs:
-        found += (Refusal(catalog.file, catalog.line, catalog.name, wrong) for wrong in _wrong_catalog(catalog))
+        found += (
+            Refusal(catalog.file, catalog.line, catalog.name, wrong)
+            for wrong in _wrong_catalog(catalog)
+        )
         numbers, reasons = dict[int, str](), dict[str, str]()
         prefixed = next((code.name for code in catalog.codes if code.has_prefix), None)
         for value in catalog.values:
-            wrongs = [*_wrong_code(value), *_gaps(catalog, value)] if value.annotated else list(_wrong_bare(catalog, value))
+            wrongs = (
+                [*_wrong_code(value), *_gaps(catalog, value)]
+                if value.annotated
+                else list(_wrong_bare(catalog, value))
+            )
             if value.annotated and not value.has_prefix and prefixed is not None:
-                wrongs.append(f"lacks the prefix {catalog.prefix}, which {prefixed} has; its reason would be {value.reason}")
+                wrongs.append(
+                    f"lacks the prefix {catalog.prefix}, which {prefixed} has; its reason would be {value.reason}"
+                )
             if (first := numbers.setdefault(value.number, value.name)) != value.name:
-                wrongs.append(f"has the number {value.number} of {first}; give it a number of its own")
-            if value.annotated and (first := reasons.setdefault(value.reason, value.name)) != value.name:
-                wrongs.append(f"has the reason {value.reason} of {first}; give it a name of its own")
+                wrongs.append(
+                    f"has the number {value.number} of {first}; give it a number of its own"
+                )
+            if (
+                value.annotated
+                and (first := reasons.setdefault(value.reason, value.name)) != value.name
+            ):
+                wrongs.append(
+                    f"has the reason {value.reason} of {first}; give it a name of its own"
+                )
             found += (Refusal(catalog.file, value.line, value.name, wrong) for wrong in wrongs)
     return sorted(found, key=lambda refusal: (refusal.file, refusal.line))
 
 
 def refusals_of_services(
-    services: Sequence[Service], known: Sequence[Extension], catalogs: Mapping[str, Catalog], files: Collection[str]
+    services: Sequence[Service],
+    known: Sequence[Extension],
+    catalogs: Mapping[str, Catalog],
+    files: Collection[str],
 ) -> list[Refusal]:
     """All that is wrong with what the services of `files` declare, sorted by file and line.
 
@@ -63,7 +84,8 @@ def refusals_of_services(
         found += (
             Refusal(service.file, each.line, where, wrong)
             for where, each in service.every()
-            if each.option.repeated and (wrong := _wrong_declared(each, catalogs[each.option.type_name])) is not None
+            if each.option.repeated
+            and (wrong := _wrong_declared(each, catalogs[each.option.type_name])) is not None
         )
         if service.declares:
             for catalog in catalogs.values():
@@ -74,28 +96,44 @@ def refusals_of_services(
 
 
 def _singular(
-    services: Sequence[Service], known: Sequence[Extension], catalogs: Mapping[str, Catalog], files: Collection[str]
+    services: Sequence[Service],
+    known: Sequence[Extension],
+    catalogs: Mapping[str, Catalog],
+    files: Collection[str],
 ) -> Iterator[Refusal]:
     used = {each.option for service in services for _, each in service.every()}
     for option in known:
-        if option.declares and option.type_name in catalogs and not option.repeated and (option in used or option.file in files):
+        if (
+            option.declares
+            and option.type_name in catalogs
+            and not option.repeated
+            and (option in used or option.file in files)
+        ):
             wrong = f"holds one code at most; make it `repeated {option.type_name}`, as a method may raise several"
             yield Refusal(option.file, option.line, option.full_name, wrong)
 
 
-def clashes(known: Sequence[Extension], catalogs: Collection[str]) -> Iterator[tuple[Extension, Extension]]:
+def clashes(
+    known: Sequence[Extension], catalogs: Collection[str]
+) -> Iterator[tuple[Extension, Extension]]:
     """Two extensions with one number, of which one declares codes or makes a catalogue: Python cannot import both."""
     owners = dict[tuple[str, int], Extension]()
     for extension in sorted(known, key=lambda extension: (extension.file, extension.full_name)):
         first = owners.setdefault((extension.extended, extension.number), extension)
         ours = (each.declares and each.type_name in catalogs for each in (first, extension))
-        if first != extension and (any(ours) or _ANNOTATIONS & {first.full_name, extension.full_name}):
+        if first != extension and (
+            any(ours) or _ANNOTATIONS & {first.full_name, extension.full_name}
+        ):
             yield first, extension
 
 
-def _clashing(known: Sequence[Extension], catalogs: Mapping[str, Catalog], files: Collection[str]) -> Iterator[Refusal]:
+def _clashing(
+    known: Sequence[Extension], catalogs: Mapping[str, Catalog], files: Collection[str]
+) -> Iterator[Refusal]:
     for first, second in clashes(known, catalogs):
-        wrong, other = (first, second) if first.file in files and second.file not in files else (second, first)
+        wrong, other = (
+            (first, second) if first.file in files and second.file not in files else (second, first)
+        )
         has = f"has the number {wrong.number} of {wrong.extended}, as {other.full_name} of {other.file}"
         yield Refusal(
             wrong.file,
@@ -109,7 +147,13 @@ def _wrong_declared(declared: Declared, catalog: Catalog) -> str | None:
     value = next((value for value in catalog.values if value.number == declared.number), None)
     if value is not None and value.annotated and value.grpc_status != 0:
         return None
-    what = "which is no value of the enum" if value is None else "which is a success" if value.annotated else "which is no code"
+    what = (
+        "which is no value of the enum"
+        if value is None
+        else "which is a success"
+        if value.annotated
+        else "which is no code"
+    )
     name = str(declared.number) if value is None else value.name
     accepted = next((f", such as {code.name}" for code in catalog.codes if code.grpc_status), "")
     return f"declares ({declared.option.full_name}) {name}, {what}; give an error of {catalog.full_name}{accepted}"
@@ -118,7 +162,9 @@ def _wrong_declared(declared: Declared, catalog: Catalog) -> str | None:
 _ANNOTATIONS = {"errgrpc.v1.catalog", "errgrpc.v1.code"}
 
 
-def notes(catalogs: Sequence[Catalog], known: Sequence[Extension] = (), every: Collection[str] = ()) -> list[Refusal]:
+def notes(
+    catalogs: Sequence[Catalog], known: Sequence[Extension] = (), every: Collection[str] = ()
+) -> list[Refusal]:
     """What is accepted and may not be meant, of these catalogues and extensions; `every` has the names of all catalogues."""
     return [*_prefix_notes(catalogs), *_option_notes(known, every)]
 
@@ -133,7 +179,10 @@ def _option_notes(known: Sequence[Extension], catalogs: Collection[str]) -> Iter
 def _prefix_notes(catalogs: Sequence[Catalog]) -> list[Refusal]:
     return [
         Refusal(
-            catalog.file, catalog.line, catalog.name, f"its values do not begin with {catalog.prefix}, so their whole names are the reasons"
+            catalog.file,
+            catalog.line,
+            catalog.name,
+            f"its values do not begin with {catalog.prefix}, so their whole names are the reasons",
         )
         for catalog in catalogs
         if catalog.codes and not any(code.has_prefix for code in catalog.codes)
@@ -144,16 +193,25 @@ def _clashes(catalogs: Sequence[Catalog], imported: Sequence[Catalog]) -> Iterat
     """Where an enum takes what another has: the class of its file, the reason of its domain."""
     classes = dict[tuple[str, str], str]()
     for catalog in catalogs:
-        if (first := classes.setdefault((catalog.file, catalog.class_name), catalog.name)) != catalog.name:
+        if (
+            first := classes.setdefault((catalog.file, catalog.class_name), catalog.name)
+        ) != catalog.name:
             wrong = f"makes the Python class {catalog.class_name}, as {first} does; rename one of the two"
             yield Refusal(catalog.file, catalog.line, catalog.name, wrong)
-    owners = {(catalog.domain, code.reason): catalog for catalog in imported for code in catalog.codes}
+    owners = {
+        (catalog.domain, code.reason): catalog for catalog in imported for code in catalog.codes
+    }
     for catalog in catalogs:
         for code in catalog.codes:
             owner = owners.setdefault((catalog.domain, code.reason), catalog)
             if owner is not catalog and catalog.domain:
                 wrong = f"has the domain {catalog.domain!r} and the reason {code.reason}, as in {owner.full_name} of {owner.file}"
-                yield Refusal(catalog.file, code.line, code.name, f"{wrong}; give the enum a domain of its own, or the value another name")
+                yield Refusal(
+                    catalog.file,
+                    code.line,
+                    code.name,
+                    f"{wrong}; give the enum a domain of its own, or the value another name",
+                )
 
 
 def _wrong_catalog(catalog: Catalog) -> Iterator[str]:

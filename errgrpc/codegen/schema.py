@@ -25,7 +25,8 @@ __all__ = [
 ]  # fmt: skip
 
 _USED = {"bool", "float", "frozenset", "int", "str"}  # by the generated modules, as Python's own
-_CATALOG: Any = annotations_pb2.catalog  # Any: protoc's stubs and types-protobuf disagree on what an extension is
+# Any: protoc's stubs and types-protobuf disagree on what an extension is
+_CATALOG: Any = annotations_pb2.catalog
 _CODE: Any = annotations_pb2.code
 _FOR_LINTERS = ("buf:lint:ignore", "errgrpc:lint:ignore")  # comments that describe nothing
 Path = tuple[int, ...]
@@ -91,8 +92,13 @@ class Code:
             for other, hints in groups:
                 if other == when:
                     group = hints
-                elif group is not None and len(other) == len(when) and hint.locale.lower() in map(str.lower, hints):
-                    group = None  # in the earlier group this text would come before one that was declared first
+                elif (
+                    group is not None
+                    and len(other) == len(when)
+                    and hint.locale.lower() in map(str.lower, hints)
+                ):
+                    # in the earlier group this text would come before one that was declared first
+                    group = None
             if group is None:
                 groups.append((when, group := {}))
             group[hint.locale] = hint.text
@@ -131,7 +137,11 @@ class Catalog:
     def class_name(self) -> str:
         """The name of the Python class: `OuterInner` for `Inner` in the message `Outer`, `None_` for `None`, `int_` for `int`."""
         name = self.name.replace(".", "")
-        return name + "_" if keyword.iskeyword(name) or name.startswith("__") or name in _USED else name
+        return (
+            name + "_"
+            if keyword.iskeyword(name) or name.startswith("__") or name in _USED
+            else name
+        )
 
     @property
     def codes(self) -> list[Code]:
@@ -146,10 +156,13 @@ def read(file: FileDescriptorProto) -> list[Catalog]:
     return [catalog for catalog in found if catalog.annotated or catalog.codes]
 
 
-def enums(holder: FileDescriptorProto | DescriptorProto, path: Path, outer: str) -> Iterator[tuple[Path, str, EnumDescriptorProto]]:
+def enums(
+    holder: FileDescriptorProto | DescriptorProto, path: Path, outer: str
+) -> Iterator[tuple[Path, str, EnumDescriptorProto]]:
     """Each enum with its path and its name: the top level's, then message by message. From outside, `enums(file, (), "")`."""
     if isinstance(holder, FileDescriptorProto):
-        enum_field, message_field, messages = 5, 4, holder.message_type  # field numbers of descriptor.proto
+        # field numbers of descriptor.proto
+        enum_field, message_field, messages = 5, 4, holder.message_type
     else:
         enum_field, message_field, messages = 4, 3, holder.nested_type
     for index, enum in enumerate(holder.enum_type):
@@ -158,7 +171,9 @@ def enums(holder: FileDescriptorProto | DescriptorProto, path: Path, outer: str)
         yield from enums(message, (*path, message_field, index), f"{outer}{utf8(message.name)}.")
 
 
-def _catalog(file: FileDescriptorProto, path: Path, name: str, enum: EnumDescriptorProto, places: Places) -> Catalog:
+def _catalog(
+    file: FileDescriptorProto, path: Path, name: str, enum: EnumDescriptorProto, places: Places
+) -> Catalog:
     catalog = enum.options.Extensions[_CATALOG]
     prefix = upper_snake(utf8(enum.name)) + "_"
     line, description = _place(places, path)
@@ -173,7 +188,10 @@ def _catalog(file: FileDescriptorProto, path: Path, name: str, enum: EnumDescrip
         default_locale=catalog.default_locale,
         fallback=catalog.fallback,
         infer=tuple((row.grpc_status, row.reason) for row in catalog.infer),
-        values=tuple(_value(value, prefix, _place(places, (*path, 2, index))) for index, value in enumerate(enum.value)),
+        values=tuple(
+            _value(value, prefix, _place(places, (*path, 2, index)))
+            for index, value in enumerate(enum.value)
+        ),
         prefix=prefix,
         reserved_numbers=tuple((reserved.start, reserved.end) for reserved in enum.reserved_range),
         reserved_names=frozenset(map(utf8, enum.reserved_name)),
@@ -195,9 +213,13 @@ def _value(value: EnumValueDescriptorProto, prefix: str, place: tuple[int, str])
         grpc_status=code.grpc_status if code.HasField("grpc_status") else None,
         http_status=code.http_status if code.HasField("http_status") else None,
         message=code.message,
-        hints=tuple(Hint(hint.locale, hint.text, tuple(sorted(hint.when.items()))) for hint in code.hints),
+        hints=tuple(
+            Hint(hint.locale, hint.text, tuple(sorted(hint.when.items()))) for hint in code.hints
+        ),
         deprecated=value.options.deprecated,
-        metadata_fields=tuple(Field(f.key, f.description, f.example, f.optional, f.type) for f in code.metadata_fields),
+        metadata_fields=tuple(
+            Field(f.key, f.description, f.example, f.optional, f.type) for f in code.metadata_fields
+        ),
         retryable=code.retryable if code.HasField("retryable") else None,
         resolution=code.resolution,
     )
@@ -215,12 +237,18 @@ def places_of(file: FileDescriptorProto) -> Places:
 
 def line_of(places: Places, *paths: Path) -> int:
     """The line of the first of these declarations whose place is known; 0 if none is."""
-    return next((places[path].span[0] + 1 for path in paths if path in places and places[path].span), 0)
+    return next(
+        (places[path].span[0] + 1 for path in paths if path in places and places[path].span), 0
+    )
 
 
 def upper_snake(name: str) -> str:
     """`HTTPCode` -> `HTTP_CODE`: as buf's ENUM_VALUE_PREFIX has it."""
-    return re.sub(r"_+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[^_])(?=[A-Z][a-z])", "_", name)).strip("_").upper()
+    return (
+        re.sub(r"_+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[^_])(?=[A-Z][a-z])", "_", name))
+        .strip("_")
+        .upper()
+    )
 
 
 def _place(places: Places, path: Path) -> tuple[int, str]:
@@ -232,5 +260,8 @@ def _place(places: Places, path: Path) -> tuple[int, str]:
 
 
 def _comment(text: str) -> str:
-    lines = (line.rstrip() for line in re.sub(r"\A\*+", "", text).expandtabs().split("\n"))  # a `/**` leaves its second star
-    return textwrap.dedent("\n".join(line for line in lines if not line.lstrip().startswith(_FOR_LINTERS))).strip()
+    # a `/**` leaves its second star
+    lines = (line.rstrip() for line in re.sub(r"\A\*+", "", text).expandtabs().split("\n"))
+    return textwrap.dedent(
+        "\n".join(line for line in lines if not line.lstrip().startswith(_FOR_LINTERS))
+    ).strip()

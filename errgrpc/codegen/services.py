@@ -10,7 +10,11 @@ from functools import lru_cache
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pb2 import (
+    DescriptorProto,
+    FieldDescriptorProto,
+    FileDescriptorProto,
+)
 from google.protobuf.message import DecodeError
 
 from errgrpc.codegen.schema import Catalog, Path, Places, line_of, places_of, utf8
@@ -18,7 +22,10 @@ from errgrpc.codegen.schema import Catalog, Path, Places, line_of, places_of, ut
 __all__ = ["PREFIXES", "Declared", "Extension", "Method", "Service", "extensions", "read"]
 
 _NUMBERS = range(1_000, 2**29)  # what descriptor.proto has for extensions of options
-PREFIXES = {"google.protobuf.MethodOptions": "raises_", "google.protobuf.ServiceOptions": "every_method_raises_"}
+PREFIXES = {
+    "google.protobuf.MethodOptions": "raises_",
+    "google.protobuf.ServiceOptions": "every_method_raises_",
+}
 """How the name of an option that declares codes begins, by what it extends."""
 
 
@@ -86,9 +93,12 @@ def extensions(file: FileDescriptorProto) -> list[Extension]:
     return list(_extensions(utf8(file.name), file, (), utf8(file.package), places))
 
 
-def _extensions(file: str, holder: FileDescriptorProto | DescriptorProto, path: Path, scope: str, places: Places) -> Iterator[Extension]:
+def _extensions(
+    file: str, holder: FileDescriptorProto | DescriptorProto, path: Path, scope: str, places: Places
+) -> Iterator[Extension]:
     if isinstance(holder, FileDescriptorProto):
-        extension_field, message_field, messages = 7, 4, holder.message_type  # field numbers of descriptor.proto
+        # field numbers of descriptor.proto
+        extension_field, message_field, messages = 7, 4, holder.message_type
     else:
         extension_field, message_field, messages = 6, 3, holder.nested_type
     for index, field in enumerate(holder.extension):
@@ -102,26 +112,46 @@ def _extensions(file: str, holder: FileDescriptorProto | DescriptorProto, path: 
             utf8(field.type_name).removeprefix("."),
         )
     for index, message in enumerate(messages):
-        yield from _extensions(file, message, (*path, message_field, index), _join(scope, utf8(message.name)), places)
+        yield from _extensions(
+            file, message, (*path, message_field, index), _join(scope, utf8(message.name)), places
+        )
 
 
-def read(file: FileDescriptorProto, known: Sequence[Extension], catalogs: Mapping[str, Catalog]) -> list[Service]:
+def read(
+    file: FileDescriptorProto, known: Sequence[Extension], catalogs: Mapping[str, Catalog]
+) -> list[Service]:
     """The services of a file, with what they declare by the `known` extensions whose types are among `catalogs`."""
-    options = [extension for extension in known if extension.declares and extension.type_name in catalogs and extension.number in _NUMBERS]
+    options = [
+        extension
+        for extension in known
+        if extension.declares and extension.type_name in catalogs and extension.number in _NUMBERS
+    ]
     places = places_of(file)
     package = utf8(file.package)
     services = []
     for index, service in enumerate(file.service):
         name = _join(package, utf8(service.name))
         methods = (
-            Method(f"/{name}/{utf8(method.name)}", _declared(method.options, options, (6, index, 2, number, 4), places))
+            Method(
+                f"/{name}/{utf8(method.name)}",
+                _declared(method.options, options, (6, index, 2, number, 4), places),
+            )
             for number, method in enumerate(service.method)
         )
-        services.append(Service(utf8(file.name), name, _declared(service.options, options, (6, index, 3), places), tuple(methods)))
+        services.append(
+            Service(
+                utf8(file.name),
+                name,
+                _declared(service.options, options, (6, index, 3), places),
+                tuple(methods),
+            )
+        )
     return services
 
 
-def _declared(given: Any, options: Sequence[Extension], path: Path, places: Places) -> tuple[Declared, ...]:
+def _declared(
+    given: Any, options: Sequence[Extension], path: Path, places: Places
+) -> tuple[Declared, ...]:
     extended = given.DESCRIPTOR.full_name
     numbers = dict.fromkeys(option.number for option in options if option.extended == extended)
     kind, fields = _reader(extended, tuple(numbers))
@@ -146,7 +176,11 @@ def _reader(extended: str, numbers: tuple[int, ...]) -> tuple[Any, Mapping[int, 
     """
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(descriptor_pb2.DESCRIPTOR.serialized_pb)
-    file = FileDescriptorProto(name="errgrpc/numbers.proto", package="errgrpc.numbers", dependency=[descriptor_pb2.DESCRIPTOR.name])
+    file = FileDescriptorProto(
+        name="errgrpc/numbers.proto",
+        package="errgrpc.numbers",
+        dependency=[descriptor_pb2.DESCRIPTOR.name],
+    )
     for number in numbers:
         file.extension.add(
             name=f"number_{number}",
@@ -157,7 +191,9 @@ def _reader(extended: str, numbers: tuple[int, ...]) -> tuple[Any, Mapping[int, 
         )
     pool.AddSerializedFile(file.SerializeToString())
     kind = message_factory.GetMessageClass(pool.FindMessageTypeByName(extended))
-    return kind, {number: pool.FindExtensionByName(f"errgrpc.numbers.number_{number}") for number in numbers}
+    return kind, {
+        number: pool.FindExtensionByName(f"errgrpc.numbers.number_{number}") for number in numbers
+    }
 
 
 def _join(scope: str, name: str) -> str:

@@ -50,11 +50,15 @@ class ErrorMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started: _Started = scope.setdefault(_STARTED, _Started(time.monotonic()))  # unless another of us is around this one
+        # unless another of us is around this one
+        started: _Started = scope.setdefault(_STARTED, _Started(time.monotonic()))
         if not self._tracks or started.request_id is not None:
             await self._run(started, scope, receive, send)
             return
-        token = begin(method_of(request_of(scope)), [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]])
+        token = begin(
+            method_of(request_of(scope)),
+            [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]],
+        )
         call = current_call()
         started.request_id = None if call is None else call.request_id
         try:
@@ -82,17 +86,27 @@ class ErrorMiddleware:
             answer = self._responder.answer(error, request_of(scope))
         else:
             return
-        for message in messages_of(answer, scope["method"]):  # outside of `except`: no error of `send` has this one as context
+        # outside of `except`: no error of `send` has this one as context
+        for message in messages_of(answer, scope["method"]):
             await send(message)
 
 
 def request_of(scope: Scope) -> Request:
     """What is known of a request. Of headers only those that the answer depends on."""
-    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"] if name in _ASKED]
+    headers = [
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in scope["headers"]
+        if name in _ASKED
+    ]
     started: _Started | None = scope.get(_STARTED)
     if started is not None and started.request_id is not None:
-        headers = [(REQUEST_ID, started.request_id), *(header for header in headers if header[0] != REQUEST_ID)]
-    return Request(scope.get("method", "GET"), scope["path"], headers, None if started is None else started.at)
+        headers = [
+            (REQUEST_ID, started.request_id),
+            *(header for header in headers if header[0] != REQUEST_ID),
+        ]
+    return Request(
+        scope.get("method", "GET"), scope["path"], headers, None if started is None else started.at
+    )
 
 
 def was_logged(scope: Scope) -> bool:
@@ -103,7 +117,10 @@ def was_logged(scope: Scope) -> bool:
 
 def messages_of(answer: Answer, method: str) -> Iterator[Message]:
     """An answer as ASGI's messages; to HEAD only the headers, with the length that GET would get."""
-    headers = [(name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in answer.headers]
+    headers = [
+        (name.encode("latin-1", "replace"), value.encode("latin-1", "replace"))
+        for name, value in answer.headers
+    ]
     if answer.body:
         headers.append((b"content-length", str(len(answer.body)).encode()))
     yield {"type": "http.response.start", "status": answer.status, "headers": headers}

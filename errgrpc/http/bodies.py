@@ -26,7 +26,18 @@ from errgrpc.wire.budget import Parts
 from errgrpc.wire.packing import parse, seconds_of, unpack
 from errgrpc.wire.values import Values
 
-__all__ = ["ACCEPT_LANGUAGE", "REQUEST_ID", "Answer", "Form", "Headers", "Request", "coded", "encode", "form_of", "uncoded"]
+__all__ = [
+    "ACCEPT_LANGUAGE",
+    "REQUEST_ID",
+    "Answer",
+    "Form",
+    "Headers",
+    "Request",
+    "coded",
+    "encode",
+    "form_of",
+    "uncoded",
+]
 
 Form = Literal["envelope", "aip193", "both"]
 Headers = Iterable[tuple[str, str]]
@@ -77,11 +88,15 @@ class _Facts:
 def form_of(form: object) -> Form:
     """`form` itself. Raises ValueError for what is none."""
     if form not in get_args(Form):
-        raise ValueError(f"form is {shown(form, 80)}: give one of {', '.join(map(repr, get_args(Form)))}")
+        raise ValueError(
+            f"form is {shown(form, 80)}: give one of {', '.join(map(repr, get_args(Form)))}"
+        )
     return form  # type: ignore[return-value]
 
 
-def encode(service_error: ServiceError, accept_language: str | None = None, *, form: Form = "envelope") -> Answer:
+def encode(
+    service_error: ServiceError, accept_language: str | None = None, *, form: Form = "envelope"
+) -> Answer:
     """What an error is over HTTP, with the hint in a language of this `accept-language` value.
 
     For who has no framework that we know: `Responder` answers whatever is raised. Raises TypeError for what is no
@@ -107,7 +122,12 @@ def coded(
 
     `data` and `headers` are those of a handler that failed with an HTTP status.
     """
-    code, parts = values.code, encoding.parts_of(values, locales.requested(request.headers), request_id, send_help=send_help)
+    code, parts = (
+        values.code,
+        encoding.parts_of(
+            values, locales.requested(request.headers), request_id, send_help=send_help
+        ),
+    )
     info = parts.request and unpack(parts.request, rpc.RequestInfo)
     facts = _Facts(
         http_status(code),
@@ -121,17 +141,31 @@ def coded(
         _given(headers),
     )
     if form != "envelope":  # which has no text for the end user: its clients know the numbers
-        if parts.localized is not None and all(name != "content-language" for name, _ in facts.headers):
+        if parts.localized is not None and all(
+            name != "content-language" for name, _ in facts.headers
+        ):
             facts.headers.append(("content-language", parts.localized[0]))
         facts.headers.append(("vary", "Accept-Language"))
     facts.headers += _retry_after(parts)
     return _written(facts, form)
 
 
-def uncoded(status: int, message: str, data: object, request: Request, form: Form, headers: Headers = ()) -> Answer:
+def uncoded(
+    status: int, message: str, data: object, request: Request, form: Form, headers: Headers = ()
+) -> Answer:
     """The answer of a handler that failed with an HTTP status on purpose: that status, its data as JSON, and no code."""
     name, request_id = grpc_status(status).name, _request_id(request)
-    facts = _Facts(status, status, clean(message), name, (), request_id, request.started, as_json(data), _given(headers))
+    facts = _Facts(
+        status,
+        status,
+        clean(message),
+        name,
+        (),
+        request_id,
+        request.started,
+        as_json(data),
+        _given(headers),
+    )
     return _written(facts, form)
 
 
@@ -140,7 +174,9 @@ def _given(headers: Headers) -> list[tuple[str, str]]:
 
 
 def _request_id(request: Request) -> str:
-    given = (value for name, value in request.headers if name == REQUEST_ID and is_request_id(value))
+    given = (
+        value for name, value in request.headers if name == REQUEST_ID and is_request_id(value)
+    )
     return next(given, None) or uuid.uuid4().hex
 
 
@@ -158,7 +194,11 @@ def _written(facts: _Facts, form: Form) -> Answer:
     if form != "envelope":
         body["error"] = _aip193(facts)
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    return Answer(facts.status, (("content-type", "application/json; charset=utf-8"), *own), clean(text).encode())
+    return Answer(
+        facts.status,
+        (("content-type", "application/json; charset=utf-8"), *own),
+        clean(text).encode(),
+    )
 
 
 def _envelope(facts: _Facts) -> dict[str, Json]:
@@ -173,5 +213,12 @@ def _envelope(facts: _Facts) -> dict[str, Json]:
 
 
 def _aip193(facts: _Facts) -> dict[str, Json]:
-    details = [to_json(detail) for detail in facts.details] + ([] if facts.data is None else [typed(facts.data)])
-    return {"code": facts.status, "message": facts.message, "status": facts.grpc_status, "details": details}
+    details = [to_json(detail) for detail in facts.details] + (
+        [] if facts.data is None else [typed(facts.data)]
+    )
+    return {
+        "code": facts.status,
+        "message": facts.message,
+        "status": facts.grpc_status,
+        "details": details,
+    }

@@ -45,7 +45,10 @@ _DEEPEST_OWN = 200  # levels of JSON that a service gives
 _OF_JSON: tuple[type[Message], ...] = (struct_pb2.Struct, struct_pb2.ListValue, struct_pb2.Value)
 _JSON_NAMES = {kind.DESCRIPTOR.full_name for kind in _OF_JSON}
 _KEPT = "errgrpc.data"
-_NO_DATA = {kind.DESCRIPTOR.full_name for kind in (rpc.ErrorInfo, rpc.LocalizedMessage, rpc.RetryInfo, rpc.RequestInfo)}
+_NO_DATA = {
+    kind.DESCRIPTOR.full_name
+    for kind in (rpc.ErrorInfo, rpc.LocalizedMessage, rpc.RetryInfo, rpc.RequestInfo)
+}
 
 
 def to_json(packed: any_pb2.Any) -> dict[str, Json]:
@@ -68,7 +71,10 @@ def from_json(detail: Json) -> any_pb2.Any | None:
         try:
             return json_format.ParseDict(detail, any_pb2.Any(), ignore_unknown_fields=True)
         except Exception:  # noqa: BLE001  ParseError, TypeError, AttributeError and others, by what is wrong
-            if detail.keys() == {_TYPE, "value"} and (value := _decoded(detail["value"])) is not None:
+            if (
+                detail.keys() == {_TYPE, "value"}
+                and (value := _decoded(detail["value"])) is not None
+            ):
                 return any_pb2.Any(type_url=clean(url), value=value)
     return None if (kept := storable(detail)) is None else as_detail(kept)
 
@@ -107,7 +113,11 @@ def json_of(detail: Json, packed: any_pb2.Any) -> Json:
         return None
     url, value = detail.get(_TYPE), detail.get("value")
     name = url.rpartition("/")[2] if isinstance(url, str) and "/" in url else ""
-    shape = {"google.protobuf.Struct": dict, "google.protobuf.ListValue": list, "google.protobuf.Value": object}.get(name)
+    shape = {
+        "google.protobuf.Struct": dict,
+        "google.protobuf.ListValue": list,
+        "google.protobuf.Value": object,
+    }.get(name)
     return value if shape is not None and isinstance(value, shape) else detail
 
 
@@ -127,7 +137,11 @@ def _whole(value: Json) -> Json:
         return {key: _whole(value[key]) for key in sorted(value)}
     if isinstance(value, list):
         return [_whole(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT else value
+    return (
+        int(value)
+        if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT
+        else value
+    )
 
 
 def as_json(value: object, depth: int = 1) -> Json:
@@ -145,7 +159,9 @@ def as_json(value: object, depth: int = 1) -> Json:
 
 def typed(data: Json) -> dict[str, Json]:
     """JSON data as ProtoJSON of an Any, with each number as it is given."""
-    name = "Struct" if isinstance(data, dict) else "ListValue" if isinstance(data, list) else "Value"
+    name = (
+        "Struct" if isinstance(data, dict) else "ListValue" if isinstance(data, list) else "Value"
+    )
     return {_TYPE: f"type.googleapis.com/google.protobuf.{name}", "value": data}
 
 
@@ -193,7 +209,11 @@ def as_detail(value: Json) -> any_pb2.Any:
     holder = struct_pb2.Struct()
     holder.update({"": value})
     whole = holder.fields[""]
-    return pack({"struct_value": whole.struct_value, "list_value": whole.list_value}.get(whole.WhichOneof("kind") or "", whole))
+    return pack(
+        {"struct_value": whole.struct_value, "list_value": whole.list_value}.get(
+            whole.WhichOneof("kind") or "", whole
+        )
+    )
 
 
 def _storable(value: Json, depth: int) -> Json:
@@ -206,6 +226,8 @@ def _storable(value: Json, depth: int) -> Json:
         return {clean(str(key)): _storable(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
         return [_storable(item, depth + 1) for item in value]
-    if isinstance(value, int | float) and (isinstance(value, bool) or abs(value) <= sys.float_info.max):
+    if isinstance(value, int | float) and (
+        isinstance(value, bool) or abs(value) <= sys.float_info.max
+    ):
         return value
     return None

@@ -44,7 +44,9 @@ def raise_for_error(response: R, /, *catalogues: type[ErrorCode]) -> R:
     """
     unread = _content(response) is None
     if unread and not hasattr(response.stream, "__iter__"):
-        raise RuntimeError("this response of an asyncio client is not read yet: await araise_for_error(response, ...)")
+        raise RuntimeError(
+            "this response of an asyncio client is not read yet: await araise_for_error(response, ...)"
+        )
     if _is_no_error(response):
         return response
     body = bytearray()
@@ -82,9 +84,17 @@ def _content(response: Response) -> bytes | None:
         return None
 
 
-def _decoded(response: Response, body: bytearray, catalogues: tuple[type[ErrorCode], ...]) -> RemoteError:
+def _decoded(
+    response: Response, body: bytearray, catalogues: tuple[type[ErrorCode], ...]
+) -> RemoteError:
     accept_language = None
     with contextlib.suppress(RuntimeError):  # of a response that was made without a request
         accept_language = response.request.headers.get(ACCEPT_LANGUAGE)
     content = _content(response) or bytes(body)
-    return decode(response.status_code, response.headers.multi_items(), content, *catalogues, accept_language=accept_language)
+    return decode(
+        response.status_code,
+        response.headers.multi_items(),
+        content,
+        *catalogues,
+        accept_language=accept_language,
+    )

@@ -20,20 +20,34 @@ _ENVELOPE: dict[str, Any] = {
     "msg": _MESSAGE,
     "data": {"description": "The first detail of the error; absent without one"},
     "ts": {"type": "integer", "format": "int64", "description": "Milliseconds since 1970"},
-    "requestId": {"type": "string", "description": "The id of the request, also in the header x-request-id"},
+    "requestId": {
+        "type": "string",
+        "description": "The id of the request, also in the header x-request-id",
+    },
     "cost": {"type": "string", "description": 'How long the request took, such as "66ms"'},
 }
-_DETAIL = {"type": "object", "required": ["@type"], "properties": {"@type": {"type": "string"}}, "additionalProperties": True}
+_DETAIL = {
+    "type": "object",
+    "required": ["@type"],
+    "properties": {"@type": {"type": "string"}},
+    "additionalProperties": True,
+}
 _STATUS: dict[str, Any] = {
     "code": {"type": "integer", "format": "int32", "description": "The HTTP status"},
     "message": _MESSAGE,
     "status": {"type": "string", "description": "The name of the gRPC status, such as NOT_FOUND"},
-    "details": {"type": "array", "items": _DETAIL, "description": "google.rpc details as ProtoJSON"},
+    "details": {
+        "type": "array",
+        "items": _DETAIL,
+        "description": "google.rpc details as ProtoJSON",
+    },
 }
 _OPTIONAL = ("data", "cost")
 
 
-def shown_by(openapi: Callable[[], dict[str, Any]], form: Form, status: int, description: str) -> Callable[[], dict[str, Any]]:
+def shown_by(
+    openapi: Callable[[], dict[str, Any]], form: Form, status: int, description: str
+) -> Callable[[], dict[str, Any]]:
     """`app.openapi`, with this answer to a refused request in place of FastAPI's own.
 
     An answer that an operation declares for the status itself stays. Never fails: what is not as FastAPI writes it stays.
@@ -44,8 +58,15 @@ def shown_by(openapi: Callable[[], dict[str, Any]], form: Form, status: int, des
         components = _dict(_dict(schema, "components"), "schemas")
         if not _is_fastapis(components.get(_OF_FASTAPI[0])):
             return schema
-        name = next(name for name in itertools.chain([_NAME], map((_NAME + "{}").format, itertools.count(2))) if name not in components)
-        answer = {"description": description, "content": {"application/json": {"schema": {"$ref": _REFERENCE + name}}}}
+        name = next(
+            name
+            for name in itertools.chain([_NAME], map((_NAME + "{}").format, itertools.count(2)))
+            if name not in components
+        )
+        answer = {
+            "description": description,
+            "content": {"application/json": {"schema": {"$ref": _REFERENCE + name}}},
+        }
         for path in _dict(schema, "paths").values():
             for operation in path.values() if isinstance(path, dict) else ():
                 responses = _dict(operation, "responses")
@@ -93,4 +114,8 @@ def _schema(form: Form) -> dict[str, Any]:
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "required": [name for name in properties if name not in _OPTIONAL], "properties": properties}
+    return {
+        "type": "object",
+        "required": [name for name in properties if name not in _OPTIONAL],
+        "properties": properties,
+    }

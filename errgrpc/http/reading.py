@@ -19,7 +19,16 @@ from grpc.aio import AioRpcError
 from errgrpc.catalog import Registry
 from errgrpc.codes import STATUSES, ErrorCode
 from errgrpc.http.bodies import REQUEST_ID
-from errgrpc.http.details import Json, as_detail, count, from_json, is_data, json_of, keep_data, storable
+from errgrpc.http.details import (
+    Json,
+    as_detail,
+    count,
+    from_json,
+    is_data,
+    json_of,
+    keep_data,
+    storable,
+)
 from errgrpc.http.statuses import grpc_status, of_grpc, phrase, sole_code
 from errgrpc.reading import Reading
 from errgrpc.remote_error import RemoteError
@@ -71,12 +80,24 @@ def decode(
     first = dict(reversed(known))
     found = _read(_parsed(body), status, reading.registry)
     # A status whose answers have no body: else the number would be lost.
-    if status == 304 and (code := sole_code(304, itertools.chain(*reading.registry.catalogues))) is not None:
-        return RemoteError(code.grpc_status, phrase(status), Received(), code, True, accept_language, known, ())
-    details = [*found.details, *_from_headers(first, [value for name, value in known if name == REQUEST_ID], found)]
+    if (
+        status == 304
+        and (code := sole_code(304, itertools.chain(*reading.registry.catalogues))) is not None
+    ):
+        return RemoteError(
+            code.grpc_status, phrase(status), Received(), code, True, accept_language, known, ()
+        )
+    details = [
+        *found.details,
+        *_from_headers(first, [value for name, value in known if name == REQUEST_ID], found),
+    ]
     grpc = found.status or grpc_status(status)
     message = phrase(status) if found.message is None else clean(found.message)
-    raw = status_pb2.Status(code=grpc.value[0], message=message, details=details).SerializeToString() if details else None
+    raw = (
+        status_pb2.Status(code=grpc.value[0], message=message, details=details).SerializeToString()
+        if details
+        else None
+    )
     trailing = () if raw is None else ((DETAILS_KEY, raw),)
     failed: Any = AioRpcError
     error = reading.read(failed(grpc, known, trailing, message), accept_language)
@@ -90,7 +111,9 @@ def _parsed(body: bytes) -> Json:
     if len(body) > MAX_BODY_BYTES:
         return None
     try:
-        return json.loads(body, parse_int=_integer, parse_float=_float, parse_constant=lambda _: None)
+        return json.loads(
+            body, parse_int=_integer, parse_float=_float, parse_constant=lambda _: None
+        )
     except (ValueError, RecursionError):
         return None
 
@@ -123,13 +146,22 @@ def _read_envelope(body: dict[str, Json], http: int, registry: Registry) -> _Bod
         return _Body()
     code = registry.find("", "", str(number))
     if code is not None:
-        details.append(pack(rpc.ErrorInfo(reason=code.reason, domain=code.domain, metadata={NUMBER_KEY: str(number)})))
-    elif number not in (0, http):  # a code of a newer server; its HTTP status is no code, as `Responder.stand` answers
+        details.append(
+            pack(
+                rpc.ErrorInfo(
+                    reason=code.reason, domain=code.domain, metadata={NUMBER_KEY: str(number)}
+                )
+            )
+        )
+    elif number not in (0, http):
+        # a code of a newer server; its HTTP status is no code, as `Responder.stand` answers
         details.append(pack(rpc.ErrorInfo(metadata={NUMBER_KEY: str(number)})))
     if (data := storable(body.get("data"))) is not None:
         details.append(as_detail(data))
     status = None if code is None else code.grpc_status
-    return _Body(status, message, tuple(details), request_id if isinstance(request_id, str) else None, data)
+    return _Body(
+        status, message, tuple(details), request_id if isinstance(request_id, str) else None, data
+    )
 
 
 def _read_status(body: dict[str, Json], http: int) -> _Body:
@@ -137,9 +169,15 @@ def _read_status(body: dict[str, Json], http: int) -> _Body:
     name, number, details = (body.get(key) for key in ("status", "code", "details"))
     message = body.get("message", "")
     status = StatusCode.__members__.get(name) if isinstance(name, str) else None
-    if status is None and "status" not in body and type(number) is int and isinstance(details, list):
+    if (
+        status is None
+        and "status" not in body
+        and type(number) is int
+        and isinstance(details, list)
+    ):
         status = STATUSES.get(number)
-        if status is not None and of_grpc(status) != http:  # of another service, which counts otherwise
+        # of another service, which counts otherwise
+        if status is not None and of_grpc(status) != http:
             return _Body()
     if status in (None, StatusCode.OK) or not isinstance(message, str):
         return _Body()
@@ -155,12 +193,16 @@ def _read_status(body: dict[str, Json], http: int) -> _Body:
     return _Body(status, message, tuple(kept), data=data)
 
 
-def _from_headers(headers: dict[str, str], request_ids: list[str], found: _Body) -> Iterable[any_pb2.Any]:
+def _from_headers(
+    headers: dict[str, str], request_ids: list[str], found: _Body
+) -> Iterable[any_pb2.Any]:
     """What the headers say and the details do not."""
     delay = _retry_after(headers)
     if delay is not None and not _has(found, rpc.RetryInfo):
         yield pack(rpc.RetryInfo(retry_delay=Duration(seconds=delay)))
-    request_id = next((text for text in (found.request_id, *request_ids) if text and text.strip()), None)
+    request_id = next(
+        (text for text in (found.request_id, *request_ids) if text and text.strip()), None
+    )
     if request_id and not _has(found, rpc.RequestInfo):
         yield pack(rpc.RequestInfo(request_id=clean(request_id)))
 

@@ -37,10 +37,23 @@ class Responder:
         on_answer: OnAnswer | None = None,
         send_help: bool = False,
     ) -> None:
-        self._answering = Answering(catalogue, translate=translate, on_error=on_error, on_answer=on_answer, send_help=send_help)
+        self._answering = Answering(
+            catalogue,
+            translate=translate,
+            on_error=on_error,
+            on_answer=on_answer,
+            send_help=send_help,
+        )
         self._form: Form = form_of(form)
 
-    def answer(self, error: BaseException, request: Request, *, gone: bool = False, cause: BaseException | None = None) -> Answer:
+    def answer(
+        self,
+        error: BaseException,
+        request: Request,
+        *,
+        gone: bool = False,
+        cause: BaseException | None = None,
+    ) -> Answer:
         """What the client is answered; logs and reports what goes with it. `gone`: no answer can reach the client.
 
         `cause` is what was raised, if `error` only says what it means. Never raises.
@@ -48,7 +61,13 @@ class Responder:
         method, raised = method_of(request), cause or error
         decision = self._answering.decide(error, Rpc(method, request.headers, gone=gone))
         self._answering.report(decision.reports)
-        answer = coded(decision.values, decision.request_id, request, self._form, send_help=self._answering.send_help)
+        answer = coded(
+            decision.values,
+            decision.request_id,
+            request,
+            self._form,
+            send_help=self._answering.send_help,
+        )
         if cause is not None and decision.outcome == "coded":
             decision = decision._replace(outcome="translated")
         self._answering.hear(decision, raised, method, answer.status, _sent_id(answer), gone=gone)
@@ -76,10 +95,22 @@ class Responder:
         """
         given: Headers = headers.items() if headers is not None else ()
         if code is not None:
-            decision = Decision(Values(code, None if message is None else clean(message)), outcome="translated")
+            decision = Decision(
+                Values(code, None if message is None else clean(message)), outcome="translated"
+            )
             send_help = self._answering.send_help
-            answer = coded(decision.values, None, request, self._form, data=data, headers=given, send_help=send_help)
-            self._answering.hear(decision, cause, method_of(request), answer.status, _sent_id(answer))
+            answer = coded(
+                decision.values,
+                None,
+                request,
+                self._form,
+                data=data,
+                headers=given,
+                send_help=send_help,
+            )
+            self._answering.hear(
+                decision, cause, method_of(request), answer.status, _sent_id(answer)
+            )
             return answer
         text = phrase(status) if message is None else message
         answer = uncoded(status, text, data, request, self._form, given)

@@ -68,11 +68,22 @@ def install(
 
     Middleware is guarded, too, if it was added before; what it sets on responses (CORS, say) is set on errors as well.
     """
-    responder = Responder(catalogue, form=form, translate=translate, on_error=on_error, on_answer=on_answer, send_help=send_help)
+    responder = Responder(
+        catalogue,
+        form=form,
+        translate=translate,
+        on_error=on_error,
+        on_answer=on_answer,
+        send_help=send_help,
+    )
     handlers = _Handlers(responder, catalogue, translate, http_errors)
     for kind, handler in handlers.by_class.items():
         app.add_exception_handler(kind, handler)
-    if _FastAPI is not None and isinstance(app, _FastAPI) and RequestValidationError not in (translate or ()):
+    if (
+        _FastAPI is not None
+        and isinstance(app, _FastAPI)
+        and RequestValidationError not in (translate or ())
+    ):
         app.openapi = shown_by(app.openapi, form, *handlers.refusal())  # type: ignore[method-assign]
     # Around the routes, where other middleware still sees the answer, and around that middleware for what it raises itself.
     app.add_middleware(cast(Any, ErrorMiddleware), responder=responder, track_context=track_context)
@@ -94,14 +105,27 @@ def exception_handlers(
     They know less than `install`: an envelope has no `cost`, and FastAPI's OpenAPI schema shows FastAPI's own 422. Starlette
     hands an unhandled exception on to the server after it has been answered; the server logs it a second time.
     """
-    responder = Responder(catalogue, form=form, translate=translate, on_error=on_error, on_answer=on_answer, send_help=send_help)
+    responder = Responder(
+        catalogue,
+        form=form,
+        translate=translate,
+        on_error=on_error,
+        on_answer=on_answer,
+        send_help=send_help,
+    )
     return _Handlers(responder, catalogue, translate, http_errors).by_class
 
 
 class _Handlers:
     """A handler for each class of exceptions that Starlette is to know."""
 
-    def __init__(self, responder: Responder, catalogue: type[ErrorCode], translate: Translate | None, http_errors: HttpErrors) -> None:
+    def __init__(
+        self,
+        responder: Responder,
+        catalogue: type[ErrorCode],
+        translate: Translate | None,
+        http_errors: HttpErrors,
+    ) -> None:
         if http_errors not in get_args(HttpErrors):
             raise ValueError(f"http_errors is {shown(http_errors, 80)}: give 'status' or 'code'")
         self._responder = responder
@@ -109,10 +133,15 @@ class _Handlers:
         self._invalid = catalogue.inference.get(StatusCode.INVALID_ARGUMENT)
         # Each by its class, as Starlette hands what only the handler for Exception takes on to the server.
         translated = (kind for kind in translate or () if issubclass(kind, Exception))
-        self.by_class: dict[Any, Handler] = {HTTPException: self._stand, ClientDisconnect: self._gone}
+        self.by_class: dict[Any, Handler] = {
+            HTTPException: self._stand,
+            ClientDisconnect: self._gone,
+        }
         if RequestValidationError is not None:
             self.by_class[RequestValidationError] = self._refuse
-        self.by_class |= dict.fromkeys((ServiceError, ExceptionGroup, *translated, Exception), self._answer)
+        self.by_class |= dict.fromkeys(
+            (ServiceError, ExceptionGroup, *translated, Exception), self._answer
+        )
 
     async def _answer(self, request: Request, error: Exception) -> Response:
         if request.scope["type"] != "http":
@@ -122,28 +151,47 @@ class _Handlers:
         return _response(self._responder.answer(error, request_of(request.scope)), request)
 
     async def _gone(self, request: Request, error: ClientDisconnect) -> Response:
-        return _response(self._responder.answer(error, request_of(request.scope), gone=True), request)
+        return _response(
+            self._responder.answer(error, request_of(request.scope), gone=True), request
+        )
 
     async def _stand(self, request: Request, error: HTTPException) -> Response:
-        asked, detail = request_of(request.scope), cast(Json, error.detail)  # FastAPI takes any JSON for it
+        # FastAPI takes any JSON for it
+        asked, detail = request_of(request.scope), cast(Json, error.detail)
         text, data = (detail, None) if isinstance(detail, str) else (None, detail)
         code = sole_code(error.status_code, self._codes)
         if code is not None and text == phrase(error.status_code):
             text = None  # Starlette's own, hence the code's
-        answer = self._responder.stand(error.status_code, text, asked, data=data, headers=error.headers, cause=error, code=code)
+        answer = self._responder.stand(
+            error.status_code, text, asked, data=data, headers=error.headers, cause=error, code=code
+        )
         return _response(answer, request)
 
     def refusal(self) -> tuple[int, str]:
         """The HTTP status and the message of the answer to a refused request."""
-        return (400, phrase(400)) if self._invalid is None else (http_status(self._invalid), self._invalid.message)
+        return (
+            (400, phrase(400))
+            if self._invalid is None
+            else (http_status(self._invalid), self._invalid.message)
+        )
 
     async def _refuse(self, request: Request, error: Any) -> Response:
         refused = list(field_violations(violations(error.errors())))
         if self._invalid is not None:
             refusal = made_of(self._invalid, rpc.BadRequest(field_violations=refused))
-            return _response(self._responder.answer(refusal, request_of(request.scope), cause=error), request)
-        data = {"fieldViolations": [{"field": v.field, "description": v.description, "reason": v.reason} for v in refused]}
-        return _response(self._responder.stand(400, None, request_of(request.scope), data=data, cause=error), request)
+            return _response(
+                self._responder.answer(refusal, request_of(request.scope), cause=error), request
+            )
+        data = {
+            "fieldViolations": [
+                {"field": v.field, "description": v.description, "reason": v.reason}
+                for v in refused
+            ]
+        }
+        return _response(
+            self._responder.stand(400, None, request_of(request.scope), data=data, cause=error),
+            request,
+        )
 
 
 def _response(answer: Answer, request: Request) -> Response:

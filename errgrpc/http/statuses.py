@@ -40,7 +40,8 @@ _OF_HTTP: Mapping[int, StatusCode] = MappingProxyType(
         400: StatusCode.INVALID_ARGUMENT,
         409: StatusCode.ALREADY_EXISTS,
         500: StatusCode.INTERNAL,
-        304: StatusCode.FAILED_PRECONDITION,  # as 412: the two answers to a precondition that failed
+        # as 412: the two answers to a precondition that failed
+        304: StatusCode.FAILED_PRECONDITION,
         405: StatusCode.UNIMPLEMENTED,
         407: StatusCode.UNAUTHENTICATED,
         408: StatusCode.DEADLINE_EXCEEDED,
@@ -56,7 +57,9 @@ _BODILESS = {204, 205, 304}
 
 def sole_code(http: int, codes: Iterable[ErrorCode]) -> ErrorCode | None:
     """The code that alone declares an HTTP status, or None."""
-    found = [code for code in codes if code.http_status == http and code.grpc_status is not StatusCode.OK]
+    found = [
+        code for code in codes if code.http_status == http and code.grpc_status is not StatusCode.OK
+    ]
     return found[0] if len(found) == 1 else None
 
 
@@ -75,7 +78,9 @@ def grpc_status(http: int) -> StatusCode:
     """The failure that an HTTP status stands for when nothing else is known; UNKNOWN for what is neither 4xx nor 5xx."""
     if (known := _OF_HTTP.get(http)) is not None:
         return known
-    return {4: StatusCode.INVALID_ARGUMENT, 5: StatusCode.INTERNAL}.get(http // 100, StatusCode.UNKNOWN)
+    return {4: StatusCode.INVALID_ARGUMENT, 5: StatusCode.INTERNAL}.get(
+        http // 100, StatusCode.UNKNOWN
+    )
 
 
 def has_body(http: int) -> bool:

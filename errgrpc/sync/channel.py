@@ -27,7 +27,9 @@ def wrap_channel(
     one, this is faster and changes less. Raises TypeError if `channel` is not one of grpc's sync stack.
     """
     if not isinstance(channel, grpc.Channel):
-        raise TypeError(f"{shown(channel)} is no grpc.Channel; errgrpc.aio.wrap_channel takes those of grpc.aio")
+        raise TypeError(
+            f"{shown(channel)} is no grpc.Channel; errgrpc.aio.wrap_channel takes those of grpc.aio"
+        )
     return _Channel(channel, Caller(catalogues, locale, on_received, forward))
 
 
@@ -65,7 +67,8 @@ class _UnaryResponse(_SyncMethod):
         if self._adds or "metadata" in kwargs or len(args) > 2:
             args, kwargs, metadata = self._prepared(args, kwargs)
         try:
-            return self._method.with_call(*args, **kwargs)  # a call that succeeded: grpc's own, as it raises nothing any more
+            # a call that succeeded: grpc's own, as it raises nothing any more
+            return self._method.with_call(*args, **kwargs)
         except grpc.RpcError as error:
             typed = self._caller.typed_error(error, metadata, self._name)
         try:
@@ -104,16 +107,24 @@ class _Channel(grpc.Channel):
         self._caller = caller
 
     def unary_unary(self, method: Any, *args: Any, **kwargs: Any) -> Any:
-        return _UnaryUnaryMethod(self._channel.unary_unary(method, *args, **kwargs), self._caller, method)
+        return _UnaryUnaryMethod(
+            self._channel.unary_unary(method, *args, **kwargs), self._caller, method
+        )
 
     def unary_stream(self, method: Any, *args: Any, **kwargs: Any) -> Any:
-        return _UnaryStreamMethod(self._channel.unary_stream(method, *args, **kwargs), self._caller, method)
+        return _UnaryStreamMethod(
+            self._channel.unary_stream(method, *args, **kwargs), self._caller, method
+        )
 
     def stream_unary(self, method: Any, *args: Any, **kwargs: Any) -> Any:
-        return _StreamUnaryMethod(self._channel.stream_unary(method, *args, **kwargs), self._caller, method)
+        return _StreamUnaryMethod(
+            self._channel.stream_unary(method, *args, **kwargs), self._caller, method
+        )
 
     def stream_stream(self, method: Any, *args: Any, **kwargs: Any) -> Any:
-        return _StreamStreamMethod(self._channel.stream_stream(method, *args, **kwargs), self._caller, method)
+        return _StreamStreamMethod(
+            self._channel.stream_stream(method, *args, **kwargs), self._caller, method
+        )
 
     def subscribe(self, *args: Any, **kwargs: Any) -> None:
         self._channel.subscribe(*args, **kwargs)

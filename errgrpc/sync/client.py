@@ -43,7 +43,9 @@ class ClientInterceptor(
     ) -> None:
         self._caller = Caller(catalogues, locale, on_received, forward)
 
-    def _intercept(self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request: Any) -> Any:
+    def _intercept(
+        self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request: Any
+    ) -> Any:
         details = self._caller.details_of(client_call_details)
         try:
             call = continuation(details, request)
@@ -104,7 +106,8 @@ class TypedCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg
         return self._typed(error) if isinstance(error, grpc.RpcError) else error
 
     def __iter__(self) -> Iterator[Any]:
-        self._responses = iter(self._call)  # grpc's own calls are iterators, those of other interceptors may be iterable
+        # grpc's own calls are iterators, those of other interceptors may be iterable
+        self._responses = iter(self._call)
         return self
 
     def __next__(self) -> Any:
@@ -124,7 +127,8 @@ class TypedCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg
         self._call.add_done_callback(hand_over)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._call, name)  # debug_error_string, and whatever else a call of grpc's has
+        # debug_error_string, and whatever else a call of grpc's has
+        return getattr(self._call, name)
 
     def __repr__(self) -> str:
         return repr(self._call)

@@ -61,12 +61,20 @@ class ServerInterceptor(grpc.ServerInterceptor):
         self._answering = answering
 
     @catcher
-    def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
+    def intercept_service(
+        self, continuation: Callable[[Any], Any], handler_call_details: Any
+    ) -> Any:
         """The handler of an RPC, guarded. What an interceptor inside ours raises is answered like a handler's error."""
         try:
             handler = continuation(handler_call_details)
         except BaseException as error:  # noqa: BLE001  no status would be sent, and the client would hang
-            fail = functools.partial(_fail_service, self._answering, handler_call_details.method, error, traceback_of(error))
+            fail = functools.partial(
+                _fail_service,
+                self._answering,
+                handler_call_details.method,
+                error,
+                traceback_of(error),
+            )
             return grpc.stream_stream_rpc_method_handler(fail)
         return self._guards.get(handler_call_details.method, handler)
 
@@ -78,7 +86,10 @@ def _guard(answering: Answering, method: str, handler: Any, behavior: Behavior) 
     @catcher
     def guarded(request: Any, context: grpc.ServicerContext, *callback: Any) -> Any:
         if handler.response_streaming and not callback:
-            fail, finish = functools.partial(_abort, answering, method, context), functools.partial(_returned, answering, method, context)
+            fail, finish = (
+                functools.partial(_abort, answering, method, context),
+                functools.partial(_returned, answering, method, context),
+            )
             return Responses(behavior, (request, context), fail, finish)
         try:
             response = behavior(request, context, *callback)
@@ -94,10 +105,18 @@ def _guard(answering: Answering, method: str, handler: Any, behavior: Behavior) 
             del failure, trace  # they refer to this frame
 
     # That mark is an attribute of the behavior, as is `experimental_thread_pool`.
-    return functools.update_wrapper(tracked(method, guarded, handler) if answering.tracks else guarded, behavior)
+    return functools.update_wrapper(
+        tracked(method, guarded, handler) if answering.tracks else guarded, behavior
+    )
 
 
-def _abort(answering: Answering, method: str, context: grpc.ServicerContext, error: BaseException, trace: TracebackType | None) -> NoReturn:
+def _abort(
+    answering: Answering,
+    method: str,
+    context: grpc.ServicerContext,
+    error: BaseException,
+    trace: TracebackType | None,
+) -> NoReturn:
     answer = answering.answer(error, _rpc(method, context, error, trace))
     context.set_trailing_metadata(answer.trailers)
     context.abort(answer.status, answer.message)
@@ -118,12 +137,19 @@ def _rpc(method: str, context: Any, error: BaseException, trace: TracebackType |
         code, details = ask(context, "code", _UNTOLD), ask(context, "details")
         metadata, trailers = ask(context, "invocation_metadata"), ask(context, "trailing_metadata")
         if signal and code is _UNTOLD:
-            raise error from None  # grpc knows whether it was an abort, and of what; there is no text to hide
+            # grpc knows whether it was an abort, and of what; there is no text to hide
+            raise error from None
         # Any code is taken, None too: what an abort leaves behind, in the error or in what led to it, is all that tells it.
         signals = (type(cause) is Exception and not cause.args for cause in causes(error))
-        aborted = code is not _UNTOLD and (code is not None or details not in (None, "", b"")) and any(signals)
+        aborted = (
+            code is not _UNTOLD
+            and (code is not None or details not in (None, "", b""))
+            and any(signals)
+        )
     if type(error) is grpc.RpcError and ask(context, "is_active") is False:
-        raise error  # the requests ended because the client has gone; grpc knows its own exception and says nothing
+        # the requests ended because the client has gone; grpc knows its own exception and says
+        # nothing
+        raise error
     return Rpc(
         method,
         () if metadata is None else metadata,
@@ -143,7 +169,12 @@ def _returned(answering: Answering, method: str, context: Any) -> None:
 
 @catcher
 def _fail_service(
-    answering: Answering, method: str, error: BaseException, trace: TracebackType | None, _: Any, context: grpc.ServicerContext
+    answering: Answering,
+    method: str,
+    error: BaseException,
+    trace: TracebackType | None,
+    _: Any,
+    context: grpc.ServicerContext,
 ) -> NoReturn:
     # A stream_stream handler answers methods of all four kinds, and the kind of this one is unknown.
     _abort(answering, method, context, error, trace)

@@ -8,7 +8,16 @@ from errgrpc.testing.failing import failing
 from errgrpc.testing.recording import recorded
 from errgrpc.testing.serving import ClientOptions, Serving, serve
 
-__all__ = ["ClientOptions", "Raised", "Serving", "failing", "raises", "recorded", "remote_error", "serve"]
+__all__ = [
+    "ClientOptions",
+    "Raised",
+    "Serving",
+    "failing",
+    "raises",
+    "recorded",
+    "remote_error",
+    "serve",
+]
 
 for _exported in (ClientOptions, Raised, Serving, failing, raises, recorded, remote_error, serve):
     _exported.__module__ = __name__

@@ -58,21 +58,44 @@ def remote_error(
     if isinstance(code, StatusCode):
         if code is StatusCode.OK:
             raise ValueError("StatusCode.OK is a success: give the status of a failure")
-        if more_metadata or details or any(given is not None for given in (metadata, hint, retry_delay)):
-            raise TypeError(f"{code} has a message alone: give a code for hint, details, retry_delay and metadata")
+        if (
+            more_metadata
+            or details
+            or any(given is not None for given in (metadata, hint, retry_delay))
+        ):
+            raise TypeError(
+                f"{code} has a message alone: give a code for hint, details, retry_delay and metadata"
+            )
         nothing = grpc.aio.Metadata()
-        return Reading.by().read(grpc.aio.AioRpcError(code, nothing, nothing, message or ""), locale)
-    error = ServiceError(code, message, metadata=metadata, hint=hint, details=details, retry_delay=retry_delay, **more_metadata)
+        return Reading.by().read(
+            grpc.aio.AioRpcError(code, nothing, nothing, message or ""), locale
+        )
+    error = ServiceError(
+        code,
+        message,
+        metadata=metadata,
+        hint=hint,
+        details=details,
+        retry_delay=retry_delay,
+        **more_metadata,
+    )
     values = values_of(error)
     assert values is not None  # noqa: S101  it was made just above
     parts = encoding.parts_of(values, locale)
     raw, _ = encoding.fitted(code, parts, DEFAULT_MAX_TRAILER_BYTES)
     trailers = (*parts.trailers, *parts.pushback, (DETAILS_KEY, raw))
-    received = grpc.aio.AioRpcError(code.grpc_status, (), tuple(Entry(*entry) for entry in trailers), parts.message)  # type: ignore[arg-type]
+    received = grpc.aio.AioRpcError(
+        code.grpc_status,
+        (),  # type: ignore[arg-type]
+        tuple(Entry(*entry) for entry in trailers),  # type: ignore[arg-type]
+        parts.message,
+    )
     return Reading.by(type(code)).read(received, locale)
 
 
-def raises(expected: Expected, /, *, metadata: Mapping[str, object] | None = None, **more_metadata: object) -> "Raised":
+def raises(
+    expected: Expected, /, *, metadata: Mapping[str, object] | None = None, **more_metadata: object
+) -> "Raised":
     """A context manager that expects a ServiceError or a RemoteError with this code, or with any of a catalogue.
 
         with raises(ResCode.ROOM_NOT_EXIST, room_uuid="r-42") as caught:
@@ -108,7 +131,14 @@ class _Recorder:
         if error is not None:
             told = traceback.TracebackException(type(error), error, trace or error.__traceback__)
             # The first frames are errgrpc's own.
-            first = next((n for n, frame in enumerate(told.stack) if not frame.filename.startswith(_PACKAGE)), 0)
+            first = next(
+                (
+                    n
+                    for n, frame in enumerate(told.stack)
+                    if not frame.filename.startswith(_PACKAGE)
+                ),
+                0,
+            )
             told.stack = traceback.StackSummary.from_list(told.stack[first:])
             self.heard.append(_Heard(answered, "".join(told.format()).rstrip().split("\n")))
 
@@ -139,12 +169,19 @@ class Raised:
         self._observing.__enter__()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
         __tracebackhide__ = True  # pytest then shows the line of the test
         if self._observing is not None:
             self._observing.__exit__(None, None, None)
         heard, self._recorder.heard = self._recorder.heard, []
-        if kind is not None and (not issubclass(kind, Exception) or issubclass(kind, unittest.SkipTest)):
+        if kind is not None and (
+            not issubclass(kind, Exception) or issubclass(kind, unittest.SkipTest)
+        ):
             return False  # KeyboardInterrupt, and the outcomes of pytest and unittest
         if self._fits(error):
             self._error = error  # type: ignore[assignment]
@@ -154,26 +191,47 @@ class Raised:
     def _fits(self, error: BaseException | None) -> bool:
         try:
             if isinstance(error, RemoteError) and isinstance(self._expected, StatusCode):
-                return error.code() is self._expected and self._metadata.items() <= error.metadata.items()
+                return (
+                    error.code() is self._expected
+                    and self._metadata.items() <= error.metadata.items()
+                )
             code = _code_of(error)
-            is_code = code is self._expected if isinstance(self._expected, ErrorCode) else type(code) is self._expected
-            return is_code and not _is_inferred(error) and self._metadata.items() <= error.metadata.items()  # type: ignore[union-attr]
+            is_code = (
+                code is self._expected
+                if isinstance(self._expected, ErrorCode)
+                else type(code) is self._expected
+            )
+            return (
+                is_code
+                and not _is_inferred(error)
+                and self._metadata.items() <= error.metadata.items()  # type: ignore[union-attr]
+            )
         except Exception:  # noqa: BLE001  of a double, or a subclass that did not call our `__init__`
             return False
 
     def _differences(self, error: BaseException | None, heard: Iterable[_Heard]) -> Iterator[str]:
         wanted = self._expected
-        named = _named(wanted) if isinstance(wanted, ErrorCode) else str(wanted) if isinstance(wanted, StatusCode) else None
+        named = (
+            _named(wanted)
+            if isinstance(wanted, ErrorCode)
+            else str(wanted)
+            if isinstance(wanted, StatusCode)
+            else None
+        )
         if named is None:
             named = f"any code of {wanted.__name__}"  # type: ignore[union-attr]
-        yield f"expected {named}" + (f" with metadata {shown(self._metadata)}" if self._metadata else "")
+        yield f"expected {named}" + (
+            f" with metadata {shown(self._metadata)}" if self._metadata else ""
+        )
         if error is None:
             yield "got      no error"
             return
         code = _code_of(error)
         inferred = ", inferred from the status" if _is_inferred(error) else ""
         unknown = " without a known code" if isinstance(error, RemoteError) else ""
-        yield "got      " + (f"{type(error).__name__}{unknown}" if code is None else _named(code) + inferred)
+        yield "got      " + (
+            f"{type(error).__name__}{unknown}" if code is None else _named(code) + inferred
+        )
         if code is not None and self._metadata:
             yield f"         with metadata {shown(dict(error.metadata))}"  # type: ignore[attr-defined]
         yield f"error    {shown(error)}"
@@ -194,10 +252,26 @@ def _is_inferred(error: BaseException | None) -> bool:
 
 def _handler(error: RemoteError, heard: Iterable[_Heard]) -> Iterator[str]:
     """What the handler raised, if this process has surely answered the error."""
-    same = [each for each in heard if each.answered.status is error.code() and each.answered.code in (error.error_code, None)]
-    found = next((each for each in same if error.request_id is not None and each.answered.request_id == error.request_id), None)
+    same = [
+        each
+        for each in heard
+        if each.answered.status is error.code() and each.answered.code in (error.error_code, None)
+    ]
+    found = next(
+        (
+            each
+            for each in same
+            if error.request_id is not None and each.answered.request_id == error.request_id
+        ),
+        None,
+    )
     if found is None:
-        alike = [each for each in same if (values := values_of(each.answered.error)) is None or values.metadata == error.metadata]
+        alike = [
+            each
+            for each in same
+            if (values := values_of(each.answered.error)) is None
+            or values.metadata == error.metadata
+        ]
         found = alike[0] if len(alike) == 1 else None
     if found is not None:
         yield f"handler  {found.answered.method} raised"

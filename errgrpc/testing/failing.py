@@ -68,7 +68,9 @@ def failing(
     for kind, stand_in in _STAND_INS.items():
         if isinstance(like, kind):
             return stand_in(make)
-    raise TypeError(f"like is {like!r}: give a method of a stub, such as ShopServiceStub(channel).Buy")
+    raise TypeError(
+        f"like is {like!r}: give a method of a stub, such as ShopServiceStub(channel).Buy"
+    )
 
 
 # The sync stack
@@ -312,7 +314,8 @@ class _Iterated(_AsyncCall):
     _responses: AsyncIterator[Any] | None = None
 
     def __aiter__(self) -> AsyncIterator[Any]:
-        if self._responses is None:  # as with grpc's own, a second loop goes on where the first stopped
+        # as with grpc's own, a second loop goes on where the first stopped
+        if self._responses is None:
             self._responses = self._iterate()
         return self._responses
 
@@ -347,7 +350,9 @@ class _Writing(_AsyncCall):
 
     def _check_style(self) -> None:
         if self._by_iterator:
-            raise grpc.aio.UsageError("The iterator and read/write APIs may not be mixed on a single RPC.")
+            raise grpc.aio.UsageError(
+                "The iterator and read/write APIs may not be mixed on a single RPC."
+            )
 
 
 class _UnaryUnaryCall(_Awaited, grpc.aio.UnaryUnaryCall[Any, Any]):
@@ -425,7 +430,11 @@ class _Either(_UnaryUnary):
     """Of the asyncio stack if a loop runs where it is called."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return _AsyncUnaryUnary(self.make)(*args, **kwargs) if _runs() else super().__call__(*args, **kwargs)
+        return (
+            _AsyncUnaryUnary(self.make)(*args, **kwargs)
+            if _runs()
+            else super().__call__(*args, **kwargs)
+        )
 
 
 def _runs() -> bool:

@@ -58,7 +58,10 @@ class Coverage:
         """Whether each declared code of each method has been raised; codes are named `domain/REASON`."""
         declared = sorted(self._declared.items())
         return {
-            method: {f"{code.domain}/{code.reason}": code in self._raised.get(method, ()) for code in sorted(codes, key=_by_domain)}
+            method: {
+                f"{code.domain}/{code.reason}": code in self._raised.get(method, ())
+                for code in sorted(codes, key=_by_domain)
+            }
             for method, codes in declared
         }
 

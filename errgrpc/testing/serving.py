@@ -60,7 +60,8 @@ def serve(
 
     Raises what ServerInterceptor and wrap_channel raise, and TypeError if a servicer with async handlers is served by `with`.
     """
-    sync.ServerInterceptor(catalogue, **interceptor)  # what is wrong with its arguments is wrong here
+    # what is wrong with its arguments is wrong here
+    sync.ServerInterceptor(catalogue, **interceptor)
     return Serving(add_to_server, servicer, catalogue, client or {}, interceptors, interceptor)
 
 
@@ -77,13 +78,17 @@ class Serving:
         interceptor: dict[str, Any],
     ) -> None:
         if unknown := set(client) - ClientOptions.__annotations__.keys():
-            raise TypeError(f"client has {', '.join(sorted(unknown))}: give some of {', '.join(ClientOptions.__annotations__)}")
+            raise TypeError(
+                f"client has {', '.join(sorted(unknown))}: give some of {', '.join(ClientOptions.__annotations__)}"
+            )
         self._add_to_server = add_to_server
         self._servicer = servicer
         self._catalogue = catalogue
         self._options = [_NO_PROXY, *client.get("options", ())]
         self._catalogues = tuple(client.get("catalogues", (catalogue,)))
-        self._client: Any = {name: value for name, value in client.items() if name not in {"catalogues", "options"}}
+        self._client: Any = {
+            name: value for name, value in client.items() if name not in {"catalogues", "options"}
+        }
         self._interceptors = interceptors
         self._interceptor = interceptor
         self._left: list[threading.Thread] = []
@@ -97,18 +102,25 @@ class Serving:
     def __enter__(self) -> grpc.Channel:
         self._check_free()
         if name := _async_handler(self._servicer):
-            raise TypeError(f"{type(self._servicer).__name__}.{name} is async: serve it by `async with`")
+            raise TypeError(
+                f"{type(self._servicer).__name__}.{name} is async: serve it by `async with`"
+            )
         with ExitStack() as exits:
             pool = _Pool(_HANDLERS)
             exits.callback(lambda: self._left.extend(pool.end(_PATIENCE)))
-            interceptors = [sync.ServerInterceptor(self._catalogue, **self._interceptor), *self._interceptors]
+            interceptors = [
+                sync.ServerInterceptor(self._catalogue, **self._interceptor),
+                *self._interceptors,
+            ]
             server = grpc.server(pool, interceptors=interceptors)  # type: ignore[arg-type]
             self._add_to_server(self._servicer, server)
             port = server.add_insecure_port("127.0.0.1:0")
             server.start()
             exits.callback(lambda: server.stop(None).wait(_PATIENCE))
             bare = grpc.insecure_channel(f"127.0.0.1:{port}", self._options)
-            channel: grpc.Channel = exits.enter_context(sync.wrap_channel(bare, *self._catalogues, **self._client))
+            channel: grpc.Channel = exits.enter_context(
+                sync.wrap_channel(bare, *self._catalogues, **self._client)
+            )
             self._exits = exits.pop_all()
         return channel
 
@@ -123,14 +135,19 @@ class Serving:
         async with AsyncExitStack() as exits:
             pool = _Pool(_HANDLERS)  # of sync handlers
             exits.push_async_callback(self._end, pool)
-            interceptors = [aio.ServerInterceptor(self._catalogue, **self._interceptor), *self._interceptors]
+            interceptors = [
+                aio.ServerInterceptor(self._catalogue, **self._interceptor),
+                *self._interceptors,
+            ]
             server = grpc.aio.server(pool, interceptors=interceptors)
             self._add_to_server(self._servicer, server)
             port = server.add_insecure_port("127.0.0.1:0")
             await server.start()
             exits.push_async_callback(server.stop, None)
             bare = grpc.aio.insecure_channel(f"127.0.0.1:{port}", self._options)
-            channel = await exits.enter_async_context(aio.wrap_channel(bare, *self._catalogues, **self._client))
+            channel = await exits.enter_async_context(
+                aio.wrap_channel(bare, *self._catalogues, **self._client)
+            )
             self._async_exits = exits.pop_all()
         return channel
 
@@ -148,7 +165,11 @@ class Serving:
         left, self._left = self._left, []
         for thread in left:
             where = _where(thread, self._servicer)
-            warnings.warn(f"{where} still runs {_PATIENCE:g} s after its server has stopped", ResourceWarning, stacklevel=3)
+            warnings.warn(
+                f"{where} still runs {_PATIENCE:g} s after its server has stopped",
+                ResourceWarning,
+                stacklevel=3,
+            )
 
 
 class _Pool(Executor):
@@ -164,7 +185,9 @@ class _Pool(Executor):
         future: Future[Any] = Future()
         self._work.put((future, fn, args, kwargs))
         if not self._idle.acquire(blocking=False) and len(self._threads) < self._most:
-            thread = threading.Thread(target=self._run, daemon=True, name=f"errgrpc.testing-{len(self._threads)}")
+            thread = threading.Thread(
+                target=self._run, daemon=True, name=f"errgrpc.testing-{len(self._threads)}"
+            )
             self._threads.append(thread)
             thread.start()
         return future
@@ -208,6 +231,8 @@ def _where(thread: threading.Thread, servicer: object) -> str:
 def _async_handler(servicer: object) -> str | None:
     """The name of a handler that is async, or None; handlers are named as methods of a `.proto` are."""
     for name, method in inspect.getmembers(type(servicer), inspect.isfunction):
-        if name[0].isupper() and (inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method)):
+        if name[0].isupper() and (
+            inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method)
+        ):
             return name
     return None

@@ -39,16 +39,26 @@ def bad_request(
 
     def found(error: ValidationError) -> Iterator[Violation]:
         if not isinstance(error, ValidationError):
-            raise TypeError(f"{shown(error)} is no protovalidate.ValidationError: translate that class by bad_request")
+            raise TypeError(
+                f"{shown(error)} is no protovalidate.ValidationError: translate that class by bad_request"
+            )
         for violation in error.violations:
             said = violation.proto
-            yield Violation(_path(said.field), said.rule_id, said.message if custom_texts or _is_of_schema(violation) else "")
+            yield Violation(
+                _path(said.field),
+                said.rule_id,
+                said.message if custom_texts or _is_of_schema(violation) else "",
+            )
 
     return refusing(code, messages, found)
 
 
 def _path(field: Any) -> str:
-    return ".".join(element.field_name + _subscript(element.subscript) for element in field.elements) if field else ""
+    return (
+        ".".join(element.field_name + _subscript(element.subscript) for element in field.elements)
+        if field
+        else ""
+    )
 
 
 def _subscript(key: Any) -> str:
@@ -65,8 +75,11 @@ def _is_of_schema(violation: Any) -> bool:
     said, rule = violation.proto, violation.rule_value
     names = {element.field_name for element in said.rule.elements} if said.rule else set()
     if names and not names & {"cel", "cel_expression"}:
-        return not any(name.startswith("[") for name in names)  # an extension: a rule that another schema defines
-    if "cel" in names and (said.message == rule.message or _stands_in(said.message, rule.expression)):
+        # an extension: a rule that another schema defines
+        return not any(name.startswith("[") for name in names)
+    if "cel" in names and (
+        said.message == rule.message or _stands_in(said.message, rule.expression)
+    ):
         return True
     if _stands_in(said.message, said.rule_id):  # which is the expression of a `cel_expression`
         return True
@@ -79,4 +92,6 @@ def _is_of_schema(violation: Any) -> bool:
 
 
 def _stands_in(text: str, expression: str) -> bool:
-    return text == f'"{expression}" returned false' or any(f"{quote}{text}{quote}" in expression for quote in "'\"")
+    return text == f'"{expression}" returned false' or any(
+        f"{quote}{text}{quote}" in expression for quote in "'\""
+    )

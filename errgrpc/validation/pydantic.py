@@ -25,7 +25,8 @@ _LEFT_OUT = re.compile("(,|:|, error:|, got) …$|, not 0$")
 _COUNT = "actual_length"  # of the input, and pydantic takes no text for it
 _MOST_ERRORS = 10_000  # pydantic makes a record of each, about 600 bytes
 _PLAIN = re.compile(r'[^\s.\[\]"\\\x00-\x1f]+')
-_KEY = "[key]"  # pydantic's last part for a key of a dict; a protobuf path is the same for a key and its value
+# pydantic's last part for a key of a dict; a protobuf path is the same for a key and its value
+_KEY = "[key]"
 
 
 def bad_request(
@@ -53,33 +54,55 @@ def bad_request(
     def found(error: ValidationError) -> Iterator[Violation]:
         if not isinstance(error, ValidationError):
             if not hasattr(error, "errors"):
-                raise TypeError(f"{shown(error)} is no pydantic.ValidationError: translate that class by bad_request")
-            return violations(error.errors(), custom_texts=custom_texts)  # FastAPI's RequestValidationError, which has them made
+                raise TypeError(
+                    f"{shown(error)} is no pydantic.ValidationError: translate that class by bad_request"
+                )
+            # FastAPI's RequestValidationError, which has them made
+            return violations(error.errors(), custom_texts=custom_texts)
         if (count := error.error_count()) > _MOST_ERRORS:
             return iter([Violation("", "", f"{count} errors, more than {_MOST_ERRORS}")])
-        return violations(error.errors(include_url=False, include_input=False), custom_texts=custom_texts)
+        return violations(
+            error.errors(include_url=False, include_input=False), custom_texts=custom_texts
+        )
 
     return refusing(code, messages, found)
 
 
-def violations(errors: Iterable[Mapping[str, Any]], *, custom_texts: bool = False) -> Iterator[Violation]:
+def violations(
+    errors: Iterable[Mapping[str, Any]], *, custom_texts: bool = False
+) -> Iterator[Violation]:
     """What pydantic's `errors()` are as violations."""
     for error in errors:
-        kind, context, text = str(error.get("type", "")), error.get("ctx") or {}, str(error.get("msg", ""))
-        yield Violation(_path(error.get("loc", ())), kind, _description(kind, context, text, text if custom_texts else ""))
+        kind, context, text = (
+            str(error.get("type", "")),
+            error.get("ctx") or {},
+            str(error.get("msg", "")),
+        )
+        yield Violation(
+            _path(error.get("loc", ())),
+            kind,
+            _description(kind, context, text, text if custom_texts else ""),
+        )
 
 
 def _description(kind: str, context: Mapping[str, Any], text: str, own: str) -> str:
     """The error's text if it is pydantic's, without what the input says; `own` if it is a validator's."""
     if own and kind in _OWN:
         return own
-    said = {key: str(value) if isinstance(value, date | time | timedelta) else value for key, value in context.items()}
-    of_schema = {key: value if key in _OF_SCHEMA or value is None else 0 if key == _COUNT else "…" for key, value in said.items()}
+    said = {
+        key: str(value) if isinstance(value, date | time | timedelta) else value
+        for key, value in context.items()
+    }
+    of_schema = {
+        key: value if key in _OF_SCHEMA or value is None else 0 if key == _COUNT else "…"
+        for key, value in said.items()
+    }
     try:
         if kind not in _OWN and PydanticKnownError(kind, said or None).message() != text:  # type: ignore[arg-type]  # any type
             return own  # a validator's own type may bear the name of one of pydantic's
         return _LEFT_OUT.sub("", PydanticKnownError(kind, of_schema or None).message())  # type: ignore[arg-type]  # likewise
-    except (KeyError, TypeError, ValueError):  # of a validator's own type, or with a number of the input in its text
+    except (KeyError, TypeError, ValueError):
+        # of a validator's own type, or with a number of the input in its text
         return own
 
 

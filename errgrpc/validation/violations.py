@@ -19,8 +19,10 @@ __all__ = ["Messages", "Violation", "field_violations", "quoted", "refusing"]
 Messages = Mapping[str, str | Mapping[str, str]]
 """What end users are told, by the validator's name for a rule: texts by locale, or one in the catalogue's default locale."""
 
-MOST_VIOLATIONS = 100  # the trailers hold fewer, and a hostile request can break a rule a million times
-LONGEST_PATH = 200  # characters; a client chooses map keys, and the names of fields that are not expected
+# the trailers hold fewer, and a hostile request can break a rule a million times
+MOST_VIOLATIONS = 100
+# characters; a client chooses map keys, and the names of fields that are not expected
+LONGEST_PATH = 200
 LONGEST_DESCRIPTION = 300  # characters; a pattern or a list of what is allowed may be long
 
 # As protovalidate itself writes keys: no other character is escaped.
@@ -48,22 +50,31 @@ def refusing(
 ) -> Callable[[_Error], ServiceError]:
     """From a validator's exception to an error with `code` and one BadRequest. Raises TypeError and ValueError for wrong arguments."""
     if not isinstance(code, ErrorCode):
-        raise TypeError(f"{shown(code)} is no error code: give a member of a catalogue such as errgrpc.ResCode.BAD_REQUEST")
+        raise TypeError(
+            f"{shown(code)} is no error code: give a member of a catalogue such as errgrpc.ResCode.BAD_REQUEST"
+        )
     made_of(code)  # SUCCESS is a ValueError here rather than in production
     texts = _texts(code, {} if messages is None else messages)
 
     def localized(rule: str) -> rpc.LocalizedMessage | None:
         locale = locales.choose(accept_language.get(), texts.get(rule, ()), code.default_locale)
-        return None if locale is None else rpc.LocalizedMessage(locale=locale, message=texts[rule][locale])
+        return (
+            None
+            if locale is None
+            else rpc.LocalizedMessage(locale=locale, message=texts[rule][locale])
+        )
 
     def refused(error: _Error, /) -> ServiceError:
-        return made_of(code, rpc.BadRequest(field_violations=field_violations(found(error), localized)))
+        return made_of(
+            code, rpc.BadRequest(field_violations=field_violations(found(error), localized))
+        )
 
     return refused
 
 
 def field_violations(
-    found: Iterable[Violation], localized: Callable[[str], rpc.LocalizedMessage | None] = lambda _: None
+    found: Iterable[Violation],
+    localized: Callable[[str], rpc.LocalizedMessage | None] = lambda _: None,
 ) -> Iterator[rpc.BadRequest.FieldViolation]:
     """The first of the violations, as BadRequest says them; `localized` is what end users are told of a rule."""
     for field, rule, description in islice(found, MOST_VIOLATIONS):
@@ -82,12 +93,16 @@ def quoted(key: str) -> str:
 
 def _texts(code: ErrorCode, messages: Messages) -> dict[str, Mapping[str, str]]:
     if not isinstance(messages, Mapping):
-        raise TypeError(f"messages is {shown(messages, 80)}: give a mapping from the names of rules to texts")
+        raise TypeError(
+            f"messages is {shown(messages, 80)}: give a mapping from the names of rules to texts"
+        )
     texts = {}
     for rule, given in messages.items():
         if not isinstance(rule, str):
             raise TypeError(f"messages has the key {shown(rule, 80)}: give the name of a rule")
-        by_locale = {code.default_locale or _UNDETERMINED: given} if isinstance(given, str) else given
+        by_locale = (
+            {code.default_locale or _UNDETERMINED: given} if isinstance(given, str) else given
+        )
         texts[rule] = checked_hints(f"messages[{rule!r}]", by_locale)
     return texts
 

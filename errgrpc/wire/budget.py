@@ -77,7 +77,9 @@ def fit(parts: Parts, limit: int, size: Callable[[Parts], int]) -> list[str]:
         stage.keep(())
         if size(parts) <= limit:
             break
-    shed = [stage.name for stage in reversed(taken) if not _put_back(stage, lambda: limit - size(parts))]
+    shed = [
+        stage.name for stage in reversed(taken) if not _put_back(stage, lambda: limit - size(parts))
+    ]
     return list(dict.fromkeys(shed[::-1]))
 
 
@@ -116,8 +118,14 @@ def _stages(parts: Parts) -> Iterator[_Stage]:
     yield from _single(parts, "localized", "LocalizedMessage")
     items = list(parts.metadata.items())
     if items:
-        weights = [_as_base64(rpc.ErrorInfo(metadata={key: value}).ByteSize()) for key, value in items]
-        yield _Stage("metadata", weights, lambda kept: setattr(parts, "metadata", dict(items[unit] for unit in kept)))
+        weights = [
+            _as_base64(rpc.ErrorInfo(metadata={key: value}).ByteSize()) for key, value in items
+        ]
+        yield _Stage(
+            "metadata",
+            weights,
+            lambda kept: setattr(parts, "metadata", dict(items[unit] for unit in kept)),
+        )
     yield from _retry(parts)
     yield from _single(parts, "request", "RequestInfo")
     if first:
@@ -125,8 +133,15 @@ def _stages(parts: Parts) -> Iterator[_Stage]:
     trailers = list(parts.trailers)
     if trailers:
         # Exact, as those of text and of bytes are compared.
-        weights = [len(key) + ((len(value) + 2) // 3 * 4 if key.endswith("-bin") else len(value)) for key, value in trailers]
-        yield _Stage("trailing metadata of the handler", weights, lambda kept: setattr(parts, "trailers", [trailers[u] for u in kept]))
+        weights = [
+            len(key) + ((len(value) + 2) // 3 * 4 if key.endswith("-bin") else len(value))
+            for key, value in trailers
+        ]
+        yield _Stage(
+            "trailing metadata of the handler",
+            weights,
+            lambda kept: setattr(parts, "trailers", [trailers[u] for u in kept]),
+        )
 
 
 def _as_base64(count: int) -> int:
@@ -138,7 +153,13 @@ def _text(parts: Parts, text: str, start: int, end: int) -> _Stage:
     def keep(kept: Sequence[int]) -> None:
         parts.message = text[: start + len(kept)]
 
-    return _Stage("message", range(end - start), keep, is_text=True, has_place=lambda: len(parts.message) == start)
+    return _Stage(
+        "message",
+        range(end - start),
+        keep,
+        is_text=True,
+        has_place=lambda: len(parts.message) == start,
+    )
 
 
 def _single(parts: Parts, name: str, label: str) -> Iterator[_Stage]:
@@ -176,7 +197,9 @@ def _details(parts: Parts) -> Iterator[_Stage]:
             less.CopyFrom(empty)
             getattr(less, field).extend(entries[unit] for unit in kept)
             # Anew: the error that is raised again needs the old one.
-            cut = any_pb2.Any(type_url=whole[index].type_url, value=less.SerializeToString(deterministic=True))
+            cut = any_pb2.Any(
+                type_url=whole[index].type_url, value=less.SerializeToString(deterministic=True)
+            )
             now[index] = whole[index] if len(kept) == len(entries) else cut
             show()
 
@@ -186,14 +209,23 @@ def _details(parts: Parts) -> Iterator[_Stage]:
             empty = type(message)()
             empty.CopyFrom(message)
             empty.ClearField(field)
-            yield _Stage(name, [_as_base64(entry.ByteSize()) for entry in entries], keep, has_place=lambda: index not in gone)
+            yield _Stage(
+                name,
+                [_as_base64(entry.ByteSize()) for entry in entries],
+                keep,
+                has_place=lambda: index not in gone,
+            )
 
     def show() -> None:
         parts.details = [detail for index, detail in enumerate(now) if index not in gone]
 
-    helps = [index for index, detail in enumerate(whole) if any(holds(detail, kind) for kind in _FIRST)]
+    helps = [
+        index for index, detail in enumerate(whole) if any(holds(detail, kind) for kind in _FIRST)
+    ]
     for kind in _FIRST:
-        yield from details(kind.DESCRIPTOR.name, [index for index in helps if holds(whole[index], kind)])
+        yield from details(
+            kind.DESCRIPTOR.name, [index for index in helps if holds(whole[index], kind)]
+        )
     for index in reversed(range(len(whole))):
         for kind, field in _VIOLATIONS:
             yield from violations(index, kind, field)

@@ -19,7 +19,16 @@ from errgrpc.wire.packing import DETAILS_KEY, NUMBER_KEY, PUSHBACK_KEY, Trailer,
 from errgrpc.wire.trailers import pushback as within_bounds
 from errgrpc.wire.values import Values
 
-__all__ = ["brief", "constant", "cut", "fitted", "parts_of", "surely_fitting", "trailer_bytes", "whole"]
+__all__ = [
+    "brief",
+    "constant",
+    "cut",
+    "fitted",
+    "parts_of",
+    "surely_fitting",
+    "trailer_bytes",
+    "whole",
+]
 
 # What gRPC counts for each entry of metadata beside its name and value (RFC 9113 section 6.5.2).
 _ENTRY_BYTES = 32
@@ -83,10 +92,18 @@ def parts_of(
     if request_id is not None:
         request = pack(rpc.RequestInfo(request_id=request_id))
     localized = None if locale is None else (locale, hints[locale])
-    if send_help and code.help_url is not None and not any(holds(detail, rpc.Help) for detail in details):
-        details.append(pack(rpc.Help(links=[rpc.Help.Link(description=code.reason, url=code.help_url)])))
+    if (
+        send_help
+        and code.help_url is not None
+        and not any(holds(detail, rpc.Help) for detail in details)
+    ):
+        details.append(
+            pack(rpc.Help(links=[rpc.Help.Link(description=code.reason, url=code.help_url)]))
+        )
     message = code.message_for(values.metadata) if values.message is None else values.message
-    return Parts(message, dict(values.metadata), localized, details, retry, request, trailers, pushback)
+    return Parts(
+        message, dict(values.metadata), localized, details, retry, request, trailers, pushback
+    )
 
 
 def whole(code: ErrorCode, parts: Parts) -> bytes:
@@ -94,7 +111,9 @@ def whole(code: ErrorCode, parts: Parts) -> bytes:
     written = [_head(code, parts.message), _error_info(code, parts.metadata)]
     if parts.localized is not None:
         written.append(_localized_message(*parts.localized))
-    details = (detail for detail in (*parts.details, parts.retry, parts.request) if detail is not None)
+    details = (
+        detail for detail in (*parts.details, parts.retry, parts.request) if detail is not None
+    )
     return b"".join([*written, *(_field(3, detail.SerializeToString()) for detail in details)])
 
 
@@ -107,7 +126,9 @@ def fitted(code: ErrorCode, parts: Parts, limit: int) -> tuple[bytes, list[str]]
     return whole(code, parts), shed
 
 
-def cut(message: str, trailers: tuple[Trailer, ...], limit: int) -> tuple[str, tuple[Trailer, ...], list[str]]:
+def cut(
+    message: str, trailers: tuple[Trailer, ...], limit: int
+) -> tuple[str, tuple[Trailer, ...], list[str]]:
     """What a handler aborted with, its trailers cut to `limit` bytes, and the names of what was shed for that.
 
     A Status of the handler's own is cut along, as its readers compare its message with the RPC's.
@@ -121,7 +142,9 @@ def cut(message: str, trailers: tuple[Trailer, ...], limit: int) -> tuple[str, t
     def left() -> tuple[Trailer, ...]:
         if not own.ByteSize():
             return tuple(parts.trailers)
-        cut_own = status_pb2.Status(code=own.code, message=own.message and parts.message, details=parts.details)
+        cut_own = status_pb2.Status(
+            code=own.code, message=own.message and parts.message, details=parts.details
+        )
         return (*parts.trailers, (DETAILS_KEY, cut_own.SerializeToString()))
 
     lost = len(trailers) - len(others) > (1 if own.ByteSize() else 0)  # unreadable, or one too many
@@ -133,7 +156,9 @@ def cut(message: str, trailers: tuple[Trailer, ...], limit: int) -> tuple[str, t
 
 def trailer_bytes(code: ErrorCode, parts: Parts) -> int:
     """What a peer may count for the trailers of an error: the details as base64, as all but C-core send them."""
-    return _trailer_bytes(parts.message, (*parts.trailers, *parts.pushback), len(whole(code, parts)))
+    return _trailer_bytes(
+        parts.message, (*parts.trailers, *parts.pushback), len(whole(code, parts))
+    )
 
 
 def surely_fitting(limit: int) -> int:
@@ -141,7 +166,8 @@ def surely_fitting(limit: int) -> int:
 
     Quicker to tell than the exact size.
     """
-    return (limit - _OVERHEAD) // 5  # 4/3 as base64, and the message, which is part of it, thrice as long at most
+    # 4/3 as base64, and the message, which is part of it, thrice as long at most
+    return (limit - _OVERHEAD) // 5
 
 
 def _trailer_bytes(message: str, trailers: Iterable[Trailer], status_bytes: int) -> int:
@@ -150,7 +176,10 @@ def _trailer_bytes(message: str, trailers: Iterable[Trailer], status_bytes: int)
 
 def _bytes_of(message: str, trailers: Iterable[Trailer]) -> int:
     size = _entry("grpc-status", 2) + _entry("grpc-message", _percent_encoded(message))
-    return size + sum(_entry(key, _base64(len(value)) if key.endswith("-bin") else len(value)) for key, value in trailers)
+    return size + sum(
+        _entry(key, _base64(len(value)) if key.endswith("-bin") else len(value))
+        for key, value in trailers
+    )
 
 
 def _entry(name: str, value_bytes: int) -> int:
@@ -186,7 +215,8 @@ def _brief(
 
 
 def _head(code: ErrorCode, message: str) -> bytes:
-    return bytes((1 << 3, code.grpc_status.value[0])) + _text_field(2, message)  # the status is a varint of one byte
+    # the status is a varint of one byte
+    return bytes((1 << 3, code.grpc_status.value[0])) + _text_field(2, message)
 
 
 @cache
@@ -197,21 +227,31 @@ def _own_head(code: ErrorCode) -> bytes:
 def _error_info(code: ErrorCode, metadata: Mapping[str, str]) -> bytes:
     info, number = _identity(code)
     if len(metadata) > 1:  # in the order of the keys: the same bytes each time
-        entries = {key: _entry_of_map(key.encode(), value.encode()) for key, value in metadata.items()}
+        entries = {
+            key: _entry_of_map(key.encode(), value.encode()) for key, value in metadata.items()
+        }
         entries[NUMBER_KEY] = number
         return _detail(rpc.ErrorInfo, b"".join([info, *(entries[key] for key in sorted(entries))]))
     for key in metadata:  # the only one
         name, value = key.encode(), metadata[key].encode()
         size = len(name) + len(value)
         # Three fields in one go, as most have: a call of _entry_of_map is a frame more.
-        entry = b"\x1a%c\x0a%c%b\x12%c%b" % (size + 4, len(name), name, len(value), value) if size < _SHORT else _entry_of_map(name, value)
-        return _detail(rpc.ErrorInfo, info + (number + entry if key > NUMBER_KEY else entry + number))
+        entry = (
+            b"\x1a%c\x0a%c%b\x12%c%b" % (size + 4, len(name), name, len(value), value)
+            if size < _SHORT
+            else _entry_of_map(name, value)
+        )
+        return _detail(
+            rpc.ErrorInfo, info + (number + entry if key > NUMBER_KEY else entry + number)
+        )
     return _detail(rpc.ErrorInfo, info + number)
 
 
 @cache
 def _identity(code: ErrorCode) -> tuple[bytes, bytes]:
-    return _text_field(1, code.reason) + _text_field(2, code.domain), _entry_of_map(NUMBER_KEY.encode(), b"%d" % code.number)
+    return _text_field(1, code.reason) + _text_field(2, code.domain), _entry_of_map(
+        NUMBER_KEY.encode(), b"%d" % code.number
+    )
 
 
 @cache
@@ -250,7 +290,8 @@ def _field(number: int, value: bytes) -> bytes:
 
 
 _TYPE_URLS: dict[type[Message], bytes] = {
-    kind: _text_field(1, _TYPE_URL + kind.DESCRIPTOR.full_name) for kind in (rpc.ErrorInfo, rpc.LocalizedMessage)
+    kind: _text_field(1, _TYPE_URL + kind.DESCRIPTOR.full_name)
+    for kind in (rpc.ErrorInfo, rpc.LocalizedMessage)
 }
 
 _OVERHEAD = _bytes_of("", ()) + _entry(DETAILS_KEY, 4)

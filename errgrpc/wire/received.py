@@ -46,7 +46,13 @@ class Received:
     def metadata(self) -> dict[str, str]:
         """ErrorInfo's metadata without the number."""
         # Sorted, for protobuf's maps have no order of their own.
-        return {} if self.info is None else {key: text for key, text in sorted(self.info.metadata.items()) if key != NUMBER_KEY}
+        return (
+            {}
+            if self.info is None
+            else {
+                key: text for key, text in sorted(self.info.metadata.items()) if key != NUMBER_KEY
+            }
+        )
 
     @cached_property
     def details(self) -> tuple[Message, ...]:
@@ -102,7 +108,9 @@ def _first_readable(values: Sequence[object]) -> tuple[status_pb2.Status, rpc.Er
 
 def _known(packed: any_pb2.Any) -> Message:
     try:
-        kind = message_factory.GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(packed.TypeName()))
+        kind = message_factory.GetMessageClass(
+            descriptor_pool.Default().FindMessageTypeByName(packed.TypeName())
+        )
     except KeyError:
         return packed
     message: Message | None = unpack(packed, kind)

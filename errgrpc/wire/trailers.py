@@ -12,7 +12,8 @@ _KEY = re.compile(r"[0-9a-z_.-]+")  # gRPC over HTTP2: Header-Name
 _TEXT = re.compile(r"[ -~]*")  # gRPC over HTTP2: ASCII-Value
 _DELAY = re.compile(r" *(\+?[0-9]{1,19}|-0+) *")
 _MAX_PUSHBACK = 2**31 - 1  # milliseconds
-_FATAL = {"grpc-timeout", "grpclb_client_stats"}  # in trailers they abort the process that sends them (grpcio 1.85)
+# in trailers they abort the process that sends them (grpcio 1.85)
+_FATAL = {"grpc-timeout", "grpclb_client_stats"}
 
 
 def pushback(milliseconds: int) -> int:
@@ -32,7 +33,11 @@ def sendable(trailers: Iterable[Trailer] | None) -> tuple[list[Trailer], list[st
             if key == PUSHBACK_KEY and _DELAY.fullmatch(text):
                 kept.append((key, str(pushback(int(text)))))
                 continue
-            if _KEY.fullmatch(key) and key not in _FATAL and (isinstance(value, bytes) if key.endswith("-bin") else _TEXT.fullmatch(text)):
+            if (
+                _KEY.fullmatch(key)
+                and key not in _FATAL
+                and (isinstance(value, bytes) if key.endswith("-bin") else _TEXT.fullmatch(text))
+            ):
                 kept.append((key, value))
                 continue
         except Exception:  # noqa: BLE001, S110  whatever an entry of the handler's raises while it is read

@@ -13,7 +13,8 @@ from .v1 import classroom_pb2 as pb
 from .v1 import classroom_pb2_grpc
 
 if TYPE_CHECKING:
-    from .v1.classroom_pb2_grpc import ClassroomServiceAsyncStub  # the types of the same stub over an asyncio channel
+    # the types of the same stub over an asyncio channel
+    from .v1.classroom_pb2_grpc import ClassroomServiceAsyncStub
 
 __all__ = ["Client", "Line"]
 
@@ -21,15 +22,21 @@ __all__ = ["Client", "Line"]
 class Client:
     """A user of a classroom server. `timeout` is that of each call but feeds and lines, which last."""
 
-    def __init__(self, target: str, user: str | None, *, locale: str = "zh-CN", timeout: float = 10) -> None:
-        self._channel = errgrpc.aio.wrap_channel(grpc.aio.insecure_channel(target), ResCode, ComponentCode, locale=locale)
+    def __init__(
+        self, target: str, user: str | None, *, locale: str = "zh-CN", timeout: float = 10
+    ) -> None:
+        self._channel = errgrpc.aio.wrap_channel(
+            grpc.aio.insecure_channel(target), ResCode, ComponentCode, locale=locale
+        )
         stub: Any = classroom_pb2_grpc.ClassroomServiceStub(self._channel)
         self._stub: ClassroomServiceAsyncStub = stub
         self._metadata = () if user is None else (("authorization", f"Bearer {user}"),)
         self._call: dict[str, Any] = {"timeout": timeout, "metadata": self._metadata}
 
     async def create_room(self, room_uuid: str, config_id: str) -> pb.Room:
-        response = await self._stub.CreateRoom(pb.CreateRoomRequest(room_uuid=room_uuid, config_id=config_id), **self._call)
+        response = await self._stub.CreateRoom(
+            pb.CreateRoomRequest(room_uuid=room_uuid, config_id=config_id), **self._call
+        )
         return response.room
 
     async def ensure_room(self, room_uuid: str, config_id: str) -> pb.Room:
@@ -46,37 +53,67 @@ class Client:
         await self._stub.CloseRoom(pb.CloseRoomRequest(room_uuid=room_uuid), **self._call)
 
     async def get_occupancy(self, room_uuid: str) -> int:
-        return (await self._stub.GetOccupancy(pb.GetOccupancyRequest(room_uuid=room_uuid), **self._call)).percent
+        return (
+            await self._stub.GetOccupancy(pb.GetOccupancyRequest(room_uuid=room_uuid), **self._call)
+        ).percent
 
     async def join_room(self, room_uuid: str, role: str) -> pb.Room:
-        return (await self._stub.JoinRoom(pb.JoinRoomRequest(room_uuid=room_uuid, role=role), **self._call)).room
+        return (
+            await self._stub.JoinRoom(
+                pb.JoinRoomRequest(room_uuid=room_uuid, role=role), **self._call
+            )
+        ).room
 
     async def leave_room(self, room_uuid: str, user_uuid: str) -> None:
-        await self._stub.LeaveRoom(pb.LeaveRoomRequest(room_uuid=room_uuid, user_uuid=user_uuid), **self._call)
+        await self._stub.LeaveRoom(
+            pb.LeaveRoomRequest(room_uuid=room_uuid, user_uuid=user_uuid), **self._call
+        )
 
     async def take_seat(self, room_uuid: str, number: int = 0) -> int:
-        response = await self._stub.TakeSeat(pb.TakeSeatRequest(room_uuid=room_uuid, number=number), **self._call)
+        response = await self._stub.TakeSeat(
+            pb.TakeSeatRequest(room_uuid=room_uuid, number=number), **self._call
+        )
         return response.seat.number
 
     async def import_seats(self, room_uuid: str, seats: Iterable[tuple[int, str]]) -> int:
         """Adds seats, each a number and who takes it (or an empty text)."""
         requests = [pb.ImportSeatsRequest(room_uuid=room_uuid)]
-        requests += [pb.ImportSeatsRequest(seat=pb.Seat(number=number, user_uuid=user)) for number, user in seats]
+        requests += [
+            pb.ImportSeatsRequest(seat=pb.Seat(number=number, user_uuid=user))
+            for number, user in seats
+        ]
         return (await self._stub.ImportSeats(iter(requests), **self._call)).imported
 
-    async def set_property(self, room_uuid: str, key: str, value: str, *, exclusive: bool = False) -> None:
-        request = pb.SetPropertyRequest(room_uuid=room_uuid, key=key, value=value, exclusive=exclusive)
+    async def set_property(
+        self, room_uuid: str, key: str, value: str, *, exclusive: bool = False
+    ) -> None:
+        request = pb.SetPropertyRequest(
+            room_uuid=room_uuid, key=key, value=value, exclusive=exclusive
+        )
         await self._stub.SetProperty(request, **self._call)
 
-    async def set_member_property(self, room_uuid: str, key: str, value: str, *, exclusive: bool = False) -> None:
-        request = pb.SetMemberPropertyRequest(room_uuid=room_uuid, key=key, value=value, exclusive=exclusive)
+    async def set_member_property(
+        self, room_uuid: str, key: str, value: str, *, exclusive: bool = False
+    ) -> None:
+        request = pb.SetMemberPropertyRequest(
+            room_uuid=room_uuid, key=key, value=value, exclusive=exclusive
+        )
         await self._stub.SetMemberProperty(request, **self._call)
 
-    def watch_room(self, room_uuid: str, *, timeout: float | None = None) -> AsyncIterator[pb.WatchRoomResponse]:
+    def watch_room(
+        self, room_uuid: str, *, timeout: float | None = None
+    ) -> AsyncIterator[pb.WatchRoomResponse]:
         request = pb.WatchRoomRequest(room_uuid=room_uuid)
         return aiter(self._stub.WatchRoom(request, timeout=timeout, metadata=self._metadata))
 
-    async def sign_in(self, room_uuid: str, im_token: str, *, im_reused: bool = False, timeout: float | None = None) -> "Line":
+    async def sign_in(
+        self,
+        room_uuid: str,
+        im_token: str,
+        *,
+        im_reused: bool = False,
+        timeout: float | None = None,
+    ) -> "Line":
         line = Line(self._stub, timeout=timeout, metadata=self._metadata)
         await line.start(pb.SignIn(room_uuid=room_uuid, im_token=im_token, im_reused=im_reused))
         return line
@@ -97,7 +134,8 @@ class Line:
     def __init__(self, stub: "ClassroomServiceAsyncStub", **call: Any) -> None:
         self._requests: asyncio.Queue[pb.SignalRequest | None] = asyncio.Queue()
         line = stub.Signal(self._queued(), **call)
-        line.add_done_callback(lambda _: self.hang_up())  # grpc waits for requests in a task that would not end
+        # grpc waits for requests in a task that would not end
+        line.add_done_callback(lambda _: self.hang_up())
         self._responses = aiter(line)
 
     async def start(self, sign_in: pb.SignIn) -> None:
@@ -105,7 +143,9 @@ class Line:
         await self.receive()
 
     def send(self, user_uuid: str, text: str) -> None:
-        self._requests.put_nowait(pb.SignalRequest(letter=pb.Letter(user_uuid=user_uuid, text=text)))
+        self._requests.put_nowait(
+            pb.SignalRequest(letter=pb.Letter(user_uuid=user_uuid, text=text))
+        )
 
     async def receive(self) -> pb.SignalResponse:
         """The next letter. Raises what ended the line; EOFError when it ended well."""

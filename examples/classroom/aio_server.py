@@ -24,11 +24,17 @@ T = TypeVar("T")
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-def build(rooms: Classrooms, im: Im, interceptors: Sequence[grpc.aio.ServerInterceptor] = ()) -> grpc.aio.Server:
+def build(
+    rooms: Classrooms, im: Im, interceptors: Sequence[grpc.aio.ServerInterceptor] = ()
+) -> grpc.aio.Server:
     """The server of some rooms, not started."""
-    guard = errgrpc.aio.ServerInterceptor(ResCode, translate={UnreachableError: ResCode.NIM_SERVICE_ERROR}, raises=RAISES)
+    guard = errgrpc.aio.ServerInterceptor(
+        ResCode, translate={UnreachableError: ResCode.NIM_SERVICE_ERROR}, raises=RAISES
+    )
     # Without the option, a second server on the same port would take every other call.
-    server = grpc.aio.server(interceptors=[guard, *interceptors], options=[("grpc.so_reuseport", 0)])
+    server = grpc.aio.server(
+        interceptors=[guard, *interceptors], options=[("grpc.so_reuseport", 0)]
+    )
     classroom_pb2_grpc.add_ClassroomServiceServicer_to_server(Classroom(rooms, im), server)
     return server
 
@@ -38,7 +44,9 @@ class Classroom(classroom_pb2_grpc.ClassroomServiceServicer):
         self._rooms = rooms
         self._im = im
 
-    async def CreateRoom(self, request: pb.CreateRoomRequest, context: Context) -> pb.CreateRoomResponse:
+    async def CreateRoom(
+        self, request: pb.CreateRoomRequest, context: Context
+    ) -> pb.CreateRoomResponse:
         room = self._rooms.create_room(_caller(context), request.room_uuid, request.config_id)
         return pb.CreateRoomResponse(room=messages.room(room))
 
@@ -46,11 +54,15 @@ class Classroom(classroom_pb2_grpc.ClassroomServiceServicer):
         _caller(context)
         return pb.GetRoomResponse(room=messages.room(self._rooms.get_room(request.room_uuid)))
 
-    async def CloseRoom(self, request: pb.CloseRoomRequest, context: Context) -> pb.CloseRoomResponse:
+    async def CloseRoom(
+        self, request: pb.CloseRoomRequest, context: Context
+    ) -> pb.CloseRoomResponse:
         self._rooms.close_room(_caller(context), request.room_uuid)
         return pb.CloseRoomResponse()
 
-    async def GetOccupancy(self, request: pb.GetOccupancyRequest, context: Context) -> pb.GetOccupancyResponse:
+    async def GetOccupancy(
+        self, request: pb.GetOccupancyRequest, context: Context
+    ) -> pb.GetOccupancyResponse:
         _caller(context)
         return pb.GetOccupancyResponse(percent=self._rooms.occupancy(request.room_uuid))
 
@@ -58,7 +70,9 @@ class Classroom(classroom_pb2_grpc.ClassroomServiceServicer):
         room = self._rooms.join_room(_caller(context), request.room_uuid, request.role)
         return pb.JoinRoomResponse(room=messages.room(room))
 
-    async def LeaveRoom(self, request: pb.LeaveRoomRequest, context: Context) -> pb.LeaveRoomResponse:
+    async def LeaveRoom(
+        self, request: pb.LeaveRoomRequest, context: Context
+    ) -> pb.LeaveRoomResponse:
         self._rooms.leave_room(_caller(context), request.room_uuid, request.user_uuid)
         return pb.LeaveRoomResponse()
 
@@ -67,33 +81,51 @@ class Classroom(classroom_pb2_grpc.ClassroomServiceServicer):
         number = self._rooms.take_seat(user, request.room_uuid, request.number)
         return pb.TakeSeatResponse(seat=pb.Seat(number=number, user_uuid=user))
 
-    async def ImportSeats(self, request_iterator: AsyncIterator[pb.ImportSeatsRequest], context: Context) -> pb.ImportSeatsResponse:
+    async def ImportSeats(
+        self, request_iterator: AsyncIterator[pb.ImportSeatsRequest], context: Context
+    ) -> pb.ImportSeatsResponse:
         # To its end, and only then the answer: asyncio clients of grpcio may lose one that comes while they still write.
         room_uuid, seats = messages.seats([request async for request in request_iterator])
-        return pb.ImportSeatsResponse(imported=self._rooms.import_seats(_caller(context), room_uuid, seats))
+        return pb.ImportSeatsResponse(
+            imported=self._rooms.import_seats(_caller(context), room_uuid, seats)
+        )
 
-    async def SetProperty(self, request: pb.SetPropertyRequest, context: Context) -> pb.SetPropertyResponse:
+    async def SetProperty(
+        self, request: pb.SetPropertyRequest, context: Context
+    ) -> pb.SetPropertyResponse:
         user = _caller(context)
-        self._rooms.set_property(user, request.room_uuid, request.key, request.value, exclusive=request.exclusive)
+        self._rooms.set_property(
+            user, request.room_uuid, request.key, request.value, exclusive=request.exclusive
+        )
         return pb.SetPropertyResponse()
 
-    async def SetMemberProperty(self, request: pb.SetMemberPropertyRequest, context: Context) -> pb.SetMemberPropertyResponse:
+    async def SetMemberProperty(
+        self, request: pb.SetMemberPropertyRequest, context: Context
+    ) -> pb.SetMemberPropertyResponse:
         user = _caller(context)
-        self._rooms.set_member_property(user, request.room_uuid, request.key, request.value, exclusive=request.exclusive)
+        self._rooms.set_member_property(
+            user, request.room_uuid, request.key, request.value, exclusive=request.exclusive
+        )
         return pb.SetMemberPropertyResponse()
 
-    async def WatchRoom(self, request: pb.WatchRoomRequest, context: Context) -> AsyncIterator[pb.WatchRoomResponse]:
+    async def WatchRoom(
+        self, request: pb.WatchRoomRequest, context: Context
+    ) -> AsyncIterator[pb.WatchRoomResponse]:
         inbox: Inbox[Event] = Inbox()
         with self._rooms.watch(_caller(context), request.room_uuid, inbox.put):
             async for event in inbox:
                 yield messages.event(event)
 
-    async def Signal(self, request_iterator: AsyncIterator[pb.SignalRequest], context: Context) -> AsyncIterator[pb.SignalResponse]:
+    async def Signal(
+        self, request_iterator: AsyncIterator[pb.SignalRequest], context: Context
+    ) -> AsyncIterator[pb.SignalResponse]:
         sign_in = messages.sign_in(await anext(aiter(request_iterator), None))
         user = _caller(context)
         accepted = self._im.accepts(user, sign_in.im_token)
         inbox: Inbox[Letter] = Inbox()
-        with self._rooms.sign_in(user, sign_in.room_uuid, inbox.put, im_accepted=accepted, im_reused=sign_in.im_reused) as send:
+        with self._rooms.sign_in(
+            user, sign_in.room_uuid, inbox.put, im_accepted=accepted, im_reused=sign_in.im_reused
+        ) as send:
             yield pb.SignalResponse(signed_in=pb.SignedIn())
             forwarding = asyncio.create_task(_forward(request_iterator, send, inbox))
             try:
@@ -123,7 +155,9 @@ class Inbox(AsyncIterator[T]):
         return item
 
 
-async def _forward(requests: AsyncIterator[pb.SignalRequest], send: Send, inbox: Inbox[Letter]) -> None:
+async def _forward(
+    requests: AsyncIterator[pb.SignalRequest], send: Send, inbox: Inbox[Letter]
+) -> None:
     """Sends the letters of a line. Runs beside its handler, which raises what goes wrong here."""
     try:
         async for request in requests:

@@ -18,14 +18,20 @@ __all__ = ["Client", "Line"]
 class Client:
     """A user of a classroom server. `timeout` is that of each call but feeds and lines, which last."""
 
-    def __init__(self, target: str, user: str | None, *, locale: str = "zh-CN", timeout: float = 10) -> None:
-        self._channel = errgrpc.wrap_channel(grpc.insecure_channel(target), ResCode, ComponentCode, locale=locale)
+    def __init__(
+        self, target: str, user: str | None, *, locale: str = "zh-CN", timeout: float = 10
+    ) -> None:
+        self._channel = errgrpc.wrap_channel(
+            grpc.insecure_channel(target), ResCode, ComponentCode, locale=locale
+        )
         self._stub = classroom_pb2_grpc.ClassroomServiceStub(self._channel)
         self._metadata = () if user is None else (("authorization", f"Bearer {user}"),)
         self._call: dict[str, Any] = {"timeout": timeout, "metadata": self._metadata}
 
     def create_room(self, room_uuid: str, config_id: str) -> pb.Room:
-        return self._stub.CreateRoom(pb.CreateRoomRequest(room_uuid=room_uuid, config_id=config_id), **self._call).room
+        return self._stub.CreateRoom(
+            pb.CreateRoomRequest(room_uuid=room_uuid, config_id=config_id), **self._call
+        ).room
 
     def ensure_room(self, room_uuid: str, config_id: str) -> pb.Room:
         """The room, created unless it is there already. A room with another configuration is still an error."""
@@ -41,35 +47,65 @@ class Client:
         self._stub.CloseRoom(pb.CloseRoomRequest(room_uuid=room_uuid), **self._call)
 
     def get_occupancy(self, room_uuid: str) -> int:
-        return self._stub.GetOccupancy(pb.GetOccupancyRequest(room_uuid=room_uuid), **self._call).percent
+        return self._stub.GetOccupancy(
+            pb.GetOccupancyRequest(room_uuid=room_uuid), **self._call
+        ).percent
 
     def join_room(self, room_uuid: str, role: str) -> pb.Room:
-        return self._stub.JoinRoom(pb.JoinRoomRequest(room_uuid=room_uuid, role=role), **self._call).room
+        return self._stub.JoinRoom(
+            pb.JoinRoomRequest(room_uuid=room_uuid, role=role), **self._call
+        ).room
 
     def leave_room(self, room_uuid: str, user_uuid: str) -> None:
-        self._stub.LeaveRoom(pb.LeaveRoomRequest(room_uuid=room_uuid, user_uuid=user_uuid), **self._call)
+        self._stub.LeaveRoom(
+            pb.LeaveRoomRequest(room_uuid=room_uuid, user_uuid=user_uuid), **self._call
+        )
 
     def take_seat(self, room_uuid: str, number: int = 0) -> int:
-        return self._stub.TakeSeat(pb.TakeSeatRequest(room_uuid=room_uuid, number=number), **self._call).seat.number
+        return self._stub.TakeSeat(
+            pb.TakeSeatRequest(room_uuid=room_uuid, number=number), **self._call
+        ).seat.number
 
     def import_seats(self, room_uuid: str, seats: Iterable[tuple[int, str]]) -> int:
         """Adds seats, each a number and who takes it (or an empty text)."""
         requests = [pb.ImportSeatsRequest(room_uuid=room_uuid)]
-        requests += [pb.ImportSeatsRequest(seat=pb.Seat(number=number, user_uuid=user)) for number, user in seats]
+        requests += [
+            pb.ImportSeatsRequest(seat=pb.Seat(number=number, user_uuid=user))
+            for number, user in seats
+        ]
         return self._stub.ImportSeats(iter(requests), **self._call).imported
 
-    def set_property(self, room_uuid: str, key: str, value: str, *, exclusive: bool = False) -> None:
-        request = pb.SetPropertyRequest(room_uuid=room_uuid, key=key, value=value, exclusive=exclusive)
+    def set_property(
+        self, room_uuid: str, key: str, value: str, *, exclusive: bool = False
+    ) -> None:
+        request = pb.SetPropertyRequest(
+            room_uuid=room_uuid, key=key, value=value, exclusive=exclusive
+        )
         self._stub.SetProperty(request, **self._call)
 
-    def set_member_property(self, room_uuid: str, key: str, value: str, *, exclusive: bool = False) -> None:
-        request = pb.SetMemberPropertyRequest(room_uuid=room_uuid, key=key, value=value, exclusive=exclusive)
+    def set_member_property(
+        self, room_uuid: str, key: str, value: str, *, exclusive: bool = False
+    ) -> None:
+        request = pb.SetMemberPropertyRequest(
+            room_uuid=room_uuid, key=key, value=value, exclusive=exclusive
+        )
         self._stub.SetMemberProperty(request, **self._call)
 
-    def watch_room(self, room_uuid: str, *, timeout: float | None = None) -> Iterator[pb.WatchRoomResponse]:
-        return self._stub.WatchRoom(pb.WatchRoomRequest(room_uuid=room_uuid), timeout=timeout, metadata=self._metadata)
+    def watch_room(
+        self, room_uuid: str, *, timeout: float | None = None
+    ) -> Iterator[pb.WatchRoomResponse]:
+        return self._stub.WatchRoom(
+            pb.WatchRoomRequest(room_uuid=room_uuid), timeout=timeout, metadata=self._metadata
+        )
 
-    def sign_in(self, room_uuid: str, im_token: str, *, im_reused: bool = False, timeout: float | None = None) -> "Line":
+    def sign_in(
+        self,
+        room_uuid: str,
+        im_token: str,
+        *,
+        im_reused: bool = False,
+        timeout: float | None = None,
+    ) -> "Line":
         line = Line(self._stub, timeout=timeout, metadata=self._metadata)
         line.start(pb.SignIn(room_uuid=room_uuid, im_token=im_token, im_reused=im_reused))
         return line
@@ -90,7 +126,8 @@ class Line:
     def __init__(self, stub: classroom_pb2_grpc.ClassroomServiceStub, **call: Any) -> None:
         self._requests: SimpleQueue[pb.SignalRequest | None] = SimpleQueue()
         self._responses = stub.Signal(iter(self._requests.get, None), **call)
-        self._responses.add_callback(self.hang_up)  # grpc waits for requests in a thread that would not end
+        # grpc waits for requests in a thread that would not end
+        self._responses.add_callback(self.hang_up)
 
     def start(self, sign_in: pb.SignIn) -> None:
         self._requests.put(pb.SignalRequest(sign_in=sign_in))

@@ -11,7 +11,9 @@ __all__ = ["caller", "event", "letter", "room", "seats", "sign_in"]
 
 def caller(metadata: Iterable[Any] | None) -> str:
     """The user who calls. Raises UNAUTHORIZED."""
-    return rules.authenticate(next((value for key, value in metadata or () if key == "authorization"), None))
+    return rules.authenticate(
+        next((value for key, value in metadata or () if key == "authorization"), None)
+    )
 
 
 def seats(requests: Sequence[pb.ImportSeatsRequest]) -> tuple[str, list[tuple[int, str]]]:
@@ -32,7 +34,10 @@ def room(value: rules.Room) -> pb.Room:
     return pb.Room(
         room_uuid=value.room_uuid,
         config_id=value.config_id,
-        members=[pb.Member(user_uuid=user, role=member.role, properties=member.properties) for user, member in value.members.items()],
+        members=[
+            pb.Member(user_uuid=user, role=member.role, properties=member.properties)
+            for user, member in value.members.items()
+        ],
         seats=[pb.Seat(number=number, user_uuid=user) for number, user in value.seats.items()],
         properties=value.properties,
     )

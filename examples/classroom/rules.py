@@ -16,7 +16,18 @@ from google.rpc.error_details_pb2 import BadRequest, ResourceInfo
 
 from errgrpc import ComponentCode, ResCode, ServiceError
 
-__all__ = ["CONFIGS", "Classrooms", "Config", "Event", "EventKind", "Letter", "Member", "Room", "authenticate", "bad_request"]
+__all__ = [
+    "CONFIGS",
+    "Classrooms",
+    "Config",
+    "Event",
+    "EventKind",
+    "Letter",
+    "Member",
+    "Room",
+    "authenticate",
+    "bad_request",
+]
 
 HOST = "host"
 MAX_SEATS = 500
@@ -114,7 +125,9 @@ def authenticate(authorization: str | None) -> str:
 
 def bad_request(violations: Mapping[str, str]) -> ServiceError:
     """BAD_REQUEST for these fields, each with what is wrong with it."""
-    fields = [BadRequest.FieldViolation(field=name, description=text) for name, text in violations.items()]
+    fields = [
+        BadRequest.FieldViolation(field=name, description=text) for name, text in violations.items()
+    ]
     return ServiceError(ResCode.BAD_REQUEST, details=[BadRequest(field_violations=fields)])
 
 
@@ -139,11 +152,22 @@ class Classrooms:
         with self._lock:
             if existing := self._rooms.get(room_uuid):
                 if existing.room.config_id != config_id:
-                    raise ServiceError(ResCode.ROOM_CONFIG_CONFLICT, room_uuid=room_uuid, config_id=existing.room.config_id)
-                resource = ResourceInfo(resource_type="classroom.v1.Room", resource_name=f"rooms/{room_uuid}")
+                    raise ServiceError(
+                        ResCode.ROOM_CONFIG_CONFLICT,
+                        room_uuid=room_uuid,
+                        config_id=existing.room.config_id,
+                    )
+                resource = ResourceInfo(
+                    resource_type="classroom.v1.Room", resource_name=f"rooms/{room_uuid}"
+                )
                 raise ServiceError(ResCode.CONFLICT, room_uuid=room_uuid, details=[resource])
             if len(self._rooms) >= self._max_rooms:
-                raise ServiceError(ResCode.SERVICE_UNAVAILABLE, "No room is free", retry_delay=5, max_rooms=self._max_rooms)
+                raise ServiceError(
+                    ResCode.SERVICE_UNAVAILABLE,
+                    "No room is free",
+                    retry_delay=5,
+                    max_rooms=self._max_rooms,
+                )
             seats = dict.fromkeys(range(1, CONFIGS[config_id].seats + 1), "")
             room = Room(room_uuid, config_id, {caller: Member(HOST)}, seats)
             self._rooms[room_uuid] = _Live(room)
@@ -192,11 +216,24 @@ class Classrooms:
             if user_uuid != caller:
                 self._check_host(live.room, caller)
             if user_uuid not in live.room.members:
-                raise ServiceError(ResCode.ROOM_DESTINATION_MEMBER_NOT_EXIST, room_uuid=room_uuid, user_uuid=user_uuid)
+                raise ServiceError(
+                    ResCode.ROOM_DESTINATION_MEMBER_NOT_EXIST,
+                    room_uuid=room_uuid,
+                    user_uuid=user_uuid,
+                )
             del live.room.members[user_uuid]
-            live.room.seats |= {number: "" for number, user in live.room.seats.items() if user == user_uuid}
+            live.room.seats |= {
+                number: "" for number, user in live.room.seats.items() if user == user_uuid
+            }
             removed = user_uuid != caller
-            live.end(user_uuid, lambda: ServiceError(ComponentCode.ENGINE_ERROR_SERVER_KICKED, kicked_by=caller) if removed else None)
+            live.end(
+                user_uuid,
+                lambda: (
+                    ServiceError(ComponentCode.ENGINE_ERROR_SERVER_KICKED, kicked_by=caller)
+                    if removed
+                    else None
+                ),
+            )
             live.tell(EventKind.LEFT, user_uuid)
 
     def take_seat(self, caller: str, room_uuid: str, number: int) -> int:
@@ -206,11 +243,15 @@ class Classrooms:
             self._check_member(live.room, caller)
             seats = live.room.seats
             if not seats:
-                raise ServiceError(ResCode.ROOM_NOT_PREPARED, "The room has no seats", room_uuid=room_uuid)
+                raise ServiceError(
+                    ResCode.ROOM_NOT_PREPARED, "The room has no seats", room_uuid=room_uuid
+                )
             if number and number not in seats:
                 raise ServiceError(ResCode.ROOM_SIT_NOT_EXIST, room_uuid=room_uuid, seat=number)
             if caller in seats.values():
-                raise ServiceError(ResCode.ROOM_SIT_USER_CONFLICT, room_uuid=room_uuid, user_uuid=caller)
+                raise ServiceError(
+                    ResCode.ROOM_SIT_USER_CONFLICT, room_uuid=room_uuid, user_uuid=caller
+                )
             if number and seats[number]:
                 raise ServiceError(ResCode.ROOM_SIT_CONFLICT, room_uuid=room_uuid, seat=number)
             number = number or next((free for free, user in seats.items() if not user), 0)
@@ -223,8 +264,14 @@ class Classrooms:
     def import_seats(self, caller: str, room_uuid: str, seats: Sequence[tuple[int, str]]) -> int:
         """Adds seats, each a number and who takes it (or an empty text), all or none; returns how many."""
         if not 1 <= len(seats) <= MAX_SEATS:
-            raise ServiceError(ResCode.ROOM_SITS_BAD, f"Import 1 to {MAX_SEATS} seats", seats=len(seats))
-        wrong = {f"seat[{index}].number": "must be 1 or more" for index, (number, _) in enumerate(seats) if number < 1}
+            raise ServiceError(
+                ResCode.ROOM_SITS_BAD, f"Import 1 to {MAX_SEATS} seats", seats=len(seats)
+            )
+        wrong = {
+            f"seat[{index}].number": "must be 1 or more"
+            for index, (number, _) in enumerate(seats)
+            if number < 1
+        }
         if wrong:
             raise bad_request(wrong)
         with self._lock:
@@ -236,9 +283,15 @@ class Classrooms:
                 if number in after:
                     raise ServiceError(ResCode.ROOM_SIT_CONFLICT, room_uuid=room_uuid, seat=number)
                 if user_uuid and user_uuid not in room.members:
-                    raise ServiceError(ResCode.ROOM_DESTINATION_MEMBER_NOT_EXIST, room_uuid=room_uuid, user_uuid=user_uuid)
+                    raise ServiceError(
+                        ResCode.ROOM_DESTINATION_MEMBER_NOT_EXIST,
+                        room_uuid=room_uuid,
+                        user_uuid=user_uuid,
+                    )
                 if user_uuid and user_uuid in after.values():
-                    raise ServiceError(ResCode.ROOM_SIT_USER_CONFLICT, room_uuid=room_uuid, user_uuid=user_uuid)
+                    raise ServiceError(
+                        ResCode.ROOM_SIT_USER_CONFLICT, room_uuid=room_uuid, user_uuid=user_uuid
+                    )
                 after[number] = user_uuid
             room.seats = after
             for number, user_uuid in seats:
@@ -246,7 +299,9 @@ class Classrooms:
                     live.tell(EventKind.SEATED, user_uuid, number)
         return len(seats)
 
-    def set_property(self, caller: str, room_uuid: str, key: str, value: str, *, exclusive: bool = False) -> None:
+    def set_property(
+        self, caller: str, room_uuid: str, key: str, value: str, *, exclusive: bool = False
+    ) -> None:
         _check_key(key)
         with self._lock:
             live = self._live(room_uuid)
@@ -256,7 +311,9 @@ class Classrooms:
             live.room.properties[key] = value
             live.tell(EventKind.PROPERTY_SET, caller, key)
 
-    def set_member_property(self, caller: str, room_uuid: str, key: str, value: str, *, exclusive: bool = False) -> None:
+    def set_member_property(
+        self, caller: str, room_uuid: str, key: str, value: str, *, exclusive: bool = False
+    ) -> None:
         """Sets a property of the caller; an empty value takes it away."""
         _check_key(key)
         with self._lock:
@@ -264,9 +321,13 @@ class Classrooms:
             properties = self._check_member(live.room, caller).properties
             if exclusive and key in properties:
                 raise ServiceError(ResCode.ROOM_MEMBER_PROPERTY_EXISTS, user_uuid=caller, key=key)
-            holders = [user for user, member in live.room.members.items() if key in member.properties]
+            holders = [
+                user for user, member in live.room.members.items() if key in member.properties
+            ]
             if key == SCREEN_SHARE and value and holders not in ([], [caller]):
-                raise ServiceError(ResCode.ROOM_MEMBER_CONCURRENCY_OUT, key=key, limit=1, held_by=holders[0])
+                raise ServiceError(
+                    ResCode.ROOM_MEMBER_CONCURRENCY_OUT, key=key, limit=1, held_by=holders[0]
+                )
             properties[key] = value
             if not value:
                 del properties[key]
@@ -289,7 +350,15 @@ class Classrooms:
                     live.feeds.remove(feed)
 
     @contextmanager
-    def sign_in(self, caller: str, room_uuid: str, deliver: DeliverLetter, *, im_accepted: bool, im_reused: bool) -> Iterator[Send]:
+    def sign_in(
+        self,
+        caller: str,
+        room_uuid: str,
+        deliver: DeliverLetter,
+        *,
+        im_accepted: bool,
+        im_reused: bool,
+    ) -> Iterator[Send]:
         """Delivers letters to the caller, as long as the context lasts, which is the function that sends some."""
         with self._lock:
             live = self._live(room_uuid)
@@ -297,13 +366,19 @@ class Classrooms:
             if not im_accepted:
                 raise ServiceError(ComponentCode.IM_LOGIN_ERROR, im_reused=im_reused)
             if other_device := live.lines.get(caller):
-                other_device(ServiceError(ComponentCode.ENGINE_ERROR_SERVER_KICKED, kicked_by=caller))
+                other_device(
+                    ServiceError(ComponentCode.ENGINE_ERROR_SERVER_KICKED, kicked_by=caller)
+                )
             live.lines[caller] = deliver
 
         def send(user_uuid: str, text: str) -> None:
             with self._lock:
                 if (line := live.lines.get(user_uuid)) is None:
-                    raise ServiceError(ResCode.ROOM_DESTINATION_MEMBER_NOT_EXIST, room_uuid=room_uuid, user_uuid=user_uuid)
+                    raise ServiceError(
+                        ResCode.ROOM_DESTINATION_MEMBER_NOT_EXIST,
+                        room_uuid=room_uuid,
+                        user_uuid=user_uuid,
+                    )
                 line(Letter(caller, text))
 
         try:
@@ -317,7 +392,10 @@ class Classrooms:
         room_uuid = live.room.room_uuid
         del self._rooms[room_uuid]
         for user_uuid in live.room.members:
-            live.end(user_uuid, lambda: ServiceError(ComponentCode.ENGINE_ERROR_ROOM_CLOSED, room_uuid=room_uuid))
+            live.end(
+                user_uuid,
+                lambda: ServiceError(ComponentCode.ENGINE_ERROR_ROOM_CLOSED, room_uuid=room_uuid),
+            )
 
     def _live(self, room_uuid: str) -> _Live:
         try:
@@ -329,7 +407,9 @@ class Classrooms:
         try:
             return room.members[user_uuid]
         except KeyError:
-            raise ServiceError(ResCode.FORBIDDEN, room_uuid=room.room_uuid, needs="membership") from None
+            raise ServiceError(
+                ResCode.FORBIDDEN, room_uuid=room.room_uuid, needs="membership"
+            ) from None
 
     def _check_host(self, room: Room, user_uuid: str) -> None:
         if self._check_member(room, user_uuid).role != HOST:

@@ -40,7 +40,9 @@ def _serve(address: str) -> None:
     with ThreadPoolExecutor(max_workers=32) as pool:
         rooms = Classrooms()
         running = server.build(pool, rooms, Im())
-        checks = health.HealthServicer(experimental_non_blocking=True, experimental_thread_pool=pool)
+        checks = health.HealthServicer(
+            experimental_non_blocking=True, experimental_thread_pool=pool
+        )
         health_pb2_grpc.add_HealthServicer_to_server(checks, running)
         reflection.enable_server_reflection(SERVICES, running)
         port = _listen(running, address)
@@ -90,5 +92,14 @@ def _announce(address: str, port: int) -> None:
 
     print(f"{SERVICE} listens on {target} (Ctrl-C stops it)\n")
     print(grpcurl("CreateRoom", '{"room_uuid": "math-101", "config_id": "lecture"}'))
-    print(grpcurl("CreateRoom", '{"room_uuid": "math-101", "config_id": "small-class"}', "accept-language: en"))
-    print(grpcurl("TakeSeat", '{"room_uuid": "math-101", "number": 9}', "accept-language: zh-CN"), flush=True)
+    print(
+        grpcurl(
+            "CreateRoom",
+            '{"room_uuid": "math-101", "config_id": "small-class"}',
+            "accept-language: en",
+        )
+    )
+    print(
+        grpcurl("TakeSeat", '{"room_uuid": "math-101", "number": 9}', "accept-language: zh-CN"),
+        flush=True,
+    )

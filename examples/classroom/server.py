@@ -25,11 +25,20 @@ __all__ = ["Classroom", "build"]
 T = TypeVar("T")
 
 
-def build(pool: ThreadPoolExecutor, rooms: Classrooms, im: Im, interceptors: Sequence[grpc.ServerInterceptor] = ()) -> grpc.Server:
+def build(
+    pool: ThreadPoolExecutor,
+    rooms: Classrooms,
+    im: Im,
+    interceptors: Sequence[grpc.ServerInterceptor] = (),
+) -> grpc.Server:
     """The server of some rooms, not started. Each feed and each signalling line takes a thread of the pool."""
-    guard = errgrpc.ServerInterceptor(ResCode, translate={UnreachableError: ResCode.NIM_SERVICE_ERROR}, raises=RAISES)
+    guard = errgrpc.ServerInterceptor(
+        ResCode, translate={UnreachableError: ResCode.NIM_SERVICE_ERROR}, raises=RAISES
+    )
     # Without the option, a second server on the same port would take every other call.
-    server = grpc.server(pool, interceptors=[guard, *interceptors], options=[("grpc.so_reuseport", 0)])
+    server = grpc.server(
+        pool, interceptors=[guard, *interceptors], options=[("grpc.so_reuseport", 0)]
+    )
     classroom_pb2_grpc.add_ClassroomServiceServicer_to_server(Classroom(rooms, im), server)
     return server
 
@@ -39,62 +48,94 @@ class Classroom(classroom_pb2_grpc.ClassroomServiceServicer):
         self._rooms = rooms
         self._im = im
 
-    def CreateRoom(self, request: pb.CreateRoomRequest, context: grpc.ServicerContext) -> pb.CreateRoomResponse:
+    def CreateRoom(
+        self, request: pb.CreateRoomRequest, context: grpc.ServicerContext
+    ) -> pb.CreateRoomResponse:
         room = self._rooms.create_room(_caller(context), request.room_uuid, request.config_id)
         return pb.CreateRoomResponse(room=messages.room(room))
 
-    def GetRoom(self, request: pb.GetRoomRequest, context: grpc.ServicerContext) -> pb.GetRoomResponse:
+    def GetRoom(
+        self, request: pb.GetRoomRequest, context: grpc.ServicerContext
+    ) -> pb.GetRoomResponse:
         _caller(context)
         return pb.GetRoomResponse(room=messages.room(self._rooms.get_room(request.room_uuid)))
 
-    def CloseRoom(self, request: pb.CloseRoomRequest, context: grpc.ServicerContext) -> pb.CloseRoomResponse:
+    def CloseRoom(
+        self, request: pb.CloseRoomRequest, context: grpc.ServicerContext
+    ) -> pb.CloseRoomResponse:
         self._rooms.close_room(_caller(context), request.room_uuid)
         return pb.CloseRoomResponse()
 
-    def GetOccupancy(self, request: pb.GetOccupancyRequest, context: grpc.ServicerContext) -> pb.GetOccupancyResponse:
+    def GetOccupancy(
+        self, request: pb.GetOccupancyRequest, context: grpc.ServicerContext
+    ) -> pb.GetOccupancyResponse:
         _caller(context)
         return pb.GetOccupancyResponse(percent=self._rooms.occupancy(request.room_uuid))
 
-    def JoinRoom(self, request: pb.JoinRoomRequest, context: grpc.ServicerContext) -> pb.JoinRoomResponse:
+    def JoinRoom(
+        self, request: pb.JoinRoomRequest, context: grpc.ServicerContext
+    ) -> pb.JoinRoomResponse:
         room = self._rooms.join_room(_caller(context), request.room_uuid, request.role)
         return pb.JoinRoomResponse(room=messages.room(room))
 
-    def LeaveRoom(self, request: pb.LeaveRoomRequest, context: grpc.ServicerContext) -> pb.LeaveRoomResponse:
+    def LeaveRoom(
+        self, request: pb.LeaveRoomRequest, context: grpc.ServicerContext
+    ) -> pb.LeaveRoomResponse:
         self._rooms.leave_room(_caller(context), request.room_uuid, request.user_uuid)
         return pb.LeaveRoomResponse()
 
-    def TakeSeat(self, request: pb.TakeSeatRequest, context: grpc.ServicerContext) -> pb.TakeSeatResponse:
+    def TakeSeat(
+        self, request: pb.TakeSeatRequest, context: grpc.ServicerContext
+    ) -> pb.TakeSeatResponse:
         user = _caller(context)
         number = self._rooms.take_seat(user, request.room_uuid, request.number)
         return pb.TakeSeatResponse(seat=pb.Seat(number=number, user_uuid=user))
 
-    def ImportSeats(self, request_iterator: Iterator[pb.ImportSeatsRequest], context: grpc.ServicerContext) -> pb.ImportSeatsResponse:
+    def ImportSeats(
+        self, request_iterator: Iterator[pb.ImportSeatsRequest], context: grpc.ServicerContext
+    ) -> pb.ImportSeatsResponse:
         # To its end, and only then the answer: asyncio clients of grpcio may lose one that comes while they still write.
         room_uuid, seats = messages.seats(list(request_iterator))
-        return pb.ImportSeatsResponse(imported=self._rooms.import_seats(_caller(context), room_uuid, seats))
+        return pb.ImportSeatsResponse(
+            imported=self._rooms.import_seats(_caller(context), room_uuid, seats)
+        )
 
-    def SetProperty(self, request: pb.SetPropertyRequest, context: grpc.ServicerContext) -> pb.SetPropertyResponse:
+    def SetProperty(
+        self, request: pb.SetPropertyRequest, context: grpc.ServicerContext
+    ) -> pb.SetPropertyResponse:
         user = _caller(context)
-        self._rooms.set_property(user, request.room_uuid, request.key, request.value, exclusive=request.exclusive)
+        self._rooms.set_property(
+            user, request.room_uuid, request.key, request.value, exclusive=request.exclusive
+        )
         return pb.SetPropertyResponse()
 
-    def SetMemberProperty(self, request: pb.SetMemberPropertyRequest, context: grpc.ServicerContext) -> pb.SetMemberPropertyResponse:
+    def SetMemberProperty(
+        self, request: pb.SetMemberPropertyRequest, context: grpc.ServicerContext
+    ) -> pb.SetMemberPropertyResponse:
         user = _caller(context)
-        self._rooms.set_member_property(user, request.room_uuid, request.key, request.value, exclusive=request.exclusive)
+        self._rooms.set_member_property(
+            user, request.room_uuid, request.key, request.value, exclusive=request.exclusive
+        )
         return pb.SetMemberPropertyResponse()
 
-    def WatchRoom(self, request: pb.WatchRoomRequest, context: grpc.ServicerContext) -> Iterator[pb.WatchRoomResponse]:
+    def WatchRoom(
+        self, request: pb.WatchRoomRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.WatchRoomResponse]:
         inbox: Inbox[Event] = Inbox(context)
         with self._rooms.watch(_caller(context), request.room_uuid, inbox.put):
             for event in inbox:
                 yield messages.event(event)
 
-    def Signal(self, request_iterator: Iterator[pb.SignalRequest], context: grpc.ServicerContext) -> Iterator[pb.SignalResponse]:
+    def Signal(
+        self, request_iterator: Iterator[pb.SignalRequest], context: grpc.ServicerContext
+    ) -> Iterator[pb.SignalResponse]:
         sign_in = messages.sign_in(next(request_iterator, None))
         user = _caller(context)
         accepted = self._im.accepts(user, sign_in.im_token)
         inbox: Inbox[Letter] = Inbox(context)
-        with self._rooms.sign_in(user, sign_in.room_uuid, inbox.put, im_accepted=accepted, im_reused=sign_in.im_reused) as send:
+        with self._rooms.sign_in(
+            user, sign_in.room_uuid, inbox.put, im_accepted=accepted, im_reused=sign_in.im_reused
+        ) as send:
             yield pb.SignalResponse(signed_in=pb.SignedIn())
             Thread(target=_forward, args=(request_iterator, send, inbox), daemon=True).start()
             for letter in inbox:

@@ -31,6 +31,7 @@ def main(name: str) -> None:
                 json.dump(measured.result(), file)
 
         atexit.register(write)
-    command = shlex.join([sys.executable, "-m", f"{__package__}.{name}"])  # what libFuzzer starts to merge corpora
+    # what libFuzzer starts to merge corpora
+    command = shlex.join([sys.executable, "-m", f"{__package__}.{name}"])
     atheris.Setup([command, *sys.argv[1:]], lambda data: measured(bytes(data)))
     atheris.Fuzz()

@@ -40,13 +40,23 @@ _READING = Reading(targets.CATALOGUES)
 
 
 def _languages(number: int) -> object:
-    return errgrpc.encode(errgrpc.ServiceError(errgrpc.ResCode.NOT_FOUND), f"x{number % 9}-{number:x}, zh-{number};q=0.{number % 10}")
+    return errgrpc.encode(
+        errgrpc.ServiceError(errgrpc.ResCode.NOT_FOUND),
+        f"x{number % 9}-{number:x}, zh-{number};q=0.{number % 10}",
+    )
 
 
 def _metadata(number: int) -> object:
     """Of a request: its id, its languages and names that nobody knows."""
-    sent = (("x-request-id", f"id-{number}"), ("accept-language", f"a-{number:x}"), (f"x-{number}", f"{number}"))
-    return _ANSWERING.answer(KeyError(number), Rpc(f"/test.Service/{number}", sent, ((f"t-{number}", "x"),), None, "", aborted=False))
+    sent = (
+        ("x-request-id", f"id-{number}"),
+        ("accept-language", f"a-{number:x}"),
+        (f"x-{number}", f"{number}"),
+    )
+    return _ANSWERING.answer(
+        KeyError(number),
+        Rpc(f"/test.Service/{number}", sent, ((f"t-{number}", "x"),), None, "", aborted=False),
+    )
 
 
 class _Interceptor(errgrpc.ServerInterceptor):
@@ -61,14 +71,27 @@ def _details(number: int) -> object:
     """Of an error: reasons, domains, numbers, types and texts that nobody knows."""
     status = status_pb2.Status(code=5, message=f"message {number}")
     known = errgrpc.ResCode.domain if number % 2 else f"domain-{number}.example.com"
-    info = rpc.ErrorInfo(reason=f"REASON_{number}", domain=known, metadata={"code": str(number), f"key-{number}": str(number)})
+    info = rpc.ErrorInfo(
+        reason=f"REASON_{number}",
+        domain=known,
+        metadata={"code": str(number), f"key-{number}": str(number)},
+    )
     status.details.add().Pack(info)
     status.details.add(type_url=f"x/type.Of{number}", value=b"%d" % number)
     status.details.add().Pack(rpc.LocalizedMessage(locale=f"a-{number}", message=str(number)))
     status.details.add().Pack(rpc.RequestInfo(request_id=str(number)))
     raw = status.SerializeToString()
-    error = _READING.read(targets.Failed(grpc.StatusCode.NOT_FOUND, f"text {number}", [raw]), f"b-{number}")
-    return error.hint, error.metadata, error.status_details, error.request_id, str(error), Received([raw]).number
+    error = _READING.read(
+        targets.Failed(grpc.StatusCode.NOT_FOUND, f"text {number}", [raw]), f"b-{number}"
+    )
+    return (
+        error.hint,
+        error.metadata,
+        error.status_details,
+        error.request_id,
+        str(error),
+        Received([raw]).number,
+    )
 
 
 SUBJECTS: dict[str, Subject] = {
@@ -117,13 +140,20 @@ def main() -> int:
         for part in range(10):
             for number in itertools.islice(numbers, options.values // 10):
                 subject(number)
-            print(f"{name}: {(part + 1) * options.values // 10:,} of {options.values:,}", file=sys.stderr, flush=True)
+            print(
+                f"{name}: {(part + 1) * options.values // 10:,} of {options.values:,}",
+                file=sys.stderr,
+                flush=True,
+            )
         more = _resident() - resident
         held = growth(subject, numbers, WARM)
         grows = held > MOST * WARM or more > max(MOST * options.values // 2, 8_000_000)
         failed |= grows
         result: dict[str, Any] = {"subject": name, "values": options.values, "resident_bytes": more}
-        print(json.dumps({**result, "held_bytes_per_value": round(held / WARM, 2), "grows": grows}), flush=True)
+        print(
+            json.dumps({**result, "held_bytes_per_value": round(held / WARM, 2), "grows": grows}),
+            flush=True,
+        )
     return 1 if failed else 0
 
 

@@ -67,11 +67,24 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--output", type=Path, help="by default docs/reliability-fuzz.json, below a million inputs in build/")
-    parser.add_argument("--resume", action="store_true", help="go on with the run of the same arguments that was stopped")
-    parser.add_argument("--save", action="store_true", help="keep a minimized corpus of what atheris found")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="by default docs/reliability-fuzz.json, below a million inputs in build/",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run of the same arguments that was stopped",
+    )
+    parser.add_argument(
+        "--save", action="store_true", help="keep a minimized corpus of what atheris found"
+    )
     options = parser.parse_args()
-    output: Path = options.output or ROOT / ("docs" if options.inputs >= 1_000_000 else "build") / "reliability-fuzz.json"
+    output: Path = (
+        options.output
+        or ROOT / ("docs" if options.inputs >= 1_000_000 else "build") / "reliability-fuzz.json"
+    )
 
     shares = dict(SHARES)
     if util.find_spec("atheris") is None:
@@ -83,13 +96,17 @@ def main() -> int:
         shutil.rmtree(WORK, ignore_errors=True)
     for target in targets.CHECKS:
         (WORK / target).mkdir(parents=True, exist_ok=True)
-    found, seconds = _run(list(_chunks(shares, options.inputs, options.seed)), options.inputs, options.jobs)
+    found, seconds = _run(
+        list(_chunks(shares, options.inputs, options.seed)), options.inputs, options.jobs
+    )
     report = _report(found, shares, options, seconds)
     output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     if options.save and ("atheris", "reader") in shares:
         _save()
     total = report["total"]
-    print(f"{total['inputs']} inputs, {total['crashes']} crashes, {total['slow']} slow, {report['seconds']} s: {output}")
+    print(
+        f"{total['inputs']} inputs, {total['crashes']} crashes, {total['slow']} slow, {report['seconds']} s: {output}"
+    )
     return 1 if total["crashes"] or total["slow"] or total["inputs"] < options.inputs else 0
 
 
@@ -98,12 +115,16 @@ def _chunks(shares: dict[tuple[str, str], int], inputs: int, first: int) -> Iter
     lists = []
     for (tool, target), share in shares.items():
         left, size = -(-inputs * share // 100), CHUNKS[tool]
-        lists.append([Chunk(tool, target, min(size, left - at), first + at) for at in range(0, left, size)])
+        lists.append(
+            [Chunk(tool, target, min(size, left - at), first + at) for at in range(0, left, size)]
+        )
     for turn in range(max(map(len, lists))):
         yield from (chunks[turn] for chunks in lists if turn < len(chunks))
 
 
-def _run(chunks: list[Chunk], inputs: int, jobs: int) -> tuple[dict[tuple[str, str], list[dict[str, Any]]], float]:
+def _run(
+    chunks: list[Chunk], inputs: int, jobs: int
+) -> tuple[dict[tuple[str, str], list[dict[str, Any]]], float]:
     """What all chunks found, and the seconds that they took; a run that was stopped had written what it had by then."""
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     before, done, crashes = 0.0, 0, 0
@@ -123,7 +144,10 @@ def _run(chunks: list[Chunk], inputs: int, jobs: int) -> tuple[dict[tuple[str, s
     todo = [chunk for chunk in chunks if chunk not in finished]
     start = time.monotonic() - before
     # A new process after 20 chunks, as hypothesis keeps some memory of each.
-    with get_context("spawn").Pool(jobs, maxtasksperchild=20) as pool, LINES.open("a", encoding="utf-8") as lines:
+    with (
+        get_context("spawn").Pool(jobs, maxtasksperchild=20) as pool,
+        LINES.open("a", encoding="utf-8") as lines,
+    ):
         results = pool.imap_unordered(run_chunk, todo)
         for _ in todo:
             chunk, result = results.next(2 * LONGEST_CHUNK)
@@ -133,7 +157,10 @@ def _run(chunks: list[Chunk], inputs: int, jobs: int) -> tuple[dict[tuple[str, s
             lines.flush()
             for crash in result["crashes"]:
                 print(f"{chunk}: {crash[-1_500:]}", file=sys.stderr, flush=True)
-            print(f"{done:>9,} of {inputs:,} inputs, {crashes} crashes, {done / seconds:,.0f} a second", flush=True)
+            print(
+                f"{done:>9,} of {inputs:,} inputs, {crashes} crashes, {done / seconds:,.0f} a second",
+                flush=True,
+            )
     return found, time.monotonic() - start
 
 
@@ -154,7 +181,11 @@ def _hypothesis(chunk: Chunk) -> dict[str, Any]:
         deadline=None,
         max_examples=chunk.inputs,
         phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+        suppress_health_check=[
+            HealthCheck.too_slow,
+            HealthCheck.data_too_large,
+            HealthCheck.large_base_example,
+        ],
     )
     @given(inputs)
     def one(given: tuple[Any, ...]) -> None:
@@ -175,37 +206,79 @@ def _atheris(chunk: Chunk) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "result.json"
         command = [
-            *(sys.executable, "-m", f"{__package__}.{chunk.target}", str(WORK / chunk.target), str(CORPUS / chunk.target)),
-            *(f"-atheris_runs={chunk.inputs}", f"-seed={chunk.seed}", f"-max_len={LONGEST}", "-reload=0", "-timeout=1800"),
-            *("-rss_limit_mb=2048", "-len_control=20", f"-artifact_prefix={WORK}/", "-print_final_stats=0"),
+            *(
+                sys.executable,
+                "-m",
+                f"{__package__}.{chunk.target}",
+                str(WORK / chunk.target),
+                str(CORPUS / chunk.target),
+            ),
+            *(
+                f"-atheris_runs={chunk.inputs}",
+                f"-seed={chunk.seed}",
+                f"-max_len={LONGEST}",
+                "-reload=0",
+                "-timeout=1800",
+            ),
+            *(
+                "-rss_limit_mb=2048",
+                "-len_control=20",
+                f"-artifact_prefix={WORK}/",
+                "-print_final_stats=0",
+            ),
         ]
         # A hang is found here and not by libFuzzer: its timer, which kills Python while that ends, must never fire.
         environment = {**os.environ, RESULT: str(path)}
         failure: str | int
         try:
-            done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=LONGEST_CHUNK, check=False)  # noqa: S603
+            done = subprocess.run(
+                command,
+                cwd=ROOT,
+                env=environment,
+                capture_output=True,
+                timeout=LONGEST_CHUNK,
+                check=False,
+            )  # noqa: S603
         except subprocess.TimeoutExpired as error:
             failure = f"no end within {error.timeout} s"
         else:
-            failure = done.returncode and f"exit status {done.returncode}: {done.stderr.decode(errors='replace')[-4_000:]}"
-        result: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else meter.Meter(lambda: None).result()
+            failure = (
+                done.returncode
+                and f"exit status {done.returncode}: {done.stderr.decode(errors='replace')[-4_000:]}"
+            )
+        result: dict[str, Any] = (
+            json.loads(path.read_text("utf-8"))
+            if path.exists()
+            else meter.Meter(lambda: None).result()
+        )
     return {**result, "crashes": [str(failure)] if failure else []}
 
 
 def _report(
-    found: dict[tuple[str, str], list[dict[str, Any]]], shares: dict[tuple[str, str], int], options: argparse.Namespace, seconds: float
+    found: dict[tuple[str, str], list[dict[str, Any]]],
+    shares: dict[tuple[str, str], int],
+    options: argparse.Namespace,
+    seconds: float,
 ) -> dict[str, Any]:
     parts = []
     for tool, target in shares:
         results = found.get((tool, target), [])
         medians = sorted(result["median_ms"] for result in results)
-        part: dict[str, Any] = {"tool": tool, "target": target, "inputs": sum(result["inputs"] for result in results)}
+        part: dict[str, Any] = {
+            "tool": tool,
+            "target": target,
+            "inputs": sum(result["inputs"] for result in results),
+        }
         part["median_ms"] = medians[len(medians) // 2] if medians else 0
         part["slowest_ms"] = max((result["slowest_ms"] for result in results), default=0)
         part["crashes"] = [crash for result in results for crash in result["crashes"]]
         part["slow"] = [slow for result in results for slow in result["slow"]]
         parts.append(part)
-    names = [name for name in ("hypothesis", "atheris", "protobuf", "grpcio") if util.find_spec(name) or name in ("protobuf", "grpcio")]
+    names = [
+        name
+        for name in ("hypothesis", "atheris", "protobuf", "grpcio")
+        if util.find_spec(name) or name in ("protobuf", "grpcio")
+    ]
     return {
         "command": f"python -m reliability.fuzz.run --inputs {options.inputs} --seed {options.seed}",
         "python": platform.python_version(),
@@ -225,7 +298,14 @@ def _save() -> None:
     """The fewest inputs that reach all that atheris ever reached, the old corpus included."""
     for target in targets.CHECKS:
         with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, "-m", f"{__package__}.{target}", "-merge=1", f"-max_len={LONGEST}", folder]
+            command = [
+                sys.executable,
+                "-m",
+                f"{__package__}.{target}",
+                "-merge=1",
+                f"-max_len={LONGEST}",
+                folder,
+            ]
             command += [str(CORPUS / target), str(WORK / target)]
             subprocess.run(command, cwd=ROOT, capture_output=True, check=True)  # noqa: S603
             shutil.rmtree(CORPUS / target, ignore_errors=True)

@@ -27,7 +27,20 @@ from errgrpc.wire import encoding
 from errgrpc.wire.budget import DEFAULT_MAX_TRAILER_BYTES
 from errgrpc.wire.packing import DETAILS_KEY, NUMBER_KEY
 
-__all__ = ["CHECKS", "Failed", "Source", "accept_language", "budget", "codegen", "decision", "examine", "http", "listen", "read", "reader"]
+__all__ = [
+    "CHECKS",
+    "Failed",
+    "Source",
+    "accept_language",
+    "budget",
+    "codegen",
+    "decision",
+    "examine",
+    "http",
+    "listen",
+    "read",
+    "reader",
+]
 
 CATALOGUES = (errgrpc.ResCode, errgrpc.ComponentCode)
 STANDARD: tuple[type[Message], ...] = (
@@ -116,7 +129,9 @@ def read(values: Sequence[Any], status: StatusCode, text: str | None) -> errgrpc
 
 
 def _details(source: Source) -> bytes:
-    status = status_pb2.Status(code=source.one_of(5, 0, 3, 13, -1, 99, 2**31 - 1, -(2**31)), message=source.text())
+    status = status_pb2.Status(
+        code=source.one_of(5, 0, 3, 13, -1, 99, 2**31 - 1, -(2**31)), message=source.text()
+    )
     for _ in range(source.byte() % 8):
         status.details.append(_detail(source))
     raw = bytearray(status.SerializeToString())
@@ -130,26 +145,38 @@ def _detail(source: Source) -> any_pb2.Any:
     prefix = source.one_of("type.googleapis.com/", "", "/", "x/", "a/b/")
     made = source.byte() % 6
     if made == 0:
-        name = source.one_of("google.protobuf.Any", "no.such.Type", "google.rpc.Status", source.text())
+        name = source.one_of(
+            "google.protobuf.Any", "no.such.Type", "google.rpc.Status", source.text()
+        )
         return any_pb2.Any(type_url=prefix + name, value=source.take())
     if made == 1:  # a type that is known, with bytes that are not its own
-        return any_pb2.Any(type_url=prefix + source.one_of(*STANDARD).DESCRIPTOR.full_name, value=source.take())
+        return any_pb2.Any(
+            type_url=prefix + source.one_of(*STANDARD).DESCRIPTOR.full_name, value=source.take()
+        )
     message: Message
     if made == 2:
-        message = rpc.LocalizedMessage(locale=source.one_of("zh-CN", "en-US", source.text()), message=source.text())
+        message = rpc.LocalizedMessage(
+            locale=source.one_of("zh-CN", "en-US", source.text()), message=source.text()
+        )
     elif made == 3:
         message = rpc.RequestInfo(request_id=source.text(), serving_data=source.text())
     else:
         info = rpc.ErrorInfo(
             reason=source.one_of("ROOM_NOT_EXIST", "NOT_FOUND", "SUCCESS", source.text()),
-            domain=source.one_of("errgrpc.v1.ResCode", "errgrpc.v1.ComponentCode", "", source.text()),
+            domain=source.one_of(
+                "errgrpc.v1.ResCode", "errgrpc.v1.ComponentCode", "", source.text()
+            ),
         )
         if source.byte() % 2:
-            info.metadata[NUMBER_KEY] = source.one_of("1004", "0", "-4", "99999999999", "٤٠٤", source.text())
+            info.metadata[NUMBER_KEY] = source.one_of(
+                "1004", "0", "-4", "99999999999", "٤٠٤", source.text()
+            )
         for _ in range(source.byte() % 4):
             info.metadata[source.text()] = source.text()
         message = info
-    return any_pb2.Any(type_url=prefix + message.DESCRIPTOR.full_name, value=message.SerializeToString())
+    return any_pb2.Any(
+        type_url=prefix + message.DESCRIPTOR.full_name, value=message.SerializeToString()
+    )
 
 
 def examine(error: errgrpc.RemoteError, status: StatusCode | None = None) -> None:
@@ -163,7 +190,11 @@ def examine(error: errgrpc.RemoteError, status: StatusCode | None = None) -> Non
     assert (error.hint is None) == (error.locale is None)
     assert (error.reason is None) == (error.domain is None)
     if error.inferred:
-        assert (type(error), error.reason, isinstance(error.error_code, errgrpc.ResCode)) == (errgrpc.RemoteError, None, True)
+        assert (type(error), error.reason, isinstance(error.error_code, errgrpc.ResCode)) == (
+            errgrpc.RemoteError,
+            None,
+            True,
+        )
     elif error.error_code is not None:
         assert isinstance(error, errgrpc.remote(error.error_code))
         assert error.domain in ("", error.error_code.domain)
@@ -192,7 +223,11 @@ def _answered(error: errgrpc.RemoteError) -> None:
     masked = _status(error)
     info = rpc.ErrorInfo()
     assert masked.details[0].Unpack(info)
-    assert (info.reason, info.domain, dict(info.metadata)) == ("INTERNAL_SERVER_ERROR", "errgrpc.v1.ResCode", {"code": "500"})
+    assert (info.reason, info.domain, dict(info.metadata)) == (
+        "INTERNAL_SERVER_ERROR",
+        "errgrpc.v1.ResCode",
+        {"code": "500"},
+    )
     assert masked.message == errgrpc.ResCode.INTERNAL_SERVER_ERROR.message
     try:
         passed = errgrpc.ServiceError.from_remote(error)
@@ -214,8 +249,15 @@ def _status(error: BaseException) -> status_pb2.Status:
 def _size(message: str, trailers: Iterable[tuple[str, str | bytes]]) -> int:
     """The size of an answer's trailers, counted anew here: name, value as it is sent, and 32 for each entry."""
     size = len("grpc-status") + 2 + 32
-    size += len("grpc-message") + sum(1 if 0x20 <= byte < 0x7F and byte != 0x25 else 3 for byte in message.encode()) + 32
-    return size + sum(len(key) + (-(-len(value) // 3) * 4 if isinstance(value, bytes) else len(value)) + 32 for key, value in trailers)
+    size += (
+        len("grpc-message")
+        + sum(1 if 0x20 <= byte < 0x7F and byte != 0x25 else 3 for byte in message.encode())
+        + 32
+    )
+    return size + sum(
+        len(key) + (-(-len(value) // 3) * 4 if isinstance(value, bytes) else len(value)) + 32
+        for key, value in trailers
+    )
 
 
 _HINTS = (("zh-CN", "en-US"), ("en", "en-GB", "zh-Hans-CN", "sr-Latn-RS"), ("de",))
@@ -231,9 +273,17 @@ def accept_language(data: bytes) -> None:
 def listen(header: str) -> None:
     """One of the hints is chosen, whatever the header; one without a readable range is as good as none."""
     gateway = ("grpcgateway-accept-language", header)
-    for metadata in ([(locales.ACCEPT_LANGUAGE, header)], [("x", header), gateway, (locales.ACCEPT_LANGUAGE, "!")]):
+    for metadata in (
+        [(locales.ACCEPT_LANGUAGE, header)],
+        [("x", header), gateway, (locales.ACCEPT_LANGUAGE, "!")],
+    ):
         assert locales.requested(metadata) == (header or None)
-    readable = locales.requested([(locales.ACCEPT_LANGUAGE, header), ("grpcgateway-accept-language", "another")]) == header
+    readable = (
+        locales.requested(
+            [(locales.ACCEPT_LANGUAGE, header), ("grpcgateway-accept-language", "another")]
+        )
+        == header
+    )
     for hints in _HINTS:
         for default in ("zh-CN", ""):
             chosen = locales.choose(header, hints, default)
@@ -249,7 +299,12 @@ def listen(header: str) -> None:
 Arguments = dict[str, Any]
 
 
-def budget(code: errgrpc.ErrorCode, arguments: Arguments, trailers: Sequence[tuple[str, str | bytes]], limit: int) -> None:
+def budget(
+    code: errgrpc.ErrorCode,
+    arguments: Arguments,
+    trailers: Sequence[tuple[str, str | bytes]],
+    limit: int,
+) -> None:
     """Any error of a raiser: the trailers fit, and reason, domain and number are in them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", errgrpc.MisuseWarning)
@@ -266,7 +321,11 @@ def budget(code: errgrpc.ErrorCode, arguments: Arguments, trailers: Sequence[tup
     status = status_pb2.Status.FromString(raw)
     info = rpc.ErrorInfo()
     assert status.details[0].Unpack(info)
-    assert (info.reason, info.domain, info.metadata[NUMBER_KEY]) == (code.reason, code.domain, str(code.number))
+    assert (info.reason, info.domain, info.metadata[NUMBER_KEY]) == (
+        code.reason,
+        code.domain,
+        str(code.number),
+    )
     assert (status.code, status.message) == (code.grpc_status.value[0], parts.message)
     names = [detail.TypeName() for detail in status.details]
     assert len(set(names)) == len(names)
@@ -282,13 +341,30 @@ ATTRIBUTES = (
     "__bool__", "__len__", "__getattr__", "__getattribute__",
 )  # fmt: skip
 FAILURES: dict[str, type[BaseException]] = {
-    failure.__name__: failure for failure in (LookupError, SystemExit, KeyError, RecursionError, AttributeError, StopIteration)
+    failure.__name__: failure
+    for failure in (
+        LookupError,
+        SystemExit,
+        KeyError,
+        RecursionError,
+        AttributeError,
+        StopIteration,
+    )
 }
 BASES: dict[str, type[BaseException]] = {
     "other": LookupError, "translated": KeyError, "made": ZeroDivisionError, "group": BaseExceptionGroup, "coded": errgrpc.ServiceError,
     "forgetful": errgrpc.ServiceError, "double": errgrpc.RemoteError, "ending": SystemExit,
 }  # fmt: skip
-_METHODS = ("__str__", "__repr__", "__hash__", "__eq__", "__bool__", "__len__", "__getattr__", "__getattribute__")
+_METHODS = (
+    "__str__",
+    "__repr__",
+    "__hash__",
+    "__eq__",
+    "__bool__",
+    "__len__",
+    "__getattr__",
+    "__getattribute__",
+)
 Recipe = tuple[str, frozenset[str], str, Any]
 
 
@@ -310,7 +386,8 @@ def hostile(recipe: Recipe | None) -> BaseException:
     if base == "group":
         try:
             return kind(SECRET, [hostile(inner)])  # type: ignore[no-any-return]
-        except tuple(FAILURES.values()):  # Python itself looks at the classes of the members, so there is no such group
+        except tuple(FAILURES.values()):
+            # Python itself looks at the classes of the members, so there is no such group
             return kind(SECRET, [LookupError(SECRET)])  # type: ignore[no-any-return]
     made = kind.__new__(kind, SECRET)
     if inner is not None:
@@ -322,7 +399,9 @@ def hostile(recipe: Recipe | None) -> BaseException:
 
 def decision(recipe: Recipe | None, metadata: Any, trailers: Any, status: Any) -> None:
     """Whatever a handler raises, and whatever its context says: an answer that gRPC can send, with a code, and no text of theirs."""
-    answer = _DECIDING.answer(hostile(recipe), Rpc("/test.Service/Method", metadata, trailers, status, "text"))
+    answer = _DECIDING.answer(
+        hostile(recipe), Rpc("/test.Service/Method", metadata, trailers, status, "text")
+    )
     assert isinstance(answer.status, StatusCode)
     assert answer.status is not StatusCode.OK
     raw: Any = dict(answer.trailers).get(DETAILS_KEY)

@@ -68,14 +68,25 @@ async def test_all_is_of_the_classes_of_grpc(targets: dict[str, str], kind: str)
                     except grpc.RpcError as error:
                         made.append(error)
             seen.append([[cls for cls in CLASSES if isinstance(value, cls)] for value in made])
-            assert type(made[3]) is (remote(ResCode.ROOM_NOT_EXIST) if make is wrap else grpc.aio.AioRpcError)
+            assert type(made[3]) is (
+                remote(ResCode.ROOM_NOT_EXIST) if make is wrap else grpc.aio.AioRpcError
+            )
     assert seen[0] == seen[1]
 
 
 async def test_what_is_no_channel_is_refused(targets: dict[str, str]) -> None:
     with grpc.insecure_channel(targets["sync"]) as sync:
-        for value in (sync, None, "127.0.0.1:1", grpc.aio.Channel, errgrpc.aio.client_interceptors()):
-            with pytest.raises(TypeError, match=r"is no grpc\.aio\.Channel; errgrpc\.wrap_channel takes those of the sync stack"):
+        for value in (
+            sync,
+            None,
+            "127.0.0.1:1",
+            grpc.aio.Channel,
+            errgrpc.aio.client_interceptors(),
+        ):
+            with pytest.raises(
+                TypeError,
+                match=r"is no grpc\.aio\.Channel; errgrpc\.wrap_channel takes those of the sync stack",
+            ):
                 errgrpc.aio.wrap_channel(value, ResCode)  # type: ignore[arg-type]
 
 
@@ -120,17 +131,27 @@ async def test_closing(grace: float | None, targets: dict[str, str], kind: str) 
             call = harness.method(channel, kind)(harness.argument(kind, request))
             outcome = asyncio.ensure_future(asyncio.wait_for(consume(call, kind), DEADLINE))
             await asyncio.sleep(0.01)
-            closing = asyncio.ensure_future(channel.close() if grace is None else channel.close(grace=grace))
+            closing = asyncio.ensure_future(
+                channel.close() if grace is None else channel.close(grace=grace)
+            )
             if grace is None:
                 await closing
             gate.set()
             await closing
             await asyncio.wait([outcome], timeout=DEADLINE)
-            seen.append((outcome.cancelled() or repr(outcome.exception() or outcome.result()), call.cancelled(), await call.code()))
+            seen.append(
+                (
+                    outcome.cancelled() or repr(outcome.exception() or outcome.result()),
+                    call.cancelled(),
+                    await call.code(),
+                )
+            )
     assert seen[0] == seen[1]
     if kind.endswith("unary") or grace is None:
         assert seen[1][2] is (StatusCode.CANCELLED if grace is None else StatusCode.OK)
-    else:  # grpcio before 1.83 knows no stream that a task of the caller's reads, and cancels it in spite of the grace
+    else:
+        # grpcio before 1.83 knows no stream that a task of the caller's reads, and cancels it in spite
+        # of the grace
         assert seen[1][2] in (StatusCode.OK, StatusCode.CANCELLED)
 
 
@@ -144,15 +165,27 @@ async def test_interceptors_of_the_channel_run_inside(targets: dict[str, str], k
     inner = grpc.aio.insecure_channel(targets["sync"], interceptors=harness.aio_interceptors(see))
     async with errgrpc.aio.wrap_channel(inner, ResCode, locale="zh-CN") as channel:
         with harness.action(fail) as request, pytest.raises(remote(ResCode.ROOM_NOT_EXIST)):
-            await consume(harness.method(channel, kind)(harness.argument(kind, request), metadata=(("x-a", "1"),)), kind)
+            await consume(
+                harness.method(channel, kind)(
+                    harness.argument(kind, request), metadata=(("x-a", "1"),)
+                ),
+                kind,
+            )
     assert seen == [grpc.aio.Metadata(("x-a", "1"), ("accept-language", "zh-CN"))]
 
 
 async def test_wrapped_twice(targets: dict[str, str], kind: str) -> None:
-    for inner, outer in (((), (ResCode,)), ((ResCode,), ()), ((errgrpc.ComponentCode,), (ResCode,))):
+    for inner, outer in (
+        ((), (ResCode,)),
+        ((ResCode,), ()),
+        ((errgrpc.ComponentCode,), (ResCode,)),
+    ):
         once = errgrpc.aio.wrap_channel(bare(targets["sync"]), *inner)
         async with errgrpc.aio.wrap_channel(once, *outer) as channel:
-            with harness.action(fail, after=1) as request, pytest.raises(remote(ResCode.ROOM_NOT_EXIST)):
+            with (
+                harness.action(fail, after=1) as request,
+                pytest.raises(remote(ResCode.ROOM_NOT_EXIST)),
+            ):
                 await consume(harness.method(channel, kind)(harness.argument(kind, request)), kind)
 
 
@@ -163,10 +196,15 @@ async def test_stubs_of_generated_code() -> None:
     await server.start()
     async with wrap(f"127.0.0.1:{port}") as channel:
         stub = health_pb2_grpc.HealthStub(channel)
-        assert (await stub.Check(health_pb2.HealthCheckRequest())).status == health_pb2.HealthCheckResponse.SERVING
+        assert (
+            await stub.Check(health_pb2.HealthCheckRequest())
+        ).status == health_pb2.HealthCheckResponse.SERVING
         with pytest.raises(RemoteError) as caught:
             await stub.Check(health_pb2.HealthCheckRequest(service="none"))
-        assert (caught.value.code(), caught.value.error_code) == (StatusCode.NOT_FOUND, ResCode.NOT_FOUND)
+        assert (caught.value.code(), caught.value.error_code) == (
+            StatusCode.NOT_FOUND,
+            ResCode.NOT_FOUND,
+        )
         watch = stub.Watch(health_pb2.HealthCheckRequest())
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
         watch.cancel()

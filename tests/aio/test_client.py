@@ -45,7 +45,11 @@ def connect(target: str, *, interceptors: Any = None, **options: Any) -> Any:
 async def channel(request: pytest.FixtureRequest, targets: dict[str, str]) -> AsyncIterator[Any]:
     """Through each of the two doors that errgrpc has into the client."""
     connected = connect(targets["sync"], interceptors=() if request.param == "wrapped" else None)
-    async with errgrpc.aio.wrap_channel(connected, ResCode, ComponentCode) if request.param == "wrapped" else connected as typed:
+    async with (
+        errgrpc.aio.wrap_channel(connected, ResCode, ComponentCode)
+        if request.param == "wrapped"
+        else connected as typed
+    ):
         yield typed
 
 
@@ -56,7 +60,9 @@ async def nothing_goes_unnoticed() -> AsyncIterator[None]:
 
 
 @contextlib.contextmanager
-def held(act: Callable[[Any], None] = fail, after: int = 0) -> Iterator[tuple[bytes, threading.Event]]:
+def held(
+    act: Callable[[Any], None] = fail, after: int = 0
+) -> Iterator[tuple[bytes, threading.Event]]:
     """A request whose handler waits for the event before it acts."""
     gate = threading.Event()
 
@@ -95,7 +101,13 @@ CATCHERS = (
     grpc.aio.AioRpcError,
     Exception,
 )
-OTHERS = (remote(ResCode.NOT_FOUND), remote(ComponentCode), remote(ResCode.FORBIDDEN), ServiceError, asyncio.CancelledError)
+OTHERS = (
+    remote(ResCode.NOT_FOUND),
+    remote(ComponentCode),
+    remote(ResCode.FORBIDDEN),
+    ServiceError,
+    asyncio.CancelledError,
+)
 
 
 @pytest.mark.parametrize("catcher", CATCHERS)
@@ -170,8 +182,13 @@ def test_the_interceptors_are_one_for_each_kind() -> None:
         grpc.aio.StreamUnaryClientInterceptor,
         grpc.aio.StreamStreamClientInterceptor,
     ]
-    assert [[isinstance(interceptor, kind) for kind in kinds].index(True) for interceptor in interceptors] == [0, 1, 2, 3]
-    assert [sum(isinstance(interceptor, kind) for kind in kinds) for interceptor in interceptors] == [1, 1, 1, 1]
+    assert [
+        [isinstance(interceptor, kind) for kind in kinds].index(True)
+        for interceptor in interceptors
+    ] == [0, 1, 2, 3]
+    assert [
+        sum(isinstance(interceptor, kind) for kind in kinds) for interceptor in interceptors
+    ] == [1, 1, 1, 1]
 
 
 # How it is raised.
@@ -218,7 +235,8 @@ async def test_an_error_refers_to_nothing_that_refers_to_it(channel: Any, kind: 
         gc.collect()
         gc.disable()
         try:
-            assert (await fails())() is None  # freed without the help of the collector, as grpc's own
+            # freed without the help of the collector, as grpc's own
+            assert (await fails())() is None
         finally:
             gc.enable()
 
@@ -235,8 +253,13 @@ async def test_all_that_can_be_awaited(channel: Any, kind: str) -> None:
             await consume(call)
         assert await call.code() is caught.value.code() is StatusCode.NOT_FOUND
         assert await call.details() == caught.value.details() == "Room Not Found"
-        if kind.endswith("unary"):  # with older grpcio those of a stream that has no response may be lost
-            assert await call.initial_metadata() == caught.value.initial_metadata() == grpc.aio.Metadata(("x-initial", "1"))
+        # with older grpcio those of a stream that has no response may be lost
+        if kind.endswith("unary"):
+            assert (
+                await call.initial_metadata()
+                == caught.value.initial_metadata()
+                == grpc.aio.Metadata(("x-initial", "1"))
+            )
         assert await call.trailing_metadata() == caught.value.trailing_metadata()
         assert caught.value.trailing_metadata()["x-trailing"] == "2"
         assert await call.debug_error_string() == caught.value.debug_error_string()
@@ -378,10 +401,18 @@ async def test_wrapped_calls_raise_when_nobody_reads(kind: str) -> None:
     with socket.socket() as bound:  # bound, but not listening
         bound.bind(("127.0.0.1", 0))
         async with connect(f"127.0.0.1:{bound.getsockname()[1]}", interceptors=[]) as channel:
-            call = CALLS[kind](harness.method(channel, kind)(), Caller((ResCode,)), None, "/test.Service/stream_stream")
+            call = CALLS[kind](
+                harness.method(channel, kind)(),
+                Caller((ResCode,)),
+                None,
+                "/test.Service/stream_stream",
+            )
             with pytest.raises(RemoteError) as caught:
                 await call.write(b"x")
-            assert (caught.value.code(), caught.value.error_code) == (StatusCode.UNAVAILABLE, ResCode.SERVICE_UNAVAILABLE)
+            assert (caught.value.code(), caught.value.error_code) == (
+                StatusCode.UNAVAILABLE,
+                ResCode.SERVICE_UNAVAILABLE,
+            )
             await call.done_writing()
 
 
@@ -392,7 +423,10 @@ async def test_not_connected(kind: str) -> None:
             call = started(channel, kind, b"")
             with pytest.raises(RemoteError) as caught:
                 await call.wait_for_connection()
-            assert (caught.value.code(), caught.value.error_code) == (StatusCode.UNAVAILABLE, ResCode.SERVICE_UNAVAILABLE)
+            assert (caught.value.code(), caught.value.error_code) == (
+                StatusCode.UNAVAILABLE,
+                ResCode.SERVICE_UNAVAILABLE,
+            )
 
 
 @pytest.mark.parametrize("kind", ["unary_unary", "unary_stream"])
@@ -411,7 +445,8 @@ async def test_responses_are_not_read_ahead(talk: tuple[Talk, str]) -> None:
         call = harness.method(channel, "unary_stream")(b"x" * 100_000, timeout=DEADLINE)
         for _ in range(3):
             assert len(await anext(aiter(call))) == 100_000
-        assert servicer.sent < 500  # the window takes some; whoever reads ahead would never come here
+        # the window takes some; whoever reads ahead would never come here
+        assert servicer.sent < 500
         call.cancel()
 
 
@@ -437,7 +472,8 @@ async def test_requests_are_not_read_ahead(refusing: str) -> None:
             yield b"x" * 100_000
 
     async with connect(refusing) as channel:
-        with pytest.raises(RemoteError):  # now and then grpc's own INTERNAL: it was writing when the answer came
+        # now and then grpc's own INTERNAL: it was writing when the answer came
+        with pytest.raises(RemoteError):
             await harness.method(channel, "stream_unary")(requests(), timeout=DEADLINE)
     assert len(read) < 10_000
 
@@ -450,9 +486,14 @@ async def test_the_call_is_asked_for_nothing(kind: str) -> None:
     async def continuation(*_: Any) -> Any:
         return Untouchable()
 
-    [interceptor] = [one for one in errgrpc.aio.client_interceptors(ResCode) if hasattr(one, f"intercept_{kind}")]
+    [interceptor] = [
+        one for one in errgrpc.aio.client_interceptors(ResCode) if hasattr(one, f"intercept_{kind}")
+    ]
     details = grpc.aio.ClientCallDetails("/test.Service/any", None, None, None, None)
-    assert type(await getattr(interceptor, f"intercept_{kind}")(continuation, details, b"")) is CALLS[kind]
+    assert (
+        type(await getattr(interceptor, f"intercept_{kind}")(continuation, details, b""))
+        is CALLS[kind]
+    )
 
 
 # Cancelled.
@@ -519,7 +560,10 @@ async def test_a_deadline_of_grpc(channel: Any, kind: str) -> None:
             await consume(started(channel, kind, request, timeout=0.03))
         assert type(caught.value) is RemoteError
         assert caught.value.code() is StatusCode.DEADLINE_EXCEEDED
-        assert (caught.value.error_code, caught.value.inferred) == (ResCode.SERVICE_UNAVAILABLE, True)
+        assert (caught.value.error_code, caught.value.inferred) == (
+            ResCode.SERVICE_UNAVAILABLE,
+            True,
+        )
 
 
 @pytest.mark.thinned(2)
@@ -556,10 +600,15 @@ LANGUAGE = ("accept-language", "zh-CN")
         (None, grpc.aio.Metadata(LANGUAGE)),
         ((("x-a", "1"),), grpc.aio.Metadata(("x-a", "1"), LANGUAGE)),
         (grpc.aio.Metadata(("x-a", "1")), grpc.aio.Metadata(("x-a", "1"), LANGUAGE)),
-        (grpc.aio.Metadata(("accept-language", "en")), grpc.aio.Metadata(("accept-language", "en"))),
+        (
+            grpc.aio.Metadata(("accept-language", "en")),
+            grpc.aio.Metadata(("accept-language", "en")),
+        ),
     ],
 )
-async def test_the_next_interceptor_gets_what_it_expects(given: Any, passed: Any, kind: str, targets: dict[str, str]) -> None:
+async def test_the_next_interceptor_gets_what_it_expects(
+    given: Any, passed: Any, kind: str, targets: dict[str, str]
+) -> None:
     seen: list[Any] = []
     credentials = grpc.access_token_call_credentials("token")
 
@@ -567,16 +616,31 @@ async def test_the_next_interceptor_gets_what_it_expects(given: Any, passed: Any
         seen.append(details)
         raise asyncio.CancelledError  # the call itself is of no interest
 
-    interceptors = [*errgrpc.aio.client_interceptors(ResCode, locale="zh-CN"), *harness.aio_interceptors(see)]
+    interceptors = [
+        *errgrpc.aio.client_interceptors(ResCode, locale="zh-CN"),
+        *harness.aio_interceptors(see),
+    ]
     async with connect(targets["sync"], interceptors=interceptors) as channel:
-        call = started(channel, kind, b"", timeout=DEADLINE, metadata=given, credentials=credentials, wait_for_ready=True)
+        call = started(
+            channel,
+            kind,
+            b"",
+            timeout=DEADLINE,
+            metadata=given,
+            credentials=credentials,
+            wait_for_ready=True,
+        )
         with pytest.raises(asyncio.CancelledError):
             await consume(call)
     details: Any = seen[0]
     assert len(seen) == 1
     assert type(details.metadata) is grpc.aio.Metadata
     assert details.metadata == passed
-    assert (details.method, details.timeout, details.wait_for_ready) == (f"/test.Service/{kind}".encode(), DEADLINE, True)
+    assert (details.method, details.timeout, details.wait_for_ready) == (
+        f"/test.Service/{kind}".encode(),
+        DEADLINE,
+        True,
+    )
     assert details.credentials is credentials
     assert type(details) is grpc.aio.ClientCallDetails
 
@@ -605,7 +669,9 @@ async def test_metadata_of_other_interceptors(given: Any, passed: Any) -> None:
         seen.append(details)
 
     interceptor: Any = errgrpc.aio.client_interceptors(ResCode, locale="zh-CN")[0]
-    await interceptor.intercept_unary_unary(continuation, Details("/test.Service/any", 1.5, given, None, True), b"")
+    await interceptor.intercept_unary_unary(
+        continuation, Details("/test.Service/any", 1.5, given, None, True), b""
+    )
     details: Any = seen[0]
     assert details == ("/test.Service/any", 1.5, passed, None, True)
     assert type(details) is Details
@@ -646,7 +712,10 @@ def test_the_same_interceptors_for_several_channels_and_loops(targets: dict[str,
     interceptors = errgrpc.aio.client_interceptors(ResCode)
 
     async def run() -> None:
-        async with connect(targets["sync"], interceptors=interceptors) as one, connect(targets["aio"], interceptors=interceptors) as two:
+        async with (
+            connect(targets["sync"], interceptors=interceptors) as one,
+            connect(targets["aio"], interceptors=interceptors) as two,
+        ):
             for channel in (one, two):
                 for kind in harness.KINDS:
                     with pytest.raises(remote(ResCode.ROOM_NOT_EXIST)):

@@ -18,7 +18,9 @@ import errgrpc
 from errgrpc import ComponentCode, ErrorCode, RemoteError, ResCode, ServiceError, Spec, remote
 
 # Older grpcio asks for the outcome of an interceptor that raised when the call is deleted.
-pytestmark = pytest.mark.filterwarnings(r"ignore:.*InterceptedCall.__del__:pytest.PytestUnraisableExceptionWarning")
+pytestmark = pytest.mark.filterwarnings(
+    r"ignore:.*InterceptedCall.__del__:pytest.PytestUnraisableExceptionWarning"
+)
 
 DEADLINE = harness.DEADLINE
 WAYS = [
@@ -32,7 +34,8 @@ WAYS = [
     ("stream_stream", "write"),
 ]
 every_way = pytest.mark.parametrize(("kind", "way"), WAYS)
-both_orders = pytest.mark.parametrize("order", ["outside", "inside", "inside_wrapped"])  # a wrapped channel is outside of all
+# a wrapped channel is outside of all
+both_orders = pytest.mark.parametrize("order", ["outside", "inside", "inside_wrapped"])
 
 
 def fail(_: Any) -> None:
@@ -53,8 +56,12 @@ def connect(target: str, order: str, other: Any) -> Any:
     """A channel with another interceptor, for each kind, outside or inside of ours; the outermost comes first."""
     ours, others = errgrpc.aio.client_interceptors(ResCode), harness.aio_interceptors(other)
     if order == "inside_wrapped":
-        return errgrpc.aio.wrap_channel(grpc.aio.insecure_channel(target, interceptors=others), ResCode)
-    return grpc.aio.insecure_channel(target, interceptors=[*others, *ours] if order == "outside" else [*ours, *others])
+        return errgrpc.aio.wrap_channel(
+            grpc.aio.insecure_channel(target, interceptors=others), ResCode
+        )
+    return grpc.aio.insecure_channel(
+        target, interceptors=[*others, *ours] if order == "outside" else [*ours, *others]
+    )
 
 
 async def outcome(channel: Any, kind: str, way: str, request: bytes) -> list[bytes]:
@@ -153,7 +160,9 @@ async def replaces_the_details(continuation: Any, details: Any, request: Any) ->
 
 async def adds_metadata(continuation: Any, details: Any, request: Any) -> Any:
     details.metadata.add("x-added", "1")
-    return await continuation(details._replace(metadata=grpc.aio.Metadata(*details.metadata, ("x-too", "2"))), request)
+    return await continuation(
+        details._replace(metadata=grpc.aio.Metadata(*details.metadata, ("x-too", "2"))), request
+    )
 
 
 async def maps_the_requests(continuation: Any, details: Any, request: Any) -> Any:
@@ -188,9 +197,13 @@ HARMLESS: dict[str, Callable[..., Any]] = {
 @every_way
 @both_orders
 @pytest.mark.thinned(3)
-async def test_typed_among_others(order: str, kind: str, way: str, other: str, targets: dict[str, str]) -> None:
+async def test_typed_among_others(
+    order: str, kind: str, way: str, other: str, targets: dict[str, str]
+) -> None:
     if (kind, other) == ("stream_stream", "wraps_in_a_generator") and harness.GRPC < (1, 80):
-        pytest.skip("grpcio before 1.80 may not know its own iterator when a channel with such a call closes")
+        pytest.skip(
+            "grpcio before 1.80 may not know its own iterator when a channel with such a call closes"
+        )
     async with connect(targets["sync"], order, HARMLESS[other]) as channel:
         with harness.action(fail, after=1) as request:
             for _ in range(2):
@@ -207,7 +220,9 @@ async def test_typed_among_others(order: str, kind: str, way: str, other: str, t
 @pytest.mark.parametrize("other", HARMLESS)
 @both_orders
 @pytest.mark.thinned(3)
-async def test_the_outcome_is_known_among_others(order: str, kind: str, other: str, targets: dict[str, str]) -> None:
+async def test_the_outcome_is_known_among_others(
+    order: str, kind: str, other: str, targets: dict[str, str]
+) -> None:
     async with connect(targets["sync"], order, HARMLESS[other]) as channel:
         with harness.action(fail) as request:
             call = harness.method(channel, kind)(harness.argument(kind, request), timeout=DEADLINE)
@@ -224,7 +239,9 @@ async def test_the_outcome_is_known_among_others(order: str, kind: str, other: s
 
 @every_way
 @both_orders
-async def test_retried_by_its_status(order: str, kind: str, way: str, targets: dict[str, str]) -> None:
+async def test_retried_by_its_status(
+    order: str, kind: str, way: str, targets: dict[str, str]
+) -> None:
     """The retry that people write for unary calls, by the error and by the code."""
     for by_error in (True, False):
         tries: list[int] = []
@@ -234,7 +251,9 @@ async def test_retried_by_its_status(order: str, kind: str, way: str, targets: d
             if len(tries) < 3:
                 raise ServiceError(ResCode.SERVICE_UNAVAILABLE)
 
-        async def retry(continuation: Any, details: Any, request: Any, by_error: bool = by_error) -> Any:
+        async def retry(
+            continuation: Any, details: Any, request: Any, by_error: bool = by_error
+        ) -> Any:
             for _ in range(5):
                 call = await continuation(details, request)
                 if not isinstance(call, grpc.aio.UnaryUnaryCall):
@@ -296,7 +315,11 @@ async def test_responses_of_its_own(order: str, way: str, targets: dict[str, str
     async with connect(targets["sync"], order, replace) as channel:
         for kind in ("unary_stream", "stream_stream"):
             with harness.action(succeed) as request:
-                assert await outcome(channel, kind, way, request) == [b"mine", b"first!", b"second!"]
+                assert await outcome(channel, kind, way, request) == [
+                    b"mine",
+                    b"first!",
+                    b"second!",
+                ]
             with harness.action(fail) as request, pytest.raises(remote(ResCode.ROOM_NOT_EXIST)):
                 await outcome(channel, kind, way, request)
 
@@ -305,20 +328,25 @@ class Refused(grpc.aio.AioRpcError):
     """The error of another package, with a status of its own."""
 
     def __init__(self) -> None:
-        super().__init__(StatusCode.UNAUTHENTICATED, grpc.aio.Metadata(), grpc.aio.Metadata(), "log in")
+        super().__init__(
+            StatusCode.UNAUTHENTICATED, grpc.aio.Metadata(), grpc.aio.Metadata(), "log in"
+        )
 
 
 class Plain(grpc.RpcError):
     """No AioRpcError: unless ours is outside of it, `code()` raises it."""
 
 
-READS = [(kind, way) for kind, way in WAYS if way != "write"]  # grpc's own `write` raises when there is no call
+# grpc's own `write` raises when there is no call
+READS = [(kind, way) for kind, way in WAYS if way != "write"]
 
 
 @pytest.mark.parametrize(("kind", "way"), READS)
 @both_orders
 @pytest.mark.parametrize("kind_of_error", [ValueError, Refused, Plain])
-async def test_an_interceptor_that_raises(order: str, kind: str, way: str, kind_of_error: type[Exception], targets: dict[str, str]) -> None:
+async def test_an_interceptor_that_raises(
+    order: str, kind: str, way: str, kind_of_error: type[Exception], targets: dict[str, str]
+) -> None:
     error = kind_of_error()
 
     async def refuse(*_: Any) -> Any:
@@ -333,12 +361,16 @@ async def test_an_interceptor_that_raises(order: str, kind: str, way: str, kind_
     else:  # ours makes of any RpcError what it is able to read
         assert type(caught.value) is RemoteError
         assert caught.value.inferred
-        assert caught.value.error_code is (ResCode.UNAUTHORIZED if kind_of_error is Refused else ResCode.INTERNAL_SERVER_ERROR)
+        assert caught.value.error_code is (
+            ResCode.UNAUTHORIZED if kind_of_error is Refused else ResCode.INTERNAL_SERVER_ERROR
+        )
 
 
 @pytest.mark.parametrize(("kind", "way"), READS)
 @pytest.mark.parametrize("order", ["inside", "inside_wrapped"])
-async def test_an_error_that_an_inner_interceptor_made(order: str, kind: str, way: str, targets: dict[str, str]) -> None:
+async def test_an_error_that_an_inner_interceptor_made(
+    order: str, kind: str, way: str, targets: dict[str, str]
+) -> None:
     """It stays itself, with its cause and its traceback: some interceptors raise what they got elsewhere."""
     cause = KeyError("cause")
 
@@ -355,14 +387,27 @@ async def test_an_error_that_an_inner_interceptor_made(order: str, kind: str, wa
 # Ours, several times.
 
 
-class ShopCode(ErrorCode, domain="aio.shop.example.com", default_locale="en-US", fallback="BROKEN", infer={StatusCode.NOT_FOUND: "GONE"}):
-    GONE = 1, Spec(StatusCode.NOT_FOUND, message="Gone", hints={"zh-CN": "没有了", "en-US": "It is gone"})
+class ShopCode(
+    ErrorCode,
+    domain="aio.shop.example.com",
+    default_locale="en-US",
+    fallback="BROKEN",
+    infer={StatusCode.NOT_FOUND: "GONE"},
+):
+    GONE = (
+        1,
+        Spec(
+            StatusCode.NOT_FOUND, message="Gone", hints={"zh-CN": "没有了", "en-US": "It is gone"}
+        ),
+    )
     BROKEN = 2, Spec(StatusCode.INTERNAL, message="Broken")
 
 
 @every_way
 @pytest.mark.parametrize("code", [ResCode.NOT_FOUND, ComponentCode(-1), ShopCode.GONE], ids=str)
-async def test_each_of_ours_knows_its_own_catalogue(kind: str, way: str, code: ErrorCode, targets: dict[str, str]) -> None:
+async def test_each_of_ours_knows_its_own_catalogue(
+    kind: str, way: str, code: ErrorCode, targets: dict[str, str]
+) -> None:
     def act(_: Any) -> None:
         raise ServiceError(code, room="1")
 
@@ -371,7 +416,9 @@ async def test_each_of_ours_knows_its_own_catalogue(kind: str, way: str, code: E
     with harness.action(act) as request:
         for several in (ours, ours[::-1], [*ours, *ours], [made(), *ours, made()]):
             interceptors = [interceptor for one in several for interceptor in one]
-            async with grpc.aio.insecure_channel(targets["sync"], interceptors=interceptors) as channel:
+            async with grpc.aio.insecure_channel(
+                targets["sync"], interceptors=interceptors
+            ) as channel:
                 with pytest.raises(RemoteError) as caught:
                     await outcome(channel, kind, way, request)
             assert type(caught.value) is remote(code)
@@ -381,9 +428,16 @@ async def test_each_of_ours_knows_its_own_catalogue(kind: str, way: str, code: E
 @every_way
 async def test_the_innermost_table_infers(kind: str, way: str, targets: dict[str, str]) -> None:
     catalogues = (ResCode, ShopCode, ComponentCode)
-    interceptors = [interceptor for catalogue in catalogues for interceptor in errgrpc.aio.client_interceptors(catalogue)]
+    interceptors = [
+        interceptor
+        for catalogue in catalogues
+        for interceptor in errgrpc.aio.client_interceptors(catalogue)
+    ]
     async with grpc.aio.insecure_channel(targets["sync"], interceptors=interceptors) as channel:
-        with harness.action(lambda context: context.abort(StatusCode.NOT_FOUND, "")) as request, pytest.raises(RemoteError) as caught:
+        with (
+            harness.action(lambda context: context.abort(StatusCode.NOT_FOUND, "")) as request,
+            pytest.raises(RemoteError) as caught,
+        ):
             await outcome(channel, kind, way, request)
     assert type(caught.value) is RemoteError
     assert (caught.value.error_code, caught.value.inferred) == (ShopCode.GONE, True)
@@ -392,19 +446,30 @@ async def test_the_innermost_table_infers(kind: str, way: str, targets: dict[str
 # OpenTelemetry.
 
 
-@pytest.mark.parametrize(("kind", "way"), READS)  # its interceptors await the outcome, and so deadlock whoever has yet to write
+# its interceptors await the outcome, and so deadlock whoever has yet to write
+@pytest.mark.parametrize(("kind", "way"), READS)
 @both_orders
 @pytest.mark.parametrize("act", [fail, succeed])
-async def test_opentelemetry(order: str, kind: str, way: str, act: Any, targets: dict[str, str]) -> None:
+async def test_opentelemetry(
+    order: str, kind: str, way: str, act: Any, targets: dict[str, str]
+) -> None:
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     others, ours = aio_client_interceptors(provider), errgrpc.aio.client_interceptors(ResCode)
     seen = []
     with harness.action(act, after=1) as request:
         for typed in (False, True):
-            interceptors = {"outside": [*others, *ours], "inside": [*ours, *others]}.get(order, others) if typed else others
+            interceptors = (
+                {"outside": [*others, *ours], "inside": [*ours, *others]}.get(order, others)
+                if typed
+                else others
+            )
             bare = grpc.aio.insecure_channel(targets["sync"], interceptors=interceptors)
-            async with errgrpc.aio.wrap_channel(bare, ResCode) if typed and order == "inside_wrapped" else bare as channel:
+            async with (
+                errgrpc.aio.wrap_channel(bare, ResCode)
+                if typed and order == "inside_wrapped"
+                else bare as channel
+            ):
                 try:
                     assert await outcome(channel, kind, way, request) == responses(kind)
                 except grpc.RpcError as error:

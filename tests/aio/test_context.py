@@ -34,57 +34,99 @@ def ask(target: str, kind: str, act: Any, after: int = 1) -> harness.Outcome:
 
 
 class TestOnTheWire:
-    def test_abort_takes_what_was_set_in_place_of_what_is_empty(self, style: str, kind: str, targets: dict[str, str]) -> None:
+    def test_abort_takes_what_was_set_in_place_of_what_is_empty(
+        self, style: str, kind: str, targets: dict[str, str]
+    ) -> None:
         def act(context: Any) -> Any:
             context.set_details("as set")
             context.set_trailing_metadata((("x-cost", "3"),))
             return context.abort(StatusCode.NOT_FOUND)
 
         outcome = ask(targets[style], kind, act)
-        assert (outcome.code, outcome.details, outcome.trailing) == (StatusCode.NOT_FOUND, "as set", {"x-cost": "3"})
+        assert (outcome.code, outcome.details, outcome.trailing) == (
+            StatusCode.NOT_FOUND,
+            "as set",
+            {"x-cost": "3"},
+        )
 
-    def test_abort_takes_what_it_is_given_before_what_was_set(self, style: str, kind: str, targets: dict[str, str]) -> None:
+    def test_abort_takes_what_it_is_given_before_what_was_set(
+        self, style: str, kind: str, targets: dict[str, str]
+    ) -> None:
         def act(context: Any) -> Any:
             context.set_details("as set")
             context.set_trailing_metadata((("x-cost", "3"),))
-            return context.abort(StatusCode.NOT_FOUND, details="as given", trailing_metadata=(("x-cost", "4"),))
+            return context.abort(
+                StatusCode.NOT_FOUND, details="as given", trailing_metadata=(("x-cost", "4"),)
+            )
 
         outcome = ask(targets[style], kind, act)
-        assert (outcome.code, outcome.details, outcome.trailing) == (StatusCode.NOT_FOUND, "as given", {"x-cost": "4"})
+        assert (outcome.code, outcome.details, outcome.trailing) == (
+            StatusCode.NOT_FOUND,
+            "as given",
+            {"x-cost": "4"},
+        )
 
-    @pytest.mark.parametrize("trailers", [[("x-cost", "3")], grpc.aio.Metadata(("x-cost", "3"))], ids=["list", "Metadata"])
-    def test_abort_takes_any_trailing_metadata(self, trailers: Any, style: str, kind: str, targets: dict[str, str]) -> None:
-        outcome = ask(targets[style], kind, lambda context: context.abort(StatusCode.NOT_FOUND, "", trailers))
+    @pytest.mark.parametrize(
+        "trailers",
+        [[("x-cost", "3")], grpc.aio.Metadata(("x-cost", "3"))],
+        ids=["list", "Metadata"],
+    )
+    def test_abort_takes_any_trailing_metadata(
+        self, trailers: Any, style: str, kind: str, targets: dict[str, str]
+    ) -> None:
+        outcome = ask(
+            targets[style], kind, lambda context: context.abort(StatusCode.NOT_FOUND, "", trailers)
+        )
         assert (outcome.code, outcome.trailing) == (StatusCode.NOT_FOUND, {"x-cost": "3"})
 
     @pytest.mark.parametrize("trailers", [7, None, "text", {"x-cost": "3"}], ids=repr)
-    def test_abort_leaves_out_what_is_no_metadata(self, trailers: Any, style: str, kind: str, targets: dict[str, str]) -> None:
-        outcome = ask(targets[style], kind, lambda context: context.abort(StatusCode.NOT_FOUND, "gone", trailers))
-        assert (outcome.code, outcome.details, outcome.trailing) == (StatusCode.NOT_FOUND, "gone", {})
+    def test_abort_leaves_out_what_is_no_metadata(
+        self, trailers: Any, style: str, kind: str, targets: dict[str, str]
+    ) -> None:
+        outcome = ask(
+            targets[style],
+            kind,
+            lambda context: context.abort(StatusCode.NOT_FOUND, "gone", trailers),
+        )
+        assert (outcome.code, outcome.details, outcome.trailing) == (
+            StatusCode.NOT_FOUND,
+            "gone",
+            {},
+        )
 
     @pytest.mark.parametrize("details", ["a\ud800b", None, b"bytes", 7], ids=ascii)
-    def test_details_are_text(self, details: Any, style: str, kind: str, targets: dict[str, str]) -> None:
+    def test_details_are_text(
+        self, details: Any, style: str, kind: str, targets: dict[str, str]
+    ) -> None:
         def act(context: Any) -> None:
             context.set_code(StatusCode.NOT_FOUND)
             context.set_details(details)
 
         outcome = ask(targets[style], kind, act)
-        assert (outcome.code, outcome.details) == (StatusCode.NOT_FOUND, "a\ufffdb" if isinstance(details, str) else "")
+        assert (outcome.code, outcome.details) == (
+            StatusCode.NOT_FOUND,
+            "a\ufffdb" if isinstance(details, str) else "",
+        )
 
-    def test_a_number_that_is_set_before_an_exception_stands(self, style: str, kind: str, targets: dict[str, str]) -> None:
+    def test_a_number_that_is_set_before_an_exception_stands(
+        self, style: str, kind: str, targets: dict[str, str]
+    ) -> None:
         def act(context: Any) -> None:
             context.set_code(5)
             raise ValueError
 
         assert ask(targets[style], kind, act).code is StatusCode.NOT_FOUND
 
-    def test_no_answer_takes_what_the_handler_had_set(self, style: str, kind: str, targets: dict[str, str]) -> None:
+    def test_no_answer_takes_what_the_handler_had_set(
+        self, style: str, kind: str, targets: dict[str, str]
+    ) -> None:
         def act(context: Any) -> None:
             context.set_details("as set")
             raise ServiceError(ResCode.NOT_FOUND, "")
 
         outcome = ask(targets[style], kind, act)
-        assert (coded(outcome), outcome.details) == ("NOT_FOUND", "")  # checked against the Status, too
+        # checked against the Status, too
+        assert (coded(outcome), outcome.details) == ("NOT_FOUND", "")
 
     def test_what_can_be_read_back(self, style: str, kind: str, targets: dict[str, str]) -> None:
         read: list[Any] = []
@@ -160,7 +202,13 @@ class TestAsyncContext:
         context = AsyncContext(Told(), STANDING)
         assert (context.details(), tuple(context.trailing_metadata())) == ("", ())
         rpc = context.rpc("/m", gone=False)
-        assert (rpc.method, rpc.metadata, rpc.trailers, rpc.status, rpc.details) == ("/m", (), (), None, None)
+        assert (rpc.method, rpc.metadata, rpc.trailers, rpc.status, rpc.details) == (
+            "/m",
+            (),
+            (),
+            None,
+            None,
+        )
 
     async def test_an_abort_that_returns(self) -> None:
         """As a mock's does: a handler must not go on behind it."""
@@ -190,7 +238,11 @@ class TestSyncContext:
             context.abort(StatusCode.NOT_FOUND, "No such thing")
         context.set_code(StatusCode.OK)
         context.apply(RpcAnswer(StatusCode.INTERNAL, "another", ()))
-        assert told.told == {"code": StatusCode.NOT_FOUND, "details": "No such thing", "trailers": ()}
+        assert told.told == {
+            "code": StatusCode.NOT_FOUND,
+            "details": "No such thing",
+            "trailers": (),
+        }
 
     def test_nothing_is_set_without_an_abort(self) -> None:
         told = Told()

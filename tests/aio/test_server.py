@@ -35,7 +35,9 @@ def style(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-def ask(target: str, kind: str, act: Callable[[Any], Any], after: int = 1, **options: Any) -> harness.Outcome:
+def ask(
+    target: str, kind: str, act: Callable[[Any], Any], after: int = 1, **options: Any
+) -> harness.Outcome:
     """What a client without our interceptor gets of a handler that acts."""
     with harness.action(act, after) as request:
         return harness.call("sync", target, kind, request, interceptors=(), **options)
@@ -47,7 +49,11 @@ class Watched:
     def __init__(self, error: BaseException | None = None, swallow: bool = False) -> None:
         self.error = error
         self.swallow = swallow
-        self.started, self.ended, self.called_back = threading.Event(), threading.Event(), threading.Event()
+        self.started, self.ended, self.called_back = (
+            threading.Event(),
+            threading.Event(),
+            threading.Event(),
+        )
         self.release: asyncio.Event | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
         self.seen: list[Any] = []
@@ -99,7 +105,9 @@ class TestTheEndOfACall:
     """Cancellation, deadlines and shutdown, as the asyncio server has them without us."""
 
     @pytest.mark.thinned(2)
-    def test_cancelled_by_the_client(self, interceptors: Any, style: str, kind: str, caplog: Any) -> None:
+    def test_cancelled_by_the_client(
+        self, interceptors: Any, style: str, kind: str, caplog: Any
+    ) -> None:
         watched = Watched()
         with harness.serve(style, interceptors) as target, running(target, kind, watched) as call:
             call.cancel()
@@ -107,8 +115,14 @@ class TestTheEndOfACall:
         assert watched.seen == [True, "cancelled"]
         assert not logged(caplog)
 
-    @pytest.mark.parametrize("then", [{"error": ServiceError(ResCode.NOT_FOUND)}, {"swallow": True}], ids=["raises", "swallows"])
-    def test_cancelled_and_the_handler_does_otherwise(self, interceptors: Any, then: Any, style: str, kind: str, caplog: Any) -> None:
+    @pytest.mark.parametrize(
+        "then",
+        [{"error": ServiceError(ResCode.NOT_FOUND)}, {"swallow": True}],
+        ids=["raises", "swallows"],
+    )
+    def test_cancelled_and_the_handler_does_otherwise(
+        self, interceptors: Any, then: Any, style: str, kind: str, caplog: Any
+    ) -> None:
         watched = Watched(**then)
         with harness.serve(style, interceptors) as target, running(target, kind, watched) as call:
             call.cancel()
@@ -120,14 +134,19 @@ class TestTheEndOfACall:
     @pytest.mark.thinned(4)
     def test_deadline(self, interceptors: Any, style: str, kind: str, caplog: Any) -> None:
         watched = Watched()
-        with harness.serve(style, interceptors) as target, running(target, kind, watched, timeout=0.2) as call:
+        with (
+            harness.serve(style, interceptors) as target,
+            running(target, kind, watched, timeout=0.2) as call,
+        ):
             assert final_code(call, kind) is StatusCode.DEADLINE_EXCEEDED
             assert watched.called_back.wait(harness.DEADLINE)
         assert watched.seen == [True, "cancelled"]
         assert not logged(caplog)
 
     @pytest.mark.parametrize("kind", ["stream_unary", "stream_stream"])
-    def test_cancelled_while_the_handler_waits_for_requests(self, interceptors: Any, style: str, kind: str, caplog: Any) -> None:
+    def test_cancelled_while_the_handler_waits_for_requests(
+        self, interceptors: Any, style: str, kind: str, caplog: Any
+    ) -> None:
         watched = Watched()
 
         class Reading:
@@ -150,9 +169,14 @@ class TestTheEndOfACall:
             unary_unary = unary_stream = None
 
         over = threading.Event()
-        with harness.serve(style, interceptors, Reading()) as target, grpc.insecure_channel(target) as channel:
+        with (
+            harness.serve(style, interceptors, Reading()) as target,
+            grpc.insecure_channel(target) as channel,
+        ):
             method = getattr(channel, kind)(f"/test.Service/{kind}")
-            call = (method.future if kind.endswith("unary") else method)(iter(lambda: over.wait(harness.DEADLINE), True))
+            call = (method.future if kind.endswith("unary") else method)(
+                iter(lambda: over.wait(harness.DEADLINE), True)
+            )
             assert watched.started.wait(harness.DEADLINE)
             call.cancel()
             assert watched.called_back.wait(harness.DEADLINE)
@@ -173,7 +197,10 @@ class TestTheEndOfACall:
                 finally:
                     watched.ended.set()
 
-        with harness.serve("aio", interceptors, Endless()) as target, grpc.insecure_channel(target) as channel:
+        with (
+            harness.serve("aio", interceptors, Endless()) as target,
+            grpc.insecure_channel(target) as channel,
+        ):
             call: Any = channel.unary_stream("/test.Service/unary_stream")(b"")  # type: ignore[arg-type]
             assert watched.started.wait(harness.DEADLINE)
             call.cancel()
@@ -203,7 +230,9 @@ class TestTheEndOfACall:
             stopped.result(harness.DEADLINE)
         assert watched.seen == [True]
 
-    def test_stopped_without_grace(self, interceptors: Any, style: str, kind: str, caplog: Any) -> None:
+    def test_stopped_without_grace(
+        self, interceptors: Any, style: str, kind: str, caplog: Any
+    ) -> None:
         watched = Watched()
         with harness.serve(style, interceptors) as target:
             held = running(target, kind, watched)
@@ -219,7 +248,11 @@ class TestTheEndOfACall:
 class TestSyncHandlers:
     """They run in threads, which no cancellation reaches: what they come to when the client has gone is heard by nobody."""
 
-    @pytest.mark.parametrize("then", [None, ServiceError(ResCode.NOT_FOUND), "abort"], ids=["returns", "raises", "aborts"])
+    @pytest.mark.parametrize(
+        "then",
+        [None, ServiceError(ResCode.NOT_FOUND), "abort"],
+        ids=["returns", "raises", "aborts"],
+    )
     def test_cancelled_by_the_client(self, then: Any, kind: str, caplog: Any) -> None:
         watched, gone = Watched(), threading.Event()
 
@@ -247,14 +280,18 @@ class TestSyncHandlers:
             call.cancel()
             gone.set()
             assert watched.ended.wait(harness.DEADLINE)
-        gc.collect()  # asyncio reports an exception that nobody has asked for when its future goes; bare grpc leaves some
+        # asyncio reports an exception that nobody has asked for when its future goes; bare grpc
+        # leaves some
+        gc.collect()
         assert not logged(caplog)
 
 
 class TestCancelledByTheService:
     """A task that the service cancels, as it does to put a user out: grpc sends no status, and the client would wait."""
 
-    def test_by_the_handler(self, style: str, kind: str, targets: dict[str, str], caplog: Any) -> None:
+    def test_by_the_handler(
+        self, style: str, kind: str, targets: dict[str, str], caplog: Any
+    ) -> None:
         async def act(context: Any) -> None:
             context.set_trailing_metadata((("x-cost", "3"),))
             task = asyncio.current_task()
@@ -292,7 +329,9 @@ class TestCancelledByTheService:
         outcome = ask(targets[style], kind, act)
         assert (outcome.code, outcome.details) == (StatusCode.NOT_FOUND, "No such thing")
 
-    def test_that_goes_no_further_is_no_cancellation(self, style: str, kind: str, targets: dict[str, str]) -> None:
+    def test_that_goes_no_further_is_no_cancellation(
+        self, style: str, kind: str, targets: dict[str, str]
+    ) -> None:
         async def timed_out(_: Any) -> None:
             async with asyncio.timeout(0):
                 await asyncio.sleep(harness.DEADLINE)
@@ -336,7 +375,9 @@ async def guarded(behavior: Any, kind: str = "unary_unary") -> Any:
     class Details:
         method = "/test.Service/method"
 
-    handler = await errgrpc.aio.ServerInterceptor(ResCode).intercept_service(continuation, Details())
+    handler = await errgrpc.aio.ServerInterceptor(ResCode).intercept_service(
+        continuation, Details()
+    )
     return getattr(handler, kind)
 
 
@@ -397,7 +438,9 @@ class TestClosedCoroutines:
         class Details:
             method = "/test.Service/method"
 
-        coroutine = errgrpc.aio.ServerInterceptor(ResCode).intercept_service(continuation, Details())
+        coroutine = errgrpc.aio.ServerInterceptor(ResCode).intercept_service(
+            continuation, Details()
+        )
         await asyncio.ensure_future(wait_once(coroutine))
         coroutine.close()
 
@@ -450,10 +493,18 @@ FATAL = """
     ],
 )
 @pytest.mark.thinned(2)
-def test_what_ends_the_process_still_does_when_the_client_is_answered(error: str, style: str, kind: str) -> None:
+def test_what_ends_the_process_still_does_when_the_client_is_answered(
+    error: str, style: str, kind: str
+) -> None:
     path = [str(Path(harness.__file__).parent), str(Path(errgrpc.__file__).parent.parent)]
     program = textwrap.dedent(FATAL).format(path=path, error=error, style=style, kind=kind)
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=3 * harness.DEADLINE, check=False)  # noqa: S603
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=3 * harness.DEADLINE,
+        check=False,
+    )  # noqa: S603
     assert ran.stdout.split() == ["INTERNAL", FALLBACK]
     assert ran.returncode in ((130, -signal.SIGINT) if error == "KeyboardInterrupt" else (3,))
 
@@ -467,7 +518,9 @@ def test_on_a_sync_server_it_says_so(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize("swallow", [False, True])
 @pytest.mark.thinned(2)
-def test_a_client_that_goes_while_a_message_is_sent_leaves_nothing(swallow: bool, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_client_that_goes_while_a_message_is_sent_leaves_nothing(
+    swallow: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     """Grpc refuses a status while the batch with the initial metadata is under way, and never frees what it has refused."""
     started, ended = threading.Event(), threading.Event()
     before = len(refused_statuses())
@@ -484,7 +537,10 @@ def test_a_client_that_goes_while_a_message_is_sent_leaves_nothing(swallow: bool
             finally:
                 ended.set()
 
-    with harness.serve("reader_writer", servicer=Large()) as target, grpc.insecure_channel(target) as channel:
+    with (
+        harness.serve("reader_writer", servicer=Large()) as target,
+        grpc.insecure_channel(target) as channel,
+    ):
         method: Any = channel.unary_stream("/test.Service/unary_stream")
         for _ in range(20):
             call = method(b"", timeout=harness.DEADLINE)
@@ -495,9 +551,17 @@ def test_a_client_that_goes_while_a_message_is_sent_leaves_nothing(swallow: bool
             ended.clear()
     assert len(refused_statuses()) == before
     # grpcio before 1.80 logs that of two event loops in a process the other was faster.
-    assert [record for record in caplog.records if not (record.exc_info and record.exc_info[0] is BlockingIOError)] == []
+    assert [
+        record
+        for record in caplog.records
+        if not (record.exc_info and record.exc_info[0] is BlockingIOError)
+    ] == []
 
 
 def refused_statuses() -> list[Any]:
     gc.collect()
-    return [found for found in gc.get_objects() if type(found).__name__ == "SendStatusFromServerOperation"]
+    return [
+        found
+        for found in gc.get_objects()
+        if type(found).__name__ == "SendStatusFromServerOperation"
+    ]

@@ -6,7 +6,19 @@ from pathlib import Path
 import pytest
 
 import errgrpc
-from bench import by_hand, catalogues, contenders, in_process, inside, report, results, runs, stages, targets, tracking
+from bench import (
+    by_hand,
+    catalogues,
+    contenders,
+    in_process,
+    inside,
+    report,
+    results,
+    runs,
+    stages,
+    targets,
+    tracking,
+)
 from bench.__main__ import DOCS, parsed
 from bench.contenders import CONTENDERS
 from bench.fresh import WHAT
@@ -22,10 +34,13 @@ SHORT = [work for work in WORKS if work.messages < 10_000 and work.at_once < 64]
 def test_each_work_runs_with_each_contender(stack: str) -> None:
     ticks: list[float] = []
     with runs.started(CONTENDERS, stack, 1, lambda: ticks.append(0)) as pairs:
-        assert {block.contender for block in runs.first(pairs, lambda: None)} == {contender.name for contender in CONTENDERS}
+        assert {block.contender for block in runs.first(pairs, lambda: None)} == {
+            contender.name for contender in CONTENDERS
+        }
         for work in SHORT:
             for pair in pairs:
-                block = pair.block(work, work.at_once)  # each call fails that does not do what its work says
+                # each call fails that does not do what its work says
+                block = pair.block(work, work.at_once)
                 assert block.wall > 0
         blocks = runs.measure(pairs[:2], SHORT[0], 0.001, 0, 3, ticks.append)
     assert len(blocks) == 6
@@ -51,7 +66,10 @@ def test_by_hand_is_the_same_answer(name: str) -> None:
     assert errgrpc.decode(built).status_details == errgrpc.decode(encoded).status_details
     assert len(built.SerializeToString()) == len(encoded.SerializeToString())
     read = by_hand.read(in_process.failed(error))
-    assert (read.code, read.metadata.get("room_uuid")) == (error.error_code, error.metadata.get("room_uuid"))
+    assert (read.code, read.metadata.get("room_uuid")) == (
+        error.error_code,
+        error.metadata.get("room_uuid"),
+    )
     assert read.hint == error.error_code.hint("zh-CN")
 
 
@@ -101,45 +119,83 @@ def test_ratios() -> None:
 
 
 def test_a_slow_round_is_no_slow_contender() -> None:
-    rounds = [[Block(name, 0, slow * wall, 0, 0) for name, wall in (("a", 1.0), ("b", 2.0), ("c", 3.0))] for slow in (1, 1, 10)]
+    rounds = [
+        [Block(name, 0, slow * wall, 0, 0) for name, wall in (("a", 1.0), ("b", 2.0), ("c", 3.0))]
+        for slow in (1, 1, 10)
+    ]
     found = list(runs._with_drift(rounds))
     for name in "abc":
-        assert len({round(block.wall / block.drift, 9) for block in found if block.contender == name}) == 1
+        assert (
+            len({round(block.wall / block.drift, 9) for block in found if block.contender == name})
+            == 1
+        )
 
 
 def blocks_of(contender: str, wall: float) -> list[Block]:
-    return [Block(contender, process, wall, wall / 2, wall / 4) for process in range(2) for _ in range(3)]
+    return [
+        Block(contender, process, wall, wall / 2, wall / 4)
+        for process in range(2)
+        for _ in range(3)
+    ]
 
 
-BLOCKS = [*blocks_of("null", 100e-6), *blocks_of("null again", 101e-6), *blocks_of("errgrpc, interceptors", 105e-6)]
+BLOCKS = [
+    *blocks_of("null", 100e-6),
+    *blocks_of("null again", 101e-6),
+    *blocks_of("errgrpc, interceptors", 105e-6),
+]
 
 
 def test_what_is_reported() -> None:
     found = results.rounded(results.calls(BLOCKS))
     assert found["errgrpc, interceptors"]["wall ratio"] == [1.05, 1.05, 1.05]
     assert found["null"]["cpu"] == 75e-6
-    lines = targets.judged({"calls": {"sync": {"success": found, "error": found, "error with metadata": found}}})
+    lines = targets.judged(
+        {"calls": {"sync": {"success": found, "error": found, "error with metadata": found}}}
+    )
     assert [(line.what, line.target.bound, line.verdict) for line in lines] == [
         ("sync, success", 1.02, "missed"),
         ("sync, error", 1.05, "met"),
         ("sync, error with metadata", 1.07, "met"),
     ]
-    tables = report.tables({"calls": {"sync": {"error": found}}, "command": "", "took": 1, "machine": results.machine()})
+    tables = report.tables(
+        {
+            "calls": {"sync": {"error": found}},
+            "command": "",
+            "took": 1,
+            "machine": results.machine(),
+        }
+    )
     assert tables["sync-wall"].rows == [("error", "100", "1.010 ±0.000", "1.050 ±0.000")]
     assert tables["targets"].rows[0][-1] == "met"
 
 
 def test_verdicts() -> None:
     most, least = targets.Target("", 1.02), targets.Target("", 4, more=True)
-    cases = [(most, (1.02, 1, 2), "met"), (most, (1.03, 1.01, 1.05), "within noise"), (most, (1.1, 1.03, 1.2), "missed")]
-    cases += [(least, (4, 3, 5), "met"), (least, (3.9, 3, 4.1), "within noise"), (least, (3, 2, 3.5), "missed")]
+    cases = [
+        (most, (1.02, 1, 2), "met"),
+        (most, (1.03, 1.01, 1.05), "within noise"),
+        (most, (1.1, 1.03, 1.2), "missed"),
+    ]
+    cases += [
+        (least, (4, 3, 5), "met"),
+        (least, (3.9, 3, 4.1), "within noise"),
+        (least, (3, 2, 3.5), "missed"),
+    ]
     for target, ratio_, verdict in cases:
         assert targets.Line(target, "", Ratio(*ratio_), "").verdict == verdict
 
 
 def test_arguments() -> None:
     assert not parsed([]).part
-    for some in (["--quick"], ["--in-process"], ["--works", "error"], ["--contenders", "hand"], ["--stacks", "aio"], ["--seconds", "3"]):
+    for some in (
+        ["--quick"],
+        ["--in-process"],
+        ["--works", "error"],
+        ["--contenders", "hand"],
+        ["--stacks", "aio"],
+        ["--seconds", "3"],
+    ):
         assert parsed(some).part
     with pytest.raises(SystemExit):
         parsed(["--works", "no such work"])
@@ -147,7 +203,8 @@ def test_arguments() -> None:
 
 def test_the_page_has_the_figures_that_were_measured() -> None:
     page, path = (DOCS / "performance.md").read_text("utf-8"), DOCS / "performance.json"
-    figures = json.loads(path.read_text("utf-8")) if path.exists() else {}  # or says that they are not measured yet
+    # or says that they are not measured yet
+    figures = json.loads(path.read_text("utf-8")) if path.exists() else {}
     assert page == report.rendered(page, figures), "run `python -m bench --render`"
     if figures:
         for works in figures["calls"].values():
@@ -157,7 +214,9 @@ def test_the_page_has_the_figures_that_were_measured() -> None:
 
 def test_the_table_of_the_current_call_is_that_of_its_results() -> None:
     page = tracking.PAGE.read_text()
-    assert page == tracking.with_table(page, json.loads(tracking.RESULTS.read_text())), "run `python -m bench.tracking`"
+    assert page == tracking.with_table(page, json.loads(tracking.RESULTS.read_text())), (
+        "run `python -m bench.tracking`"
+    )
     assert set(json.loads(tracking.RESULTS.read_text())["works"]) == set(tracking.WORKS)
 
 

@@ -34,11 +34,15 @@ METHOD = "classroom.v1.ClassroomService/GetRoom"
 
 def run(*command: str) -> str:
     """Both outputs of a command, as a terminal shows them."""
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
+    return subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    ).stdout
 
 
 def save(name: str, text: str) -> None:
-    (CORPUS / name).write_text(text.replace(sys.prefix, "/srv/venv").replace(str(ROOT), "/srv/rooms"))
+    (CORPUS / name).write_text(
+        text.replace(sys.prefix, "/srv/venv").replace(str(ROOT), "/srv/rooms")
+    )
     print(f"{name}: {len(text)} characters")
 
 
@@ -55,17 +59,26 @@ def of_python() -> None:
             call: grpc.Call = error  # type: ignore[assignment]
             save("trailing-metadata.txt", repr(call.trailing_metadata()))
             save("traceback-of-grpcio.txt", traceback.format_exc())
-            (details,) = [value for key, value in call.trailing_metadata() or () if key == "grpc-status-details-bin"]
+            (details,) = [
+                value
+                for key, value in call.trailing_metadata() or ()
+                if key == "grpc-status-details-bin"
+            ]
             save("bytes.txt", f"details = {details!r}\n")
             assert isinstance(details, bytes)
             save("hex.txt", f"{details.hex()}\n")
-            save("xxd.txt", run("sh", "-c", f"printf %s {details.hex()} | xxd -r -p | xxd -p -c 20"))
+            save(
+                "xxd.txt", run("sh", "-c", f"printf %s {details.hex()} | xxd -r -p | xxd -p -c 20")
+            )
         with errgrpc.wrap_channel(plain, ResCode) as channel:
             try:
                 harness.method(channel, "unary_unary")(request)
             except errgrpc.RemoteError as error:
                 save("traceback-of-errgrpc.txt", traceback.format_exc())
-                save("repr-of-errgrpc.txt", f"{logging.getLevelName(logging.ERROR)}:rooms:failed with {error!r}\n")
+                save(
+                    "repr-of-errgrpc.txt",
+                    f"{logging.getLevelName(logging.ERROR)}:rooms:failed with {error!r}\n",
+                )
 
 
 def of_http() -> None:
@@ -87,17 +100,40 @@ def of_http() -> None:
 def of_the_gateway() -> None:
     url = os.environ["VITE_GATEWAY"].rstrip("/")
     address = url.removeprefix("http://")
-    folders = ("examples", "protos", "third_party", ".venv/lib/python3.11/site-packages/grpc_tools/_proto")
-    proto = (*(option for folder in folders for option in ("-import-path", str(ROOT / folder))), "-proto", "classroom/v1/classroom.proto")
+    folders = (
+        "examples",
+        "protos",
+        "third_party",
+        ".venv/lib/python3.11/site-packages/grpc_tools/_proto",
+    )
+    proto = (
+        *(option for folder in folders for option in ("-import-path", str(ROOT / folder))),
+        "-proto",
+        "classroom/v1/classroom.proto",
+    )
     for name, options in (("grpcurl.txt", ()), ("grpcurl-v.txt", ("-v",))):
         data = ("-d", '{"room_uuid": "r-42"}', "-plaintext", "-H", "accept-language: zh-CN")
         save(name, run(str(GRPCURL), *options, *proto, *data, address, METHOD))
     json = ("-H", "content-type: application/json", "-d", '{"room_uuid": "r-42"}')
     save("curl-v-envoy-json.txt", run("curl", "-sv", *json, f"{url}/{METHOD}"))
     frame = "0000000006" + b"\x0a\x04r-42".hex()
-    web = ("-H", "content-type: application/grpc-web+proto", "-H", "x-grpc-web: 1", "--data-binary", "@-", "--output", "-")
+    web = (
+        "-H",
+        "content-type: application/grpc-web+proto",
+        "-H",
+        "x-grpc-web: 1",
+        "--data-binary",
+        "@-",
+        "--output",
+        "-",
+    )
     save(
-        "curl-v-grpc-web.txt", run("sh", "-c", f"printf {frame} | xxd -r -p | curl -sv {' '.join(map(repr, web))} {url}/{METHOD} | cat -v")
+        "curl-v-grpc-web.txt",
+        run(
+            "sh",
+            "-c",
+            f"printf {frame} | xxd -r -p | curl -sv {' '.join(map(repr, web))} {url}/{METHOD} | cat -v",
+        ),
     )
 
 

@@ -58,7 +58,9 @@ def test_what_tools_print_is_read(name: str, run: Any) -> None:
     if told["number"] is not None:
         assert told["declared"]["number"] == int(told["number"])
         text = run("decode", (CORPUS / name).read_text()).out
-        assert text.startswith(f"{told['number']} {told['declared']['reason']} {told['status']}  errgrpc.v1.ResCode\n")
+        assert text.startswith(
+            f"{told['number']} {told['declared']['reason']} {told['status']}  errgrpc.v1.ResCode\n"
+        )
 
 
 def test_the_output(run: Any) -> None:
@@ -66,10 +68,14 @@ def test_the_output(run: Any) -> None:
         ResCode.SERVICE_UNAVAILABLE,
         "Busy",
         retry_delay=2.5,
-        details=[rpc.RequestInfo(request_id="id-1"), rpc.Help(links=[rpc.Help.Link(url="https://a.b")])],
+        details=[
+            rpc.RequestInfo(request_id="id-1"),
+            rpc.Help(links=[rpc.Help.Link(url="https://a.b")]),
+        ],
     )
     packed = any_pb2.Any(
-        type_url="type.example.com/shop.v1.Cart", value=wrappers_pb2.StringValue(value="apples").SerializeToString() + b"\x10\x05"
+        type_url="type.example.com/shop.v1.Cart",
+        value=wrappers_pb2.StringValue(value="apples").SerializeToString() + b"\x10\x05",
     )
     status = errgrpc.encode(error, "en")
     status.details.append(packed)
@@ -90,7 +96,9 @@ def test_the_output(run: Any) -> None:
 
 def test_a_table_is_given_or_the_error_has_none(run: Any) -> None:
     ran = run("decode", RAW.hex(), "-c", "errgrpc:ComponentCode")
-    assert "  table: no catalogue given declares this code: give its table by --catalogue\n" in ran.out
+    assert (
+        "  table: no catalogue given declares this code: give its table by --catalogue\n" in ran.out
+    )
     plain = status_pb2.Status(code=5, message="no such room").SerializeToString().hex()
     assert "  table: the error names no code" in run("decode", plain).out
 
@@ -105,7 +113,9 @@ def test_nothing_to_decode(run: Any) -> None:
 # Whatever the error, and however it is written
 
 
-METADATA = st.dictionaries(st.from_regex(r"[a-z][a-z_]{0,9}", fullmatch=True), st.text(max_size=20), max_size=4)
+METADATA = st.dictionaries(
+    st.from_regex(r"[a-z][a-z_]{0,9}", fullmatch=True), st.text(max_size=20), max_size=4
+)
 TEXT = st.text(st.characters(codec="utf-8"), max_size=60)
 
 
@@ -114,7 +124,11 @@ def statuses(draw: Any) -> status_pb2.Status:
     """Of failures, with details known and unknown."""
     status = status_pb2.Status(code=draw(st.integers(1, 16)), message=draw(TEXT))
     info = any_pb2.Any()
-    info.Pack(rpc.ErrorInfo(reason="GONE", domain="shop.example.com", metadata={"code": "1", **draw(METADATA)}))
+    info.Pack(
+        rpc.ErrorInfo(
+            reason="GONE", domain="shop.example.com", metadata={"code": "1", **draw(METADATA)}
+        )
+    )
     status.details.append(info)
     for value in draw(st.lists(st.binary(max_size=30), max_size=3)):
         status.details.append(any_pb2.Any(type_url="type.example.com/shop.v1.Unknown", value=value))
@@ -130,8 +144,12 @@ WRITTEN: dict[str, Any] = {
     "base64 without padding": lambda raw: base64.b64encode(raw).decode().rstrip("="),
     "base64 for URLs": lambda raw: base64.urlsafe_b64encode(raw).decode(),
     "base64 in lines": lambda raw: in_lines(base64.b64encode(raw).decode(), 76, "\n"),
-    "base64 in indented lines": lambda raw: in_lines(base64.b64encode(raw).decode(), 64, "\r\n    "),
-    "base64 in a JSON string of lines": lambda raw: in_lines(base64.b64encode(raw).decode(), 60, "\\n"),
+    "base64 in indented lines": lambda raw: in_lines(
+        base64.b64encode(raw).decode(), 64, "\r\n    "
+    ),
+    "base64 in a JSON string of lines": lambda raw: in_lines(
+        base64.b64encode(raw).decode(), 60, "\\n"
+    ),
     "header": lambda raw: f"< grpc-status-details-bin: {base64.b64encode(raw).decode()}",
     "two values": lambda raw: f"CAI=,{base64.b64encode(raw).decode()},CAI=",
     "hex": lambda raw: raw.hex(),
@@ -152,10 +170,16 @@ WRITTEN: dict[str, Any] = {
     before=st.sampled_from(["", "a line\n", "level=error msg=", "[2026-11-29] ", "{", "x: "]),
     after=st.sampled_from(["", "\n", '"}', " end"]),
 )
-def test_a_status_is_found_however_it_is_written(form: str, status: status_pb2.Status, before: str, after: str) -> None:
+def test_a_status_is_found_however_it_is_written(
+    form: str, status: status_pb2.Status, before: str, after: str
+) -> None:
     if form.startswith("hex") and before.endswith(" ") is False and before:
         before += "\n"
-    if form in ("base64 in lines", "base64 in indented lines", "base64 in a JSON string of lines") or form.startswith("hex"):
+    if form in (
+        "base64 in lines",
+        "base64 in indented lines",
+        "base64 in a JSON string of lines",
+    ) or form.startswith("hex"):
         after = after.replace(" end", "\n.")
     found = find(before + WRITTEN[form](status.SerializeToString(deterministic=True)) + after)
     assert status in [each.status for each in found]
@@ -172,12 +196,17 @@ def test_json_is_found(status: status_pb2.Status) -> None:
         json.dumps([{"a": body}], indent=4),
     ):
         found = find(f"a line {{ and {written} more")
-        assert [(each.status.code, each.status.message) for each in found if each.how == "json"] == [(known.code, known.message)]
+        assert [
+            (each.status.code, each.status.message) for each in found if each.how == "json"
+        ] == [(known.code, known.message)]
 
 
 def test_many_in_one_input() -> None:
     every = [errgrpc.encode(ServiceError(code)) for code in ResCode if code is not ResCode.SUCCESS]
-    lines = [f"line {number}: {base64.b64encode(status.SerializeToString()).decode()}" for number, status in enumerate(every)]
+    lines = [
+        f"line {number}: {base64.b64encode(status.SerializeToString()).decode()}"
+        for number, status in enumerate(every)
+    ]
     found = find("\n".join(lines * 2))
     assert [each.status for each in found] == every
     assert [as_value(TABLES, each)["declared"]["number"] for each in found] == [
@@ -205,7 +234,18 @@ ALPHABET = st.sampled_from(
             "=",
             "\n",
         ),
-        *("\\n", " ", "\x1b[31m", "\u202e", "A" * 50, "NOT_FOUND: GONE (1) of 'a', '\x1b'", "status = StatusCode.", '"ts":', "é", "\ud800"),
+        *(
+            "\\n",
+            " ",
+            "\x1b[31m",
+            "\u202e",
+            "A" * 50,
+            "NOT_FOUND: GONE (1) of 'a', '\x1b'",
+            "status = StatusCode.",
+            '"ts":',
+            "é",
+            "\ud800",
+        ),
     ]
 )
 
@@ -215,16 +255,30 @@ def test_any_text_is_safe(text: str) -> None:
     for found in find(text):
         value = as_value(TABLES, found)
         assert json.dumps(value)
-        assert safe(str(value["message"])).isprintable() or "\n" in value["message"] or "\t" in value["message"]
+        assert (
+            safe(str(value["message"])).isprintable()
+            or "\n" in value["message"]
+            or "\t" in value["message"]
+        )
 
 
 def test_no_control_character_of_an_error_reaches_the_terminal(run: Any) -> None:
     status = errgrpc.encode(
-        ServiceError(ResCode.CONFLICT, "a\x1b[31mb\u202ec\rd\x07", hint={"en": "\x9b1m"}, details=[rpc.DebugInfo(detail="\x1b]0;t\x07")])
+        ServiceError(
+            ResCode.CONFLICT,
+            "a\x1b[31mb\u202ec\rd\x07",
+            hint={"en": "\x9b1m"},
+            details=[rpc.DebugInfo(detail="\x1b]0;t\x07")],
+        )
     )
     raw = status.SerializeToString()
     for form in ("text", "json"):
-        for written in (raw.hex(), json.dumps(json_format.MessageToDict(status_pb2.Status(code=6, message=status.message)))):
+        for written in (
+            raw.hex(),
+            json.dumps(
+                json_format.MessageToDict(status_pb2.Status(code=6, message=status.message))
+            ),
+        ):
             out = run("decode", written, "--format", form).out
             assert not {"\x1b", "\u202e", "\r", "\x07", "\x9b"} & set(out)
             assert "ALREADY_EXISTS" in out

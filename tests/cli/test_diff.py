@@ -30,9 +30,14 @@ enum ShopCode {
 }
 """
 CHANGED = (
-    SHOP.replace("grpc_status: NOT_FOUND message", "grpc_status: FAILED_PRECONDITION retryable: true message")
+    SHOP.replace(
+        "grpc_status: NOT_FOUND message", "grpc_status: FAILED_PRECONDITION retryable: true message"
+    )
     .replace('"Gone"', '"Sold out"')
-    .replace('  SHOP_CODE_FULL = 2 [(errgrpc.v1.code) = {grpc_status: RESOURCE_EXHAUSTED, message: "Full"}];\n', "")
+    .replace(
+        '  SHOP_CODE_FULL = 2 [(errgrpc.v1.code) = {grpc_status: RESOURCE_EXHAUSTED, message: "Full"}];\n',
+        "",
+    )
 )
 TEXT = """breaking: shop.v1.ShopCode: GONE: grpc_status was NOT_FOUND, is FAILED_PRECONDITION [grpc-status-changed]
 note: shop.v1.ShopCode: GONE: message was 'Gone', is 'Sold out' [message-changed]
@@ -46,8 +51,21 @@ declare `reserved` for each [removed-not-reserved]
 
 def git(folder: Path, *arguments: str) -> None:
     own = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-    identity = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "init.defaultBranch=main")
-    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, env=os.environ | own)
+    identity = (
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a@example.com",
+        "-c",
+        "init.defaultBranch=main",
+    )
+    subprocess.run(
+        ["git", *identity, *arguments],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        env=os.environ | own,
+    )
 
 
 @pytest.fixture
@@ -68,7 +86,14 @@ def shop(tmp_path: Path) -> Path:
     return tmp_path
 
 
-OLD = ["main:protos", "HEAD~1:protos/shop/v1/shop.proto", "main:old.binpb", "old", "old/shop.proto", "old.binpb"]
+OLD = [
+    "main:protos",
+    "HEAD~1:protos/shop/v1/shop.proto",
+    "main:old.binpb",
+    "old",
+    "old/shop.proto",
+    "old.binpb",
+]
 
 
 @pytest.mark.parametrize("old", OLD)
@@ -92,9 +117,19 @@ def test_what_fails(fail_on: str, kept: str | None, shop: Path, run: Any) -> Non
     """All changes are allowed, but for those of one severity."""
     order = ["note", "caution", "breaking"]
     allowed = [id_ for id_, severity in CHANGES.items() if severity != kept]
-    ran = run("diff", "main:protos", "protos", "--fail-on", fail_on, *(each for id_ in allowed for each in ("--allow", id_)), cwd=shop)
+    ran = run(
+        "diff",
+        "main:protos",
+        "protos",
+        "--fail-on",
+        fail_on,
+        *(each for id_ in allowed for each in ("--allow", id_)),
+        cwd=shop,
+    )
     assert ran.code == int(kept is not None and order.index(kept) >= order.index(fail_on))
-    assert ran.out.count("allowed ") == sum(1 for line in TEXT.splitlines() if "[" in line and not line.startswith(f"{kept}:"))
+    assert ran.out.count("allowed ") == sum(
+        1 for line in TEXT.splitlines() if "[" in line and not line.startswith(f"{kept}:")
+    )
 
 
 def in_form(form: str, out: str) -> list[tuple[str, str]]:
@@ -106,24 +141,42 @@ def in_form(form: str, out: str) -> list[tuple[str, str]]:
         assert {rule["id"] for rule in sarif_run["tool"]["driver"]["rules"]} == set(CHANGES)
         return [(each["ruleId"], each["message"]["text"]) for each in sarif_run["results"]]
     if form == "github":
-        found = [re.fullmatch(r"::(?:error|warning|notice) file=[^,:]+,line=\d+,title=([a-z-]+)::(.*)", line) for line in out.splitlines()]
+        found = [
+            re.fullmatch(
+                r"::(?:error|warning|notice) file=[^,:]+,line=\d+,title=([a-z-]+)::(.*)", line
+            )
+            for line in out.splitlines()
+        ]
         return [(match[1], match[2]) for match in found if match]
     if form == "markdown":
-        rows = [re.fullmatch(r"\| `+ ?(.*?) ?`+ \| `+ ?(.*?) ?`+ \| `([a-z-]+)`(?: \(allowed\))? \|", line) for line in out.splitlines()]
+        rows = [
+            re.fullmatch(
+                r"\| `+ ?(.*?) ?`+ \| `+ ?(.*?) ?`+ \| `([a-z-]+)`(?: \(allowed\))? \|", line
+            )
+            for line in out.splitlines()
+        ]
         return [(match[3], f"{match[1]}: {match[2]}") for match in rows if match]
-    found = [re.fullmatch(r"(?:allowed )?(?:breaking|caution|note): (.*) \[([a-z-]+)\]", line) for line in out.splitlines()]
+    found = [
+        re.fullmatch(r"(?:allowed )?(?:breaking|caution|note): (.*) \[([a-z-]+)\]", line)
+        for line in out.splitlines()
+    ]
     return [(match[2], match[1]) for match in found if match]
 
 
 @pytest.mark.parametrize("form", ["text", "json", "github", "sarif", "markdown"])
 def test_each_form_says_the_same(form: str, shop: Path, run: Any) -> None:
-    ran = run("diff", "main:protos", "protos", "--format", form, "--allow", "code-removed", cwd=shop)
+    ran = run(
+        "diff", "main:protos", "protos", "--format", form, "--allow", "code-removed", cwd=shop
+    )
     assert ran.code == 1
     assert sorted(in_form(form, ran.out)) == sorted(in_form("text", TEXT))
 
 
 def test_each_change_stands_at_a_line(shop: Path, run: Any) -> None:
-    found = {each["id"]: each for each in json.loads(run("diff", "main:protos", "protos", "-f", "json", cwd=shop).out)}
+    found = {
+        each["id"]: each
+        for each in json.loads(run("diff", "main:protos", "protos", "-f", "json", cwd=shop).out)
+    }
     assert {each["file"] for each in found.values()} == {"protos/shop/v1/shop.proto"}
     assert (found["message-changed"]["line"], found["code-removed"]["line"]) == (8, 11)
     assert found["code-removed"]["allowed"] is False
@@ -137,10 +190,21 @@ def test_each_change_stands_at_a_line(shop: Path, run: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [r"\033[31mred", r"a\n::error::b", "|x|`y`", "<script>", "@team [a](http://b)", r"\342\200\256", "%0A::error::"]
+    "text",
+    [
+        r"\033[31mred",
+        r"a\n::error::b",
+        "|x|`y`",
+        "<script>",
+        "@team [a](http://b)",
+        r"\342\200\256",
+        "%0A::error::",
+    ],
 )
 @pytest.mark.parametrize("form", ["text", "json", "github", "sarif", "markdown"])
-def test_no_text_of_a_table_breaks_out_of_a_form(form: str, text: str, shop: Path, run: Any) -> None:
+def test_no_text_of_a_table_breaks_out_of_a_form(
+    form: str, text: str, shop: Path, run: Any
+) -> None:
     (shop / "protos/shop/v1/shop.proto").write_text(SHOP.replace("It is gone", text))
     ran = run("diff", "main:protos", "protos", "-f", form, cwd=shop)
     assert ran.code == 0
@@ -154,7 +218,10 @@ def test_no_text_of_a_table_breaks_out_of_a_form(form: str, text: str, shop: Pat
 @pytest.mark.parametrize(
     ("old", "says"),
     [
-        ("nothing", "nothing does not exist: give a descriptor set, a .proto file, a folder of them, or REVISION:PATH"),
+        (
+            "nothing",
+            "nothing does not exist: give a descriptor set, a .proto file, a folder of them, or REVISION:PATH",
+        ),
         ("nothing:protos", "git: nothing is no revision"),
         ("main:nothing", "git: main has no nothing"),
         ("--output=x:protos", "begins with `-`"),
@@ -176,13 +243,17 @@ def test_outside_of_a_repository(tmp_path: Path, run: Any, monkeypatch: Any) -> 
     assert ran.code == 2
     assert "not a git repository" in ran.err
     monkeypatch.setenv("PATH", "")
-    assert run("diff", "main:protos", "main:protos", cwd=tmp_path).err.endswith("needs git, which is not installed\n")
+    assert run("diff", "main:protos", "main:protos", cwd=tmp_path).err.endswith(
+        "needs git, which is not installed\n"
+    )
 
 
 def test_an_unknown_id_is_refused(shop: Path, run: Any) -> None:
     ran = run("diff", "old", "protos", "--allow", "nothing", cwd=shop)
     assert ran.code == 2
-    assert ran.err.startswith("errgrpc: nothing is no id of a change: give one of catalogue-removed, ")
+    assert ran.err.startswith(
+        "errgrpc: nothing is no id of a change: give one of catalogue-removed, "
+    )
 
 
 def test_a_link_in_a_revision_leads_nowhere(shop: Path, run: Any) -> None:
@@ -203,7 +274,8 @@ def test_the_page_has_each_change() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "environment"), [(r"- run: (errgrpc diff .*)", {"GITHUB_BASE_REF": "main"}), (r"entry: (errgrpc diff .*)", {})]
+    ("pattern", "environment"),
+    [(r"- run: (errgrpc diff .*)", {"GITHUB_BASE_REF": "main"}), (r"entry: (errgrpc diff .*)", {})],
 )
 def test_what_the_page_lets_run_runs(pattern: str, environment: dict[str, str], shop: Path) -> None:
     """As GitHub runs the workflow, and pre-commit the hook."""
@@ -211,8 +283,12 @@ def test_what_the_page_lets_run_runs(pattern: str, environment: dict[str, str], 
     git(shop, "update-ref", "refs/remotes/origin/main", "main")
     own = os.environ | environment | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
     script = command.replace("errgrpc", f"{shlex.quote(sys.executable)} -m errgrpc", 1)
-    ran = subprocess.run(["sh", "-c", script], cwd=shop, env=own, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        ["sh", "-c", script], cwd=shop, env=own, capture_output=True, text=True, check=False
+    )
     assert (ran.returncode, ran.stderr) == (1, "")
-    assert sorted(in_form("github" if "github" in command else "text", ran.stdout)) == sorted(in_form("text", TEXT))
+    assert sorted(in_form("github" if "github" in command else "text", ran.stdout)) == sorted(
+        in_form("text", TEXT)
+    )
     (shop / "protos/shop/v1/shop.proto").write_text(SHOP)
     assert subprocess.run(["sh", "-c", script], cwd=shop, env=own, check=False).returncode == 0

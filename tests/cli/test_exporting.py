@@ -20,9 +20,9 @@ from errgrpc.cli.tables import Tables
 from errgrpc.codegen.schema import Catalog, Code, Field, Hint
 
 PROTOS = ("-c", "protos", "-c", "examples/classroom/v1/classroom.proto")
-texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12) | st.text(
-    "=+-@'\"\t\r\n;,|{}%1 ", max_size=6
-)
+texts = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12
+) | st.text("=+-@'\"\t\r\n;,|{}%1 ", max_size=6)
 some = texts.filter(str.strip)
 
 
@@ -46,7 +46,9 @@ def codes(draw: Any, number: int) -> Code:
         message=draw(some),
         hints=tuple(Hint(locale, text, when) for (locale, when), text in hints.items()),
         deprecated=draw(st.booleans()),
-        metadata_fields=(Field("a_key", draw(texts), draw(texts), draw(st.booleans()), draw(st.integers(0, 3))),)
+        metadata_fields=(
+            Field("a_key", draw(texts), draw(texts), draw(st.booleans()), draw(st.integers(0, 3))),
+        )
         if draw(st.booleans())
         else (),
         retryable=draw(st.none() | st.booleans()),
@@ -57,7 +59,20 @@ def codes(draw: Any, number: int) -> Code:
 @st.composite
 def catalogs(draw: Any) -> Catalog:
     values = [draw(codes(number)) for number in range(draw(st.integers(1, 5)))]
-    return Catalog("a.csv", "shop.v1", "ShopCode", 0, "", True, "shop.example.com", "en", "", (), tuple(values), "SHOP_CODE_")
+    return Catalog(
+        "a.csv",
+        "shop.v1",
+        "ShopCode",
+        0,
+        "",
+        True,
+        "shop.example.com",
+        "en",
+        "",
+        (),
+        tuple(values),
+        "SHOP_CODE_",
+    )
 
 
 @pytest.mark.parametrize("sources", [(), PROTOS, ("-c", "errgrpc:ComponentCode")])
@@ -69,24 +84,47 @@ def test_json_is_what_its_schema_says(sources: tuple[str, ...], run: Any) -> Non
     jsonschema.validate(told, schema)
     known = tables.load(sources[1::2])
     assert told["$schema"] == schema["$id"]
-    assert [code for each in told["catalogues"] for code in each["codes"]] == [facts(known, *each) for each in known.codes()]
+    assert [code for each in told["catalogues"] for code in each["codes"]] == [
+        facts(known, *each) for each in known.codes()
+    ]
     for catalog, each in zip(known.catalogs, told["catalogues"], strict=True):
-        assert (each["domain"], each["fallback"] or "", len(each["infer"])) == (catalog.domain, catalog.fallback, len(catalog.infer))
+        assert (each["domain"], each["fallback"] or "", len(each["infer"])) == (
+            catalog.domain,
+            catalog.fallback,
+            len(catalog.infer),
+        )
     told["catalogues"][0]["codes"][0]["new"] = 1
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(told, schema)
 
 
 def without_place(catalog: Catalog) -> set[Code]:
-    return {replace(code, line=0, hints=tuple(sorted(code.hints, key=str))) for code in catalog.codes}
+    return {
+        replace(code, line=0, hints=tuple(sorted(code.hints, key=str))) for code in catalog.codes
+    }
 
 
 @pytest.mark.parametrize("name", ["res_code", "component_code"])
 def test_csv_comes_back_as_the_shipped_proto(name: str, run: Any, tmp_path: Path) -> None:
-    source, file, back = f"protos/errgrpc/v1/{name}.proto", tmp_path / "codes.csv", tmp_path / "back.proto"
+    source, file, back = (
+        f"protos/errgrpc/v1/{name}.proto",
+        tmp_path / "codes.csv",
+        tmp_path / "back.proto",
+    )
     (shipped,) = tables.load([source]).catalogs
     assert run("export", "csv", "-c", source, "-o", str(file)).code == 0
-    ran = run("import", str(file), "-o", str(back), "--enum", shipped.name, "--package", "errgrpc.v2", "--domain", shipped.domain)
+    ran = run(
+        "import",
+        str(file),
+        "-o",
+        str(back),
+        "--enum",
+        shipped.name,
+        "--package",
+        "errgrpc.v2",
+        "--domain",
+        shipped.domain,
+    )
     assert (ran.code, ran.out) == (0, "")
     assert {line.split(":")[1] for line in ran.err.splitlines()} <= {" default_locale", " line 1"}
     (catalog,) = tables.load([str(back)]).catalogs
@@ -99,16 +137,28 @@ def test_any_csv_comes_back(catalog: Catalog) -> None:
     text = exporting.FORMATS["csv"](Tables((catalog,)))
     notes = Notes()
     rows = columns.entries(delimited.read(text.encode(), "a.csv", notes), {}, notes)
-    back = building.build(rows, Wanted("shop.v1", "ShopCode", "shop.example.com", "en"), "a.csv", notes)
+    back = building.build(
+        rows, Wanted("shop.v1", "ShopCode", "shop.example.com", "en"), "a.csv", notes
+    )
     assert without_place(back) == without_place(catalog)
     for cell in (cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row):
         assert cell[:1] not in ("=", "+", "-", "@", "\t", "\r") or cell.lstrip("-").isdecimal()
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(catalogs())
 def test_any_catalogue_is_written_as_a_proto(tmp_path: Path, catalog: Catalog) -> None:
-    plain = replace(catalog, description="a\n\nb", infer=((5, "A1B"),), locales=("en",), help_url='https://x/{reason}"')
+    plain = replace(
+        catalog,
+        description="a\n\nb",
+        infer=((5, "A1B"),),
+        locales=("en",),
+        help_url='https://x/{reason}"',
+    )
     (tmp_path / "a.proto").write_text(protos.render(plain), encoding="utf-8")
     (back,) = tables.load([str(tmp_path / "a.proto")]).catalogs
     assert [replace(code, line=0) for code in back.codes] == list(plain.codes)

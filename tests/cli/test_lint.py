@@ -75,10 +75,23 @@ def test_each_rule_has_a_section() -> None:
 @pytest.mark.parametrize("id", IDS)
 def test_a_section_says_all_and_shows_the_fixtures(id: str) -> None:
     section = sections()[id]
-    assert re.findall(r"^\*\*(\w+)[.:]", section, re.MULTILINE) == ["What", "Why", "Wrong", "Right", "Exempt"]
-    assert f"| `{id}` | {BY_ID[id].severity if id in BY_ID else exempting.SEVERITY} |" in (ROOT / "docs/lint.md").read_text()
-    for kind, block in zip(("bad", "good"), re.findall(r"```proto\n(.*?)```", section, re.DOTALL), strict=True):
-        fixture = [line.strip() for line in (FIXTURES / id / f"{kind}.proto").read_text().splitlines()]
+    assert re.findall(r"^\*\*(\w+)[.:]", section, re.MULTILINE) == [
+        "What",
+        "Why",
+        "Wrong",
+        "Right",
+        "Exempt",
+    ]
+    assert (
+        f"| `{id}` | {BY_ID[id].severity if id in BY_ID else exempting.SEVERITY} |"
+        in (ROOT / "docs/lint.md").read_text()
+    )
+    for kind, block in zip(
+        ("bad", "good"), re.findall(r"```proto\n(.*?)```", section, re.DOTALL), strict=True
+    ):
+        fixture = [
+            line.strip() for line in (FIXTURES / id / f"{kind}.proto").read_text().splitlines()
+        ]
         shown = [line.strip() for line in block.splitlines()]
         assert "\n".join(shown) in "\n".join(fixture)
 
@@ -106,7 +119,9 @@ def test_each_exemption_of_what_is_shipped_is_needed() -> None:
     found = {(each.where, rule.id) for rule in RULES for each in rule.check(known)}
     for where, rules in SHIPPED.items():
         for rule in rules:
-            assert any(rule == other and f"{name}.".startswith(f"{where}.") for name, other in found), (where, rule)
+            assert any(
+                rule == other and f"{name}.".startswith(f"{where}.") for name, other in found
+            ), (where, rule)
 
 
 # Cases that a fixture would not show as well.
@@ -118,8 +133,13 @@ def code(reason: str = "GONE", number: int = 1, **given: Any) -> Code:
 
 
 def check(id: str, *codes: Code, **given: Any) -> list[str]:
-    catalog = Catalog("shop.proto", "shop", "Shop", 1, "", True, "shop.example.com", "", "", (), tuple(codes))
-    known = Tables((replace(catalog, **given),), FileDescriptorSet(file=[FileDescriptorProto(name="shop.proto")]))
+    catalog = Catalog(
+        "shop.proto", "shop", "Shop", 1, "", True, "shop.example.com", "", "", (), tuple(codes)
+    )
+    known = Tables(
+        (replace(catalog, **given),),
+        FileDescriptorSet(file=[FileDescriptorProto(name="shop.proto")]),
+    )
     return [found.where.removeprefix("shop.Shop.") for found in BY_ID[id].check(known)]
 
 
@@ -145,7 +165,9 @@ def test_pairs_of_statuses(status: int | None, http: int | None, found: bool) ->
     ],
 )  # fmt: skip
 def test_keys_that_look_like_secrets(key: str, found: bool) -> None:
-    assert bool(check("secret-key", code(metadata_fields=(Field(key, "It", "", True, 0),)))) is found
+    assert (
+        bool(check("secret-key", code(metadata_fields=(Field(key, "It", "", True, 0),)))) is found
+    )
 
 
 @pytest.mark.parametrize(
@@ -169,9 +191,18 @@ def test_keys_that_look_like_secrets(key: str, found: bool) -> None:
 )
 def test_gaps_in_numbers(numbers: list[int], reserved: Any, found: list[int]) -> None:
     codes = [code(f"CODE_{number}", number) for number in numbers]
-    assert check("reserved-gap", *codes, reserved_numbers=reserved) == [f"CODE_{number}" for number in found]
+    assert check("reserved-gap", *codes, reserved_numbers=reserved) == [
+        f"CODE_{number}" for number in found
+    ]
     assert check("reserved-gap", *codes, reserved_numbers=reserved, file="shop:Shop") == []
-    assert check("reserved-gap", *(replace(each, http_status=each.number) for each in codes), reserved_numbers=reserved) == []
+    assert (
+        check(
+            "reserved-gap",
+            *(replace(each, http_status=each.number) for each in codes),
+            reserved_numbers=reserved,
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -183,7 +214,16 @@ def test_gaps_in_numbers(numbers: list[int], reserved: Any, found: list[int]) ->
         ((Hint("en", "a", ()),), {"locales": ("en",)}, False),
         ((Hint("zh", "a", ()),), {"locales": ("zh",), "default_locale": "en"}, True),
         ((Hint("en", "a", ()), Hint("zh", "b", ()), Hint("en", "c", (("k", "v"),))), {}, True),
-        ((Hint("en", "a", ()), Hint("zh", "b", ()), Hint("en", "c", (("k", "v"),)), Hint("ZH", "d", (("k", "v"),))), {}, False),
+        (
+            (
+                Hint("en", "a", ()),
+                Hint("zh", "b", ()),
+                Hint("en", "c", (("k", "v"),)),
+                Hint("ZH", "d", (("k", "v"),)),
+            ),
+            {},
+            False,
+        ),
     ],
 )
 def test_gaps_in_locales(hints: tuple[Hint, ...], given: Any, found: bool) -> None:
@@ -192,18 +232,36 @@ def test_gaps_in_locales(hints: tuple[Hint, ...], given: Any, found: bool) -> No
 
 
 def test_texts_are_shared_within_a_locale_and_a_catalogue() -> None:
-    first = code("FIRST", 1, message="Gone", hints=(Hint("en", "It is gone", ()), Hint("en", "It is gone", (("k", "v"),))))
+    first = code(
+        "FIRST",
+        1,
+        message="Gone",
+        hints=(Hint("en", "It is gone", ()), Hint("en", "It is gone", (("k", "v"),))),
+    )
     assert check("text-shared", first, code("SECOND", 2, message="GONE ")) == ["SECOND"]
-    assert check("text-shared", first, code("SECOND", 2, hints=(Hint("EN", "it is  gone", ()),))) == ["SECOND"]
-    assert check("text-shared", first, code("SECOND", 2, hints=(Hint("de", "It is gone", ()),))) == []
-    assert check("text-shared", first, code("SECOND", 2, message=""), code("THIRD", 3, message="")) == []
+    assert check(
+        "text-shared", first, code("SECOND", 2, hints=(Hint("EN", "it is  gone", ()),))
+    ) == ["SECOND"]
+    assert (
+        check("text-shared", first, code("SECOND", 2, hints=(Hint("de", "It is gone", ()),))) == []
+    )
+    assert (
+        check("text-shared", first, code("SECOND", 2, message=""), code("THIRD", 3, message=""))
+        == []
+    )
 
 
 def test_messages() -> None:
     assert check("message-english", code(message="Café, naïve: 404 – {article}")) == []
     assert check("message-english", code(message="Комната not found")) == ["GONE"]
     assert check("message-missing", code(message=" ")) == ["GONE"]
-    assert check("message-is-hint", code(grpc_status=0, message="Success", hints=(Hint("en", "Success", ()),))) == []
+    assert (
+        check(
+            "message-is-hint",
+            code(grpc_status=0, message="Success", hints=(Hint("en", "Success", ()),)),
+        )
+        == []
+    )
     assert check("text-length", code(message="x" * 200)) == []
     assert check("text-length", code(message="x" * 201)) == ["GONE"]
 
@@ -229,7 +287,9 @@ def test_a_name_that_protobuf_would_not_take() -> None:
     assert check("name-format", code("GONE_"), prefix="") == ["GONE_"]
     assert check("name-format", code("A" * 64)) == ["A" * 64]
     assert check("name-format", code("GONE", name="SHOP_GONE"), prefix="SHOP_") == []
-    assert check("name-format", code("GONE", metadata_fields=(Field("details", "They", "", True, 0),))) == ["GONE"]
+    assert check(
+        "name-format", code("GONE", metadata_fields=(Field("details", "They", "", True, 0),))
+    ) == ["GONE"]
 
 
 # Forms of output.
@@ -242,7 +302,9 @@ def bad(id: str) -> str:
 def test_text(run: Any) -> None:
     ran = run("lint", bad("secret-key"))
     assert (ran.code, ran.err) == (1, "1 found\n")
-    assert ran.out.startswith("tests/cli/lint/secret-key/bad.proto:15:28: error: bad.secret_key.ShopCode.STRANGER: the metadata key")
+    assert ran.out.startswith(
+        "tests/cli/lint/secret-key/bad.proto:15:28: error: bad.secret_key.ShopCode.STRANGER: the metadata key"
+    )
 
 
 def test_json(run: Any) -> None:
@@ -271,7 +333,9 @@ def test_github(run: Any) -> None:
         "::error file=tests/cli/lint/name-format/bad.proto,line=12,col=3,title=name-format::bad.name_format.ShopCode.SOLD_OUT_: the reason"
     )
     ran = run("lint", bad("text-shared"), "--format", "github")
-    assert ran.out.startswith("::warning file=tests/cli/lint/text-shared/bad.proto,line=15,col=86,title=text-shared::")
+    assert ran.out.startswith(
+        "::warning file=tests/cli/lint/text-shared/bad.proto,line=15,col=86,title=text-shared::"
+    )
 
 
 SARIF = {
@@ -306,7 +370,11 @@ SARIF = {
                                                 "id": {"type": "string"},
                                                 "shortDescription": {"$ref": "#/$defs/message"},
                                                 "help": {"$ref": "#/$defs/message"},
-                                                "defaultConfiguration": {"properties": {"level": {"$ref": "#/$defs/level"}}},
+                                                "defaultConfiguration": {
+                                                    "properties": {
+                                                        "level": {"$ref": "#/$defs/level"}
+                                                    }
+                                                },
                                             },
                                         },
                                     }
@@ -323,7 +391,10 @@ SARIF = {
                                 "message": {"$ref": "#/$defs/message"},
                                 "level": {"$ref": "#/$defs/level"},
                                 "ruleIndex": {"type": "integer", "minimum": 0},
-                                "locations": {"type": "array", "items": {"$ref": "#/$defs/location"}},
+                                "locations": {
+                                    "type": "array",
+                                    "items": {"$ref": "#/$defs/location"},
+                                },
                             },
                         },
                     },
@@ -332,7 +403,11 @@ SARIF = {
         },
     },
     "$defs": {
-        "message": {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}},
+        "message": {
+            "type": "object",
+            "required": ["text"],
+            "properties": {"text": {"type": "string", "minLength": 1}},
+        },
         "level": {"enum": ["none", "note", "warning", "error"]},
         "location": {
             "type": "object",
@@ -341,7 +416,10 @@ SARIF = {
                     "type": "object",
                     "required": ["artifactLocation", "region"],
                     "properties": {
-                        "artifactLocation": {"properties": {"uri": {"type": "string", "pattern": "^[^ \\\\]+$"}}, "required": ["uri"]},
+                        "artifactLocation": {
+                            "properties": {"uri": {"type": "string", "pattern": "^[^ \\\\]+$"}},
+                            "required": ["uri"],
+                        },
                         "region": {
                             "required": ["startLine"],
                             "properties": {
@@ -351,7 +429,10 @@ SARIF = {
                         },
                     },
                 },
-                "logicalLocations": {"type": "array", "items": {"properties": {"fullyQualifiedName": {"type": "string"}}}},
+                "logicalLocations": {
+                    "type": "array",
+                    "items": {"properties": {"fullyQualifiedName": {"type": "string"}}},
+                },
             },
         },
     },
@@ -403,7 +484,10 @@ def shop(tmp_path: Path, run: Any) -> Any:
         (tmp_path / "pyproject.toml").write_text(pyproject)
         ran = run("lint", *(arguments or ("shop.proto",)), cwd=tmp_path)
         assert ran.code == (1 if ran.out else 0)
-        return [re.sub(r": (error|warning): .*\[", " ", line.removeprefix("shop.proto:")).rstrip("]") for line in ran.out.splitlines()]
+        return [
+            re.sub(r": (error|warning): .*\[", " ", line.removeprefix("shop.proto:")).rstrip("]")
+            for line in ran.out.splitlines()
+        ]
 
     return shop
 
@@ -415,23 +499,47 @@ def test_comments_exempt(shop: Any) -> None:
     assert shop(SHOP % ("", "  // It is gone.\n", f"  // {REASON}")) == []
     assert shop(SHOP % (f"// {REASON}\n", "  // It is gone.\n", "")) == []
     # It stands behind the zero, of which it is a comment.
-    assert shop(SHOP % ("", f"  // {REASON}\n\n  // It is gone.\n", "")) == ["7:6 exemption", "10:63 http-status-mapping"]
+    assert shop(SHOP % ("", f"  // {REASON}\n\n  // It is gone.\n", "")) == [
+        "7:6 exemption",
+        "10:63 http-status-mapping",
+    ]
     assert shop(SHOP % ("", f"  // {REASON}\n", "")) == ["8:3 description-missing"]
     assert shop(SHOP % ("", f"  // See {REASON}\n", "")) == ["8:63 http-status-mapping"]
 
 
 def test_an_exemption_must_be_one(shop: Any) -> None:
-    assert shop(SHOP % ("", "  // It is gone.\n  // errgrpc:lint:ignore http-status-mapping\n", "")) == ["8:6 exemption"]
-    assert shop(SHOP % ("", "  // It is gone.\n  // errgrpc:lint:ignore\n", "")) == ["8:6 exemption", "9:63 http-status-mapping"]
-    assert shop(SHOP % ("", "  // It is gone.\n  // errgrpc:lint:ignore exemption Why not?\n", "")) == [
+    assert shop(
+        SHOP % ("", "  // It is gone.\n  // errgrpc:lint:ignore http-status-mapping\n", "")
+    ) == ["8:6 exemption"]
+    assert shop(SHOP % ("", "  // It is gone.\n  // errgrpc:lint:ignore\n", "")) == [
+        "8:6 exemption",
+        "9:63 http-status-mapping",
+    ]
+    assert shop(
+        SHOP % ("", "  // It is gone.\n  // errgrpc:lint:ignore exemption Why not?\n", "")
+    ) == [
         "8:6 exemption",
         "9:63 http-status-mapping",
     ]
     unused = "errgrpc:lint:ignore secret-key It is none."
-    assert shop(SHOP % (f"// {unused}\n", f"  // It is gone.\n  // {REASON}\n", "")) == ["4:4 exemption"]
-    assert shop(SHOP % ("", f"  // It is gone.\n  // {REASON}\n", f" // {unused}")) == ["9:103 exemption"]
+    assert shop(SHOP % (f"// {unused}\n", f"  // It is gone.\n  // {REASON}\n", "")) == [
+        "4:4 exemption"
+    ]
+    assert shop(SHOP % ("", f"  // It is gone.\n  // {REASON}\n", f" // {unused}")) == [
+        "9:103 exemption"
+    ]
     # No method declares codes, so that rule was not asked.
-    assert shop(SHOP % ("// errgrpc:lint:ignore code-not-raised Soon.\n", f"  // It is gone.\n  // {REASON}\n", "")) == []
+    assert (
+        shop(
+            SHOP
+            % (
+                "// errgrpc:lint:ignore code-not-raised Soon.\n",
+                f"  // It is gone.\n  // {REASON}\n",
+                "",
+            )
+        )
+        == []
+    )
 
 
 DESCRIBED = SHOP % ("", "  // It is gone.\n", "")
@@ -443,17 +551,29 @@ DEFAULT = '[tool.errgrpc]\ncatalogues = ["shop.proto"]\n'
     [
         ('"shop.Shop.GONE" = {http-status-mapping = "Old."}', []),
         ('"shop.Shop" = {http-status-mapping = "Old."}', []),
-        ('"shop.Shop.GO" = {http-status-mapping = "Old."}', ["pyproject.toml:5:1 exemption", "8:63 http-status-mapping"]),
+        (
+            '"shop.Shop.GO" = {http-status-mapping = "Old."}',
+            ["pyproject.toml:5:1 exemption", "8:63 http-status-mapping"],
+        ),
         ('"shop.Shop.GONE" = {http-status-mapping = " "}', ["pyproject.toml:5:1 exemption"]),
-        ('"shop.Shop.GONE" = {http-status = "Old."}', ["pyproject.toml:5:1 exemption", "8:63 http-status-mapping"]),
-        ('"shop.Shop.GONE" = {http-status-mapping = "Old.", secret-key = "None."}', ["pyproject.toml:5:1 exemption"]),
+        (
+            '"shop.Shop.GONE" = {http-status = "Old."}',
+            ["pyproject.toml:5:1 exemption", "8:63 http-status-mapping"],
+        ),
+        (
+            '"shop.Shop.GONE" = {http-status-mapping = "Old.", secret-key = "None."}',
+            ["pyproject.toml:5:1 exemption"],
+        ),
     ],
 )
 def test_pyproject_exempts(entry: str, found: list[str], run: Any, tmp_path: Path) -> None:
     (tmp_path / "shop.proto").write_text(DESCRIBED)
     (tmp_path / "pyproject.toml").write_text(f"{DEFAULT}\n[tool.errgrpc.lint.ignore]\n{entry}\n")
     ran = run("lint", cwd=tmp_path)
-    told = [re.sub(r": (error|warning): .*\[", " ", line.removeprefix("shop.proto:")).rstrip("]") for line in ran.out.splitlines()]
+    told = [
+        re.sub(r": (error|warning): .*\[", " ", line.removeprefix("shop.proto:")).rstrip("]")
+        for line in ran.out.splitlines()
+    ]
     assert (told, ran.code) == (found, 1 if found else 0)
 
 
@@ -466,9 +586,15 @@ def test_a_part_of_the_sources_need_not_use_each_exemption(shop: Any) -> None:
     ("text", "says"),
     [
         ("[tool", "pyproject.toml is no TOML: "),
-        ("[tool.errgrpc]\ncatalogues = 'protos'", 'tool.errgrpc.catalogues is no list of sources; write catalogues = ["protos"]'),
+        (
+            "[tool.errgrpc]\ncatalogues = 'protos'",
+            'tool.errgrpc.catalogues is no list of sources; write catalogues = ["protos"]',
+        ),
         ("[tool.errgrpc.lint]\nignore = ['a']", "each entry of tool.errgrpc.lint.ignore is as "),
-        ("[tool.errgrpc.lint.ignore]\nshop = {text-shared = 1}", "each entry of tool.errgrpc.lint.ignore is as "),
+        (
+            "[tool.errgrpc.lint.ignore]\nshop = {text-shared = 1}",
+            "each entry of tool.errgrpc.lint.ignore is as ",
+        ),
         ("[tool.errgrpc]\nlint = 1", "each entry of tool.errgrpc.lint.ignore is as "),
         ("[tool]\nerrgrpc = 1", "tool.errgrpc is no table"),
         ("tool = 1", "tool.errgrpc is no table"),
@@ -508,7 +634,9 @@ def test_fix_in_one_line(shop: Any, tmp_path: Path) -> None:
         f'enum Shop {{ option (errgrpc.v1.catalog) = {{domain: "é"}};\tSHOP_UNSPECIFIED = 0; {values} }}\n'
     )
     assert shop(text, "shop.proto", "--fix") == []
-    assert (tmp_path / "shop.proto").read_text() == text.replace("; }\n", "; reserved 3; reserved 5, 6; }\n")
+    assert (tmp_path / "shop.proto").read_text() == text.replace(
+        "; }\n", "; reserved 3; reserved 5, 6; }\n"
+    )
 
 
 def test_fix_removes_an_exemption_that_is_not_needed(shop: Any, tmp_path: Path) -> None:
@@ -522,12 +650,20 @@ def test_fix_removes_an_exemption_that_is_not_needed(shop: Any, tmp_path: Path) 
 
 
 def test_edits_do_not_move_each_other() -> None:
-    edits = [Edit(1, 1, "b"), Edit(1, 1, "c"), Edit(2), Edit(3, 0, "d\n"), Edit(3, 0, "e\n"), Edit(2)]
+    edits = [
+        Edit(1, 1, "b"),
+        Edit(1, 1, "c"),
+        Edit(2),
+        Edit(3, 0, "d\n"),
+        Edit(3, 0, "e\n"),
+        Edit(2),
+    ]
     assert applied("ax\ny\nz", edits) == "abcx\nd\ne\nz"
 
 
 @pytest.mark.parametrize(
-    ("line", "column", "found"), [("ab", 1, 1), ("\tab", 8, 1), ("a\tb", 8, 2), ("éa", 2, 1), ("课a", 3, 1), ("", 5, 0)]
+    ("line", "column", "found"),
+    [("ab", 1, 1), ("\tab", 8, 1), ("a\tb", 8, 2), ("éa", 2, 1), ("课a", 3, 1), ("", 5, 0)],
 )
 def test_columns_of_protoc(line: str, column: int, found: int) -> None:
     assert character(line, column) == found
@@ -551,7 +687,9 @@ def test_no_control_character_of_a_table_is_printed(shop: Any, run: Any, tmp_pat
 
 def test_codes_of_an_imported_catalogue_count_as_declared(run: Any, tmp_path: Path) -> None:
     (tmp_path / "shop.proto").write_text(
-        DESCRIBED.replace('import "', 'import "errgrpc/v1/res_code.proto";\nimport "', 1).replace(", http_status: 403", "")
+        DESCRIBED.replace('import "', 'import "errgrpc/v1/res_code.proto";\nimport "', 1).replace(
+            ", http_status: 403", ""
+        )
         + "message Empty {}\nservice ShopService {\n"
         "  rpc Buy(Empty) returns (Empty) { option (errgrpc.v1.raises_res_code) = RES_CODE_CONFLICT; }\n"
         "  // errgrpc:lint:ignore method-raises-nothing It only tells the time.\n"
@@ -560,11 +698,15 @@ def test_codes_of_an_imported_catalogue_count_as_declared(run: Any, tmp_path: Pa
         "  rpc Look(Empty) returns (Empty);\n}\n"
     )
     ran = run("lint", "shop.proto", cwd=tmp_path)
-    assert [line.split(": ")[:3] for line in ran.out.splitlines()] == [["shop.proto:16:3", "warning", "shop.ShopService.Look"]]
+    assert [line.split(": ")[:3] for line in ran.out.splitlines()] == [
+        ["shop.proto:16:3", "warning", "shop.ShopService.Look"]
+    ]
 
 
 def test_settings_by_hand() -> None:
-    known = Tables((Catalog("a.proto", "a", "A", 1, "", True, "a", "", "", (), (code(http_status=403),)),))
+    known = Tables(
+        (Catalog("a.proto", "a", "A", 1, "", True, "a", "", "", (), (code(http_status=403),)),)
+    )
     assert [each.rule for each in lint(known, {})] == ["http-status-mapping"]
     assert lint(known, {}, Settings(ignore={"a.A.GONE": {"http-status-mapping": "Old."}})) == []
 
@@ -574,7 +716,11 @@ def test_a_descriptor_set_of_an_older_text_mends_nothing(run: Any, tmp_path: Pat
     (tmp_path / "shop.proto").write_text(text)
     compiled, _ = tables.compiled(tmp_path)
     (tmp_path / "old.binpb").write_bytes(compiled.SerializeToString())
-    for newer in ("\n\n" + text, text.rstrip("}\n") + "// }\n" * 3 + "}\n", text.replace("\n  SHOP", "\nSHOP")):
+    for newer in (
+        "\n\n" + text,
+        text.rstrip("}\n") + "// }\n" * 3 + "}\n",
+        text.replace("\n  SHOP", "\nSHOP"),
+    ):
         (tmp_path / "shop.proto").write_text(newer)
         run("lint", "old.binpb", "shop.proto", "--fix", cwd=tmp_path)
         tables.compiled(tmp_path)  # it still is a .proto
@@ -604,14 +750,20 @@ def test_a_class_beside_its_proto_is_linted_once(run: Any, tmp_path: Path) -> No
         'class Shop(ErrorCode, domain="lint_twice.Shop"):\n'
         '    GONE = 1, Spec(StatusCode.NOT_FOUND, http_status=403, message="Gone", description="It is gone.")\n'
     )
-    (tmp_path / "use.proto").write_text('syntax = "proto3";\nimport "shop.proto";\nmessage Use { lint_twice.Shop shop = 1; }\n')
-    assert run("lint", "lint_twice:Shop", "shop.proto", cwd=tmp_path).out.startswith("shop.proto:8:63: warning: lint_twice.Shop.GONE: ")
+    (tmp_path / "use.proto").write_text(
+        'syntax = "proto3";\nimport "shop.proto";\nmessage Use { lint_twice.Shop shop = 1; }\n'
+    )
+    assert run("lint", "lint_twice:Shop", "shop.proto", cwd=tmp_path).out.startswith(
+        "shop.proto:8:63: warning: lint_twice.Shop.GONE: "
+    )
     ran = run("lint", "lint_twice:Shop", "use.proto")
     assert (ran.out.count("\n"), ran.out.split(": ")[0]) == (1, "lint_twice:Shop")
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "shop.proto"])
-def test_what_cannot_be_read_or_written(name: str, run: Any, tmp_path: Path, monkeypatch: Any) -> None:
+def test_what_cannot_be_read_or_written(
+    name: str, run: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
     (tmp_path / "shop.proto").write_text((ROOT / bad("reserved-gap")).read_text())
 
     def refused(self: Path, *arguments: Any) -> Any:
@@ -640,5 +792,11 @@ def test_a_comment_in_another_encoding(run: Any, tmp_path: Path) -> None:
 
 def test_a_comment_whose_text_is_not_at_hand() -> None:
     compiled, _ = tables.compiled(ROOT / bad("exemption"))
-    known = Tables(tuple(catalog for file in compiled.file for catalog in schema.read(file)), compiled)
-    assert [(each.line, each.column, each.fix) for each in lint(known, {})] == [(13, 1, None), (18, 1, None), (18, 1, None)]
+    known = Tables(
+        tuple(catalog for file in compiled.file for catalog in schema.read(file)), compiled
+    )
+    assert [(each.line, each.column, each.fix) for each in lint(known, {})] == [
+        (13, 1, None),
+        (18, 1, None),
+        (18, 1, None),
+    ]

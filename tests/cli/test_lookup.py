@@ -38,17 +38,37 @@ def test_each_code_is_listed_from_each_kind_of_source(name: str, run: Any) -> No
         return
     for code in CODES:
         told = found[f"errgrpc.v1.{type(code).__name__}", code.number]
-        assert (told["reason"], told["domain"], told["grpc_status"]) == (code.reason, code.domain, code.grpc_status.name)
-        assert (told["http_status"], told["message"], told["description"]) == (code.http_status, code.message, code.spec.description)
-        assert (told["retryable"], told["resolution"], told["help_url"]) == (code.retryable, code.resolution, code.help_url)
-        assert {hint["locale"]: hint["text"] for hint in told["hints"] if not hint["when"]} == dict(code.hints)
-        assert [field["key"] for field in told["metadata_fields"]] == [field.key for field in code.metadata_fields]
+        assert (told["reason"], told["domain"], told["grpc_status"]) == (
+            code.reason,
+            code.domain,
+            code.grpc_status.name,
+        )
+        assert (told["http_status"], told["message"], told["description"]) == (
+            code.http_status,
+            code.message,
+            code.spec.description,
+        )
+        assert (told["retryable"], told["resolution"], told["help_url"]) == (
+            code.retryable,
+            code.resolution,
+            code.help_url,
+        )
+        assert {hint["locale"]: hint["text"] for hint in told["hints"] if not hint["when"]} == dict(
+            code.hints
+        )
+        assert [field["key"] for field in told["metadata_fields"]] == [
+            field.key for field in code.metadata_fields
+        ]
 
 
 def test_a_class_says_what_its_proto_says() -> None:
     classes, protos = tables.load(SOURCES["classes"]), tables.load(SOURCES["a folder"])
     told = [
-        {(catalog.full_name, code.number): facts(known, catalog, code) for catalog, code in known.codes()} for known in (classes, protos)
+        {
+            (catalog.full_name, code.number): facts(known, catalog, code)
+            for catalog, code in known.codes()
+        }
+        for known in (classes, protos)
     ]
     assert told[0] == told[1]
 
@@ -58,13 +78,18 @@ def test_filters(run: Any) -> None:
         return [line.split("\t")[1] for line in run("list", *arguments).out.splitlines()]
 
     assert listed("--status", "not-found", "--http", "404") == ["NOT_FOUND", "ROOM_NOT_EXIST"]
-    assert listed("--http", "403", "--http", "409") == [code.reason for code in CODES if code.http_status in (403, 409)]
+    assert listed("--http", "403", "--http", "409") == [
+        code.reason for code in CODES if code.http_status in (403, 409)
+    ]
     assert listed("--text", "SIT_full", "--locale", "EN-us") == ["ROOM_SIT_FULL"]
     assert listed("--locale", "zh-CN") == [code.reason for code in CODES if code.hints]
     ran = run("list", "--text", "no such text")
     assert (ran.code, ran.out, ran.err) == (1, "", "no code fits\n")
     ran = run("list", "--status", "GONE")
-    assert (ran.code, ran.err) == (2, "errgrpc: GONE is no gRPC status: give one such as NOT_FOUND\n")
+    assert (ran.code, ran.err) == (
+        2,
+        "errgrpc: GONE is no gRPC status: give one such as NOT_FOUND\n",
+    )
 
 
 def test_the_columns(run: Any) -> None:
@@ -72,9 +97,15 @@ def test_the_columns(run: Any) -> None:
         run("list", "--text", "Room Not Found").out
         == "1004\tROOM_NOT_EXIST\tNOT_FOUND\t404\t房间不存在\tRoom Not Found\terrgrpc.v1.ResCode\n"
     )
-    rows = list(csv.DictReader(io.StringIO(run("list", "--format", "csv", "--locale", "en-US").out)))
-    assert {row["reason"]: row["hint"] for row in rows} == {code.reason: code.hint("en-US") for code in CODES if code.hints}
-    assert {row["number"] for row in rows if row["catalogue"] == "errgrpc.v1.ComponentCode"} >= {"-4"}
+    rows = list(
+        csv.DictReader(io.StringIO(run("list", "--format", "csv", "--locale", "en-US").out))
+    )
+    assert {row["reason"]: row["hint"] for row in rows} == {
+        code.reason: code.hint("en-US") for code in CODES if code.hints
+    }
+    assert {row["number"] for row in rows if row["catalogue"] == "errgrpc.v1.ComponentCode"} >= {
+        "-4"
+    }
 
 
 @pytest.mark.parametrize(
@@ -93,8 +124,14 @@ def test_the_columns(run: Any) -> None:
 def test_a_code_is_explained_by_what_people_have(query: str, run: Any) -> None:
     ran = run("explain", query)
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith("1004 ROOM_NOT_EXIST  errgrpc.v1.ResCode\n  gRPC: NOT_FOUND\n  HTTP: 404\n")
-    for text in ("message: Room Not Found", "hint zh-CN: 房间不存在", "metadata room_uuid: The room (STRING, optional, such as r-42)"):
+    assert ran.out.startswith(
+        "1004 ROOM_NOT_EXIST  errgrpc.v1.ResCode\n  gRPC: NOT_FOUND\n  HTTP: 404\n"
+    )
+    for text in (
+        "message: Room Not Found",
+        "hint zh-CN: 房间不存在",
+        "metadata room_uuid: The room (STRING, optional, such as r-42)",
+    ):
         assert f"  {text}\n" in ran.out
     (told,) = json.loads(run("explain", query, "--format", "json").out)
     assert told["number"] == 1004
@@ -110,7 +147,14 @@ def test_a_condition_of_a_hint_is_told(run: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "like"), [("ROOM_NOT_EXST", "ROOM_NOT_EXIST"), ("1099", "1017"), ("房间不在", "房间不存在"), ("zzzzzz", None), ("", None)]
+    ("query", "like"),
+    [
+        ("ROOM_NOT_EXST", "ROOM_NOT_EXIST"),
+        ("1099", "1017"),
+        ("房间不在", "房间不存在"),
+        ("zzzzzz", None),
+        ("", None),
+    ],
 )
 def test_what_names_nothing_has_its_near_misses(query: str, like: str | None, run: Any) -> None:
     ran = run("explain", query)
@@ -138,9 +182,17 @@ class Bad(ErrorCode, domain="bad.example.com"):
 """
 
 
-def test_no_control_character_of_a_table_reaches_the_terminal(run: Any, tmp_path: Path, monkeypatch: Any) -> None:
+def test_no_control_character_of_a_table_reaches_the_terminal(
+    run: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
     (tmp_path / "bad_table.py").write_text(HOSTILE)
-    for arguments in (("list",), ("list", "-f", "csv"), ("list", "-f", "json"), ("explain", "1"), ("explain", "1", "-f", "json")):
+    for arguments in (
+        ("list",),
+        ("list", "-f", "csv"),
+        ("list", "-f", "json"),
+        ("explain", "1"),
+        ("explain", "1", "-f", "json"),
+    ):
         out = run(*arguments, "-c", "bad_table:Bad", cwd=tmp_path).out
         assert "GONE" in out
         assert not {"\x1b", "\u202e"} & set(out)
@@ -154,10 +206,19 @@ def test_no_control_character_of_a_table_reaches_the_terminal(run: Any, tmp_path
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        ("nothing", "nothing is no catalogue: give module:Class, a .proto file, a folder of them, or a descriptor set"),
-        ("no_module:Class", "no_module:Class cannot be imported: ModuleNotFoundError: No module named 'no_module'"),
+        (
+            "nothing",
+            "nothing is no catalogue: give module:Class, a .proto file, a folder of them, or a descriptor set",
+        ),
+        (
+            "no_module:Class",
+            "no_module:Class cannot be imported: ModuleNotFoundError: No module named 'no_module'",
+        ),
         ("errgrpc:Nothing", "errgrpc:Nothing cannot be imported: AttributeError"),
-        ("errgrpc:ServiceError", "errgrpc:ServiceError is no catalogue: give a subclass of errgrpc.ErrorCode"),
+        (
+            "errgrpc:ServiceError",
+            "errgrpc:ServiceError is no catalogue: give a subclass of errgrpc.ErrorCode",
+        ),
         ("README.md", "README.md is no descriptor set"),
         ("tests/sync", "tests/sync: no .proto file is in this folder"),
     ],
@@ -169,13 +230,18 @@ def test_what_is_no_source(source: str, says: str, run: Any) -> None:
 
 
 def test_what_protoc_refuses_is_said_with_file_and_line(run: Any, tmp_path: Path) -> None:
-    (tmp_path / "shop.proto").write_text('syntax = "proto3";\nimport "other.proto";\nenum Shop { A = 0; }\n')
+    (tmp_path / "shop.proto").write_text(
+        'syntax = "proto3";\nimport "other.proto";\nenum Shop { A = 0; }\n'
+    )
     ran = run("list", "-c", "shop.proto", cwd=tmp_path)
     assert ran.code == 2
     assert 'shop.proto:2:1: Import "other.proto" was not found' in ran.err
     (tmp_path / "shop.proto").write_text('syntax = "proto3";\nenum Shop { A = 0; }\n')
     ran = run("list", "-c", "shop.proto", cwd=tmp_path)
-    assert (ran.code, ran.err) == (2, "errgrpc: shop.proto: no enum with (errgrpc.v1.catalog) is declared there; see docs/protobuf.md\n")
+    assert (ran.code, ran.err) == (
+        2,
+        "errgrpc: shop.proto: no enum with (errgrpc.v1.catalog) is declared there; see docs/protobuf.md\n",
+    )
 
 
 def test_an_import_may_stand_elsewhere(run: Any, tmp_path: Path) -> None:
@@ -211,6 +277,12 @@ def test_as_a_process(run_process: Any) -> None:
 
 def test_without_the_extra_it_says_what_to_install() -> None:
     code = "import sys; sys.modules['typer'] = None; import errgrpc.cli; errgrpc.cli.main()"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr == "errgrpc: the command needs the extra `cli`: pip install 'errgrpc[cli]'\n"

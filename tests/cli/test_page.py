@@ -60,7 +60,12 @@ def test_each_code_has_its_part(run: Any) -> None:
     assert page.ids == [f"errgrpc.v1.{type(code).__name__}.{code.reason}" for code in CODES]
     shown = "".join(page.texts.values())
     for code in CODES:
-        texts = (*code.hints.values(), code.message, *code.spec.description.split("\n"), code.resolution)
+        texts = (
+            *code.hints.values(),
+            code.message,
+            *code.spec.description.split("\n"),
+            code.resolution,
+        )
         assert all(text in shown for text in texts)
         assert all(each.key in shown and each.description in shown for each in code.metadata_fields)
 
@@ -82,7 +87,11 @@ def test_what_a_catalogue_says_is_no_markup() -> None:
     assert set(page.elements) == set(plain.elements)
     assert (page.elements["script"], page.elements["style"], page.elements["img"]) == (2, 1, 0)
     assert not [name for _, name, _ in page.attributes if name.startswith("on")]
-    assert all(value.startswith(("#", "https://", "data:image/")) for _, name, value in page.attributes if name in ("href", "src"))
+    assert all(
+        value.startswith(("#", "https://", "data:image/"))
+        for _, name, value in page.attributes
+        if name in ("href", "src")
+    )
     assert page.ids == [f"shop.v1.{CLOSING}.{CLOSING}"]
     assert page.texts["title"] == page.texts["h1"] == CLOSING
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f\u202e\ud800-\udfff]", text)
@@ -93,7 +102,14 @@ def large_one() -> Any:
     """One code of the large catalogue, by the same template."""
     tables = large()
     (catalog,) = tables.catalogs
-    return type(tables)((type(catalog)(**{name: getattr(catalog, name) for name in catalog.__slots__} | {"values": catalog.values[:1]}),))
+    return type(tables)(
+        (
+            type(catalog)(
+                **{name: getattr(catalog, name) for name in catalog.__slots__}
+                | {"values": catalog.values[:1]}
+            ),
+        )
+    )
 
 
 def test_markdown_is_text_alone() -> None:
@@ -109,7 +125,10 @@ def test_markdown_of_ours(run: Any) -> None:
     ran = run("docs", "--format", "markdown", "--title", "Errors")
     assert ran.out.startswith("# Errors\n\n## errgrpc.v1.ResCode\n\nDomain `errgrpc.v1.ResCode`.\n")
     rendered = Page(MarkdownIt("gfm-like", {"linkify": False}).render(ran.out))
-    assert (rendered.elements["h3"], rendered.elements["pre"]) == (len(CODES), len([code for code in CODES if is_error(code)]))
+    assert (rendered.elements["h3"], rendered.elements["pre"]) == (
+        len(CODES),
+        len([code for code in CODES if is_error(code)]),
+    )
     targets = {value for tag, name, value in rendered.attributes if (tag, name) == ("a", "id")}
     links = {value.removeprefix("#") for _, name, value in rendered.attributes if name == "href"}
     assert targets == links == {f"errgrpc.v1.{type(code).__name__}.{code.reason}" for code in CODES}
@@ -121,19 +140,27 @@ def is_error(code: ErrorCode) -> bool:
 
 
 def test_the_json_on_the_wire_is_what_is_answered(run: Any) -> None:
-    told = {code["anchor"]: code for catalogue in json.loads(run("docs", "-f", "json").out)["catalogues"] for code in catalogue["codes"]}
+    told = {
+        code["anchor"]: code
+        for catalogue in json.loads(run("docs", "-f", "json").out)["catalogues"]
+        for code in catalogue["codes"]
+    }
     compared, responder = 0, Responder(ResCode, form="aip193")
     for code in CODES:
         known = told[f"errgrpc.v1.{type(code).__name__}.{code.reason}"]
         if not is_error(code):
             assert known["wire"] is None
             continue
-        examples: Any = {field.key: field.example for field in code.metadata_fields if field.example}
+        examples: Any = {
+            field.key: field.example for field in code.metadata_fields if field.example
+        }
         answer = responder.answer(ServiceError(code, **examples), Request())
         if not answer.body:  # 304
             continue
         answered = json.loads(answer.body)["error"]
-        answered["details"] = [detail for detail in answered["details"] if "RequestInfo" not in detail["@type"]]
+        answered["details"] = [
+            detail for detail in answered["details"] if "RequestInfo" not in detail["@type"]
+        ]
         assert known["wire"]["error"] == answered
         compared += 1
     assert compared > 30
@@ -169,9 +196,13 @@ def test_every_word_is_said_and_used() -> None:
     source = (folder / "page.html.jinja").read_text() + (folder / "page.js").read_text()
     used = set(re.findall(r'words\.(\w+)|words\["(\w+)"\]|w\("(\w+)"\)|word\("(\w+)"\)', source))
     told = {name for names in used for name in names if name}
-    told |= {f"retry_{value}{kind}" for value in ("yes", "no") for kind in ("", "_filter")} | {"retry_unsaid_filter"}
+    told |= {f"retry_{value}{kind}" for value in ("yes", "no") for kind in ("", "_filter")} | {
+        "retry_unsaid_filter"
+    }
     assert told | {"deprecated_yes", "deprecated_no"} == set(WORDS)
-    assert all(english and re.search("[\u4e00-\u9fff]|\\{", chinese) for english, chinese in WORDS.values())
+    assert all(
+        english and re.search("[\u4e00-\u9fff]|\\{", chinese) for english, chinese in WORDS.values()
+    )
 
 
 def test_the_language_of_a_text_is_guessed_by_its_script() -> None:

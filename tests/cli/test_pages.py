@@ -16,7 +16,10 @@ def test_the_page_shows_something() -> None:
     assert len(SHOWN) == 2
 
 
-@pytest.mark.parametrize(("command", "output"), [(line, output) for lines, output in SHOWN for line in lines.splitlines()])
+@pytest.mark.parametrize(
+    ("command", "output"),
+    [(line, output) for lines, output in SHOWN for line in lines.splitlines()],
+)
 def test_the_page_shows_what_is_printed(command: str, output: str, run: Any) -> None:
     arguments = [quoted or plain for quoted, plain in re.findall(r'"([^"]+)"|(\S+)', command)][1:]
     ran = run(*arguments)
@@ -25,10 +28,17 @@ def test_the_page_shows_what_is_printed(command: str, output: str, run: Any) -> 
 
 def test_the_page_names_each_command() -> None:
     named = set(re.findall(r"^\| \[?`errgrpc ([a-z]+)", PAGE, re.MULTILINE))
-    assert named == {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    assert named == {
+        command.name or command.callback.__name__
+        for command in app.registered_commands
+        if command.callback
+    }
 
 
-@pytest.mark.parametrize("command", [each.name or each.callback.__name__ for each in app.registered_commands if each.callback])
+@pytest.mark.parametrize(
+    "command",
+    [each.name or each.callback.__name__ for each in app.registered_commands if each.callback],
+)
 def test_each_command_has_help_with_an_example(command: str, run: Any) -> None:
     ran = run(command, "--help")
     assert ran.code == 0

@@ -33,10 +33,19 @@ def tool() -> Run:
     search = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": search, "PYTHONWARNINGS": "error"}
 
-    def run(name: str, *arguments: str | Path, cwd: Path, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+    def run(
+        name: str, *arguments: str | Path, cwd: Path, stdin: bytes = b""
+    ) -> "subprocess.CompletedProcess[bytes]":
         program = shutil.which(name, path=search)
         assert program, f"{name} is not installed"
-        return subprocess.run([program, *arguments], cwd=cwd, input=stdin, capture_output=True, env=environment, check=False)
+        return subprocess.run(
+            [program, *arguments],
+            cwd=cwd,
+            input=stdin,
+            capture_output=True,
+            env=environment,
+            check=False,
+        )
 
     return run
 
@@ -48,7 +57,9 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     def write(protos: Mapping[str, str]) -> Path:
         folder = tmp_path_factory.mktemp("workspace")
         for source in (ROOT / "protos", ROOT / "third_party"):
-            shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.binpb"))
+            shutil.copytree(
+                source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.binpb")
+            )
         for path, text in protos.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text, encoding="utf-8")

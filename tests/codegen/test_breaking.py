@@ -39,7 +39,9 @@ enum ShopCode {
 SHOP = "shop.v1.ShopCode: "
 GONE, BROKEN = SHOP + "GONE: ", SHOP + "BROKEN: "
 BROKEN_LINE = "SHOP_CODE_BROKEN = 2 [(errgrpc.v1.code) = {grpc_status: INTERNAL}];"
-NOT_RESERVED = "removed, but a later code may take {}: declare `reserved` for each [removed-not-reserved]"
+NOT_RESERVED = (
+    "removed, but a later code may take {}: declare `reserved` for each [removed-not-reserved]"
+)
 EN, COUPON = "hint for en", "hint for en when {'coupon': 'true'}"
 CHANGED: dict[str, tuple[str, str, list[str]]] = {
     "nothing": ("", "", []),
@@ -187,33 +189,55 @@ def compare(build: Build, new: str) -> list[breaking.Change]:
 def test_what_changed(name: str, build: Build) -> None:
     old, new, expected = CHANGED[name]
     changes = compare(build, changed(old, new))
-    assert [str(change) for change in changes] == [f"{severity_of(text)}: {text}" for text in expected]
+    assert [str(change) for change in changes] == [
+        f"{severity_of(text)}: {text}" for text in expected
+    ]
     for change in changes:
         assert change.id in SEVERITIES[change.severity]
 
 
 def severity_of(text: str) -> str:
-    return next(severity for severity, ids in SEVERITIES.items() if text.rpartition("[")[2].removesuffix("]") in ids)
+    return next(
+        severity
+        for severity, ids in SEVERITIES.items()
+        if text.rpartition("[")[2].removesuffix("]") in ids
+    )
 
 
 def test_the_severities_are_the_documented_ones() -> None:
-    assert {severity: {id_ for id_, found in breaking.CHANGES.items() if found == severity} for severity in SEVERITIES} == SEVERITIES
+    assert {
+        severity: {id_ for id_, found in breaking.CHANGES.items() if found == severity}
+        for severity in SEVERITIES
+    } == SEVERITIES
 
 
 def test_the_page_names_every_change(root: Path) -> None:
-    rows = re.findall(r"^\| (breaking|caution|note) \| (.*) \|$", (root / "docs/protobuf.md").read_text(), re.MULTILINE)
+    rows = re.findall(
+        r"^\| (breaking|caution|note) \| (.*) \|$",
+        (root / "docs/protobuf.md").read_text(),
+        re.MULTILINE,
+    )
     assert {severity: set(re.findall(r"`(.*?)`", ids)) for severity, ids in rows} == SEVERITIES
 
 
 def test_a_renamed_enum_is_the_same_under_its_domain(build: Build) -> None:
     text = OLD.replace("ShopCode", "StoreCode").replace("SHOP_CODE", "STORE_CODE")
     (change,) = compare(build, text)
-    assert change == breaking.Change("catalogue-renamed", "shop.v1.ShopCode", "is shop.v1.StoreCode now, under the same domain")
+    assert change == breaking.Change(
+        "catalogue-renamed", "shop.v1.ShopCode", "is shop.v1.StoreCode now, under the same domain"
+    )
 
 
 def test_two_codes_swap_their_numbers(build: Build) -> None:
-    text = OLD.replace("GONE = 1", "GONE = 99").replace("BROKEN = 2", "BROKEN = 1").replace("GONE = 99", "GONE = 2")
-    assert [change.what for change in compare(build, text)] == ["number was 1, is 2", "number was 2, is 1"]
+    text = (
+        OLD.replace("GONE = 1", "GONE = 99")
+        .replace("BROKEN = 2", "BROKEN = 1")
+        .replace("GONE = 99", "GONE = 2")
+    )
+    assert [change.what for change in compare(build, text)] == [
+        "number was 1, is 2",
+        "number was 2, is 1",
+    ]
 
 
 def test_a_fallback_may_come(build: Build) -> None:
@@ -226,7 +250,9 @@ def test_a_code_that_had_been_deprecated_may_go(build: Build) -> None:
     old = OLD.replace("INTERNAL}]", "INTERNAL}, deprecated = true]")
     new = OLD.replace(BROKEN_LINE, 'reserved 2; reserved "SHOP_CODE_BROKEN";')
     (change,) = breaking.compare(build({"shop.proto": old}), build({"shop.proto": new}))
-    assert change == breaking.Change("deprecated-code-removed", "shop.v1.ShopCode: BROKEN", "removed")
+    assert change == breaking.Change(
+        "deprecated-code-removed", "shop.v1.ShopCode: BROKEN", "removed"
+    )
 
 
 FIELDS: list[tuple[str, str, list[str]]] = [
@@ -243,13 +269,22 @@ FIELDS: list[tuple[str, str, list[str]]] = [
         'key: "room"} metadata_fields: {key: "more" optional: true',
         ["metadata-field-required", "metadata-field-added"],
     ),
-    ('key: "room"', 'key: "room"} metadata_fields: {key: "more"', ["required-metadata-field-added"]),
+    (
+        'key: "room"',
+        'key: "room"} metadata_fields: {key: "more"',
+        ["required-metadata-field-added"],
+    ),
 ]
 
 
 @pytest.mark.parametrize(("was", "now", "ids"), FIELDS)
 def test_changed_metadata_fields(was: str, now: str, ids: list[str], build: Build) -> None:
-    texts = [OLD.replace("INTERNAL}", f"INTERNAL metadata_fields: {{{fields}}}}}" if fields else "INTERNAL}") for fields in (was, now)]
+    texts = [
+        OLD.replace(
+            "INTERNAL}", f"INTERNAL metadata_fields: {{{fields}}}}}" if fields else "INTERNAL}"
+        )
+        for fields in (was, now)
+    ]
     old, new = (build({"shop.proto": text.replace('fallback: "BROKEN"', "")}) for text in texts)
     assert [change.id for change in breaking.compare(old, new)] == ids
 
@@ -264,22 +299,37 @@ def test_the_order_of_hints_and_of_variants_is_seen(parts: tuple[int, int], buil
     declared = ["hints:" + part.strip() + "\n" for part in MORE.split("hints:")[1:]]
     swapped = list(declared)
     swapped[parts[0]], swapped[parts[1]] = swapped[parts[1]], swapped[parts[0]]
-    was, now = (OLD.replace('hints: {locale: "en", text: "It is gone"}', "".join(hints)) for hints in (declared, swapped))
+    was, now = (
+        OLD.replace('hints: {locale: "en", text: "It is gone"}', "".join(hints))
+        for hints in (declared, swapped)
+    )
     (change,) = breaking.compare(build({"shop.proto": was}), build({"shop.proto": now}))
     assert (change.id, change.where) == ("hints-reordered", "shop.v1.ShopCode: GONE")
 
 
 def test_what_no_compiler_would_write(build: Build) -> None:
-    old, new = build({"shop.proto": OLD}), build({"shop.proto": OLD.replace("grpc_status: INTERNAL", "")})
-    (gone, broken) = next(catalog.codes for catalog in breaking._catalogs(new) if catalog.domain == "shop")
-    assert breaking._code_facts(dataclasses.replace(gone, grpc_status=99))["grpc_status"] == ("grpc-status", "99")
-    assert [change.what for change in breaking.compare(old, new)] == ["grpc_status was INTERNAL, is none"]
+    old, new = (
+        build({"shop.proto": OLD}),
+        build({"shop.proto": OLD.replace("grpc_status: INTERNAL", "")}),
+    )
+    (gone, broken) = next(
+        catalog.codes for catalog in breaking._catalogs(new) if catalog.domain == "shop"
+    )
+    assert breaking._code_facts(dataclasses.replace(gone, grpc_status=99))["grpc_status"] == (
+        "grpc-status",
+        "99",
+    )
+    assert [change.what for change in breaking.compare(old, new)] == [
+        "grpc_status was INTERNAL, is none"
+    ]
     assert broken.grpc_status is None
 
 
 def test_every_change_is_seen_against_the_committed_release(root: Path, build: Build) -> None:
     released = breaking.load(str(root / "protos/released.binpb"))
-    assert [change for change in breaking.compare(released, build({})) if change.severity == "breaking"] == []
+    assert [
+        change for change in breaking.compare(released, build({})) if change.severity == "breaking"
+    ] == []
 
 
 def main(tmp_path: Path, old: bytes, new: bytes, *options: str) -> int:
@@ -290,14 +340,28 @@ def main(tmp_path: Path, old: bytes, new: bytes, *options: str) -> int:
 
 def test_main(tmp_path: Path, build: Build, capsys: pytest.CaptureFixture[str]) -> None:
     old = build({"shop.proto": OLD}).SerializeToString()
-    new = build({"shop.proto": OLD.replace("404", "410").replace("infer:", 'infer: {grpc_status: ABORTED, reason: "GONE"} infer:')})
+    new = build(
+        {
+            "shop.proto": OLD.replace("404", "410").replace(
+                "infer:", 'infer: {grpc_status: ABORTED, reason: "GONE"} infer:'
+            )
+        }
+    )
     assert main(tmp_path, old, old) == 0
     assert capsys.readouterr() == ("", "")
     told = f"note: {SHOP}inference from ABORTED added: GONE [inference-added]\n"
     told += f"breaking: {GONE}http_status was 404, is 410 [http-status-changed]\n"
-    for options, left in ((), 1), (("--allow", "number-changed"), 1), (("--allow", "number-changed", "--allow", "http-status-changed"), 0):
+    for options, left in (
+        ((), 1),
+        (("--allow", "number-changed"), 1),
+        (("--allow", "number-changed", "--allow", "http-status-changed"), 0),
+    ):
         assert main(tmp_path, old, new.SerializeToString(), *options) == left
-        printed = told.replace("breaking:", "allowed breaking:") if "http-status-changed" in options else told
+        printed = (
+            told.replace("breaking:", "allowed breaking:")
+            if "http-status-changed" in options
+            else told
+        )
         assert capsys.readouterr().out == printed
     text = build({"shop.proto": OLD.replace("It is gone", "Gone")}).SerializeToString()
     assert main(tmp_path, old, text) == 0  # a note
@@ -314,7 +378,9 @@ def test_main(tmp_path: Path, build: Build, capsys: pytest.CaptureFixture[str]) 
         (b"", r"old.binpb holds no files: give a descriptor set, such as `buf build -o "),
     ],
 )
-def test_what_is_no_descriptor_set(old: bytes, error: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_descriptor_set(
+    old: bytes, error: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(tmp_path, old, b"") == 2
     assert error in capsys.readouterr().err
 
@@ -332,15 +398,31 @@ def test_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert " ".join(capsys.readouterr().err.split()).startswith(usage)
 
 
-def test_buf_and_the_comparison_read_the_same_release(root: Path, workspace: Any, tool: Run, tmp_path: Path) -> None:
+def test_buf_and_the_comparison_read_the_same_release(
+    root: Path, workspace: Any, tool: Run, tmp_path: Path
+) -> None:
     """What buf passes, the comparison names."""
-    text = (root / "protos/errgrpc/v1/res_code.proto").read_text("utf-8").replace("http_status: 415", "http_status: 400")
+    text = (
+        (root / "protos/errgrpc/v1/res_code.proto")
+        .read_text("utf-8")
+        .replace("http_status: 415", "http_status: 400")
+    )
     folder = workspace({"errgrpc/v1/res_code.proto": text})
     released = root / "protos/released.binpb"
-    assert tool("buf", "breaking", "--path", "errgrpc", "--against", released, cwd=folder).stdout == b""
+    assert (
+        tool("buf", "breaking", "--path", "errgrpc", "--against", released, cwd=folder).stdout
+        == b""
+    )
     image = tool("buf", "build", "--path", "errgrpc", "-o", tmp_path / "new.binpb", cwd=folder)
     assert image.returncode == 0
-    result = tool(sys.executable, "-m", "errgrpc.codegen.breaking", released, tmp_path / "new.binpb", cwd=tmp_path)
+    result = tool(
+        sys.executable,
+        "-m",
+        "errgrpc.codegen.breaking",
+        released,
+        tmp_path / "new.binpb",
+        cwd=tmp_path,
+    )
     assert result.returncode == 1
     told = b"breaking: errgrpc.v1.ResCode: UNSUPPORTED_MEDIA_TYPE: http_status was 415, is 400 [http-status-changed]"
     assert told in result.stdout.splitlines()

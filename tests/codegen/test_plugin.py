@@ -53,7 +53,9 @@ def test_golden(case: str, build: Build, request_for: Request) -> None:
     """RECREATE_GOLDEN=1 in the environment writes the modules anew."""
     files = golden(case)
     protos = {path: text for path, text in files.items() if path.endswith(".proto")}
-    response = plugin.generate(request_for(build(protos), [path for path in protos if not path.startswith("deps/")]))
+    response = plugin.generate(
+        request_for(build(protos), [path for path in protos if not path.startswith("deps/")])
+    )
     found = generated(response)
     if os.environ.get("RECREATE_GOLDEN"):
         for path in files.keys() - protos.keys():
@@ -82,13 +84,26 @@ def test_golden_modules_run(case: str) -> None:
 def test_golden_modules_type_check(root: Path, tmp_path: Path) -> None:
     async def check(*command: str | Path) -> tuple[int | None, str]:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", *command, cwd=root, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+            sys.executable,
+            "-m",
+            *command,
+            cwd=root,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
         )
         out, _ = await process.communicate()
         return process.returncode, out.decode()
 
     async def both() -> tuple[tuple[int | None, str], ...]:
-        mypy = check("mypy", "--strict", "--explicit-package-bases", "--cache-dir", tmp_path, "--follow-imports=silent", GOLDEN)
+        mypy = check(
+            "mypy",
+            "--strict",
+            "--explicit-package-bases",
+            "--cache-dir",
+            tmp_path,
+            "--follow-imports=silent",
+            GOLDEN,
+        )
         return await asyncio.gather(mypy, check("pyright", "--pythonpath", sys.executable, GOLDEN))
 
     for code, output in asyncio.run(both()):
@@ -112,7 +127,9 @@ def test_a_class_by_hand_equals_the_generated_one() -> None:
                 http_status=404,
                 message="Gone",
                 hints={"en-US": "It is gone.", "zh-CN": "没有了"},
-                variants=[Variant({"coupon": "true"}, {"en-US": "It is gone, and so is your coupon."})],
+                variants=[
+                    Variant({"coupon": "true"}, {"en-US": "It is gone, and so is your coupon."})
+                ],
                 description="The article left the shop after it was put into the cart.",
             ),
         )
@@ -120,7 +137,10 @@ def test_a_class_by_hand_equals_the_generated_one() -> None:
 
     other = execute(golden("shop")["shop/v1/shop_code_errgrpc.py"])["ShopCode"]
     assert ShopCode.__doc__ == other.__doc__
-    assert (ShopCode.__name__, ShopCode.__qualname__.rpartition(".")[2]) == (other.__name__, other.__qualname__)
+    assert (ShopCode.__name__, ShopCode.__qualname__.rpartition(".")[2]) == (
+        other.__name__,
+        other.__qualname__,
+    )
     assert [facts(code) for code in ShopCode] == [facts(code) for code in other]
     assert (ShopCode.domain, ShopCode.default_locale) == (other.domain, other.default_locale)
     assert repr(ShopCode.fallback) == repr(other.fallback)
@@ -130,16 +150,32 @@ def test_a_class_by_hand_equals_the_generated_one() -> None:
 
 
 def facts(code: ErrorCode) -> dict[str, object]:
-    names = ("name", "number", "reason", "domain", "grpc_status", "http_status", "message", "description", "__doc__")
+    names = (
+        "name",
+        "number",
+        "reason",
+        "domain",
+        "grpc_status",
+        "http_status",
+        "message",
+        "description",
+        "__doc__",
+    )
     hints = {"hints": dict(code.hints), "coupon": dict(code.hints_for({"coupon": "true"}))}
-    return {name: getattr(code, name) for name in names} | hints | {"int": int(code), "repr": repr(code), "spec": code.spec}
+    return (
+        {name: getattr(code, name) for name in names}
+        | hints
+        | {"int": int(code), "repr": repr(code), "spec": code.spec}
+    )
 
 
 def test_committed_modules_are_not_stale(root: Path, build: Build, request_for: Request) -> None:
     names = ["errgrpc/v1/component_code.proto", "errgrpc/v1/res_code.proto"]
     found = generated(plugin.generate(request_for(build({}), names)))
     assert found == {path: (root / path).read_text("utf-8") for path in found}
-    assert sorted(found) == sorted(path.relative_to(root).as_posix() for path in (root / "errgrpc").rglob("*_errgrpc.py"))
+    assert sorted(found) == sorted(
+        path.relative_to(root).as_posix() for path in (root / "errgrpc").rglob("*_errgrpc.py")
+    )
 
 
 def test_another_teams_200_codes(build: Build, request_for: Request) -> None:
@@ -155,14 +191,22 @@ def test_another_teams_200_codes(build: Build, request_for: Request) -> None:
         f"  WAREHOUSE_CODE_UNSPECIFIED = 0;\n{values}\n}}\n"
     )
     path = "acme/warehouse/v3/codes.proto"
-    (name, module), *more = generated(plugin.generate(request_for(build({path: text}), [path]))).items()
+    (name, module), *more = generated(
+        plugin.generate(request_for(build({path: text}), [path]))
+    ).items()
     assert (name, more) == ("acme/warehouse/v3/codes_errgrpc.py", [])
     codes = list(execute(module)["WarehouseCode"])
     assert [code.number for code in codes] == list(range(1, 201))
     for code in codes:
         assert code.reason == f"RULE_{code.number}"
-        assert (code.grpc_status, code.http_status) == (StatusCode.FAILED_PRECONDITION, 400 + code.number % 100)
-        assert (code.message, code.description) == (f"Rule {code.number}", f"Rule {code.number} of the warehouse.")
+        assert (code.grpc_status, code.http_status) == (
+            StatusCode.FAILED_PRECONDITION,
+            400 + code.number % 100,
+        )
+        assert (code.message, code.description) == (
+            f"Rule {code.number}",
+            f"Rule {code.number} of the warehouse.",
+        )
         assert dict(code.hints) == {"de": f"Regel {code.number}", "en": f"Rule {code.number}!"}
 
 
@@ -172,12 +216,19 @@ def test_buf_generate_runs_the_plugin(workspace: Callable[..., Path], tool: Run)
     (folder / "buf.gen.yaml").write_text(template)
     result = tool("buf", "generate", "--path", "shop", cwd=folder)
     assert result.returncode == 0, result.stderr.decode()
-    written = {path.relative_to(folder / "out").as_posix(): path.read_text("utf-8") for path in (folder / "out").rglob("*.*")}
+    written = {
+        path.relative_to(folder / "out").as_posix(): path.read_text("utf-8")
+        for path in (folder / "out").rglob("*.*")
+    }
     assert written == {path: text for path, text in golden("shop").items() if path.endswith(".py")}
 
 
 def test_buf_generate_shows_every_refusal(workspace: Callable[..., Path], tool: Run) -> None:
-    text = golden("shop")["shop/v1/shop_code.proto"].replace('"shop.example.com"', '""').replace("http_status: 404", "http_status: 1")
+    text = (
+        golden("shop")["shop/v1/shop_code.proto"]
+        .replace('"shop.example.com"', '""')
+        .replace("http_status: 404", "http_status: 1")
+    )
     folder = workspace({"shop/v1/shop_code.proto": text})
     template = f'version: v2\nplugins: [{{local: ["{sys.executable}", -m, errgrpc.codegen.plugin], out: out, opt: paths=x}}]\n'
     (folder / "buf.gen.yaml").write_text(template)
@@ -195,10 +246,18 @@ def test_buf_generate_shows_every_refusal(workspace: Callable[..., Path], tool: 
 def test_two_files_of_one_module(build: Build, request_for: Request) -> None:
     text = golden("editions")["editions.proto"]
     files = build(
-        {"a-b.proto": text, "a_b.proto": text.replace("editions", "other").replace("EditionCode", "OtherCode").replace("EDITION", "OTHER")}
+        {
+            "a-b.proto": text,
+            "a_b.proto": text.replace("editions", "other")
+            .replace("EditionCode", "OtherCode")
+            .replace("EDITION", "OTHER"),
+        }
     )
     response = plugin.generate(request_for(files, ["a-b.proto", "a_b.proto"]))
-    assert response.error == "a_b.proto: a_b_errgrpc.py: is also the module of a-b.proto; rename one of the two files"
+    assert (
+        response.error
+        == "a_b.proto: a_b_errgrpc.py: is also the module of a-b.proto; rename one of the two files"
+    )
     assert not response.file
 
 
@@ -212,12 +271,20 @@ def test_unknown_options_are_refused() -> None:
 
 def test_features() -> None:
     response = plugin.generate(CodeGeneratorRequest())
-    assert (response.supported_features, response.minimum_edition, response.maximum_edition) == (3, 998, 1001)
+    assert (response.supported_features, response.minimum_edition, response.maximum_edition) == (
+        3,
+        998,
+        1001,
+    )
     assert (response.error, list(response.file)) == ("", [])
 
 
 def main(
-    monkeypatch: pytest.MonkeyPatch, stdin: bytes, *arguments: str, tty: bool = False, start: Callable[[], object] = plugin.main
+    monkeypatch: pytest.MonkeyPatch,
+    stdin: bytes,
+    *arguments: str,
+    tty: bool = False,
+    start: Callable[[], object] = plugin.main,
 ) -> bytes:
     out = io.BytesIO()
     monkeypatch.setattr(sys, "argv", ["protoc-gen-errgrpc", *arguments])
@@ -239,14 +306,18 @@ def test_main_as_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_main_on_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SystemExit, match=r"^protoc-gen-errgrpc: standard input is no CodeGeneratorRequest of protoc or buf \(.+\)$"):
+    with pytest.raises(
+        SystemExit,
+        match=r"^protoc-gen-errgrpc: standard input is no CodeGeneratorRequest of protoc or buf \(.+\)$",
+    ):
         main(monkeypatch, b"\xff\xff garbage")
 
 
 @pytest.mark.parametrize("how", [{"arguments": ["--help"]}, {"tty": True}])
 def test_main_by_hand_says_what_it_is(how: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
-        SystemExit, match=r"^protoc-gen-errgrpc is a plugin of protoc and buf and takes no arguments: protoc --errgrpc_out="
+        SystemExit,
+        match=r"^protoc-gen-errgrpc is a plugin of protoc and buf and takes no arguments: protoc --errgrpc_out=",
     ):
         main(monkeypatch, b"", *how.get("arguments", []), tty=how.get("tty", False))
 
@@ -254,7 +325,9 @@ def test_main_by_hand_says_what_it_is(how: dict[str, Any], monkeypatch: pytest.M
 def test_garbage_on_a_real_standard_input(tool: Run, tmp_path: Path) -> None:
     result = tool(sys.executable, "-m", "errgrpc.codegen.plugin", cwd=tmp_path, stdin=b"\xff" * 9)
     assert (result.returncode, result.stdout) == (1, b"")
-    assert result.stderr.startswith(b"protoc-gen-errgrpc: standard input is no CodeGeneratorRequest of protoc or buf (")
+    assert result.stderr.startswith(
+        b"protoc-gen-errgrpc: standard input is no CodeGeneratorRequest of protoc or buf ("
+    )
     assert b"Traceback" not in result.stderr
 
 
@@ -273,12 +346,20 @@ def test_random_bytes_never_crash(request: bytes) -> None:
 
 @pytest.mark.parametrize("case", ["hints", "raises"])
 def test_damaged_requests_never_crash(case: str, build: Build, request_for: Request) -> None:
-    request = request_for(build({f"{case}.proto": golden(case)[f"{case}.proto"]}), [f"{case}.proto"])
+    request = request_for(
+        build({f"{case}.proto": golden(case)[f"{case}.proto"]}), [f"{case}.proto"]
+    )
     start = request.SerializeToString()
     assert answer(start)
 
     @settings(derandomize=True, deadline=None, database=None, max_examples=300)
-    @given(st.lists(st.tuples(st.integers(len(start) // 2, len(start) - 1), st.integers(0, 255)), min_size=1, max_size=3))
+    @given(
+        st.lists(
+            st.tuples(st.integers(len(start) // 2, len(start) - 1), st.integers(0, 255)),
+            min_size=1,
+            max_size=3,
+        )
+    )
     def damaged(changes: list[tuple[int, int]]) -> None:
         data = bytearray(start)
         for position, byte in changes:
@@ -288,7 +369,11 @@ def test_damaged_requests_never_crash(case: str, build: Build, request_for: Requ
     damaged()
 
 
-def test_the_answer_is_deterministic(build: Build, request_for: Request, tool: Run, tmp_path: Path) -> None:
-    request = request_for(build({"hints.proto": golden("hints")["hints.proto"]}), ["hints.proto"]).SerializeToString()
+def test_the_answer_is_deterministic(
+    build: Build, request_for: Request, tool: Run, tmp_path: Path
+) -> None:
+    request = request_for(
+        build({"hints.proto": golden("hints")["hints.proto"]}), ["hints.proto"]
+    ).SerializeToString()
     result = tool(sys.executable, "-m", "errgrpc.codegen.plugin", cwd=tmp_path, stdin=request)
     assert result.stdout == plugin.run(request) == plugin.run(request)

@@ -18,8 +18,12 @@ from errgrpc.v1 import annotations_pb2
 
 QUICK = settings(derandomize=True, deadline=None, database=None, max_examples=100)
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200) | st.text("\"'\\\n{}%ab 汉\u202e\x00👩", max_size=200)
-LINE = TEXT.map(lambda text: " ".join(text.split())).filter(lambda line: line and line[0] not in "*" and "buf:lint" not in line)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200) | st.text(
+    "\"'\\\n{}%ab 汉\u202e\x00👩", max_size=200
+)
+LINE = TEXT.map(lambda text: " ".join(text.split())).filter(
+    lambda line: line and line[0] not in "*" and "buf:lint" not in line
+)
 LOCALES = ["zh-CN", "en-US", "en", "de", "sr-Latn-RS", "zh-Hant-TW", "en-x-a"]
 REASONS = st.from_regex(REASON, fullmatch=True).map(lambda reason: reason[: MAX_REASON - 1] + "X")
 FAILURES = st.sampled_from([number for number in schema.STATUSES if number])
@@ -27,7 +31,9 @@ HINTS = st.lists(
     st.tuples(
         st.sampled_from(LOCALES),
         TEXT.filter(bool),
-        st.dictionaries(st.sampled_from(["aa", "bb", "cc"]), st.sampled_from(["1", ""]), max_size=2),
+        st.dictionaries(
+            st.sampled_from(["aa", "bb", "cc"]), st.sampled_from(["1", ""]), max_size=2
+        ),
     ),
     max_size=8,
     unique_by=lambda hint: (hint[0], frozenset(hint[2].items())),
@@ -100,14 +106,24 @@ def describe(catalog: dict[str, Any]) -> FileDescriptorProto:
     declared.fallback = codes[0]["reason"] if catalog["fallback"] else ""
     for status in catalog["infer"]:
         declared.infer.add(grpc_status=status, reason=codes[status % len(codes)]["reason"])
-    file.source_code_info.location.add(path=[5, 0], span=[1, 0, 9], leading_comments="".join(f" {line}\n" for line in catalog["comment"]))
+    file.source_code_info.location.add(
+        path=[5, 0],
+        span=[1, 0, 9],
+        leading_comments="".join(f" {line}\n" for line in catalog["comment"]),
+    )
     for index, code in enumerate(codes):
         value = enum.value.add(name=f"RANDOM_CODE_{code['reason']}", number=code["number"])
         options = value.options
         declared = options.Extensions[schema._CODE]
         declared.grpc_status, declared.message = code["grpc_status"], code["message"]
         for key, description, (kind, example), optional in code["fields"]:
-            declared.metadata_fields.add(key=key, description=description, type=kind, example=example, optional=optional or index == 0)
+            declared.metadata_fields.add(
+                key=key,
+                description=description,
+                type=kind,
+                example=example,
+                optional=optional or index == 0,
+            )
         if code["retryable"] is not None:
             declared.retryable = code["retryable"]
         declared.resolution = code["resolution"]
@@ -117,21 +133,31 @@ def describe(catalog: dict[str, Any]) -> FileDescriptorProto:
         for locale, text, when in code["hints"]:
             declared.hints.add(locale=locale, text=text, when=when)
         comment = "".join(f" {line}\n" for line in code["comment"])
-        file.source_code_info.location.add(path=[5, 0, 2, index], span=[index + 2, 0, 9], leading_comments=comment)
+        file.source_code_info.location.add(
+            path=[5, 0, 2, index], span=[index + 2, 0, 9], leading_comments=comment
+        )
     return file
 
 
 def generate(file: FileDescriptorProto) -> str:
-    response = plugin.generate(CodeGeneratorRequest(file_to_generate=[file.name], proto_file=[file]))
+    response = plugin.generate(
+        CodeGeneratorRequest(file_to_generate=[file.name], proto_file=[file])
+    )
     assert not response.error
     return response.file[0].content
 
 
-def expected_hints(hints: list[tuple[str, str, dict[str, str]]], metadata: dict[str, str]) -> dict[str, str]:
+def expected_hints(
+    hints: list[tuple[str, str, dict[str, str]]], metadata: dict[str, str]
+) -> dict[str, str]:
     """annotations.proto's own words: the hint with the most entries of those that hold, of equals the first."""
     chosen = dict[str, str]()
     for locale in {locale for locale, _, _ in hints}:
-        held = [(text, when) for other, text, when in hints if other == locale and when.items() <= metadata.items()]
+        held = [
+            (text, when)
+            for other, text, when in hints
+            if other == locale and when.items() <= metadata.items()
+        ]
         if held:
             chosen[locale] = max(held, key=lambda hint: len(hint[1]))[0]
     return chosen
@@ -154,7 +180,9 @@ def test_the_module_says_what_was_declared(catalog: dict[str, Any]) -> None:
     assert (inspect.getdoc(cls) if catalog["comment"] else "") == "\n".join(catalog["comment"])
     types = {0: str, 1: int, 2: float, 3: bool}
     for index, (member, code) in enumerate(zip(cls, codes, strict=True)):
-        assert [(f.key, f.description, f.example, f.optional, f.type) for f in member.metadata_fields] == [
+        assert [
+            (f.key, f.description, f.example, f.optional, f.type) for f in member.metadata_fields
+        ] == [
             (key, description, example, optional or index == 0, types[kind])
             for key, description, (kind, example), optional in code["fields"]
         ]
@@ -167,8 +195,16 @@ def test_the_module_says_what_was_declared(catalog: dict[str, Any]) -> None:
         assert member.grpc_status is schema.STATUSES[code["grpc_status"]]
         assert (member.http_status, member.message) == (code["http_status"], code["message"])
         assert member.description == "\n".join(code["comment"])
-        assert list(member.hints.items()) == [(locale, text) for locale, text, when in code["hints"] if not when]
-        for metadata in ({}, {"aa": "1"}, {"aa": "1", "bb": "1"}, {"bb": "", "cc": "1"}, {"aa": "", "bb": "1", "cc": ""}):
+        assert list(member.hints.items()) == [
+            (locale, text) for locale, text, when in code["hints"] if not when
+        ]
+        for metadata in (
+            {},
+            {"aa": "1"},
+            {"aa": "1", "bb": "1"},
+            {"bb": "", "cc": "1"},
+            {"aa": "", "bb": "1", "cc": ""},
+        ):
             expected = expected_hints(code["hints"], metadata)
             if code["fields"]:
                 expected = {locale: fill(text, metadata) for locale, text in expected.items()}
@@ -192,7 +228,10 @@ def test_the_text_is_plain_lines(catalog: dict[str, Any]) -> None:
 def test_literals_are_their_text(text: str) -> None:
     literal = render.literal(text)
     assert ast.literal_eval(literal) == text
-    assert literal.count("\\") <= min(repr(text).count("\\"), ascii(text).count("\\")) or not text.isprintable()
+    assert (
+        literal.count("\\") <= min(repr(text).count("\\"), ascii(text).count("\\"))
+        or not text.isprintable()
+    )
 
 
 @pytest.mark.parametrize(
@@ -248,7 +287,9 @@ def test_one_line_when_it_fits() -> None:
         return render.render("x.proto", [catalog(code(message="m" * length))]).splitlines()[11:]
 
     fixed = len('    ABC = 1, Spec(StatusCode.NOT_FOUND, message="")')
-    assert member(100 - fixed) == [f'    ABC = 1, Spec(StatusCode.NOT_FOUND, message="{"m" * (100 - fixed)}")']
+    assert member(100 - fixed) == [
+        f'    ABC = 1, Spec(StatusCode.NOT_FOUND, message="{"m" * (100 - fixed)}")'
+    ]
     assert member(101 - fixed) == [
         "    ABC = 1, Spec(",
         "        StatusCode.NOT_FOUND,",
@@ -259,15 +300,23 @@ def test_one_line_when_it_fits() -> None:
 
 def test_a_hostile_file_name_stays_in_its_comment() -> None:
     source = render.render("a\nimport os\u2028.proto", [catalog(code())])
-    assert source.splitlines()[0] == r"# Generated by protoc-gen-errgrpc from a\nimport os\u2028.proto. Do not edit."
+    assert (
+        source.splitlines()[0]
+        == r"# Generated by protoc-gen-errgrpc from a\nimport os\u2028.proto. Do not edit."
+    )
 
 
 def test_imports_get_out_of_the_way() -> None:
-    source = render.render("x.proto", [catalog(code(), name="Spec"), catalog(code("DEF"), name="Spec_")])
+    source = render.render(
+        "x.proto", [catalog(code(), name="Spec"), catalog(code("DEF"), name="Spec_")]
+    )
     assert "from errgrpc.codes import ErrorCode, Spec as Spec__\n" in source
     namespace: dict[str, Any] = {"__name__": "x"}
     exec(source, namespace)  # noqa: S102
-    assert (next(iter(namespace["Spec"])).reason, next(iter(namespace["Spec_"])).reason) == ("ABC", "DEF")
+    assert (next(iter(namespace["Spec"])).reason, next(iter(namespace["Spec_"])).reason) == (
+        "ABC",
+        "DEF",
+    )
 
 
 def test_options_are_the_projects_own() -> None:

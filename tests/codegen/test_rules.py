@@ -50,7 +50,9 @@ REFUSED = {
     ),
     "bad_domain": (
         catalog('domain: "a shop"'),
-        ["4: BadCode: has the domain 'a shop'; give 1 to 255 printable ASCII characters without spaces"],
+        [
+            "4: BadCode: has the domain 'a shop'; give 1 to 255 printable ASCII characters without spaces"
+        ],
     ),
     "bad_default_locale": (
         catalog('domain: "d", default_locale: "zh_CN"'),
@@ -58,18 +60,26 @@ REFUSED = {
     ),
     "unknown_fallback": (
         catalog('domain: "d", fallback: "BAD_CODE_LOST"'),
-        ["4: BadCode: has the fallback 'BAD_CODE_LOST', which names no code; give the reason of an error, such as LOST"],
+        [
+            "4: BadCode: has the fallback 'BAD_CODE_LOST', which names no code; give the reason of an error, such as LOST"
+        ],
     ),
     "ok_as_fallback": (
-        value("FINE = 0 [(errgrpc.v1.code) = {grpc_status: OK}];").replace('domain: "d"', 'domain: "d" fallback: "FINE"'),
+        value("FINE = 0 [(errgrpc.v1.code) = {grpc_status: OK}];").replace(
+            'domain: "d"', 'domain: "d" fallback: "FINE"'
+        ),
         ["4: BadCode: has the fallback 'FINE', which is OK; give the reason of an error"],
     ),
     "unknown_inference": (
         catalog('domain: "d", infer: {grpc_status: NOT_FOUND, reason: "LOSS"}'),
-        ["4: BadCode: has the inference from NOT_FOUND 'LOSS', which names no code; give the reason of an error, such as LOST"],
+        [
+            "4: BadCode: has the inference from NOT_FOUND 'LOSS', which names no code; give the reason of an error, such as LOST"
+        ],
     ),
     "inference_twice": (
-        catalog('domain: "d", infer: {grpc_status: ABORTED, reason: "LOST"}, infer: {grpc_status: ABORTED, reason: "LOST"}'),
+        catalog(
+            'domain: "d", infer: {grpc_status: ABORTED, reason: "LOST"}, infer: {grpc_status: ABORTED, reason: "LOST"}'
+        ),
         ["4: BadCode: infers twice from ABORTED; give one reason for each status"],
     ),
     "inference_from_nothing": (
@@ -78,11 +88,15 @@ REFUSED = {
     ),
     "no_code": (
         value(ZERO),
-        ["4: BadCode: is a catalogue without codes; annotate its values with (errgrpc.v1.code), or remove (errgrpc.v1.catalog)"],
+        [
+            "4: BadCode: is a catalogue without codes; annotate its values with (errgrpc.v1.code), or remove (errgrpc.v1.catalog)"
+        ],
     ),
     "no_catalog": (
         f"enum BadCode {{\n{ZERO}\nBARE = 2;\n{LOST}\n}}",
-        ['4: BadCode: has codes (LOST) but is no catalogue; add `option (errgrpc.v1.catalog) = {domain: "..."};`'],
+        [
+            '4: BadCode: has codes (LOST) but is no catalogue; add `option (errgrpc.v1.catalog) = {domain: "..."};`'
+        ],
     ),
     "bare_value": (
         value(f"BAD_CODE_NOTHING = 0;\nBAD_CODE_UNSPECIFIED = 2;\n{LOST}"),
@@ -130,10 +144,14 @@ REFUSED = {
     ),
     "condition": (
         code('grpc_status: ABORTED hints: {locale: "en" text: "x" when: {key: "R" value: "v"}}'),
-        ["6: BAD_CODE_WRONG: has a hint with the condition 'R', which no metadata have: give [a-z][a-zA-Z0-9_-]+ (AIP-193)"],
+        [
+            "6: BAD_CODE_WRONG: has a hint with the condition 'R', which no metadata have: give [a-z][a-zA-Z0-9_-]+ (AIP-193)"
+        ],
     ),
     "locales": (
-        catalog('domain: "d" locales: ["en", "de", "x_y"]').replace("DATA_LOSS}", 'DATA_LOSS hints: {locale: "en" text: "x"}}'),
+        catalog('domain: "d" locales: ["en", "de", "x_y"]').replace(
+            "DATA_LOSS}", 'DATA_LOSS hints: {locale: "en" text: "x"}}'
+        ),
         [
             "4: BadCode: has 'x_y' among its locales; give BCP 47 language tags such as zh-CN",
             "6: LOST: has no hint for de, x_y; give one for each of the catalogue's locales, or none at all",
@@ -147,14 +165,18 @@ REFUSED = {
         ],
     ),
     "fallback_with_fields": (
-        catalog('domain: "d" fallback: "LOST"').replace("DATA_LOSS}]", 'DATA_LOSS metadata_fields: {key: "room"}}, deprecated = true]'),
+        catalog('domain: "d" fallback: "LOST"').replace(
+            "DATA_LOSS}]", 'DATA_LOSS metadata_fields: {key: "room"}}, deprecated = true]'
+        ),
         [
             "4: BadCode: has the fallback LOST, which requires room; make it optional: no unhandled exception has it",
             "4: BadCode: has the fallback LOST, which is deprecated; give another one",
         ],
     ),
     "no_prefix": (
-        value(f"{ZERO}\nBAD_CODE_KNOWN = 2 [(errgrpc.v1.code) = {{grpc_status: ABORTED}}];\n{LOST}"),
+        value(
+            f"{ZERO}\nBAD_CODE_KNOWN = 2 [(errgrpc.v1.code) = {{grpc_status: ABORTED}}];\n{LOST}"
+        ),
         ["7: LOST: lacks the prefix BAD_CODE_, which BAD_CODE_KNOWN has; its reason would be LOST"],
     ),
     "one_reason_proto2": (  # in proto3 the compilers see to it themselves
@@ -198,7 +220,9 @@ REFUSED = {
     ),
     "ok_at_one": (
         code("grpc_status: OK"),
-        [f"6: BAD_CODE_WRONG: has the grpc_status OK, which only the number 0 may have; give one of {FAILURES}"],
+        [
+            f"6: BAD_CODE_WRONG: has the grpc_status OK, which only the number 0 may have; give one of {FAILURES}"
+        ],
     ),
     "http_status": (
         value(
@@ -215,15 +239,21 @@ REFUSED = {
         ],
     ),
     "bad_locale": (
-        code('grpc_status: ABORTED hints: {locale: "zh_CN" text: "x"} hints: {text: "x" when: {key: "kk" value: "v"}}'),
+        code(
+            'grpc_status: ABORTED hints: {locale: "zh_CN" text: "x"} hints: {text: "x" when: {key: "kk" value: "v"}}'
+        ),
         [
             "6: BAD_CODE_WRONG: has a hint for the locale 'zh_CN'; give a BCP 47 language tag such as zh-CN",
             "6: BAD_CODE_WRONG: has a hint for the locale '' when {'kk': 'v'}; give a BCP 47 language tag such as zh-CN",
         ],
     ),
     "locale_twice": (
-        code('grpc_status: ABORTED hints: {locale: "zh-CN" text: "x"} hints: {locale: "zh-cn" text: "y"}'),
-        ["6: BAD_CODE_WRONG: has two hints for the locale zh-cn; give one for each locale and condition"],
+        code(
+            'grpc_status: ABORTED hints: {locale: "zh-CN" text: "x"} hints: {locale: "zh-cn" text: "y"}'
+        ),
+        [
+            "6: BAD_CODE_WRONG: has two hints for the locale zh-cn; give one for each locale and condition"
+        ],
     ),
     "locale_twice_when": (
         code(
@@ -231,11 +261,15 @@ REFUSED = {
             ' hints: {locale: "en" text: "y" when: {key: "aa" value: "1"} when: {key: "bb" value: "2"}}'
             ' hints: {locale: "en" text: "z" when: {key: "bb" value: "2"} when: {key: "aa" value: "1"}}'
         ),
-        ["6: BAD_CODE_WRONG: has two hints for the locale en when {'aa': '1', 'bb': '2'}; give one for each locale and condition"],
+        [
+            "6: BAD_CODE_WRONG: has two hints for the locale en when {'aa': '1', 'bb': '2'}; give one for each locale and condition"
+        ],
     ),
     "empty_hint": (
         code('grpc_status: ABORTED hints: {locale: "en"}'),
-        ["6: BAD_CODE_WRONG: has a hint without text for the locale 'en'; give the text, or leave the hint out"],
+        [
+            "6: BAD_CODE_WRONG: has a hint without text for the locale 'en'; give the text, or leave the hint out"
+        ],
     ),
     "one_domain": (
         catalog('domain: "shared"')
@@ -246,7 +280,8 @@ REFUSED = {
         ],
     ),
     "one_class": (
-        catalog('domain: "a"') + f'\nmessage Bad {{ enum Code {{ option (errgrpc.v1.catalog) = {{domain: "b"}};\n{ZERO}\n{LOST}\n}} }}',
+        catalog('domain: "a"')
+        + f'\nmessage Bad {{ enum Code {{ option (errgrpc.v1.catalog) = {{domain: "b"}};\n{ZERO}\n{LOST}\n}} }}',
         ["8: Bad.Code: makes the Python class BadCode, as BadCode does; rename one of the two"],
     ),
     "all_at_once": (
@@ -289,10 +324,14 @@ def test_refusal(name: str, refused: FileDescriptorSet, request_for: Request) ->
     assert not response.file
 
 
-def test_the_files_of_a_request_are_refused_in_one_answer(refused: FileDescriptorSet, request_for: Request) -> None:
+def test_the_files_of_a_request_are_refused_in_one_answer(
+    refused: FileDescriptorSet, request_for: Request
+) -> None:
     names = ["bad_locale", "no_code", "http_status"]
     response = plugin.generate(request_for(refused, [f"refused/{name}.proto" for name in names]))
-    assert response.error.split("\n") == [f"refused/{name}.proto:{line}" for name in sorted(names) for line in REFUSED[name][1]]
+    assert response.error.split("\n") == [
+        f"refused/{name}.proto:{line}" for name in sorted(names) for line in REFUSED[name][1]
+    ]
 
 
 def hand_made(**options: Any) -> FileDescriptorProto:
@@ -304,22 +343,31 @@ def hand_made(**options: Any) -> FileDescriptorProto:
     extensions[annotations_pb2.catalog].MergeFrom(options.pop("catalog", annotations_pb2.Catalog()))
     value = enum.value.add(name="HAND_CODE_ABC", number=1)
     extensions = value.options.Extensions
-    extensions[annotations_pb2.code].MergeFrom(annotations_pb2.Code(**options or {"grpc_status": "CANCELLED"}))
+    extensions[annotations_pb2.code].MergeFrom(
+        annotations_pb2.Code(**options or {"grpc_status": "CANCELLED"})
+    )
     return file
 
 
 def judged(*files: FileDescriptorProto) -> list[str]:
-    return [str(refusal) for refusal in rules.refusals([catalog for file in files for catalog in schema.read(file)])]
+    return [
+        str(refusal)
+        for refusal in rules.refusals([catalog for file in files for catalog in schema.read(file)])
+    ]
 
 
 def test_without_lines() -> None:
     assert judged(hand_made()) == []
-    assert judged(hand_made(message="x")) == [f"hand.proto: HAND_CODE_ABC: has no grpc_status; give one of {FAILURES}"]
+    assert judged(hand_made(message="x")) == [
+        f"hand.proto: HAND_CODE_ABC: has no grpc_status; give one of {FAILURES}"
+    ]
 
 
 def test_unknown_statuses() -> None:
     infer = annotations_pb2.Catalog(infer=[annotations_pb2.Inference(grpc_status=99, reason="ABC")])  # type: ignore[arg-type]
-    assert judged(hand_made(grpc_status=99)) == [f"hand.proto: HAND_CODE_ABC: has the unknown grpc_status 99; give one of {FAILURES}"]
+    assert judged(hand_made(grpc_status=99)) == [
+        f"hand.proto: HAND_CODE_ABC: has the unknown grpc_status 99; give one of {FAILURES}"
+    ]
     assert judged(hand_made(grpc_status=1, catalog=infer)) == [
         f"hand.proto: HandCode: infers 'ABC' from the unknown grpc_status 99; give one of {FAILURES}"
     ]
@@ -341,10 +389,13 @@ def test_names_that_are_no_utf8() -> None:
 
 
 def test_an_imported_enum_of_the_same_domain_and_reason(build: Build, request_for: Request) -> None:
-    text = 'syntax = "proto3";\npackage {0};\n{1}import "errgrpc/v1/annotations.proto";\n' + catalog('domain: "d"').replace(
-        "{", "{{"
-    ).replace("}", "}}")
-    files = build({"a.proto": text.format("a", ""), "b.proto": text.format("b", 'import "a.proto"; ')})
+    text = (
+        'syntax = "proto3";\npackage {0};\n{1}import "errgrpc/v1/annotations.proto";\n'
+        + catalog('domain: "d"').replace("{", "{{").replace("}", "}}")
+    )
+    files = build(
+        {"a.proto": text.format("a", ""), "b.proto": text.format("b", 'import "a.proto"; ')}
+    )
     assert plugin.generate(request_for(files, ["b.proto"])).error == (
         "b.proto:6: LOST: has the domain 'd' and the reason LOST, as in a.BadCode of a.proto; "
         "give the enum a domain of its own, or the value another name"
@@ -357,8 +408,17 @@ def test_values_without_the_prefix_are_said(text: str, build: Build, request_for
     proto = HEAD + text
     request = request_for(build({"bad.proto": proto}), ["bad.proto"])
     assert not plugin.generate(request).error
-    assert plugin.notes(request) == ["bad.proto:4: BadCode: its values do not begin with BAD_CODE_, so their whole names are the reasons"]
-    assert plugin.notes(request_for(build({"bad.proto": proto.replace("\nLOST", "\nBAD_CODE_LOST")}), ["bad.proto"])) == []
+    assert plugin.notes(request) == [
+        "bad.proto:4: BadCode: its values do not begin with BAD_CODE_, so their whole names are the reasons"
+    ]
+    assert (
+        plugin.notes(
+            request_for(
+                build({"bad.proto": proto.replace("\nLOST", "\nBAD_CODE_LOST")}), ["bad.proto"]
+            )
+        )
+        == []
+    )
 
 
 def test_notes_go_to_standard_error(workspace: Callable[..., Path], tool: Run) -> None:
@@ -367,5 +427,8 @@ def test_notes_go_to_standard_error(workspace: Callable[..., Path], tool: Run) -
     (folder / "buf.gen.yaml").write_text(template)
     result = tool("buf", "generate", "--path", "bad", cwd=folder)
     assert result.returncode == 0
-    assert b"protoc-gen-errgrpc: note: bad/bad.proto:4: BadCode: its values do not begin with BAD_CODE_" in result.stderr
+    assert (
+        b"protoc-gen-errgrpc: note: bad/bad.proto:4: BadCode: its values do not begin with BAD_CODE_"
+        in result.stderr
+    )
     assert (folder / "out/bad/bad_errgrpc.py").exists()

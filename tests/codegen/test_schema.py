@@ -22,7 +22,11 @@ ENUMS = [
 
 
 def read(build: Build, text: str) -> list[schema.Catalog]:
-    files = build({"x.proto": f'syntax = "proto3"; package x.v1; import "errgrpc/v1/annotations.proto";\n{text}'})
+    files = build(
+        {
+            "x.proto": f'syntax = "proto3"; package x.v1; import "errgrpc/v1/annotations.proto";\n{text}'
+        }
+    )
     return schema.read(next(file for file in files.file if file.name == "x.proto"))
 
 
@@ -50,12 +54,17 @@ def test_names_lines_and_order(build: Build) -> None:
         "enum Top { option (errgrpc.v1.catalog) = {}; TOP = 0; }\n"
         "enum Other { OTHER = 0; }\n",
     )
-    assert [(catalog.full_name, catalog.class_name, catalog.line, catalog.annotated) for catalog in catalogs] == [
+    assert [
+        (catalog.full_name, catalog.class_name, catalog.line, catalog.annotated)
+        for catalog in catalogs
+    ] == [
         ("x.v1.Top", "Top", 14, True),
         ("x.v1.Outer.Near", "OuterNear", 9, False),
         ("x.v1.Outer.Middle.Inner", "OuterMiddleInner", 4, True),
     ]
-    assert [(value.name, value.reason, value.line, value.annotated) for value in catalogs[1].values] == [
+    assert [
+        (value.name, value.reason, value.line, value.annotated) for value in catalogs[1].values
+    ] == [
         ("NEAR_ABC", "ABC", 10, True),
         ("DEF", "DEF", 11, False),
     ]
@@ -68,8 +77,16 @@ def test_absence_is_not_zero(build: Build) -> None:
         "enum E { option (errgrpc.v1.catalog) = {};\n"
         "A = 0 [(errgrpc.v1.code) = {}];\nB = 1 [(errgrpc.v1.code) = {grpc_status: OK http_status: 0}]; }",
     )
-    assert [(code.grpc_status, code.http_status) for code in catalog.codes] == [(None, None), (0, 0)]
-    assert (catalog.domain, catalog.default_locale, catalog.fallback, catalog.infer) == ("", "", "", ())
+    assert [(code.grpc_status, code.http_status) for code in catalog.codes] == [
+        (None, None),
+        (0, 0),
+    ]
+    assert (catalog.domain, catalog.default_locale, catalog.fallback, catalog.infer) == (
+        "",
+        "",
+        "",
+        (),
+    )
 
 
 @pytest.mark.parametrize(
@@ -86,7 +103,10 @@ def test_absence_is_not_zero(build: Build) -> None:
         ("// * a point\n// * another", "* a point\n* another"),
         ("// buf:lint:ignore ENUM_VALUE_PREFIX", ""),
         ("// One.\n// buf:lint:ignore ENUM_VALUE_PREFIX\n// Two.", "One.\nTwo."),
-        ("// One.\n// errgrpc:lint:ignore text-shared As the old table has it.\n// Two.", "One.\nTwo."),
+        (
+            "// One.\n// errgrpc:lint:ignore text-shared As the old table has it.\n// Two.",
+            "One.\nTwo.",
+        ),
         ("// About buf:lint:ignore.", "About buf:lint:ignore."),
         ("// Detached.\n", ""),
         ("// Detached.\n\n// One.", "One."),
@@ -95,7 +115,10 @@ def test_absence_is_not_zero(build: Build) -> None:
     ],
 )
 def test_comments(comment: str, description: str, build: Build) -> None:
-    (catalog,) = read(build, f"message M {{}}\n\n{comment}\nenum E {{\n option (errgrpc.v1.catalog) = {{}};\n\n{comment}\n A = 0;\n}}")
+    (catalog,) = read(
+        build,
+        f"message M {{}}\n\n{comment}\nenum E {{\n option (errgrpc.v1.catalog) = {{}};\n\n{comment}\n A = 0;\n}}",
+    )
     if "indented" in comment and "all" in comment:
         description = description.replace("   -", "-")
     assert (catalog.description, catalog.values[0].description) == (description, description)
@@ -108,7 +131,10 @@ def test_comments_behind(build: Build) -> None:
         " // B before.\n B = 1; /* B behind. */\n}",
     )
     assert catalog.description == "Before.\n\nBehind."
-    assert [value.description for value in catalog.values] == ["A behind.", "B before.\n\nB behind."]
+    assert [value.description for value in catalog.values] == [
+        "A behind.",
+        "B before.\n\nB behind.",
+    ]
 
 
 def test_without_source_info_there_are_no_lines_and_comments() -> None:
@@ -120,7 +146,9 @@ def test_without_source_info_there_are_no_lines_and_comments() -> None:
     (catalog,) = schema.read(file)
     assert (catalog.full_name, catalog.line, catalog.description) == ("E", 0, "Only a comment.")
     assert (catalog.values[0].line, catalog.values[0].description) == (0, "")
-    data = file.SerializeToString().replace(place.leading_comments.encode(), b" \xff comment.".ljust(16))
+    data = file.SerializeToString().replace(
+        place.leading_comments.encode(), b" \xff comment.".ljust(16)
+    )
     assert schema.read(FileDescriptorProto.FromString(data))[0].description == "\ufffd comment."
 
 

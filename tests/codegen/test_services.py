@@ -179,7 +179,11 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> Any:
         for name in sorted(named, key=lambda name: "RAISES" in named[name]):  # catalogues first
             if not name.startswith("errgrpc."):
                 add(name, named[name])
-        return {name.removesuffix("_errgrpc"): sys.modules[name].RAISES for name in named if "RAISES:" in named[name]}
+        return {
+            name.removesuffix("_errgrpc"): sys.modules[name].RAISES
+            for name in named
+            if "RAISES:" in named[name]
+        }
 
     return load
 
@@ -193,14 +197,25 @@ def test_every_way_to_declare(team: FileDescriptorSet, request_for: Request, mod
     texts = generated(request_for(team, [*TEAM, *OPTION_ONLY]))
     assert "team/public_errgrpc.py" not in texts
     found = modules(texts)
-    assert {name: {method: {code.reason for code in codes} for method, codes in table.items()} for name, table in found.items()} == EXPECTED
+    assert {
+        name: {method: {code.reason for code in codes} for method, codes in table.items()}
+        for name, table in found.items()
+    } == EXPECTED
     unary = found["team.till.v2.till"]["/team.till.v2.Till/Unary"]
-    assert {code for code in unary if code in ResCode} == {ResCode.UNAUTHORIZED, ResCode.ROOM_NOT_EXIST}
-    assert ComponentCode.IM_LOGIN_ERROR in found["team.till.v2.till"]["/team.till.v2.Till/ServerStream"]
+    assert {code for code in unary if code in ResCode} == {
+        ResCode.UNAUTHORIZED,
+        ResCode.ROOM_NOT_EXIST,
+    }
+    assert (
+        ComponentCode.IM_LOGIN_ERROR
+        in found["team.till.v2.till"]["/team.till.v2.Till/ServerStream"]
+    )
     errgrpc.ServerInterceptor(ResCode, raises=list(found.values()))
 
 
-def test_the_text_is_the_same_whatever_the_order_of_files(team: FileDescriptorSet, request_for: Request) -> None:
+def test_the_text_is_the_same_whatever_the_order_of_files(
+    team: FileDescriptorSet, request_for: Request
+) -> None:
     names = [*TEAM, *OPTION_ONLY]
     start = generated(request_for(team, names))
     for seed in range(10):
@@ -239,7 +254,9 @@ RENUMBERED = {51194: 59994, 51193: 59993, 51333: 59933}
 
 def renumbered(files: FileDescriptorSet) -> FileDescriptorSet:
     for extension in (extension for file in files.file for extension in file.extension):
-        extension.number = next((now for now, was in RENUMBERED.items() if was == extension.number), extension.number)
+        extension.number = next(
+            (now for now, was in RENUMBERED.items() if was == extension.number), extension.number
+        )
     return files
 
 
@@ -268,7 +285,9 @@ REFUSED = {
     ),
     "singular": (
         "extend google.protobuf.MethodOptions {\noptional BadCode raises_bad = 51300; }",
-        ["bad.proto:7: bad.raises_bad: holds one code at most; make it `repeated bad.BadCode`, as a method may raise several"],
+        [
+            "bad.proto:7: bad.raises_bad: holds one code at most; make it `repeated bad.BadCode`, as a method may raise several"
+        ],
     ),
     "number of ours": (
         "extend google.protobuf.MethodOptions {\nrepeated BadCode raises_bad = 59994; }",
@@ -289,7 +308,9 @@ REFUSED = {
     "a class RAISES": (
         'enum RAISES { option (errgrpc.v1.catalog) = {domain: "r"}; RAISES_X_1 = 0 [(errgrpc.v1.code) = {grpc_status: ABORTED}]; }\n'
         + SERVICE.format("option (errgrpc.v1.raises_res_code) = RES_CODE_CONFLICT;"),
-        ["bad.proto:6: RAISES: makes the Python class RAISES, which is the name of what bad.S declares; rename the enum"],
+        [
+            "bad.proto:6: RAISES: makes the Python class RAISES, which is the name of what bad.S declares; rename the enum"
+        ],
     ),
 }
 
@@ -297,27 +318,45 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_each_wrong_form_is_refused(case: str, build: Build, request_for: Request) -> None:
     declaration, refusals = REFUSED[case]
-    response = plugin.generate(request_for(renumbered(build({"bad.proto": HEAD + declaration})), ["bad.proto"]))
+    response = plugin.generate(
+        request_for(renumbered(build({"bad.proto": HEAD + declaration})), ["bad.proto"])
+    )
     assert response.error.split("\n") == refusals
     assert not response.file
 
 
-def test_what_is_wrong_in_an_import_is_refused_where_it_is_used(build: Build, request_for: Request) -> None:
+def test_what_is_wrong_in_an_import_is_refused_where_it_is_used(
+    build: Build, request_for: Request
+) -> None:
     options = "extend google.protobuf.MethodOptions { optional BadCode raises_bad = 51300; repeated BadCode raises_more = 59994; }\n"
     head = 'syntax = "proto3"; package use; import "bad.proto"; import "errgrpc/v1/res_code.proto"; message M {}\n'
     use = head + SERVICE.format("option (bad.raises_bad) = BAD_CODE_LOST;")
     files = renumbered(build({"bad.proto": HEAD + options, "use.proto": use}))
     singular, clash = plugin.generate(request_for(files, ["use.proto"])).error.split("\n")
     assert singular.startswith("bad.proto:6: bad.raises_bad: holds one code at most")
-    assert clash.startswith("errgrpc/v1/res_code.proto:") or clash.startswith("bad.proto:6: bad.raises_more: has the number 51194")
+    assert clash.startswith("errgrpc/v1/res_code.proto:") or clash.startswith(
+        "bad.proto:6: bad.raises_more: has the number 51194"
+    )
 
 
 def test_two_teams_with_one_number(build: Build, request_for: Request) -> None:
     """protoc only warns; the import of both would be a TypeError. buf refuses it."""
-    one = HEAD + "extend google.protobuf.ServiceOptions { repeated BadCode every_method_raises_bad = 51333; }"
-    other = one.replace("package bad", "package other").replace('"bad"', '"other"').replace("51333", "59933")
-    head = 'syntax = "proto3"; package use; import "bad.proto"; import "other.proto"; message M {}\n'
-    use = head + "service S { option (bad.every_method_raises_bad) = BAD_CODE_LOST; rpc A(M) returns (M); }"
+    one = (
+        HEAD
+        + "extend google.protobuf.ServiceOptions { repeated BadCode every_method_raises_bad = 51333; }"
+    )
+    other = (
+        one.replace("package bad", "package other")
+        .replace('"bad"', '"other"')
+        .replace("51333", "59933")
+    )
+    head = (
+        'syntax = "proto3"; package use; import "bad.proto"; import "other.proto"; message M {}\n'
+    )
+    use = (
+        head
+        + "service S { option (bad.every_method_raises_bad) = BAD_CODE_LOST; rpc A(M) returns (M); }"
+    )
     files = renumbered(build({"bad.proto": one, "other.proto": other, "use.proto": use}))
     for asked in (["use.proto"], ["bad.proto", "other.proto"]):
         error = plugin.generate(request_for(files, asked)).error
@@ -327,26 +366,37 @@ def test_two_teams_with_one_number(build: Build, request_for: Request) -> None:
         )
     assert "\n" not in error
     assert plugin.generate(request_for(files, ["other.proto"])).error == ""  # alone, nothing tells
-    (change,) = (change for change in breaking.compare(files, files) if change.id == "option-number-clash")
+    (change,) = (
+        change for change in breaking.compare(files, files) if change.id == "option-number-clash"
+    )
     assert str(change).startswith("breaking: other.every_method_raises_bad: has the number 51333")
 
 
 @pytest.mark.parametrize(
     ("broken", "says"),
     [
-        ("HTTP_CODE_404 = 1 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND}];", "HTTP_CODE_404: has the reason '404'"),
+        (
+            "HTTP_CODE_404 = 1 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND}];",
+            "HTTP_CODE_404: has the reason '404'",
+        ),
         ("HTTP_CODE_GONE = 1 [(errgrpc.v1.code) = {}];", "HTTP_CODE_GONE: has no grpc_status"),
     ],
 )
-def test_an_imported_catalogue_is_judged_where_it_is_used(broken: str, says: str, build: Build, request_for: Request) -> None:
+def test_an_imported_catalogue_is_judged_where_it_is_used(
+    broken: str, says: str, build: Build, request_for: Request
+) -> None:
     """What is wrong with it would be wrong with RAISES, which names its class and its codes."""
     name = broken.split(" ", maxsplit=1)[0]
     codes = (
         'syntax = "proto3"; package first; import "errgrpc/v1/annotations.proto"; import "google/protobuf/descriptor.proto";\n'
-        'enum HttpCode { option (errgrpc.v1.catalog) = {domain: "http"}; HTTP_CODE_UNSPECIFIED = 0; ' + broken + " }\n"
+        'enum HttpCode { option (errgrpc.v1.catalog) = {domain: "http"}; HTTP_CODE_UNSPECIFIED = 0; '
+        + broken
+        + " }\n"
         "extend google.protobuf.MethodOptions { repeated HttpCode raises_http = 51301; }"
     )
-    use = 'syntax = "proto3"; package use; import "first.proto"; message M {}\n' + SERVICE.format(f"option (first.raises_http) = {name};")
+    use = 'syntax = "proto3"; package use; import "first.proto"; message M {}\n' + SERVICE.format(
+        f"option (first.raises_http) = {name};"
+    )
     files = build({"first.proto": codes, "use.proto": use})
     assert says in plugin.generate(request_for(files, ["use.proto"])).error
     unused = build({"first.proto": codes, "use.proto": use.replace("option", "// option")})
@@ -364,12 +414,16 @@ def test_names_of_python_s_own(build: Build, request_for: Request, modules: Any)
             for number, name in enumerate(("frozenset", "int", "float", "bool", "str"))
         )
         + "\nmessage M {}\n"
-        + SERVICE.format("option (raises_frozenset) = FROZENSET_LOST; option (raises_int) = INT_LOST;")
+        + SERVICE.format(
+            "option (raises_frozenset) = FROZENSET_LOST; option (raises_int) = INT_LOST;"
+        )
     )
     use = 'syntax = "proto3"; package use; import "ﬁ.proto"; message M {}\n' + SERVICE.format(
         "option (own.raises_frozenset) = FROZENSET_LOST;"
     )
-    texts = generated(request_for(build({"ﬁ.proto": text, "use.proto": use}), ["ﬁ.proto", "use.proto"]))
+    texts = generated(
+        request_for(build({"ﬁ.proto": text, "use.proto": use}), ["ﬁ.proto", "use.proto"])
+    )
     found = modules(texts)
     assert {code.reason for code in found["ﬁ"]["/own.S/A"]} == {"LOST"}
     assert len(found["ﬁ"]["/own.S/A"]) == 2
@@ -384,7 +438,9 @@ def test_what_no_compiler_makes_is_no_declaration(build: Build, request_for: Req
         request = request_for(files, ["bad.proto"])
         request.proto_file[-1].extension[0].number = number
         assert plugin.generate(request).error == ""
-        breaking.compare(FileDescriptorSet(file=request.proto_file), FileDescriptorSet(file=request.proto_file))
+        breaking.compare(
+            FileDescriptorSet(file=request.proto_file), FileDescriptorSet(file=request.proto_file)
+        )
     for raw in (b"\xa2\x86\x19\x01\x80", b"\xa0\x86\x19\xff", b"\xba\x3e\x02\x10\x01"):
         request = request_for(files, ["bad.proto"])
         request.proto_file[-1].service[0].method[0].options.MergeFromString(b"")
@@ -453,12 +509,28 @@ CHANGES = {
         "",
         ["caution: bad.S: declares no errors any more [raises-removed]"],
     ),
-    "a new method": ("rpc B(M) returns (M);", "rpc B(M) returns (M); rpc C(M) returns (M) { option (raises_bad) = BAD_CODE_LOST; }", []),
+    "a new method": (
+        "rpc B(M) returns (M);",
+        "rpc B(M) returns (M); rpc C(M) returns (M) { option (raises_bad) = BAD_CODE_LOST; }",
+        [],
+    ),
     "a method removed": ("rpc B(M) returns (M);", "", []),
     "a service removed": ("service Plain { rpc A(M) returns (M); }", "", []),
-    "a renamed code": ("BAD_CODE_LOST", "BAD_CODE_AWAY", ["breaking: bad.BadCode: LOST: reason was LOST, is AWAY [reason-changed]"]),
-    "a renumbered code": ("BAD_CODE_LOST = 1", "BAD_CODE_LOST = 2", ["breaking: bad.BadCode: LOST: number was 1, is 2 [number-changed]"]),
-    "the number of the option": ("51300", "51301", ["caution: bad.raises_bad: number was 51300, is 51301 [option-number-changed]"]),
+    "a renamed code": (
+        "BAD_CODE_LOST",
+        "BAD_CODE_AWAY",
+        ["breaking: bad.BadCode: LOST: reason was LOST, is AWAY [reason-changed]"],
+    ),
+    "a renumbered code": (
+        "BAD_CODE_LOST = 1",
+        "BAD_CODE_LOST = 2",
+        ["breaking: bad.BadCode: LOST: number was 1, is 2 [number-changed]"],
+    ),
+    "the number of the option": (
+        "51300",
+        "51301",
+        ["caution: bad.raises_bad: number was 51300, is 51301 [option-number-changed]"],
+    ),
 }
 
 
@@ -472,10 +544,13 @@ def test_changes_of_what_methods_raise(case: str, build: Build) -> None:
 def test_a_set_without_its_imports_is_refused(build: Build, tmp_path: Path) -> None:
     """Options of a file that is not there cannot be read, and no change of them would be seen."""
     files = build({"bad.proto": OLD})
-    lacking = FileDescriptorSet(file=[file for file in files.file if file.name != "errgrpc/v1/res_code.proto"])
+    lacking = FileDescriptorSet(
+        file=[file for file in files.file if file.name != "errgrpc/v1/res_code.proto"]
+    )
     (tmp_path / "lacking.binpb").write_bytes(lacking.SerializeToString())
     with pytest.raises(
-        ValueError, match=r"lacking.binpb lacks errgrpc/v1/res_code.proto, which bad.proto imports: make it with `protoc --inc"
+        ValueError,
+        match=r"lacking.binpb lacks errgrpc/v1/res_code.proto, which bad.proto imports: make it with `protoc --inc",
     ):
         breaking.load(str(tmp_path / "lacking.binpb"))
 
@@ -490,7 +565,16 @@ def test_protoc_makes_what_python_imports(fresh_with_protoc: Any, tmp_path: Path
     site = next((fresh_with_protoc.folder / "lib").glob("python*/site-packages"))
     outs = [f"--{kind}_out={tmp_path / 'out'}" for kind in ("python", "grpc_python", "errgrpc")]
     (tmp_path / "out").mkdir()
-    fresh_with_protoc.run("python", "-m", "grpc_tools.protoc", f"-I{tmp_path}", f"-I{site}", *outs, *protos, cwd=tmp_path)
+    fresh_with_protoc.run(
+        "python",
+        "-m",
+        "grpc_tools.protoc",
+        f"-I{tmp_path}",
+        f"-I{site}",
+        *outs,
+        *protos,
+        cwd=tmp_path,
+    )
     names = [name for name in EXPECTED if harness.GRPC >= (1, 76) or name != "team.late"]
     script = (
         "import importlib, json, sys\n"
@@ -505,13 +589,28 @@ def test_protoc_makes_what_python_imports(fresh_with_protoc: Any, tmp_path: Path
         "print(json.dumps({n: {m: sorted(c.reason for c in cs) for m, cs in t.items()} for n, t in found.items()}))\n"
     )
     (tmp_path / "out/run.py").write_text(script)
-    printed = json.loads(fresh_with_protoc.run("python", "-W", "error", "run.py", cwd=tmp_path / "out"))
-    assert printed == {name: {method: sorted(codes) for method, codes in EXPECTED[name].items()} for name in names}
+    printed = json.loads(
+        fresh_with_protoc.run("python", "-W", "error", "run.py", cwd=tmp_path / "out")
+    )
+    assert printed == {
+        name: {method: sorted(codes) for method, codes in EXPECTED[name].items()} for name in names
+    }
     other = TEAM[CLASS].replace("51202", "51201").replace("package team.odd", "package clash")
-    use = 'syntax = "proto3"; import "clash.proto"; import "team/lamp/lamp-codes.proto"; message M {}'
+    use = (
+        'syntax = "proto3"; import "clash.proto"; import "team/lamp/lamp-codes.proto"; message M {}'
+    )
     (tmp_path / "clash.proto").write_text(other)
     (tmp_path / "use.proto").write_text(use)
-    command = ("python", "-m", "grpc_tools.protoc", f"-I{tmp_path}", f"-I{site}", *outs, "use.proto", "clash.proto")
+    command = (
+        "python",
+        "-m",
+        "grpc_tools.protoc",
+        f"-I{tmp_path}",
+        f"-I{site}",
+        *outs,
+        "use.proto",
+        "clash.proto",
+    )
     said = fresh_with_protoc.run(*command, cwd=tmp_path, check=False)
     assert (
         "clash.proto:11: clash.raises_odd_code: has the number 51201 of google.protobuf.MethodOptions, as team.lamp.raises_lamp_code"

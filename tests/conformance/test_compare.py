@@ -42,8 +42,14 @@ def test_what_a_vector_says_is_as_it_must_be(name: Any) -> None:
         ("details", ALL["read"]["details"][1:]),
         ("details", [*ALL["read"]["details"], ALL["read"]["details"][0]]),
         ("details", [*ALL["read"]["details"][:-1], {"type": "google.rpc.RetryInfo", "base64": ""}]),
-        ("details", [*ALL["read"]["details"][:-1], {"type": "google.rpc.RetryInfo", "base64": "no base64"}]),
-        ("details", [*ALL["read"]["details"][:-1], {"@type": "google.rpc.RetryInfo", "unknown": 1}]),
+        (
+            "details",
+            [*ALL["read"]["details"][:-1], {"type": "google.rpc.RetryInfo", "base64": "no base64"}],
+        ),
+        (
+            "details",
+            [*ALL["read"]["details"][:-1], {"@type": "google.rpc.RetryInfo", "unknown": 1}],
+        ),
         ("details", [*ALL["read"]["details"][:-1], {}]),
     ],
 )
@@ -53,33 +59,60 @@ def test_a_field_that_differs_is_named(field: Any, value: Any) -> None:
 
 @pytest.mark.parametrize("field", list(ALL["typed"]))
 def test_a_typed_field_that_differs_is_named(field: Any) -> None:
-    assert list(differences(ALL, 0, said(ALL, typed=ALL["typed"] | {field: "other"}))) == [f"typed.{field}"]
+    assert list(differences(ALL, 0, said(ALL, typed=ALL["typed"] | {field: "other"}))) == [
+        f"typed.{field}"
+    ]
 
 
 def test_a_field_that_is_left_out_was_not_read() -> None:
-    assert set(differences(ALL, 0, {"messages": 0})) == {*ALL["read"]} - {"trailing"}  # this one has none
+    # this one has none
+    assert set(differences(ALL, 0, {"messages": 0})) == {*ALL["read"]} - {"trailing"}
 
 
 def test_trailing_metadata_are_compared_where_there_are_some() -> None:
     vector = BY_NAME["trailing/own"]
     assert list(differences(vector, 0, said(vector, trailing={}))) == ["trailing"]
     assert list(differences(vector, 0, said(vector, trailing=None))) == ["trailing"]
-    assert differences(vector, 0, said(vector, trailing=vector["read"]["trailing"] | {"x-other": "1"})) == {}
+    assert (
+        differences(vector, 0, said(vector, trailing=vector["read"]["trailing"] | {"x-other": "1"}))
+        == {}
+    )
 
 
 def test_details_count_in_both_forms_and_in_any_order() -> None:
-    forms = [{"@type": f"type.googleapis.com/{detail['type']}", **detail["json"]} for detail in ALL["read"]["details"]]
+    forms = [
+        {"@type": f"type.googleapis.com/{detail['type']}", **detail["json"]}
+        for detail in ALL["read"]["details"]
+    ]
     assert differences(ALL, 0, said(ALL, details=forms[::-1])) == {}
-    encodings = [{"type": detail["type"], "base64": detail["base64"]} for detail in ALL["read"]["details"]]
+    encodings = [
+        {"type": detail["type"], "base64": detail["base64"]} for detail in ALL["read"]["details"]
+    ]
     assert differences(ALL, 0, said(ALL, details=encodings)) == {}
-    assert differences(ALL, 0, said(ALL, details=[*forms, encoded("google.rpc.ErrorInfo", b""), {"@type": "x/google.rpc.ErrorInfo"}])) == {}
+    assert (
+        differences(
+            ALL,
+            0,
+            said(
+                ALL,
+                details=[
+                    *forms,
+                    encoded("google.rpc.ErrorInfo", b""),
+                    {"@type": "x/google.rpc.ErrorInfo"},
+                ],
+            ),
+        )
+        == {}
+    )
 
 
 def test_a_well_known_type_has_its_json_under_value() -> None:
     vector = BY_NAME["details/well_known"]
     form = {"@type": "type.googleapis.com/google.protobuf.Duration", "value": "90s"}
     assert differences(vector, 0, said(vector, details=[form])) == {}
-    assert list(differences(vector, 0, said(vector, details=[form | {"value": "91s"}]))) == ["details"]
+    assert list(differences(vector, 0, said(vector, details=[form | {"value": "91s"}]))) == [
+        "details"
+    ]
 
 
 def test_a_call_that_gave_no_error_differs_as_a_whole() -> None:

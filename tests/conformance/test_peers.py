@@ -23,7 +23,9 @@ def test_errgrpc_reads_each_vector(target: Any, call: Any) -> None:
     said = call(target, made)
     assert [line["id"] for line in said] == [line["id"] for line in made]
     wrong = {
-        (load()[line["vector"] - 1]["name"], line["method"]): differences(load()[line["vector"] - 1], line["messages"], answer)
+        (load()[line["vector"] - 1]["name"], line["method"]): differences(
+            load()[line["vector"] - 1], line["messages"], answer
+        )
         for line, answer in zip(made, said, strict=True)
     }
     assert {key: value for key, value in wrong.items() if value} == {}

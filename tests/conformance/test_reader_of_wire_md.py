@@ -21,7 +21,9 @@ BY_NUMBER = {(row.domain, row.number): row for row in ERRORS}
 PAGE = Path(__file__).parents[2] / "docs" / "wire.md"
 INFERRED = {
     status: row.reason
-    for statuses, number in re.findall(r"^\| ([A-Z_, ]+) \| (\d+) [A-Z_]+ \|$", PAGE.read_text("utf-8"), re.MULTILINE)
+    for statuses, number in re.findall(
+        r"^\| ([A-Z_, ]+) \| (\d+) [A-Z_]+ \|$", PAGE.read_text("utf-8"), re.MULTILINE
+    )
     for status in statuses.split(", ")
     if (row := BY_NUMBER["errgrpc.v1.ResCode", int(number)])
 }
@@ -54,7 +56,11 @@ def identified(info: rpc.ErrorInfo) -> tuple[Row | None, str | None, int | None]
     """Code, catalogue and number of an ErrorInfo."""
     domains = [info.domain] if info.domain else list(CATALOGUES)
     text = info.metadata.get("code", "")
-    number = int(text) if re.fullmatch(r"-?[0-9]{1,10}", text, re.ASCII) and -(2**31) <= int(text) < 2**31 else None
+    number = (
+        int(text)
+        if re.fullmatch(r"-?[0-9]{1,10}", text, re.ASCII) and -(2**31) <= int(text) < 2**31
+        else None
+    )
     found = [BY_REASON.get((domain, info.reason)) for domain in domains]
     found += [BY_NUMBER.get((domain, number)) for domain in domains if number is not None]
     row = next(filter(None, found), None)
@@ -65,11 +71,15 @@ def typed(vector: Vector) -> dict[str, Any]:
     """What a reader makes of the trailers who knows the table."""
     trailers = vector["trailers"]
     raw = base64.b64decode(trailers["grpc-status-details-bin"] or "")
-    info, hint, request = Read(*(readable(raw, kind) for kind in (rpc.ErrorInfo, rpc.LocalizedMessage, rpc.RequestInfo)))
+    info, hint, request = Read(
+        *(readable(raw, kind) for kind in (rpc.ErrorInfo, rpc.LocalizedMessage, rpc.RequestInfo))
+    )
     if info is not None:
         row, catalogue, number = identified(info)
     else:
-        status = next(status.name for status in StatusCode if status.value[0] == trailers["grpc-status"])
+        status = next(
+            status.name for status in StatusCode if status.value[0] == trailers["grpc-status"]
+        )
         row = BY_REASON.get(("errgrpc.v1.ResCode", INFERRED.get(status, "")))
         catalogue, number = None, row.number if row else None
     told = (hint.locale, hint.message) if hint is not None and hint.message else None

@@ -36,7 +36,12 @@ def client(change: str = "pass") -> Any:
 @pytest.fixture
 def peer(tmp_path: Any) -> Any:
     def make(**changes: Any) -> Any:
-        head = {"directory": tmp_path, "name": "fake", "library": "fake", "version": ["{python}", "-c", "print('noise'); print('1.0')"]}
+        head = {
+            "directory": tmp_path,
+            "name": "fake",
+            "library": "fake",
+            "version": ["{python}", "-c", "print('noise'); print('1.0')"],
+        }
         return Peer(**{**head, "client": client(), "no_server": "none", **changes})
 
     return make
@@ -59,8 +64,18 @@ def test_a_field_that_is_wrong_is_a_failure(peer: Any) -> None:
 
 def test_what_the_manifest_says_passes_in_part(peer: Any) -> None:
     hint = Cannot("client", "no hints", ["message/*"], fields=["hint"])
-    result = check(peer(client=client("if vector['name'].startswith('message/'): said['hint'] = None"), cannot=[hint]))
-    assert (result.passed, result.in_part, result.failures, result.reasons) == (CALLS - 5, 5, {}, {"no hints": 5})
+    result = check(
+        peer(
+            client=client("if vector['name'].startswith('message/'): said['hint'] = None"),
+            cannot=[hint],
+        )
+    )
+    assert (result.passed, result.in_part, result.failures, result.reasons) == (
+        CALLS - 5,
+        5,
+        {},
+        {"no hints": 5},
+    )
 
 
 def test_a_field_that_the_manifest_does_not_name_is_a_failure(peer: Any) -> None:
@@ -69,7 +84,9 @@ def test_a_field_that_the_manifest_does_not_name_is_a_failure(peer: Any) -> None
     result = check(peer(client=client(change), cannot=[hint]))
     assert result.passed == CALLS - 5
     assert result.failures.total() == 6  # and the entry was not needed
-    fields_hide_no_failed_call = check(peer(client=client("said = {'id': call['id'], 'failed': 'boom'}"), cannot=[hint]))
+    fields_hide_no_failed_call = check(
+        peer(client=client("said = {'id': call['id'], 'failed': 'boom'}"), cannot=[hint])
+    )
     assert fields_hide_no_failed_call.failures.total() == CALLS + 1
 
 
@@ -82,8 +99,13 @@ def test_a_call_that_cannot_be_made_is_counted_as_such(peer: Any) -> None:
 
 
 def test_an_entry_that_no_call_needed_is_a_failure(peer: Any) -> None:
-    entries = [Cannot("client", "outdated", ["message/*"]), Cannot("server", "of the other direction")]
-    assert list(check(peer(cannot=entries)).failures) == ["`cannot` says 'outdated' of message/*, but no call needed it"]
+    entries = [
+        Cannot("client", "outdated", ["message/*"]),
+        Cannot("server", "of the other direction"),
+    ]
+    assert list(check(peer(cannot=entries)).failures) == [
+        "`cannot` says 'outdated' of message/*, but no call needed it"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -118,11 +140,17 @@ def test_a_client_that_is_not_there_or_does_not_end_fails(peer: Any, monkeypatch
     [
         ("import sys; sys.exit('no port free')", "no port free"),
         ("print('ready')", "printed 'ready', not its port"),
-        ("import sys; print(1, flush=True); sys.stdin.read(); sys.exit('left badly')", "left badly"),
+        (
+            "import sys; print(1, flush=True); sys.stdin.read(); sys.exit('left badly')",
+            "left badly",
+        ),
     ],
 )
 def test_a_server_that_breaks_is_an_error(tmp_path: Any, program: Any, text: Any) -> None:
-    with pytest.raises(PeerError, match=text), peers.run_server([sys.executable, "-c", program], tmp_path) as target:
+    with (
+        pytest.raises(PeerError, match=text),
+        peers.run_server([sys.executable, "-c", program], tmp_path) as target,
+    ):
         assert target == "127.0.0.1:1"
 
 
@@ -135,24 +163,31 @@ def test_a_server_that_does_not_start_or_end_is_killed(tmp_path: Any, monkeypatc
     ):
         pass
     monkeypatch.setattr(peers, "START_SECONDS", 0.1)
-    with pytest.raises(PeerError, match="not its port"), peers.run_server([sys.executable, "-c", hangs], tmp_path):
+    with (
+        pytest.raises(PeerError, match="not its port"),
+        peers.run_server([sys.executable, "-c", hangs], tmp_path),
+    ):
         pytest.fail("it has not started")
-    with pytest.raises(PeerError, match="no-such-program"), peers.run_server(["./no-such-program"], tmp_path):
+    with (
+        pytest.raises(PeerError, match="no-such-program"),
+        peers.run_server(["./no-such-program"], tmp_path),
+    ):
         pytest.fail("it has not started")
 
 
 def test_a_server_is_killed_when_the_block_fails(tmp_path: Any) -> None:
     program = "import sys; print(1, flush=True); sys.stdin.read()"
-    with pytest.raises(RuntimeError, match=r"^mine$"), peers.run_server([sys.executable, "-c", program], tmp_path):
+    with (
+        pytest.raises(RuntimeError, match=r"^mine$"),
+        peers.run_server([sys.executable, "-c", program], tmp_path),
+    ):
         raise RuntimeError("mine")
 
 
 def test_a_server_that_answers_nothing_fails_each_call(peer: Any, monkeypatch: Any) -> None:
     vectors = load()[:1]
     monkeypatch.setattr(runner, "load", lambda: vectors)
-    program = (
-        "import socket, sys; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); s.close(); sys.stdin.read()"
-    )
+    program = "import socket, sys; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); s.close(); sys.stdin.read()"
     result = runner.check_server(peer(server=["{python}", "-c", program], no_server=""))
     assert (result.passed, result.failures.total()) == (0, 8)
 
@@ -184,7 +219,13 @@ def run(monkeypatch: Any, tmp_path: Any, entry: Any, *options: str) -> Any:
     return command.main(), json.loads(path.read_text("utf-8"))
 
 
-ENTRY = {"name": "fake", "library": "libfake", "version": ["{python}", "-c", "print('1.0')"], "no_server": "none", "client": client()}
+ENTRY = {
+    "name": "fake",
+    "library": "libfake",
+    "version": ["{python}", "-c", "print('1.0')"],
+    "no_server": "none",
+    "client": client(),
+}
 
 
 def test_the_command_says_who_passed(monkeypatch: Any, tmp_path: Any, capsys: Any) -> None:
@@ -196,7 +237,14 @@ def test_the_command_says_who_passed(monkeypatch: Any, tmp_path: Any, capsys: An
             "peer": "fake",
             "library": "libfake",
             "version": "1.0",
-            "client": {"passed": 4 * CALLS, "in_part": 0, "cannot": 0, "failed": 0, "reasons": {}, "failures": {}},
+            "client": {
+                "passed": 4 * CALLS,
+                "in_part": 0,
+                "cannot": 0,
+                "failed": 0,
+                "reasons": {},
+                "failures": {},
+            },
             "server": {"not_run": "none"},
         }
     ]
@@ -210,10 +258,14 @@ def test_the_command_fails_with_what_failed(monkeypatch: Any, tmp_path: Any, cap
     assert "'[red]'" in capsys.readouterr().out
 
 
-def test_a_missing_tool_is_named_and_never_passes(monkeypatch: Any, tmp_path: Any, capsys: Any) -> None:
+def test_a_missing_tool_is_named_and_never_passes(
+    monkeypatch: Any, tmp_path: Any, capsys: Any
+) -> None:
     code, matrix = run(monkeypatch, tmp_path, ENTRY | {"needs": ["no-such-tool", "sh"]})
     assert code == 0
-    assert matrix[0]["client"] == matrix[0]["server"] == {"not_run": "no-such-tool is not installed"}
+    assert (
+        matrix[0]["client"] == matrix[0]["server"] == {"not_run": "no-such-tool is not installed"}
+    )
     said = capsys.readouterr().out
     assert said.count("not run: no-such-tool is not installed") == 2
     assert " passed" not in said.partition("errgrpc's server")[2]
@@ -226,7 +278,9 @@ def test_what_does_not_build_fails(monkeypatch: Any, tmp_path: Any) -> None:
     assert "no compiler" in next(iter(matrix[0]["client"]["failures"]))
 
 
-def test_what_does_not_build_is_not_run_where_its_registry_may_be_out_of_reach(monkeypatch: Any, tmp_path: Any) -> None:
+def test_what_does_not_build_is_not_run_where_its_registry_may_be_out_of_reach(
+    monkeypatch: Any, tmp_path: Any
+) -> None:
     build = [["{python}", "-c", "import sys; sys.exit('no network')"]]
     code, matrix = run(monkeypatch, tmp_path, ENTRY | {"build": build}, "--lenient")
     assert code == 0

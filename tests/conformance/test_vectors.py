@@ -20,7 +20,9 @@ BY_NAME = {vector["name"]: vector for vector in load()}
 
 
 def test_what_is_checked_in_is_what_errgrpc_makes() -> None:
-    assert PATH.read_text("utf-8") == as_json(vectors()), "stale: run make vectors, and look at what changed"
+    assert PATH.read_text("utf-8") == as_json(vectors()), (
+        "stale: run make vectors, and look at what changed"
+    )
 
 
 def test_the_schema_describes_them() -> None:
@@ -35,7 +37,11 @@ def test_a_number_is_the_place_and_a_name_is_unique() -> None:
 
 
 @pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
-@pytest.mark.parametrize("row", [row for row in CODES if row.grpc_status is not grpc.StatusCode.OK], ids=lambda row: row.reason)
+@pytest.mark.parametrize(
+    "row",
+    [row for row in CODES if row.grpc_status is not grpc.StatusCode.OK],
+    ids=lambda row: row.reason,
+)
 def test_each_code_of_the_table_is_there_in_each_language(row: Any, locale: Any) -> None:
     group = {"ResCode": "res_code", "ComponentCode": "component_code"}[row.catalogue]
     vector = BY_NAME[f"{group}/{row.reason}/{locale}"]
@@ -67,7 +73,8 @@ def test_each_code_of_the_table_is_there_in_each_language(row: Any, locale: Any)
 def test_each_standard_detail_is_there() -> None:
     standard = {kind.full_name for kind in rpc.DESCRIPTOR.message_types_by_name.values()}
     found = {detail["type"] for vector in load() for detail in vector["read"]["details"]}
-    assert standard - found == {"google.rpc.ErrorInfo", "google.rpc.LocalizedMessage"}  # they have fields of their own
+    # they have fields of their own
+    assert standard - found == {"google.rpc.ErrorInfo", "google.rpc.LocalizedMessage"}
 
 
 def test_each_status_is_inferred_from() -> None:
@@ -87,7 +94,9 @@ def test_the_server_sends_them() -> None:
             sent = {
                 "grpc-status": error.code().value[0],
                 "grpc-message": error.details(),
-                "grpc-status-details-bin": None if details is None else base64.b64encode(details).decode(),
+                "grpc-status-details-bin": None
+                if details is None
+                else base64.b64encode(details).decode(),
                 "metadata": trailers,
             }
             assert sent == wanted, (call, wanted)
@@ -95,7 +104,11 @@ def test_the_server_sends_them() -> None:
 
 def test_a_number_that_no_vector_has_is_refused() -> None:
     call = {"method": "Unary", "vector": len(load()) + 1, "messages": 0, "metadata": {}}
-    with runner.reference() as target, grpc.insecure_channel(target) as channel, pytest.raises(grpc.RpcError) as caught:
+    with (
+        runner.reference() as target,
+        grpc.insecure_channel(target) as channel,
+        pytest.raises(grpc.RpcError) as caught,
+    ):
         list(responses(channel, call))
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
@@ -111,4 +124,8 @@ def test_a_client_with_an_older_catalogue_still_knows_whose_it_is(name: Any) -> 
     known = vector["read"]["reason"] == "ROOM_NOT_EXIST"
     assert error.error_code is (OlderCode.ROOM_NOT_EXIST if known else None)
     assert isinstance(error, remote(OlderCode))
-    assert (error.number, error.reason, error.hint) == (vector["typed"]["number"], vector["read"]["reason"], vector["read"]["hint"])
+    assert (error.number, error.reason, error.hint) == (
+        vector["typed"]["number"],
+        vector["read"]["reason"],
+        vector["read"]["hint"],
+    )

@@ -29,24 +29,34 @@ COMMAND = [sys.executable, "-W", "error", "-m", "examples.classroom"]
 
 
 def test_the_demo() -> None:
-    done = subprocess.run([*COMMAND, "demo"], cwd=ROOT, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(
+        [*COMMAND, "demo"], cwd=ROOT, capture_output=True, timeout=60, check=False
+    )
     output = done.stdout.decode()
     assert (done.returncode, done.stderr) == (0, b"")
     assert "✓ 全部符合预期  All as expected" in output
     assert "\x1b" not in output
-    for text in ("ROOM_NOT_EXIST · errgrpc.v1.ResCode", "zh-CN  房间不存在", "en-US  The room does not exist"):
+    for text in (
+        "ROOM_NOT_EXIST · errgrpc.v1.ResCode",
+        "zh-CN  房间不存在",
+        "en-US  The room does not exist",
+    ):
         assert text in output
     assert "im-7.internal" not in output.replace("UnreachableError im-7.internal", "")
 
 
 def test_the_demo_in_a_terminal_of_another_encoding() -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "FORCE_COLOR": "1", "COLUMNS": "80"}
-    done = subprocess.run([*COMMAND, "demo"], cwd=ROOT, capture_output=True, timeout=60, check=False, env=environment)
+    done = subprocess.run(
+        [*COMMAND, "demo"], cwd=ROOT, capture_output=True, timeout=60, check=False, env=environment
+    )
     assert (done.returncode, done.stderr) == (0, b"")
     assert "\x1b[" in done.stdout.decode()
 
 
-def test_the_demo_fails_when_something_came_out_differently(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_demo_fails_when_something_came_out_differently(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     chapter = demo.CHAPTERS[0]
     steps = [dataclasses.replace(chapter.steps[0], expect=ResCode.FORBIDDEN), *chapter.steps[1:]]
     monkeypatch.setattr(demo, "CHAPTERS", [dataclasses.replace(chapter, steps=steps)])
@@ -60,7 +70,11 @@ def test_the_demo_fails_when_something_came_out_differently(monkeypatch: pytest.
 def serving(*options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """A server in a process of its own, killed if it outlives the test."""
     process = subprocess.Popen(
-        [*COMMAND, "serve", "--port", "0", *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*COMMAND, "serve", "--port", "0", *options],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     watchdog = threading.Timer(harness.DEADLINE, process.kill)
     watchdog.start()
@@ -81,7 +95,9 @@ def test_serve(options: tuple[str, ...], number: signal.Signals) -> None:
     with serving(*options) as (target, process), grpc.insecure_channel(target) as channel:
         checks: Any = health_pb2_grpc.HealthStub(channel)
         for name in ("", SERVICE):
-            check = checks.Check(health_pb2.HealthCheckRequest(service=name), timeout=harness.DEADLINE)
+            check = checks.Check(
+                health_pb2.HealthCheckRequest(service=name), timeout=harness.DEADLINE
+            )
             assert check.status == health_pb2.HealthCheckResponse.SERVING
         with pytest.raises(grpc.RpcError) as unknown:
             checks.Check(health_pb2.HealthCheckRequest(service="shop"), timeout=harness.DEADLINE)
@@ -112,12 +128,21 @@ def test_serve(options: tuple[str, ...], number: signal.Signals) -> None:
 def test_serve_on_a_port_that_is_taken() -> None:
     with serving() as (target, _):
         port = target.rpartition(":")[2]
-        done = subprocess.run([*COMMAND, "serve", "--port", port], cwd=ROOT, capture_output=True, timeout=60, check=False, text=True)
+        done = subprocess.run(
+            [*COMMAND, "serve", "--port", port],
+            cwd=ROOT,
+            capture_output=True,
+            timeout=60,
+            check=False,
+            text=True,
+        )
     assert done.returncode == 1
     assert f"cannot listen on 127.0.0.1:{port}: is the port taken?" in done.stderr
 
 
 def test_without_a_command() -> None:
-    done = subprocess.run(COMMAND, cwd=ROOT, capture_output=True, timeout=60, check=False, text=True)
+    done = subprocess.run(
+        COMMAND, cwd=ROOT, capture_output=True, timeout=60, check=False, text=True
+    )
     assert done.returncode == 2
     assert "usage: classroom" in done.stderr

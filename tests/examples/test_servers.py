@@ -37,7 +37,11 @@ class Driven:
         async def call(*args: Any, **options: Any) -> Any:
             result = getattr(self._target, name)(*args, **options)
             result = await result if inspect.isawaitable(result) else result
-            return Driven(result, self._loop) if isinstance(result, aio_client.Line) or hasattr(result, "__anext__") else result
+            return (
+                Driven(result, self._loop)
+                if isinstance(result, aio_client.Line) or hasattr(result, "__anext__")
+                else result
+            )
 
         return lambda *args, **options: run(call(*args, **options), self._loop)
 
@@ -73,7 +77,9 @@ class Stage:
         rooms.join_room("wang", "math", "student")
 
     def sign_in(self, user: str, token: str | None = None, **options: Any) -> Any:
-        return getattr(self, user).sign_in("math", token or f"im-{user}", timeout=harness.DEADLINE, **options)
+        return getattr(self, user).sign_in(
+            "math", token or f"im-{user}", timeout=harness.DEADLINE, **options
+        )
 
     def watch(self, user: str, room: str = "math") -> Any:
         feed = getattr(self, user).watch_room(room, timeout=harness.DEADLINE)
@@ -111,7 +117,9 @@ def staged(server_stack: str, client_stack: str) -> Iterator[Stage]:
         if client_stack == "sync":
 
             def connect(user: str | None, locale: str = "zh-CN") -> Any:
-                return exits.enter_context(client.Client(target, user, locale=locale, timeout=harness.DEADLINE))
+                return exits.enter_context(
+                    client.Client(target, user, locale=locale, timeout=harness.DEADLINE)
+                )
 
         else:
             loop = exits.enter_context(harness.loop_thread())
@@ -202,19 +210,33 @@ UNARY: list[Case] = [
     (ResCode.ROOM_SIT_CONFLICT, lambda s: seated(s, lambda: s.chen.take_seat("math", 1))),
     (ResCode.ROOM_SIT_USER_CONFLICT, lambda s: seated(s, lambda: s.li.take_seat("math", 2))),
     (ResCode.ROOM_SIT_FULL, lambda s: seated(s, lambda: s.chen.take_seat("math"))),
-    (ResCode.ROOM_PROPERTY_EXISTS, lambda s: [s.chen.set_property("math", "topic", "π", exclusive=True) for _ in range(2)]),
+    (
+        ResCode.ROOM_PROPERTY_EXISTS,
+        lambda s: [s.chen.set_property("math", "topic", "π", exclusive=True) for _ in range(2)],
+    ),
     (
         ResCode.ROOM_MEMBER_PROPERTY_EXISTS,
-        lambda s: sharing(s, lambda: s.li.set_member_property("math", "screen_share", "on", exclusive=True)),
+        lambda s: sharing(
+            s, lambda: s.li.set_member_property("math", "screen_share", "on", exclusive=True)
+        ),
     ),
-    (ResCode.ROOM_MEMBER_CONCURRENCY_OUT, lambda s: sharing(s, lambda: s.wang.set_member_property("math", "screen_share", "on"))),
+    (
+        ResCode.ROOM_MEMBER_CONCURRENCY_OUT,
+        lambda s: sharing(s, lambda: s.wang.set_member_property("math", "screen_share", "on")),
+    ),
 ]
 SERVER_STREAM: list[Case] = [
     (ResCode.UNAUTHORIZED, lambda s: next(s.connect(None).watch_room("math"))),
     (ResCode.FORBIDDEN, lambda s: s.watch("zhao")),
     (ResCode.ROOM_NOT_EXIST, lambda s: s.watch("li", "music")),
-    (ComponentCode.ENGINE_ERROR_ROOM_CLOSED, lambda s: in_feed(s, "li", lambda: s.chen.close_room("math"))),
-    (ComponentCode.ENGINE_ERROR_SERVER_KICKED, lambda s: in_feed(s, "li", lambda: s.chen.leave_room("math", "li"))),
+    (
+        ComponentCode.ENGINE_ERROR_ROOM_CLOSED,
+        lambda s: in_feed(s, "li", lambda: s.chen.close_room("math")),
+    ),
+    (
+        ComponentCode.ENGINE_ERROR_SERVER_KICKED,
+        lambda s: in_feed(s, "li", lambda: s.chen.leave_room("math", "li")),
+    ),
 ]
 CLIENT_STREAM: list[Case] = [
     (ResCode.UNAUTHORIZED, lambda s: s.connect(None).import_seats("math", [(3, "")])),
@@ -223,19 +245,37 @@ CLIENT_STREAM: list[Case] = [
     (ResCode.ROOM_NOT_EXIST, lambda s: s.chen.import_seats("music", [(3, "")])),
     (ResCode.ROOM_SITS_BAD, lambda s: s.chen.import_seats("math", [])),
     (ResCode.ROOM_SIT_CONFLICT, lambda s: s.chen.import_seats("math", [(3, ""), (1, "")])),
-    (ResCode.ROOM_SIT_USER_CONFLICT, lambda s: seated(s, lambda: s.chen.import_seats("math", [(3, "li")]))),
-    (ResCode.ROOM_DESTINATION_MEMBER_NOT_EXIST, lambda s: s.chen.import_seats("math", [(3, "zhao")])),
+    (
+        ResCode.ROOM_SIT_USER_CONFLICT,
+        lambda s: seated(s, lambda: s.chen.import_seats("math", [(3, "li")])),
+    ),
+    (
+        ResCode.ROOM_DESTINATION_MEMBER_NOT_EXIST,
+        lambda s: s.chen.import_seats("math", [(3, "zhao")]),
+    ),
 ]
 BIDI_STREAM: list[Case] = [
     (ResCode.UNAUTHORIZED, lambda s: s.connect(None).sign_in("math", "im-li")),
     (ResCode.FORBIDDEN, lambda s: s.sign_in("zhao")),
     (ResCode.NIM_SERVICE_ERROR, out_of_im),
-    (ResCode.ROOM_DESTINATION_MEMBER_NOT_EXIST, lambda s: in_line(s, "li", lambda line: line.send("zhao", "hello"))),
+    (
+        ResCode.ROOM_DESTINATION_MEMBER_NOT_EXIST,
+        lambda s: in_line(s, "li", lambda line: line.send("zhao", "hello")),
+    ),
     (ComponentCode.IM_LOGIN_ERROR, lambda s: s.sign_in("li", "im-wang")),
     (ComponentCode.IM_LOGIN_ERROR, lambda s: s.sign_in("li", "im-wang", im_reused=True)),
-    (ComponentCode.ENGINE_ERROR_ROOM_CLOSED, lambda s: in_line(s, "li", lambda _: s.chen.close_room("math"))),
-    (ComponentCode.ENGINE_ERROR_SERVER_KICKED, lambda s: in_line(s, "li", lambda _: s.sign_in("li"))),
-    (ComponentCode.ENGINE_ERROR_SERVER_KICKED, lambda s: in_line(s, "li", lambda _: s.chen.leave_room("math", "li"))),
+    (
+        ComponentCode.ENGINE_ERROR_ROOM_CLOSED,
+        lambda s: in_line(s, "li", lambda _: s.chen.close_room("math")),
+    ),
+    (
+        ComponentCode.ENGINE_ERROR_SERVER_KICKED,
+        lambda s: in_line(s, "li", lambda _: s.sign_in("li")),
+    ),
+    (
+        ComponentCode.ENGINE_ERROR_SERVER_KICKED,
+        lambda s: in_line(s, "li", lambda _: s.chen.leave_room("math", "li")),
+    ),
 ]
 CASES = [*UNARY, *SERVER_STREAM, *CLIENT_STREAM, *BIDI_STREAM]
 
@@ -246,9 +286,13 @@ def caught(act: Callable[[Stage], object], stage: Stage) -> RemoteError:
     return error.value
 
 
-@pytest.mark.parametrize(("code", "act"), CASES, ids=lambda value: value.name if isinstance(value, ErrorCode) else "")
+@pytest.mark.parametrize(
+    ("code", "act"), CASES, ids=lambda value: value.name if isinstance(value, ErrorCode) else ""
+)
 @pytest.mark.thinned(3)
-def test_each_promised_error_arrives_typed(code: ErrorCode, act: Callable[[Stage], object], stage: Stage) -> None:
+def test_each_promised_error_arrives_typed(
+    code: ErrorCode, act: Callable[[Stage], object], stage: Stage
+) -> None:
     error = caught(act, stage)
     assert type(error) is errgrpc.remote(code)
     assert error.code() is code.grpc_status
@@ -264,13 +308,17 @@ def test_the_cases_are_what_the_proto_promises() -> None:
 
 
 @pytest.mark.parametrize("server_stack", ["sync", "aio"])
-def test_an_undeclared_code_would_be_seen(server_stack: str, monkeypatch: pytest.MonkeyPatch, answered: list[Answered]) -> None:
+def test_an_undeclared_code_would_be_seen(
+    server_stack: str, monkeypatch: pytest.MonkeyPatch, answered: list[Answered]
+) -> None:
     table = {**RAISES, f"/{SERVICE}/GetRoom": frozenset({ResCode.UNAUTHORIZED})}
     for module in (server, aio_server):
         monkeypatch.setattr(module, "RAISES", table)
     with staged(server_stack, "sync") as stage:
         caught(lambda s: s.li.get_room("music"), stage)
-    assert [(each.method, each.code) for each in answered if each.undeclared] == [(f"/{SERVICE}/GetRoom", ResCode.ROOM_NOT_EXIST)]
+    assert [(each.method, each.code) for each in answered if each.undeclared] == [
+        (f"/{SERVICE}/GetRoom", ResCode.ROOM_NOT_EXIST)
+    ]
     answered.clear()
 
 
@@ -282,7 +330,10 @@ def test_the_hint_comes_in_the_language_of_the_client(stage: Stage) -> None:
 def test_details_beside_the_code(stage: Stage) -> None:
     violations = caught(lambda s: s.chen.create_room("Math", ""), stage).detail(BadRequest)
     assert violations is not None
-    assert [violation.field for violation in violations.field_violations] == ["room_uuid", "config_id"]
+    assert [violation.field for violation in violations.field_violations] == [
+        "room_uuid",
+        "config_id",
+    ]
     resource = caught(lambda s: s.chen.create_room("math", "lecture"), stage).detail(ResourceInfo)
     assert resource is not None
     assert resource.resource_name == "rooms/math"
@@ -303,15 +354,28 @@ def test_what_other_libraries_say_stays_here(stage: Stage) -> None:
 
 def test_a_lesson(stage: Stage) -> None:
     feed = stage.watch("li")
-    assert [member.user_uuid for member in stage.zhao.join_room("math", "student").members] == ["chen", "li", "wang", "zhao"]
+    assert [member.user_uuid for member in stage.zhao.join_room("math", "student").members] == [
+        "chen",
+        "li",
+        "wang",
+        "zhao",
+    ]
     assert stage.li.take_seat("math") == 1
     assert stage.chen.import_seats("math", [(3, "zhao"), (4, "")]) == 2
     stage.chen.set_property("math", "topic", "π")
     stage.zhao.set_member_property("math", "hand", "up")
     assert stage.li.get_occupancy("math") == 50
     room = stage.li.get_room("math")
-    assert {seat.number: seat.user_uuid for seat in room.seats} == {1: "li", 2: "", 3: "zhao", 4: ""}
-    assert (dict(room.properties), dict(room.members[3].properties)) == ({"topic": "π"}, {"hand": "up"})
+    assert {seat.number: seat.user_uuid for seat in room.seats} == {
+        1: "li",
+        2: "",
+        3: "zhao",
+        4: "",
+    }
+    assert (dict(room.properties), dict(room.members[3].properties)) == (
+        {"topic": "π"},
+        {"hand": "up"},
+    )
     stage.zhao.leave_room("math", "zhao")
     stage.li.leave_room("math", "li")
     assert [(event.kind, event.user_uuid, event.subject) for event in feed] == [
@@ -349,7 +413,9 @@ def test_letters(stage: Stage) -> None:
 )
 def test_a_stream_that_begins_wrongly(server_stack: str, method: str, requests: list[Any]) -> None:
     with staged(server_stack, "sync") as stage, grpc.insecure_channel(stage.target) as channel:
-        call: Any = channel.stream_stream(f"/{SERVICE}/{method}", type(requests[0]).SerializeToString if requests else None)
+        call: Any = channel.stream_stream(
+            f"/{SERVICE}/{method}", type(requests[0]).SerializeToString if requests else None
+        )
         metadata = (("authorization", "Bearer chen"),)
         with pytest.raises(grpc.RpcError) as error:
             list(call(iter(requests), timeout=harness.DEADLINE, metadata=metadata))

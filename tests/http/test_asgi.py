@@ -20,7 +20,8 @@ async def run(app: Any, method: str = "GET", kind: str = "http", form: Any = "bo
         sent.append(message)
 
     guarded = ErrorMiddleware(app, Responder(ResCode, form=form))
-    await guarded({"type": kind, "method": method, "path": "/rooms", "headers": HEADERS}, None, send)  # type: ignore[arg-type]
+    scope = {"type": kind, "method": method, "path": "/rooms", "headers": HEADERS}
+    await guarded(scope, None, send)  # type: ignore[arg-type]
     return sent
 
 
@@ -40,11 +41,19 @@ async def works(scope: Any, receive: Any, send: Any) -> None:
 
 async def test_an_error_is_answered() -> None:
     start, body = await run(fails)
-    assert (start["type"], start["status"], body["type"]) == ("http.response.start", 404, "http.response.body")
+    assert (start["type"], start["status"], body["type"]) == (
+        "http.response.start",
+        404,
+        "http.response.body",
+    )
     headers = [(name.decode(), value.decode()) for name, value in start["headers"]]
     assert dict(headers)["content-length"] == str(len(body["body"]))
     error = decode(404, headers, body["body"], ResCode)
-    assert (error.error_code, error.hint, error.request_id) == (ResCode.ROOM_NOT_EXIST, "The room does not exist", "id-1")
+    assert (error.error_code, error.hint, error.request_id) == (
+        ResCode.ROOM_NOT_EXIST,
+        "The room does not exist",
+        "id-1",
+    )
     assert "cost" in json.loads(body["body"])
 
 
@@ -58,7 +67,9 @@ async def test_what_works_is_left_alone() -> None:
     assert [message.get("status") for message in await run(works)] == [204, None]
 
 
-async def test_once_begun_an_error_is_logged_once_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+async def test_once_begun_an_error_is_logged_once_and_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     nested = ErrorMiddleware(fails_late, Responder(ResCode))
     with pytest.raises(ServiceError):
         await run(nested)
@@ -87,6 +98,7 @@ async def test_a_failure_to_send_the_answer_does_not_show_the_error() -> None:
     async def secret(scope: Any, receive: Any, send: Any) -> None:
         raise KeyError("secret")
 
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
     with pytest.raises(OSError, match="gone") as caught:
-        await ErrorMiddleware(secret, Responder(ResCode))({"type": "http", "method": "GET", "path": "/", "headers": []}, None, send)  # type: ignore[arg-type]
+        await ErrorMiddleware(secret, Responder(ResCode))(scope, None, send)  # type: ignore[arg-type]
     assert caught.value.__context__ is None

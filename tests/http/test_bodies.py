@@ -43,11 +43,18 @@ def test_the_envelope() -> None:
     written = body(answer)
     assert answer.status == 404
     assert list(written) == ["code", "msg", "ts", "requestId", "cost"]
-    assert (written["code"], written["msg"], written["requestId"]) == (1004, "Room Not Found", "id-1")
+    assert (written["code"], written["msg"], written["requestId"]) == (
+        1004,
+        "Room Not Found",
+        "id-1",
+    )
     assert before <= written["ts"] <= time.time_ns() // 1_000_000
     assert written["cost"].endswith("ms")
     assert 2_000 <= int(written["cost"].removesuffix("ms")) < 60_000
-    assert headers(answer) == {"content-type": "application/json; charset=utf-8", "x-request-id": "id-1"}
+    assert headers(answer) == {
+        "content-type": "application/json; charset=utf-8",
+        "x-request-id": "id-1",
+    }
 
 
 def test_409_carries_the_existing_room() -> None:
@@ -60,13 +67,19 @@ def test_409_carries_the_existing_room() -> None:
 
 def test_data_is_any_message_of_the_raiser() -> None:
     broken = rpc.BadRequest(field_violations=[rpc.BadRequest.FieldViolation(field="name")])
-    written = body(errgrpc.http.encode(ServiceError(ResCode.ROOM_SIT_FULL, details=[broken], retry_delay=1)))
+    written = body(
+        errgrpc.http.encode(ServiceError(ResCode.ROOM_SIT_FULL, details=[broken], retry_delay=1))
+    )
     assert written["data"] == {"fieldViolations": [{"field": "name"}]}
 
 
 @pytest.mark.parametrize(
     ("asked", "locale", "text"),
-    [("zh", "zh-CN", "房间不存在"), ("en-GB", "en-US", "The room does not exist"), (None, "zh-CN", "房间不存在")],
+    [
+        ("zh", "zh-CN", "房间不存在"),
+        ("en-GB", "en-US", "The room does not exist"),
+        (None, "zh-CN", "房间不存在"),
+    ],
 )
 def test_aip193_in_the_language_asked_for(asked: str | None, locale: str, text: str) -> None:
     answer = errgrpc.http.encode(MISSING, asked, form="aip193")
@@ -95,7 +108,11 @@ def test_both_are_both() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("code", [code for code in (*ResCode, *ComponentCode) if code.grpc_status is not StatusCode.OK], ids=str)
+@pytest.mark.parametrize(
+    "code",
+    [code for code in (*ResCode, *ComponentCode) if code.grpc_status is not StatusCode.OK],
+    ids=str,
+)
 def test_each_code(code: ErrorCode, form: Form) -> None:
     answer = errgrpc.http.encode(ServiceError(code), form=form)
     if code is ResCode.NOT_MODIFIED:
@@ -106,15 +123,21 @@ def test_each_code(code: ErrorCode, form: Form) -> None:
     if form != "aip193":
         assert (written["code"], written["msg"]) == (code.number, code.message)
     if form != "envelope":
-        assert (written["error"]["code"], written["error"]["status"]) == (answer.status, code.grpc_status.name)
+        assert (written["error"]["code"], written["error"]["status"]) == (
+            answer.status,
+            code.grpc_status.name,
+        )
 
 
 @pytest.mark.parametrize(
-    ("delay", "seconds"), [(0, "0"), (1, "1"), (1.0001, "2"), (0.2, "1"), (90, "90"), (315_576_000_000, "315576000000")]
+    ("delay", "seconds"),
+    [(0, "0"), (1, "1"), (1.0001, "2"), (0.2, "1"), (90, "90"), (315_576_000_000, "315576000000")],
 )
 @pytest.mark.parametrize("form", FORMS)
 def test_retry_after_is_rounded_up(delay: float, seconds: str, form: Form) -> None:
-    answer = errgrpc.http.encode(ServiceError(ResCode.SERVICE_UNAVAILABLE, retry_delay=delay), form=form)
+    answer = errgrpc.http.encode(
+        ServiceError(ResCode.SERVICE_UNAVAILABLE, retry_delay=delay), form=form
+    )
     assert headers(answer)["retry-after"] == seconds
 
 
@@ -148,9 +171,15 @@ def test_text_that_utf8_cannot_hold() -> None:
 
 
 def test_a_hint_of_the_raisers_own() -> None:
-    answer = errgrpc.http.encode(ServiceError(ResCode.CONFLICT, hint={"en-US": "Taken"}), "zh-CN", form="aip193")
+    answer = errgrpc.http.encode(
+        ServiceError(ResCode.CONFLICT, hint={"en-US": "Taken"}), "zh-CN", form="aip193"
+    )
     assert headers(answer)["content-language"] == "en-US"
-    assert body(answer)["error"]["details"][1] == {"@type": URL + "LocalizedMessage", "locale": "en-US", "message": "Taken"}
+    assert body(answer)["error"]["details"][1] == {
+        "@type": URL + "LocalizedMessage",
+        "locale": "en-US",
+        "message": "Taken",
+    }
 
 
 def test_a_code_without_hints_says_no_language() -> None:

@@ -17,8 +17,18 @@ from errgrpc.http import data, details
 from errgrpc.wire.packing import pack, unpack
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=9)
-SCALARS = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | TEXT
-JSON = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4), max_leaves=20)
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT
+)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=20,
+)
 URL = "type.googleapis.com/"
 
 
@@ -66,7 +76,9 @@ def test_depth_is_bounded(depth: int, shut: str) -> None:
 
 
 KNOWN: list[Message] = [
-    rpc.BadRequest(field_violations=[rpc.BadRequest.FieldViolation(field="name", description="是空的")]),
+    rpc.BadRequest(
+        field_violations=[rpc.BadRequest.FieldViolation(field="name", description="是空的")]
+    ),
     rpc.ErrorInfo(reason="A_B", domain="d", metadata={"code": "1"}),
     rpc.RetryInfo(retry_delay={"seconds": 1, "nanos": 5}),
     rpc.DebugInfo(stack_entries=["a", "b"]),
@@ -83,7 +95,10 @@ def test_known_types(message: Message) -> None:
     assert details.from_json(json.loads(json.dumps(written))) == packed
 
 
-@pytest.mark.parametrize("packed", [any_pb2.Any(type_url=URL + "x.Y", value=b"\xff\x00"), any_pb2.Any(type_url=URL + "x.Y")])
+@pytest.mark.parametrize(
+    "packed",
+    [any_pb2.Any(type_url=URL + "x.Y", value=b"\xff\x00"), any_pb2.Any(type_url=URL + "x.Y")],
+)
 def test_an_unknown_type_keeps_its_bytes(packed: any_pb2.Any) -> None:
     assert details.from_json(details.to_json(packed)) == packed
 
@@ -114,19 +129,43 @@ def test_what_is_unknown_or_broken_stays_readable(detail: dict[str, Any]) -> Non
 
 
 def test_newer_fields_are_no_reason_to_reject_the_others() -> None:
-    packed = details.from_json({"@type": URL + "google.rpc.BadRequest", "fieldViolations": [{"field": "a", "new": 1}], "newer": {}})
+    packed = details.from_json(
+        {
+            "@type": URL + "google.rpc.BadRequest",
+            "fieldViolations": [{"field": "a", "new": 1}],
+            "newer": {},
+        }
+    )
     assert packed is not None
     assert unpack(packed, rpc.BadRequest) == rpc.BadRequest(field_violations=[{"field": "a"}])
 
 
-TYPES = st.sampled_from(["", "/", "a/", URL, *(URL + message.DESCRIPTOR.full_name for message in KNOWN), URL + "google.protobuf.Any"])
+TYPES = st.sampled_from(
+    [
+        "",
+        "/",
+        "a/",
+        URL,
+        *(URL + message.DESCRIPTOR.full_name for message in KNOWN),
+        URL + "google.protobuf.Any",
+    ]
+)
 ODD = st.floats() | st.integers() | st.text(max_size=3)
 HOSTILE = st.recursive(
     ODD | SCALARS,
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["value", "reason", "metadata", "retryDelay", "fieldViolations", "stackEntries"]), inner)
-        | st.builds(lambda kind, rest: {"@type": kind, **rest}, TYPES | ODD, st.dictionaries(TEXT, inner, max_size=3))
+        | st.dictionaries(
+            st.sampled_from(
+                ["value", "reason", "metadata", "retryDelay", "fieldViolations", "stackEntries"]
+            ),
+            inner,
+        )
+        | st.builds(
+            lambda kind, rest: {"@type": kind, **rest},
+            TYPES | ODD,
+            st.dictionaries(TEXT, inner, max_size=3),
+        )
     ),
     max_leaves=15,
 )
@@ -144,5 +183,15 @@ def test_nothing_makes_reading_fail(detail: Any) -> None:
 def test_data_is_the_first_detail_of_the_raiser_whichever_way_it_came() -> None:
     room = rpc.ResourceInfo(resource_type="room", resource_name="r-42")
     error = ServiceError(ResCode.ROOM_SIT_FULL, details=[room, rpc.Help()], retry_delay=1)
-    assert data(errgrpc.decode(errgrpc.encode(error), ResCode)) == {"resourceType": "room", "resourceName": "r-42"}
-    assert data(errgrpc.decode(errgrpc.encode(ServiceError(ResCode.ROOM_SIT_FULL, retry_delay=1)), ResCode)) is None
+    assert data(errgrpc.decode(errgrpc.encode(error), ResCode)) == {
+        "resourceType": "room",
+        "resourceName": "r-42",
+    }
+    assert (
+        data(
+            errgrpc.decode(
+                errgrpc.encode(ServiceError(ResCode.ROOM_SIT_FULL, retry_delay=1)), ResCode
+            )
+        )
+        is None
+    )

@@ -19,7 +19,10 @@ from errgrpc.http.starlette import exception_handlers, install
 from reliability import canary
 from reliability.canary import SECRET
 
-TRANSLATE: dict[type, Any] = {canary.Translated: ResCode.CONFLICT, canary.MisTranslated: lambda error: f"{error} is no ServiceError"}
+TRANSLATE: dict[type, Any] = {
+    canary.Translated: ResCode.CONFLICT,
+    canary.MisTranslated: lambda error: f"{error} is no ServiceError",
+}
 # What acts on grpc's context has no like over HTTP; what ends the process is the server's.
 GRPC = ("status set before", "trailers and text", "trailers", "abort", "exit", "interrupt")
 UNFORESEEN = {name: act for name, act in canary.UNFORESEEN.items() if name not in GRPC}
@@ -32,7 +35,9 @@ def upstream(_: Any) -> None:
 
 FORGED = b"""{"code": 1004, "msg": "%(s)s", "ts": 1, "requestId": "id-of-a", "data": {"a": "%(s)s"}, "error": {"message": "%(s)s",
   "status": "NOT_FOUND", "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "ROOM_NOT_EXIST",
-  "domain": "errgrpc.v1.ResCode", "metadata": {"code": "1004", "key": "%(s)s"}}]}}""" % {b"s": SECRET.encode()}
+  "domain": "errgrpc.v1.ResCode", "metadata": {"code": "1004", "key": "%(s)s"}}]}}""" % {
+    b"s": SECRET.encode()
+}
 
 
 def starlette(act: Any, form: Any, way: str) -> Any:
@@ -66,30 +71,42 @@ def sent(app: Any) -> list[Any]:
         messages.append(message)
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
-    with contextlib.suppress(Exception):  # what Starlette hands on to the server, with `exception_handlers` alone
+    # what Starlette hands on to the server, with `exception_handlers` alone
+    with contextlib.suppress(Exception):
         asyncio.run(app(scope, None, send))
     return messages
 
 
 def telling(records: list[logging.LogRecord]) -> list[logging.LogRecord]:
     formatter = logging.Formatter("%(message)s")
-    return [record for record in records if SECRET in formatter.format(record) + repr(beside(record))]
+    return [
+        record for record in records if SECRET in formatter.format(record) + repr(beside(record))
+    ]
 
 
 def beside(record: logging.LogRecord) -> dict[str, Any]:
-    return {key: value for key, value in vars(record).items() if key not in ("exc_info", "exc_text")}
+    return {
+        key: value for key, value in vars(record).items() if key not in ("exc_info", "exc_text")
+    }
 
 
 @pytest.mark.parametrize("form", ["envelope", "aip193", "both"])
 @pytest.mark.parametrize("way", MADE)
-def test_an_unforeseen_error_leaves_a_traceback_and_nothing_else(way: str, form: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unforeseen_error_leaves_a_traceback_and_nothing_else(
+    way: str, form: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     for name, act in {**UNFORESEEN, "upstream": upstream}.items():
         caplog.clear()
         start, body = sent(MADE[way](act, form, way))
         assert start["status"] == 500, name
         assert SECRET.encode() not in repr((start, body)).encode() + body["body"], name
-        error = decode(500, [(key.decode(), value.decode()) for key, value in start["headers"]], body["body"], ResCode)
+        error = decode(
+            500,
+            [(key.decode(), value.decode()) for key, value in start["headers"]],
+            body["body"],
+            ResCode,
+        )
         assert error.error_code is ResCode.INTERNAL_SERVER_ERROR, name
         assert (error.request_id == "id-of-a") == (name == "upstream"), name
         found = telling(caplog.records)
@@ -101,7 +118,9 @@ def test_an_unforeseen_error_leaves_a_traceback_and_nothing_else(way: str, form:
 
 @pytest.mark.parametrize("form", ["envelope", "aip193", "both"])
 @pytest.mark.parametrize("way", MADE)
-def test_a_coded_error_leaves_nothing(way: str, form: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_coded_error_leaves_nothing(
+    way: str, form: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     for name, act in CODED.items():
         start, body = sent(MADE[way](act, form, way))
@@ -121,7 +140,9 @@ def test_what_is_passed_on_by_name_arrives() -> None:
     async def gateway(scope: Any, receive: Any, send: Any) -> None:
         upstream(None)
 
-    passing = Responder(ResCode, translate={errgrpc.remote(ResCode): errgrpc.ServiceError.from_remote})
+    passing = Responder(
+        ResCode, translate={errgrpc.remote(ResCode): errgrpc.ServiceError.from_remote}
+    )
     start, body = sent(ErrorMiddleware(gateway, passing))
     assert start["status"] == 404
     assert SECRET.encode() in body["body"]

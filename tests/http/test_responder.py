@@ -30,11 +30,19 @@ def test_a_coded_error_leaves_no_record(caplog: pytest.LogCaptureFixture) -> Non
 def test_what_nobody_foresaw_is_masked_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     answer = Responder(ResCode, form="both").answer(KeyError("secret"), REQUEST)
     written = json.loads(answer.body)
-    assert (answer.status, written["code"], written["msg"], written["requestId"]) == (500, 500, "Internal Server Error", "id-1")
+    assert (answer.status, written["code"], written["msg"], written["requestId"]) == (
+        500,
+        500,
+        "Internal Server Error",
+        "id-1",
+    )
     assert "secret" not in str(answer)
     assert decode(*answer, ResCode).request_id == "id-1"
     (record,) = caplog.records
-    assert record.getMessage() == "'GET /rooms/r-42' answers ResCode.INTERNAL_SERVER_ERROR, request id id-1"
+    assert (
+        record.getMessage()
+        == "'GET /rooms/r-42' answers ResCode.INTERNAL_SERVER_ERROR, request id id-1"
+    )
     assert record.exc_info is not None
 
 
@@ -48,7 +56,9 @@ def test_the_path_in_the_log_is_bounded_and_escaped(caplog: pytest.LogCaptureFix
 def test_translate_and_on_error() -> None:
     told: list[Any] = []
 
-    def on_error(error: BaseException, *, method: str, code: errgrpc.ErrorCode, request_id: str) -> None:
+    def on_error(
+        error: BaseException, *, method: str, code: errgrpc.ErrorCode, request_id: str
+    ) -> None:
         told.append((str(error), method, code, request_id))
 
     responder = Responder(ResCode, translate={StaleRead: ResCode.CONFLICT}, on_error=on_error)
@@ -60,30 +70,51 @@ def test_translate_and_on_error() -> None:
 
 
 def test_an_error_received_over_http_is_masked_unless_passed_on_by_name() -> None:
-    upstream = errgrpc.http.encode(ServiceError(ResCode.ROOM_NOT_EXIST, "of another service", room_uuid="r-1"), form="both")
+    upstream = errgrpc.http.encode(
+        ServiceError(ResCode.ROOM_NOT_EXIST, "of another service", room_uuid="r-1"), form="both"
+    )
     received = decode(*upstream, ResCode)
     answer = Responder(ResCode, form="both").answer(received, Request())
     assert answer.status == 500
     assert "another service" not in str(answer)
-    assert decode(*answer, ResCode).request_id == received.request_id  # by which both logs are found
-    passing = Responder(ResCode, form="both", translate={errgrpc.remote(ResCode): ServiceError.from_remote})
+    # by which both logs are found
+    assert decode(*answer, ResCode).request_id == received.request_id
+    passing = Responder(
+        ResCode, form="both", translate={errgrpc.remote(ResCode): ServiceError.from_remote}
+    )
     passed = decode(*passing.answer(received, Request()), ResCode)
-    assert (passed.error_code, passed.details(), passed.metadata) == (ResCode.ROOM_NOT_EXIST, "of another service", {"room_uuid": "r-1"})
+    assert (passed.error_code, passed.details(), passed.metadata) == (
+        ResCode.ROOM_NOT_EXIST,
+        "of another service",
+        {"room_uuid": "r-1"},
+    )
 
 
 @pytest.mark.parametrize("form", ["envelope", "aip193", "both"])
 def test_what_stands_has_no_code(form: Any) -> None:
-    answer = Responder(ResCode, form=form).stand(418, "Teapot", REQUEST, data={"a": [1]}, headers={"X-Own": "1", "Content-Length": "5"})
+    answer = Responder(ResCode, form=form).stand(
+        418, "Teapot", REQUEST, data={"a": [1]}, headers={"X-Own": "1", "Content-Length": "5"}
+    )
     assert "content-length" not in dict(answer.headers)
     assert answer.status == 418
     assert dict(answer.headers)["x-own"] == "1"
     written = json.loads(answer.body)
     if form != "aip193":
-        assert (written["code"], written["msg"], written["data"], written["requestId"]) == (418, "Teapot", {"a": [1]}, "id-1")
+        assert (written["code"], written["msg"], written["data"], written["requestId"]) == (
+            418,
+            "Teapot",
+            {"a": [1]},
+            "id-1",
+        )
     assert ("code" in written, "error" in written) == (form != "aip193", form != "envelope")
     if form != "envelope":
         detail = {"@type": "type.googleapis.com/google.protobuf.Struct", "value": {"a": [1]}}
-        assert written["error"] == {"code": 418, "message": "Teapot", "status": "INVALID_ARGUMENT", "details": [detail]}
+        assert written["error"] == {
+            "code": 418,
+            "message": "Teapot",
+            "status": "INVALID_ARGUMENT",
+            "details": [detail],
+        }
     error = decode(*answer, ResCode)
     assert (error.error_code, error.inferred, error.reason) == (ResCode.BAD_REQUEST, True, None)
     assert (error.details(), data(error)) == ("Teapot", {"a": [1]})
@@ -106,7 +137,10 @@ def test_when_nobody_hears_it_the_record_says_so(caplog: pytest.LogCaptureFixtur
 def test_names_of_headers_are_taken_in_any_case() -> None:
     request = Request("GET", "/", [("Accept-Language", "en"), ("X-Request-ID", "id-1")])
     answer = Responder(ResCode, form="both").answer(ServiceError(ResCode.CONFLICT), request)
-    assert (dict(answer.headers)["content-language"], dict(answer.headers)["x-request-id"]) == ("en-US", "id-1")
+    assert (dict(answer.headers)["content-language"], dict(answer.headers)["x-request-id"]) == (
+        "en-US",
+        "id-1",
+    )
 
 
 def test_what_comes_too_late_is_logged_foreseen_or_not(caplog: pytest.LogCaptureFixture) -> None:
@@ -114,13 +148,21 @@ def test_what_comes_too_late_is_logged_foreseen_or_not(caplog: pytest.LogCapture
         caplog.clear()
         Responder(ResCode).lose(error, REQUEST, 200)
         (record,) = caplog.records
-        assert record.getMessage() == "'GET /rooms/r-42' failed after its response had begun with 200"
+        assert (
+            record.getMessage() == "'GET /rooms/r-42' failed after its response had begun with 200"
+        )
         assert record.exc_info is not None
         assert record.exc_info[1] is error
 
 
 @pytest.mark.parametrize(
-    ("sent", "answered"), [(("", " ", "r-2", "r-3"), "r-2"), (("r-1", "r-2"), "r-1"), (("é" * 9, "r-2"), "r-2"), ((" ",), None)]
+    ("sent", "answered"),
+    [
+        (("", " ", "r-2", "r-3"), "r-2"),
+        (("r-1", "r-2"), "r-1"),
+        (("é" * 9, "r-2"), "r-2"),
+        ((" ",), None),
+    ],
 )
 def test_the_first_request_id_that_is_one(sent: tuple[str, ...], answered: str | None) -> None:
     request = Request(headers=[("X-Request-Id", text) for text in sent])
@@ -148,8 +190,14 @@ for _ in range(60):
 @pytest.mark.parametrize(
     ("given", "written"),
     [
-        ({"orderId": 1234567890123456789, "ids": (1, 2)}, {"orderId": 1234567890123456789, "ids": [1, 2]}),
-        ({"price": 2.5, "none": None, "open": True, 5: "five"}, {"price": 2.5, "none": None, "open": True, "5": "five"}),
+        (
+            {"orderId": 1234567890123456789, "ids": (1, 2)},
+            {"orderId": 1234567890123456789, "ids": [1, 2]},
+        ),
+        (
+            {"price": 2.5, "none": None, "open": True, 5: "five"},
+            {"price": 2.5, "none": None, "open": True, "5": "five"},
+        ),
         ({"nan": math.nan, "inf": [math.inf]}, {"nan": None, "inf": [None]}),
         ([1, "房间"], [1, "房间"]),
         (7, 7),
@@ -158,7 +206,9 @@ for _ in range(60):
     ],
     ids=["integers", "scalars", "NaN", "list", "number", "deep", "no JSON"],
 )
-def test_json_that_a_service_gives_goes_out_as_that_json(form: Any, given: Any, written: Any) -> None:
+def test_json_that_a_service_gives_goes_out_as_that_json(
+    form: Any, given: Any, written: Any
+) -> None:
     answer = Responder(ResCode, form=form).stand(418, None, REQUEST, data=given)
     body = json.loads(answer.body)
     if form != "aip193":

@@ -47,12 +47,16 @@ class Payment(HTTPException):
 
 RAISED: dict[str, Callable[[], Exception]] = {
     "coded": lambda: ServiceError(ResCode.ROOM_NOT_EXIST, room_uuid="r-42"),
-    "room": lambda: ServiceError(ResCode.CONFLICT, details=[json_format.ParseDict(ROOM, struct_pb2.Struct())]),
+    "room": lambda: ServiceError(
+        ResCode.CONFLICT, details=[json_format.ParseDict(ROOM, struct_pb2.Struct())]
+    ),
     "unchanged": lambda: ServiceError(ResCode.NOT_MODIFIED),
     "translated": StaleRead,
     "group": lambda: ExceptionGroup("", [StaleRead()]),
     "unforeseen": lambda: KeyError("secret"),
-    "remote": lambda: errgrpc.decode(errgrpc.encode(ServiceError(ResCode.ROOM_NOT_EXIST, "secret")), ResCode),
+    "remote": lambda: errgrpc.decode(
+        errgrpc.encode(ServiceError(ResCode.ROOM_NOT_EXIST, "secret")), ResCode
+    ),
     "stands": Payment,
     "gone": ClientDisconnect,
 }
@@ -86,11 +90,16 @@ async def talking(websocket: WebSocket) -> None:
 
 
 def starlette_app(**more: Any) -> Starlette:
-    inner = Starlette(routes=[Route("/{what}", failing)])  # an application of its own, which answers by itself
+    # an application of its own, which answers by itself
+    inner = Starlette(routes=[Route("/{what}", failing)])
     install(inner, ResCode, form="both")
     routes = [
         *(Route("/stream/{what}", streaming), WebSocketRoute("/talk/{what}", talking)),
-        *(Mount("/inner", inner), Route("/fine", PlainTextResponse("fine")), Route("/{what}", failing, methods=["GET", "PUT"])),
+        *(
+            Mount("/inner", inner),
+            Route("/fine", PlainTextResponse("fine")),
+            Route("/{what}", failing, methods=["GET", "PUT"]),
+        ),
     ]
     return Starlette(routes=routes, **more)
 
@@ -118,7 +127,9 @@ def added(make: Callable[..., Starlette]) -> Starlette:
     return app
 
 
-async def ask(app: Any, path: str, method: str = "GET", *, raises: bool = True, **more: Any) -> httpx.Response:
+async def ask(
+    app: Any, path: str, method: str = "GET", *, raises: bool = True, **more: Any
+) -> httpx.Response:
     """With `raises`, what the application raises on to the server is raised here."""
     transport = httpx.ASGITransport(app, raise_app_exceptions=raises)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
@@ -128,12 +139,24 @@ async def ask(app: Any, path: str, method: str = "GET", *, raises: bool = True, 
 @pytest.mark.parametrize("what", EXPECTED)
 @pytest.mark.parametrize("make", [starlette_app, fastapi_app])
 @pytest.mark.parametrize("way", [installed, with_handlers, added])
-async def test_each_way_into_each_framework(way: Any, make: Any, what: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_each_way_into_each_framework(
+    way: Any, make: Any, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
     masked = what in ("unforeseen", "remote")
-    response = await ask(way(make), f"/{what}", raises=way is installed or not masked, headers={"x-request-id": "id-1"})
+    response = await ask(
+        way(make),
+        f"/{what}",
+        raises=way is installed or not masked,
+        headers={"x-request-id": "id-1"},
+    )
     status, number, message = EXPECTED[what]
     body = response.json()
-    assert (response.status_code, body["code"], body["msg"], body["requestId"]) == (status, number, message, "id-1")
+    assert (response.status_code, body["code"], body["msg"], body["requestId"]) == (
+        status,
+        number,
+        message,
+        "id-1",
+    )
     assert response.headers["content-type"] == "application/json; charset=utf-8"
     assert ("cost" in body) == (way is installed)
     assert "secret" not in response.text + str(response.headers)
@@ -152,7 +175,11 @@ async def test_a_304_has_neither_body_nor_type() -> None:
 async def test_the_frameworks_own_failures_stand() -> None:
     app = installed(starlette_app)
     missing, wrong_method = await ask(app, "/no/such/path"), await ask(app, "/coded", "DELETE")
-    assert (missing.status_code, missing.json()["code"], missing.json()["msg"]) == (404, 404, "Not Found")
+    assert (missing.status_code, missing.json()["code"], missing.json()["msg"]) == (
+        404,
+        404,
+        "Not Found",
+    )
     assert (wrong_method.status_code, wrong_method.json()["code"]) == (405, 405)
     assert set(wrong_method.headers["allow"].split(", ")) == {"GET", "HEAD", "PUT"}
     assert (await ask(app, "/stands")).headers["x-price"] == "5"
@@ -162,12 +189,17 @@ async def test_aip193_in_the_language_asked_for() -> None:
     app = starlette_app()
     install(app, ResCode, form="aip193")
     response = await ask(app, "/coded", headers={"accept-language": "fr, en;q=0.5"})
-    assert (response.headers["content-language"], response.headers["vary"]) == ("en-US", "Accept-Language")
+    assert (response.headers["content-language"], response.headers["vary"]) == (
+        "en-US",
+        "Accept-Language",
+    )
     error = decode(404, response.headers.items(), response.content, ResCode)
     assert (error.hint, error.metadata) == ("The room does not exist", {"room_uuid": "r-42"})
 
 
-async def test_a_mounted_application_answers_as_it_is_told(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_mounted_application_answers_as_it_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     app = installed(starlette_app)
     assert (await ask(app, "/inner/coded")).json()["error"]["status"] == "NOT_FOUND"
     assert caplog.records == []
@@ -209,7 +241,9 @@ async def test_a_request_that_fastapi_refuses(form: Any) -> None:
     ]
     assert all(violation["description"] for violation in violations)
     assert (error.detail(rpc.BadRequest) is not None) == (form != "envelope")
-    no_json = await ask(app, "/rooms/1", "POST", content=b"{", headers={"content-type": "application/json"})
+    no_json = await ask(
+        app, "/rooms/1", "POST", content=b"{", headers={"content-type": "application/json"}
+    )
     assert (no_json.status_code, "JSON_INVALID" in no_json.text) == (400, True)
 
 
@@ -220,7 +254,9 @@ class Small(ErrorCode, domain="small.example.com", fallback="BROKEN"):
 @pytest.mark.parametrize("form", ["envelope", "aip193", "both"])
 @pytest.mark.parametrize("catalogue", [ResCode, Small])
 @pytest.mark.parametrize("twice", [True, False])
-async def test_the_openapi_schema_shows_the_answer_to_a_refused_request(form: Any, catalogue: Any, twice: bool) -> None:
+async def test_the_openapi_schema_shows_the_answer_to_a_refused_request(
+    form: Any, catalogue: Any, twice: bool
+) -> None:
     app = fastapi.FastAPI()
 
     @app.post("/rooms/{number}")
@@ -245,9 +281,13 @@ async def test_the_openapi_schema_shows_the_answer_to_a_refused_request(form: An
     for sent in refused:
         response = await ask(app, "/rooms/x", "POST", json=sent)
         assert response.status_code == 400
-        schema = responses["400"]["content"][response.headers["content-type"].partition(";")[0]]["schema"]
+        schema = responses["400"]["content"][response.headers["content-type"].partition(";")[0]][
+            "schema"
+        ]
         jsonschema.validate(response.json(), {**schema, "components": shown["components"]})
-        assert set(response.json()) == set(shown["components"]["schemas"]["ErrgrpcError"]["properties"])
+        assert set(response.json()) == set(
+            shown["components"]["schemas"]["ErrgrpcError"]["properties"]
+        )
 
 
 async def test_the_openapi_schema_keeps_what_an_operation_declares() -> None:
@@ -262,7 +302,16 @@ async def test_the_openapi_schema_keeps_what_an_operation_declares() -> None:
         raise AssertionError
 
     @app.get(
-        "/theirs", responses={499: {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/HTTPValidationError"}}}}}
+        "/theirs",
+        responses={
+            499: {
+                "content": {
+                    "application/json": {
+                        "schema": {"$ref": "#/components/schemas/HTTPValidationError"}
+                    }
+                }
+            }
+        },
     )
     async def theirs(page: int) -> None:
         raise AssertionError
@@ -270,11 +319,19 @@ async def test_the_openapi_schema_keeps_what_an_operation_declares() -> None:
     install(app, ResCode)
     shown = app.openapi()
     assert {
-        path: {status: told["description"] for status, told in shown["paths"][path]["get"]["responses"].items()} for path in shown["paths"]
+        path: {
+            status: told["description"]
+            for status, told in shown["paths"][path]["get"]["responses"].items()
+        }
+        for path in shown["paths"]
     } == {
         "/both": {"200": "Successful Response", "400": "Mine"},
         "/own": {"200": "Successful Response", "422": "Mine, too"},
-        "/theirs": {"200": "Successful Response", "499": "Additional Response", "400": "Bad Request"},
+        "/theirs": {
+            "200": "Successful Response",
+            "499": "Additional Response",
+            "400": "Bad Request",
+        },
     }
     assert {"HTTPValidationError", "ValidationError"} <= set(shown["components"]["schemas"])
 
@@ -306,7 +363,9 @@ def test_the_openapi_schema_may_be_anything() -> None:
     assert set(shown["components"]["schemas"]) == {"ErrgrpcError", "ErrgrpcError2"}
     assert shown["components"]["schemas"]["ErrgrpcError"]["properties"].keys() == {"mine"}
     for path in ("/x/{number}", "/v2/{number}"):
-        schema = shown["paths"][path]["post"]["responses"]["400"]["content"]["application/json"]["schema"]
+        schema = shown["paths"][path]["post"]["responses"]["400"]["content"]["application/json"][
+            "schema"
+        ]
         assert schema == {"$ref": "#/components/schemas/ErrgrpcError2"}
 
 
@@ -334,7 +393,15 @@ def test_the_openapi_schema_keeps_a_refusal_that_is_the_teams_own() -> None:
 
 class Sole(ErrorCode, domain="sole.example.com", fallback="BROKEN"):
     BROKEN = 1, Spec(StatusCode.INTERNAL, http_status=500)
-    NO_PAGE = 2, Spec(StatusCode.NOT_FOUND, message="No such page", http_status=404, hints={"en": "This page does not exist"})
+    NO_PAGE = (
+        2,
+        Spec(
+            StatusCode.NOT_FOUND,
+            message="No such page",
+            http_status=404,
+            hints={"en": "This page does not exist"},
+        ),
+    )
     NO_METHOD = 3, Spec(StatusCode.UNIMPLEMENTED, message="Not that way", http_status=405)
     GONE = 4, Spec(StatusCode.NOT_FOUND, http_status=410)
     LOST = 5, Spec(StatusCode.NOT_FOUND, http_status=410)
@@ -342,7 +409,9 @@ class Sole(ErrorCode, domain="sole.example.com", fallback="BROKEN"):
 
 @pytest.mark.parametrize("form", ["envelope", "aip193", "both"])
 @pytest.mark.parametrize("make", [starlette_app, fastapi_app])
-async def test_http_errors_with_the_code_that_alone_declares_the_status(make: Any, form: Any) -> None:
+async def test_http_errors_with_the_code_that_alone_declares_the_status(
+    make: Any, form: Any
+) -> None:
     heard: list[errgrpc.Answered] = []
     app = make()
     app.router.routes.append(Route("/raise/{what:path}", raising_http))
@@ -353,28 +422,60 @@ async def test_http_errors_with_the_code_that_alone_declares_the_status(make: An
         return response, decode(response.status_code, response.headers, response.content, Sole)
 
     response, error = await read("/un/known")
-    assert (type(error), error.details(), error.hint) == (errgrpc.remote(Sole.NO_PAGE), "No such page", "This page does not exist")
-    assert (heard[-1].outcome, heard[-1].code, heard[-1].status) == ("translated", Sole.NO_PAGE, 404)
+    assert (type(error), error.details(), error.hint) == (
+        errgrpc.remote(Sole.NO_PAGE),
+        "No such page",
+        "This page does not exist",
+    )
+    assert (heard[-1].outcome, heard[-1].code, heard[-1].status) == (
+        "translated",
+        Sole.NO_PAGE,
+        404,
+    )
     assert isinstance(heard[-1].error, HTTPException)
     response, error = await read("/fine-not", "DELETE")
-    assert (response.status_code, type(error), error.details()) == (405, errgrpc.remote(Sole.NO_METHOD), "Not that way")
+    assert (response.status_code, type(error), error.details()) == (
+        405,
+        errgrpc.remote(Sole.NO_METHOD),
+        "Not that way",
+    )
     assert set(response.headers["allow"].replace(" ", "").split(",")) >= {"GET", "PUT"}
     response, error = await read("/raise/text")
-    assert (type(error), error.details(), response.headers["x-own"]) == (errgrpc.remote(Sole.NO_PAGE), "Mine", "1")
+    assert (type(error), error.details(), response.headers["x-own"]) == (
+        errgrpc.remote(Sole.NO_PAGE),
+        "Mine",
+        "1",
+    )
     response, error = await read("/raise/data")
-    assert (type(error), error.details(), data(error)) == (errgrpc.remote(Sole.NO_PAGE), "No such page", {"id": 2**60 + 1})
+    assert (type(error), error.details(), data(error)) == (
+        errgrpc.remote(Sole.NO_PAGE),
+        "No such page",
+        {"id": 2**60 + 1},
+    )
     response, error = await read("/raise/gone")
-    assert (response.status_code, error.error_code, heard[-1].outcome, heard[-1].code) == (410, None, "aborted", None)
+    assert (response.status_code, error.error_code, heard[-1].outcome, heard[-1].code) == (
+        410,
+        None,
+        "aborted",
+        None,
+    )
 
 
 async def raising_http(request: Request) -> Response:
-    raised = {"text": (404, "Mine", {"x-own": "1"}), "data": (404, {"id": 2**60 + 1}), "gone": (410, "Mine")}
+    raised = {
+        "text": (404, "Mine", {"x-own": "1"}),
+        "data": (404, {"id": 2**60 + 1}),
+        "gone": (410, "Mine"),
+    }
     raise HTTPException(*raised[request.path_params["what"]])  # type: ignore[arg-type]
 
 
 def test_unknown_http_errors_are_refused() -> None:
     wrong: Any = "codes"
-    for way in (lambda: install(Starlette(), ResCode, http_errors=wrong), lambda: exception_handlers(ResCode, http_errors=wrong)):
+    for way in (
+        lambda: install(Starlette(), ResCode, http_errors=wrong),
+        lambda: exception_handlers(ResCode, http_errors=wrong),
+    ):
         with pytest.raises(ValueError, match="http_errors is 'codes': give 'status' or 'code'"):
             way()
 
@@ -392,7 +493,9 @@ async def test_a_client_cannot_break_or_swell_a_refusal(name: str) -> None:
         raise AssertionError
 
     install(app, ResCode)
-    response = await ask(app, "/", "POST", content=f'{{"{name}": 1}}', headers={"content-type": "application/json"})
+    response = await ask(
+        app, "/", "POST", content=f'{{"{name}": 1}}', headers={"content-type": "application/json"}
+    )
     assert (response.status_code, response.json()["code"]) == (400, 400)
     assert len(response.content) < 1_000
 
@@ -412,7 +515,9 @@ async def test_a_catalogue_without_a_code_for_it_refuses_without_one() -> None:
 
 async def test_translate_comes_before_what_stands() -> None:
     app = starlette_app()
-    install(app, ResCode, translate={Payment: ResCode.FORBIDDEN, Exception: ResCode.SERVICE_UNAVAILABLE})
+    install(
+        app, ResCode, translate={Payment: ResCode.FORBIDDEN, Exception: ResCode.SERVICE_UNAVAILABLE}
+    )
     assert (await ask(app, "/stands")).json()["code"] == 403
     assert (await ask(app, "/unforeseen")).json()["code"] == 503
     assert (await ask(app, "/no/such/path")).json()["code"] == 404
@@ -441,7 +546,9 @@ class Refusing:
 
 
 @pytest.mark.parametrize("what", ["coded", "translated", "unforeseen"])
-async def test_what_middleware_raises_is_answered(what: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_middleware_raises_is_answered(
+    what: str, caplog: pytest.LogCaptureFixture
+) -> None:
     app = starlette_app()
     app.add_middleware(Refusing, error=RAISED[what])
     install(app, ResCode, translate=TRANSLATE)
@@ -506,9 +613,17 @@ def test_a_stream_that_has_begun_breaks_and_is_logged_once(
 
 @pytest.mark.parametrize("what", ["coded", "unforeseen", "translated"])
 @pytest.mark.parametrize("way", [installed, with_handlers])
-async def test_websockets_are_left_alone(way: Any, what: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_websockets_are_left_alone(
+    way: Any, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
-    scope = {"type": "websocket", "path": f"/talk/{what}", "headers": [], "query_string": b"", "subprotocols": []}
+    scope = {
+        "type": "websocket",
+        "path": f"/talk/{what}",
+        "headers": [],
+        "query_string": b"",
+        "subprotocols": [],
+    }
     with pytest.raises(type(RAISED[what]())):
         await way(starlette_app)(scope, None, None)
     assert caplog.records == []
@@ -521,9 +636,18 @@ async def test_what_refuses_a_websocket_refuses_it() -> None:
         sent.append(message)
 
     extensions: dict[str, Any] = {"websocket.http.response": {}}
-    scope = {"type": "websocket", "path": "/talk/stands", "headers": [], "query_string": b"", "extensions": extensions}
+    scope = {
+        "type": "websocket",
+        "path": "/talk/stands",
+        "headers": [],
+        "query_string": b"",
+        "extensions": extensions,
+    }
     await installed(starlette_app)(scope, None, send)  # type: ignore[arg-type]
-    assert [message["type"] for message in sent] == ["websocket.http.response.start", "websocket.http.response.body"]
+    assert [message["type"] for message in sent] == [
+        "websocket.http.response.start",
+        "websocket.http.response.body",
+    ]
     assert sent[0]["status"] == 402
 
 
@@ -576,7 +700,12 @@ def test_starlette_alone_is_enough() -> None:
         install(Starlette(), ResCode)
         print(*sorted(kind.__name__ for kind in exception_handlers(ResCode)))
     """
-    done = subprocess.run([sys.executable, "-W", "error", "-c", inspect.cleandoc(code)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", inspect.cleandoc(code)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout == "ClientDisconnect Exception ExceptionGroup HTTPException ServiceError\n"
 
 
@@ -606,7 +735,8 @@ def hearing_app(heard: list[errgrpc.Answered]) -> fastapi.FastAPI:
     app.add_api_route("/task/own", with_a_task)
     app.add_api_route("/task/fastapi", broken_task)
     app.router.routes.append(Route("/stream/{what}", streaming))
-    app.mount("/inner", Starlette(routes=[Route("/{what}", failing)]))  # without `install`: it answers by itself, and raises
+    # without `install`: it answers by itself, and raises
+    app.mount("/inner", Starlette(routes=[Route("/{what}", failing)]))
     install(app, ResCode, translate=TRANSLATE, on_answer=heard.append)
     return app
 
@@ -637,7 +767,12 @@ async def test_all_that_is_answered_is_heard_once_and_recorded_truly(
     begun = outcome == "undelivered" and code is None
     response = await ask(hearing_app(heard), path, method, raises=False, headers=headers, **sent)
     (answered,) = heard
-    assert (answered.method, answered.code, answered.status, answered.outcome) == (f"{method} {path}", code, status, outcome)
+    assert (answered.method, answered.code, answered.status, answered.outcome) == (
+        f"{method} {path}",
+        code,
+        status,
+        outcome,
+    )
     assert answered.request_id == (None if begun else "id-1")
     assert answered.error is not None
     if not begun:
@@ -648,7 +783,9 @@ async def test_all_that_is_answered_is_heard_once_and_recorded_truly(
     elif outcome == "undelivered":
         assert texts == [f"'{method} {path}' could not be answered, request id id-1"]
     elif outcome == "unhandled":
-        assert texts == [f"'{method} {path}' answers ResCode.INTERNAL_SERVER_ERROR, request id id-1"]
+        assert texts == [
+            f"'{method} {path}' answers ResCode.INTERNAL_SERVER_ERROR, request id id-1"
+        ]
     else:
         assert texts == []
 
@@ -660,7 +797,9 @@ async def test_what_a_hook_does_goes_no_further_over_http(caplog: pytest.LogCapt
     app = fastapi_app()
     install(app, ResCode, on_answer=hook)
     assert (await ask(app, "/coded")).status_code == 404
-    assert [record.getMessage() for record in caplog.records if record.name == "errgrpc"] == ["on_answer failed for 'GET /coded'"]
+    assert [record.getMessage() for record in caplog.records if record.name == "errgrpc"] == [
+        "on_answer failed for 'GET /coded'"
+    ]
 
 
 async def test_a_refusal_quotes_nothing_that_was_given() -> None:
@@ -681,15 +820,24 @@ async def test_a_refusal_quotes_nothing_that_was_given() -> None:
     app.add_api_route("/pets", make, methods=["POST"])
     install(app, ResCode, form="aip193")
     said: dict[str, str] = {}
-    for body in ({"pet": {"kind": "canary"}, "name": "canary"}, {"pet": {"kind": "dog", "age": -5}, "name": "x"}, {"pet": 5, "name": 5}):
+    for body in (
+        {"pet": {"kind": "canary"}, "name": "canary"},
+        {"pet": {"kind": "dog", "age": -5}, "name": "x"},
+        {"pet": 5, "name": 5},
+    ):
         response = await ask(app, "/pets", "POST", json=body)
         assert "canary" not in response.text
         details = response.json()["error"]["details"]
-        violations = next(detail["fieldViolations"] for detail in details if "fieldViolations" in detail)
+        violations = next(
+            detail["fieldViolations"] for detail in details if "fieldViolations" in detail
+        )
         said |= {violation["reason"]: violation["description"] for violation in violations}
     assert said["GREATER_THAN"] == "Input should be greater than 0"
     assert said["STRING_TYPE"] == "Input should be a valid string"
-    assert said["UNION_TAG_INVALID"] == "Input tag '…' found using 'kind' does not match any of the expected tags: 'cat', 'dog'"
+    assert (
+        said["UNION_TAG_INVALID"]
+        == "Input tag '…' found using 'kind' does not match any of the expected tags: 'cat', 'dog'"
+    )
     assert said["VALUE_ERROR"] == "Value error"
 
 

@@ -15,12 +15,16 @@ MAPPED = re.findall(r"HTTP Mapping: (\d+).*?\n\s*([A-Z_]+) = \d+;", PROTO, re.DO
 
 
 def test_the_mapping_is_that_of_code_proto() -> None:
-    assert {StatusCode[name]: int(http) for http, name in MAPPED} == {status: statuses.of_grpc(status) for status in StatusCode}
+    assert {StatusCode[name]: int(http) for http, name in MAPPED} == {
+        status: statuses.of_grpc(status) for status in StatusCode
+    }
 
 
 @pytest.mark.parametrize("status", [status for status in StatusCode if status is not StatusCode.OK])
 def test_the_way_back_ends_at_the_same_http_status(status: StatusCode) -> None:
-    assert statuses.of_grpc(statuses.grpc_status(statuses.of_grpc(status))) == statuses.of_grpc(status)
+    assert statuses.of_grpc(statuses.grpc_status(statuses.of_grpc(status))) == statuses.of_grpc(
+        status
+    )
 
 
 def test_each_http_status_is_a_failure_of_its_kind() -> None:
@@ -33,9 +37,18 @@ def test_each_http_status_is_a_failure_of_its_kind() -> None:
 
 
 def test_what_code_proto_does_not_name() -> None:
-    named = {304: "FAILED_PRECONDITION", 412: "FAILED_PRECONDITION", 405: "UNIMPLEMENTED", 410: "NOT_FOUND", 502: "UNAVAILABLE"}
+    named = {
+        304: "FAILED_PRECONDITION",
+        412: "FAILED_PRECONDITION",
+        405: "UNIMPLEMENTED",
+        410: "NOT_FOUND",
+        502: "UNAVAILABLE",
+    }
     assert {http: statuses.grpc_status(http).name for http in named} == named
-    assert [statuses.grpc_status(http).name for http in (418, 507, 302, 0, 999)] == ["INVALID_ARGUMENT", "INTERNAL"] + ["UNKNOWN"] * 3
+    assert [statuses.grpc_status(http).name for http in (418, 507, 302, 0, 999)] == [
+        "INVALID_ARGUMENT",
+        "INTERNAL",
+    ] + ["UNKNOWN"] * 3
 
 
 @pytest.mark.parametrize("code", [*ResCode, *ComponentCode], ids=str)
@@ -53,4 +66,9 @@ def test_a_status_that_cannot_end_a_request_is_not_sent() -> None:
 def test_phrases_and_bodies() -> None:
     assert statuses.phrase(404) == "Not Found"
     assert statuses.phrase(599) == "HTTP 599"
-    assert [http for http in range(100, 600) if not statuses.has_body(http)] == [*range(100, 200), 204, 205, 304]
+    assert [http for http in range(100, 600) if not statuses.has_body(http)] == [
+        *range(100, 200),
+        204,
+        205,
+        304,
+    ]

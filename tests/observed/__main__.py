@@ -36,14 +36,28 @@ def success(_: Any) -> None: ...
 
 
 def observe(tool: Any, place: str, style: str, kind: str, outcome: str) -> dict[str, str]:
-    ours = (errgrpc if style == "sync" else errgrpc.aio).ServerInterceptor(ResCode, on_answer=tool.on_answer)
+    ours = (errgrpc if style == "sync" else errgrpc.aio).ServerInterceptor(
+        ResCode, on_answer=tool.on_answer
+    )
     its = tool.interceptors(style)
-    interceptors = {"before": [*its, ours], "behind": [ours, *its], "none": [ours], "alone": its}[place]
+    interceptors = {"before": [*its, ours], "behind": [ours, *its], "none": [ours], "alone": its}[
+        place
+    ]
     tool.clear()
-    with harness.action(globals()[outcome], after=1) as request, harness.serve(style, interceptors) as target:
+    with (
+        harness.action(globals()[outcome], after=1) as request,
+        harness.serve(style, interceptors) as target,
+    ):
         answer = harness.call("sync", target, kind, request)
     got = f"{answer.code and answer.code.name} {answer.error and answer.error.reason}"
-    return {"place": place, "style": style, "kind": kind, "outcome": outcome, "answer": got, "shown": tool.shown()}
+    return {
+        "place": place,
+        "style": style,
+        "kind": kind,
+        "outcome": outcome,
+        "answer": got,
+        "shown": tool.shown(),
+    }
 
 
 def main(name: str) -> None:

@@ -45,5 +45,13 @@ class Tool:
     def _shown(self, span: Any) -> str:
         error = "no error" if not span.error else f"error, {span.get_tag('error.type')}"
         reason = span.get_tag(otel.ERRGRPC_REASON)
-        events = Counter(event.attributes["exception.type"].rpartition(".")[2] for event in span._get_events())
-        return ", ".join([error, *([reason] if reason else []), *(f"{count} {name}" for name, count in events.items())])
+        events = Counter(
+            event.attributes["exception.type"].rpartition(".")[2] for event in span._get_events()
+        )
+        return ", ".join(
+            [
+                error,
+                *([reason] if reason else []),
+                *(f"{count} {name}" for name, count in events.items()),
+            ]
+        )

@@ -21,7 +21,11 @@ class Tool:
         self.on_answer = otel.Telemetry().on_answer
 
     def interceptors(self, style: str) -> list[Any]:
-        return [server_interceptor(self.provider) if style == "sync" else aio_server_interceptor(self.provider)]
+        return [
+            server_interceptor(self.provider)
+            if style == "sync"
+            else aio_server_interceptor(self.provider)
+        ]
 
     def clear(self) -> None:
         self.spans.clear()
@@ -30,7 +34,14 @@ class Tool:
         return "; ".join(map(self._shown, self.spans.get_finished_spans()))
 
     def _shown(self, span: Any) -> str:
-        names = Counter(event.attributes["exception.type"].rpartition(".")[2] for event in span.events)
+        names = Counter(
+            event.attributes["exception.type"].rpartition(".")[2] for event in span.events
+        )
         events = [f"{count} {name}" for name, count in names.items()]
-        code, reason = span.attributes["rpc.grpc.status_code"], span.attributes.get(otel.ERRGRPC_REASON)
-        return ", ".join([f"{code} {span.status.status_code.name}", *([reason] if reason else []), *events])
+        code, reason = (
+            span.attributes["rpc.grpc.status_code"],
+            span.attributes.get(otel.ERRGRPC_REASON),
+        )
+        return ", ".join(
+            [f"{code} {span.status.status_code.name}", *([reason] if reason else []), *events]
+        )

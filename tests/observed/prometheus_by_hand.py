@@ -18,21 +18,31 @@ class Tool:
 
     def clear(self) -> None:
         self.registry = CollectorRegistry()
-        self.handled = Counter("grpc_server_handled", "Calls that ended", ["code"], registry=self.registry)
+        self.handled = Counter(
+            "grpc_server_handled", "Calls that ended", ["code"], registry=self.registry
+        )
 
     def count(self, context: Any) -> None:
-        code = context.code() or grpc.StatusCode.OK if hasattr(context, "code") else None  # asyncio's contexts of sync handlers tell none
+        # asyncio's contexts of sync handlers tell none
+        code = context.code() or grpc.StatusCode.OK if hasattr(context, "code") else None
         if isinstance(code, int):  # as asyncio's other contexts have it
             code = next(status for status in grpc.StatusCode if status.value[0] == code)
         self.handled.labels(code.name if code else "unknown to it").inc()
 
     def shown(self) -> str:
-        samples = [sample for metric in self.registry.collect() for sample in metric.samples if sample.name.endswith("_total")]
+        samples = [
+            sample
+            for metric in self.registry.collect()
+            for sample in metric.samples
+            if sample.name.endswith("_total")
+        ]
         return ", ".join(f"{sample.value:.0f} {sample.labels['code']}" for sample in samples)
 
 
 def _counted(handler: Any, count: Callable[[Any], None]) -> Any:
-    kind = ("stream" if handler.request_streaming else "unary") + ("_stream" if handler.response_streaming else "_unary")
+    kind = ("stream" if handler.request_streaming else "unary") + (
+        "_stream" if handler.response_streaming else "_unary"
+    )
     behavior = getattr(handler, kind)
 
     def unary(request: Any, context: Any) -> Any:

@@ -37,7 +37,15 @@ class Tool:
         self.items.clear()
 
     def shown(self) -> str:
-        events = [payload["exception"]["values"][-1]["type"] for kind, payload in self.items if kind == "event"]
-        traces = [payload["contexts"]["trace"] for kind, payload in self.items if kind == "transaction"]
-        statuses = [trace.get("status", "no status") for trace in traces if trace["op"] == "grpc.server"]
+        events = [
+            payload["exception"]["values"][-1]["type"]
+            for kind, payload in self.items
+            if kind == "event"
+        ]
+        traces = [
+            payload["contexts"]["trace"] for kind, payload in self.items if kind == "transaction"
+        ]
+        statuses = [
+            trace.get("status", "no status") for trace in traces if trace["op"] == "grpc.server"
+        ]
         return ", ".join([*statuses, *(f"1 {event}" for event in events)]) or "nothing"

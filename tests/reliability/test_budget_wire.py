@@ -16,7 +16,8 @@ pytestmark = pytest.mark.thinned(8)
 
 @pytest.mark.parametrize("start", range(0, 320, 32))
 def test_every_code_arrives_within_the_limit_and_no_more_is_shed_than_needed(start: int) -> None:
-    result, wrong = budget.run(32, seed=2, start=start)  # 32: each style, kind and client stack once
+    # 32: each style, kind and client stack once
+    result, wrong = budget.run(32, seed=2, start=start)
     assert wrong == []
     assert result.errors == 32
     assert result.shed > 0
@@ -59,7 +60,9 @@ def test_trailers_of_the_handler_that_are_past_the_limit_alone_go_and_the_code_a
 
 
 @pytest.mark.parametrize("text", ["m" * 30_000, "房间" * 5_000], ids=["ascii", "chinese"])
-def test_what_a_handler_aborts_with_arrives(text: str, target: str, kind: str, stack: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_a_handler_aborts_with_arrives(
+    text: str, target: str, kind: str, stack: str, caplog: pytest.LogCaptureFixture
+) -> None:
     def act(context: Any) -> Any:
         return context.abort(grpc.StatusCode.FAILED_PRECONDITION, text)
 

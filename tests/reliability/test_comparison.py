@@ -12,7 +12,9 @@ from reliability.comparison import ROWS, Bench, Row
 pytestmark = pytest.mark.thinned(8)
 
 ROOT = Path(__file__).parents[2]
-CALLS_THAT_END_THE_PROCESS = "keyboardinterrupt-and-systemexit-in-the-main-thread-answered-and-the-process-ends"
+CALLS_THAT_END_THE_PROCESS = (
+    "keyboardinterrupt-and-systemexit-in-the-main-thread-answered-and-the-process-ends"
+)
 BY_ID = {row.id: row for row in ROWS}
 
 
@@ -22,7 +24,9 @@ def ours() -> Iterator[Bench]:
         yield bench
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.id != CALLS_THAT_END_THE_PROCESS], ids=lambda row: row.id)
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS if row.id != CALLS_THAT_END_THE_PROCESS], ids=lambda row: row.id
+)
 def test_errgrpc_keeps_the_promise(row: Row, ours: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison, "GONE", 0.1)
     monkeypatch.setattr(comparison, "OVERSIZED", 64)
@@ -64,21 +68,34 @@ def test_others_do_what_the_page_says(peer: peers.Peer) -> None:
             hangs = "hung" in written[name]["sync" if "sync" in written[name] else "any"]
             bench.deadline = 0.5 if hangs else 20
             for style, found in BY_ID[name].measure(bench).items():
-                assert found == written[name][style], f"{name}: run `python -m reliability.comparison`"
+                assert found == written[name][style], (
+                    f"{name}: run `python -m reliability.comparison`"
+                )
 
 
 def test_the_page_has_the_figures_that_were_measured() -> None:
     figures, size = comparison.load()
     page = comparison.PAGE.read_text()
-    assert page == comparison.rendered(page, comparison.tables(figures, size)), "run `python -m reliability.comparison --render`"
-    assert [(row["id"], row["promise"], row["group"]) for row in figures["rows"]] == [(row.id, row.promise, row.group) for row in ROWS]
+    assert page == comparison.rendered(page, comparison.tables(figures, size)), (
+        "run `python -m reliability.comparison --render`"
+    )
+    assert [(row["id"], row["promise"], row["group"]) for row in figures["rows"]] == [
+        (row.id, row.promise, row.group) for row in ROWS
+    ]
     assert len(BY_ID) == len(ROWS)
-    assert [limit["name"] for limit in figures["limits"]] == [limit.name for limit in comparison.LIMITS]
+    assert [limit["name"] for limit in figures["limits"]] == [
+        limit.name for limit in comparison.LIMITS
+    ]
     for row in figures["rows"]:
         assert set(row["results"]) == {peer.name for peer in peers.PEERS}
-        assert set(comparison.total(row["results"][peers.ERRGRPC.name])) <= set(comparison.RIGHT), row["promise"]
+        assert set(comparison.total(row["results"][peers.ERRGRPC.name])) <= set(comparison.RIGHT), (
+            row["promise"]
+        )
     assert size["errors"] >= 10_000
-    assert not any(size[name] for name in ("lost", "past_the_limit", "shed_too_much", "otherwise_wrong", "logged_wrong"))
+    assert not any(
+        size[name]
+        for name in ("lost", "past_the_limit", "shed_too_much", "otherwise_wrong", "logged_wrong")
+    )
 
 
 def test_every_test_that_the_page_names_exists() -> None:
@@ -87,4 +104,6 @@ def test_every_test_that_the_page_names_exists() -> None:
     assert len(named) > 5
     for path, function in named:
         source = (ROOT / path).read_text()
-        assert not function or re.search(rf"^(async )?def {function}\(", source, re.MULTILINE), f"{path}::{function}"
+        assert not function or re.search(rf"^(async )?def {function}\(", source, re.MULTILINE), (
+            f"{path}::{function}"
+        )

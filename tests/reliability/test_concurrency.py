@@ -52,7 +52,11 @@ def check(number: int, error: RemoteError) -> None:
     code, locale = CODES[number % len(CODES)], LOCALES[number // 3 % 2]
     assert type(error) is remote(code)
     assert error.metadata == {key_of(code): str(number)}
-    assert (error.hint, error.code(), error.details()) == (code.hints.get(locale), code.grpc_status, code.message)
+    assert (error.hint, error.code(), error.details()) == (
+        code.hints.get(locale),
+        code.grpc_status,
+        code.message,
+    )
 
 
 def kind_of(number: int) -> str:
@@ -69,7 +73,9 @@ def call_sync(channel: Any, kind: str, request: bytes, metadata: Any) -> RemoteE
 
 
 async def call_aio(channel: Any, kind: str, request: bytes, metadata: Any) -> RemoteError:
-    call = harness.method(channel, kind)(harness.argument(kind, request), metadata=metadata, timeout=harness.DEADLINE)
+    call = harness.method(channel, kind)(
+        harness.argument(kind, request), metadata=metadata, timeout=harness.DEADLINE
+    )
     try:
         if kind.endswith("unary"):
             await call
@@ -122,23 +128,43 @@ async def test_tasks_on_one_channel(target: str) -> None:
 
 def test_interceptors_shared_by_servers_channels_and_loops() -> None:
     """One of each interceptor for two sync servers, two asyncio servers on loops of their own and the channels to all."""
-    sync_guard, aio_guard = errgrpc.ServerInterceptor(ResCode), errgrpc.aio.ServerInterceptor(ResCode)
-    sync_reader, aio_readers = errgrpc.ClientInterceptor(ResCode), errgrpc.aio.client_interceptors(ResCode)
+    sync_guard, aio_guard = (
+        errgrpc.ServerInterceptor(ResCode),
+        errgrpc.aio.ServerInterceptor(ResCode),
+    )
+    sync_reader, aio_readers = (
+        errgrpc.ClientInterceptor(ResCode),
+        errgrpc.aio.client_interceptors(ResCode),
+    )
     with ExitStack() as stack:
         request = stack.enter_context(harness.action(answer))
         styles = ("sync", "sync", "aio", "sync_on_aio")
-        servers = [stack.enter_context(harness.serve(style, [sync_guard if style == "sync" else aio_guard])) for style in styles]
-        channels = [stack.enter_context(harness.sync_channel(server, sync_reader)) for server in servers]
+        servers = [
+            stack.enter_context(
+                harness.serve(style, [sync_guard if style == "sync" else aio_guard])
+            )
+            for style in styles
+        ]
+        channels = [
+            stack.enter_context(harness.sync_channel(server, sync_reader)) for server in servers
+        ]
 
         async def loop(thread: int) -> None:
-            async with grpc.aio.insecure_channel(servers[thread % 4], interceptors=aio_readers) as channel:
+            async with grpc.aio.insecure_channel(
+                servers[thread % 4], interceptors=aio_readers
+            ) as channel:
                 await _tasks(channel, request, 100)
 
         def run(thread: int) -> None:
             if thread < 4:
                 asyncio.run(loop(thread))
             for number in range(thread, 12 + thread):
-                check(number, call_sync(channels[number % 4], harness.KINDS[thread % 4], request, asking(number)))
+                check(
+                    number,
+                    call_sync(
+                        channels[number % 4], harness.KINDS[thread % 4], request, asking(number)
+                    ),
+                )
 
         in_threads(run, 8)
 
@@ -153,12 +179,18 @@ def test_uvloop(style: str) -> None:
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         interceptors = errgrpc.aio.client_interceptors(ResCode)
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", interceptors=interceptors) as channel:
+        async with grpc.aio.insecure_channel(
+            f"127.0.0.1:{port}", interceptors=interceptors
+        ) as channel:
             assert isinstance(asyncio.get_running_loop(), uvloop.Loop)
             await _tasks(channel, request, 200)
         await server.stop(None)
 
-    with harness.action(answer) as request, ThreadPoolExecutor() as pool, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with (
+        harness.action(answer) as request,
+        ThreadPoolExecutor() as pool,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
         runner.run(main(request))
 
 
@@ -192,21 +224,32 @@ def test_one_instance_raised_by_many(target: str, act: Callable[[Any], None]) ->
         def run(thread: int) -> None:
             for number in range(thread * 6, thread * 6 + 6):
                 locale = LOCALES[number % 2]
-                metadata = [("x-request-id", f"id-{number}"), ("x-call", str(number)), ("accept-language", locale)]
+                metadata = [
+                    ("x-request-id", f"id-{number}"),
+                    ("x-call", str(number)),
+                    ("accept-language", locale),
+                ]
                 error = call_sync(channel, kind_of(number // 2), request, metadata)
                 assert type(error) is remote(code)
                 assert (error.locale, error.hint) == (locale, code.hints[locale])
                 assert error.request_id == (None if foreseen else f"id-{number}")
                 assert error.metadata == ({"room_uuid": "shared"} if foreseen else {})
-                assert [value for key, value in error.trailing_metadata() if key == "x-own"] == [str(number)]
+                assert [value for key, value in error.trailing_metadata() if key == "x-own"] == [
+                    str(number)
+                ]
 
         in_threads(run)
 
 
 @pytest.mark.parametrize("act", [raise_shared, raise_unforeseen])
-def test_one_instance_does_not_gather_its_requests(target: str, kind: str, act: Callable[[Any], None]) -> None:
+def test_one_instance_does_not_gather_its_requests(
+    target: str, kind: str, act: Callable[[Any], None]
+) -> None:
     """Each raise adds to an exception's traceback, whose frames hold the requests, and which the log would show."""
-    with harness.action(act) as request, harness.sync_channel(target, errgrpc.ClientInterceptor(ResCode)) as channel:
+    with (
+        harness.action(act) as request,
+        harness.sync_channel(target, errgrpc.ClientInterceptor(ResCode)) as channel,
+    ):
         lengths = []
         for number in range(6):
             call_sync(channel, kind, request, [("x-call", str(number))])

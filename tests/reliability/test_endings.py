@@ -30,4 +30,6 @@ def test_the_page_has_the_figures() -> None:
     processes = figures["runs"] * len(endings.HANDLERS)
     assert f"{processes:,} processes whose loop ended while a handler failed: 0 hung" in page
     for name in endings.OUTCOMES:
-        assert f"| {name} | {figures['alive'][name]} | {figures['alive'][f'{name}, bare']} |" in page
+        assert (
+            f"| {name} | {figures['alive'][name]} | {figures['alive'][f'{name}, bare']} |" in page
+        )

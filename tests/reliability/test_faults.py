@@ -36,7 +36,11 @@ pytestmark = pytest.mark.thinned(8)
 
 ROOT = Path(__file__).parents[2]
 # Without these grpc waits a second before it connects again, and may hand on the connection of an earlier channel.
-OPTIONS = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 50), ("grpc.use_local_subchannel_pool", 1)]
+OPTIONS = [
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 50),
+    ("grpc.use_local_subchannel_pool", 1),
+]
 
 
 # A connection is lost; INTERNAL is what asyncio's client makes of a request that it could not put on it.
@@ -57,7 +61,11 @@ def _quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
         yield
         gc.collect(1)
     # All loops share grpc's poller: it may bring what was meant for the closed loop of an earlier test.
-    assert [text for record in caplog.records if "PollerCompletionQueue" not in (text := record.getMessage())] == []
+    assert [
+        text
+        for record in caplog.records
+        if "PollerCompletionQueue" not in (text := record.getMessage())
+    ] == []
 
 
 _numbers = itertools.count()
@@ -87,7 +95,8 @@ class Ended:
     def assert_inferred(self, *codes: grpc.StatusCode) -> None:
         assert type(self.error) is RemoteError, self.error
         assert self.error.code() in (codes or (grpc.StatusCode.UNAVAILABLE,)), self.error
-        assert self.error.inferred is (self.error.code() is not grpc.StatusCode.CANCELLED)  # which the table leaves out
+        # which the table leaves out
+        assert self.error.inferred is (self.error.code() is not grpc.StatusCode.CANCELLED)
         assert (self.error.reason, self.error.domain, dict(self.error.metadata)) == (None, None, {})
 
     def assert_lost(self, *codes: grpc.StatusCode) -> None:
@@ -99,21 +108,31 @@ class Ended:
 class Client:
     """One channel of either stack, and calls on it that run at the same time."""
 
-    def __init__(self, stack: str, target: str, interceptors: Any = None, options: Any = ()) -> None:
+    def __init__(
+        self, stack: str, target: str, interceptors: Any = None, options: Any = ()
+    ) -> None:
         self._stack, self._target, self._options = stack, target, [*OPTIONS, *options]
         if interceptors is None:
-            interceptors = [errgrpc.ClientInterceptor(ResCode)] if stack == "sync" else errgrpc.aio.client_interceptors(ResCode)
+            interceptors = (
+                [errgrpc.ClientInterceptor(ResCode)]
+                if stack == "sync"
+                else errgrpc.aio.client_interceptors(ResCode)
+            )
         self._interceptors = interceptors
 
     def __enter__(self) -> "Client":
         self._exits = ExitStack()
         if self._stack == "sync":
             self._pool = self._exits.enter_context(ThreadPoolExecutor(16))
-            self._channel = self._exits.enter_context(harness.sync_channel(self._target, *self._interceptors, options=self._options))
+            self._channel = self._exits.enter_context(
+                harness.sync_channel(self._target, *self._interceptors, options=self._options)
+            )
         else:
             self._loop = self._exits.enter_context(harness.loop_thread())
             self._channel = self._on_loop(self._open()).result(harness.DEADLINE)
-            self._exits.callback(lambda: self._on_loop(self._channel.close()).result(harness.DEADLINE))
+            self._exits.callback(
+                lambda: self._on_loop(self._channel.close()).result(harness.DEADLINE)
+            )
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -123,7 +142,9 @@ class Client:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     async def _open(self) -> Any:
-        return grpc.aio.insecure_channel(self._target, interceptors=self._interceptors, options=self._options)
+        return grpc.aio.insecure_channel(
+            self._target, interceptors=self._interceptors, options=self._options
+        )
 
     def begin(self, kind: str, request: bytes, **options: Any) -> Future[Ended]:
         options = {"timeout": harness.DEADLINE, **options}
@@ -143,7 +164,9 @@ class Client:
             ended.assert_lost()
         return ended
 
-    def call_struck(self, proxy: Proxy, fault: Fault, kind: str, request: bytes) -> tuple[Ended, int]:
+    def call_struck(
+        self, proxy: Proxy, fault: Fault, kind: str, request: bytes
+    ) -> tuple[Ended, int]:
         """A call that the fault struck and grpc did not cancel, and how many it struck until then."""
         strikes = 0
         for _ in range(20):
@@ -159,7 +182,9 @@ class Client:
     def _call(self, kind: str, request: bytes, options: Any) -> Ended:
         ended = Ended()
         try:
-            answered = harness.method(self._channel, kind)(harness.argument(kind, request), **options)
+            answered = harness.method(self._channel, kind)(
+                harness.argument(kind, request), **options
+            )
             for response in [answered] if kind.endswith("unary") else answered:
                 ended.responses.append(response)
         except grpc.RpcError as error:
@@ -225,7 +250,9 @@ CUTS = [
 
 
 @pytest.mark.parametrize("fault", CUTS, ids=str)
-def test_a_connection_that_ends_early(targets: dict[str, str], stack: str, kind: str, fault: Fault) -> None:
+def test_a_connection_that_ends_early(
+    targets: dict[str, str], stack: str, kind: str, fault: Fault
+) -> None:
     """The call is inferred; the next one on the channel finds a new connection, and is typed."""
     target = targets[cuttable(harness.STYLES[CUTS.index(fault) % 4], kind)]
     with failing(kind) as request, Proxy(target) as proxy, Client(stack, proxy.target) as client:
@@ -240,7 +267,9 @@ def test_a_connection_that_ends_when_all_is_said(target: str, stack: str, kind: 
     with failing(kind) as request, Proxy(target) as proxy:
         for deed in (Deed.STALL, Deed.CLOSE, Deed.RESET):
             with Client(stack, proxy.target) as client:
-                ended, _ = client.call_struck(proxy, Fault(Place.AFTER_TRAILERS, deed), kind, request)
+                ended, _ = client.call_struck(
+                    proxy, Fault(Place.AFTER_TRAILERS, deed), kind, request
+                )
                 if deed is not Deed.STALL and ended.error.inferred:
                     ended.assert_inferred(*LOST)
                 else:
@@ -256,10 +285,13 @@ def test_an_answer_that_stops(targets: dict[str, str], stack: str, place: Place)
             request = exits.enter_context(failing(kind))
             proxy = exits.enter_context(Proxy(targets[cuttable(style, kind)]))
             proxy.arm(Fault(place, Deed.STALL))
-            begun.append(exits.enter_context(Client(stack, proxy.target)).begin(kind, request, timeout=0.5))
+            begun.append(
+                exits.enter_context(Client(stack, proxy.target)).begin(kind, request, timeout=0.5)
+            )
         for kind, call in zip(harness.KINDS, begun, strict=True):
             ended = call.result(harness.DEADLINE)
-            if (stack, kind.startswith("stream")) == ("aio", True):  # it may not have written all in time
+            # it may not have written all in time
+            if (stack, kind.startswith("stream")) == ("aio", True):
                 ended.assert_lost(grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.INTERNAL)
             else:
                 ended.assert_inferred(grpc.StatusCode.DEADLINE_EXCEEDED)
@@ -270,17 +302,31 @@ def test_a_deadline_while_writing(targets: dict[str, str], interceptors: Any) ->
     """A half-close that fails makes grpc cancel the call: bare grpcio does it to a few of a thousand, and so do we."""
     with action(fail) as request, Client("aio", targets["aio"], interceptors) as client:
         for kind in harness.KINDS:
-            for call in [client.begin(kind, request, timeout=number / 20_000) for number in range(100)]:
+            for call in [
+                client.begin(kind, request, timeout=number / 20_000) for number in range(100)
+            ]:
                 ended = call.result(harness.DEADLINE)
                 if not ended.cancelled:
-                    assert type(ended.error) is grpc.aio.AioRpcError if interceptors == () else isinstance(ended.error, RemoteError)
-                    assert ended.error.code() in {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.NOT_FOUND, *LOST}
+                    assert (
+                        type(ended.error) is grpc.aio.AioRpcError
+                        if interceptors == ()
+                        else isinstance(ended.error, RemoteError)
+                    )
+                    assert ended.error.code() in {
+                        grpc.StatusCode.DEADLINE_EXCEEDED,
+                        grpc.StatusCode.NOT_FOUND,
+                        *LOST,
+                    }
 
 
 @pytest.mark.parametrize("how", ["slow", "mirrored"])
 def test_slow_and_duplicated_connections(target: str, stack: str, kind: str, how: str) -> None:
     """One byte at a time; or all requests arrive at the server twice, and one answer comes back."""
-    with failing(kind) as request, Proxy(target, **{how: True}) as proxy, Client(stack, proxy.target) as client:
+    with (
+        failing(kind) as request,
+        Proxy(target, **{how: True}) as proxy,
+        Client(stack, proxy.target) as client,
+    ):
         for _ in range(2):
             ended = client.call(kind, request)
             ended.assert_typed()
@@ -289,12 +335,16 @@ def test_slow_and_duplicated_connections(target: str, stack: str, kind: str, how
 
 
 @pytest.mark.parametrize("style", harness.STYLES)
-def test_an_answer_that_comes_twice(targets: dict[str, str], style: str, stack: str, kind: str) -> None:
+def test_an_answer_that_comes_twice(
+    targets: dict[str, str], style: str, stack: str, kind: str
+) -> None:
     """Trailers alone are read once; headers twice break the protocol, and nothing of it is believed."""
     target = targets[cuttable(style, kind)]
     with action(fail) as alone, failing(kind) as request, Proxy(target) as proxy:
         with Client(stack, proxy.target) as client:
-            ended, _ = client.call_struck(proxy, Fault(Place.AFTER_TRAILERS, Deed.TWICE), kind, alone)
+            ended, _ = client.call_struck(
+                proxy, Fault(Place.AFTER_TRAILERS, Deed.TWICE), kind, alone
+            )
             ended.assert_typed()
         with Client(stack, proxy.target) as client:
             ended, _ = client.call_struck(proxy, Fault(Place.HEADERS, Deed.TWICE), kind, request)
@@ -314,14 +364,22 @@ def test_connections_dropped_again_and_again(target: str, stack: str, reset: boo
 
 def test_keepalive(targets: dict[str, str], stack: str) -> None:
     """The peer has fallen silent: pings find out."""
-    options = [("grpc.keepalive_time_ms", 200), ("grpc.keepalive_timeout_ms", 100), ("grpc.http2.ping_timeout_ms", 100)]
+    options = [
+        ("grpc.keepalive_time_ms", 200),
+        ("grpc.keepalive_timeout_ms", 100),
+        ("grpc.http2.ping_timeout_ms", 100),
+    ]
     with ExitStack() as exits:
         begun = []
         for kind, style in zip(harness.KINDS, harness.STYLES, strict=True):
             request = exits.enter_context(failing(kind))
             proxy = exits.enter_context(Proxy(targets[cuttable(style, kind)]))
             proxy.arm(Fault(Place.HEADERS, Deed.STALL))
-            begun.append(exits.enter_context(Client(stack, proxy.target, options=options)).begin(kind, request))
+            begun.append(
+                exits.enter_context(Client(stack, proxy.target, options=options)).begin(
+                    kind, request
+                )
+            )
         for call in begun:
             call.result(harness.DEADLINE).assert_lost()
 
@@ -334,7 +392,9 @@ class Victim:
 
     def __init__(self, style: str, port: int) -> None:
         command = [sys.executable, "-m", "reliability.victim", style, str(port)]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )  # noqa: S603
         assert self._line() == b"ready"
 
     def _line(self) -> bytes:
@@ -361,8 +421,14 @@ def test_a_server_that_is_killed_and_comes_back(style: str) -> None:
         port = bound.getsockname()[1]
         server = Victim(style, port)
         exits.callback(lambda: server.end())  # noqa: PLW0108  the second one
-        clients = [exits.enter_context(Client(stack, f"127.0.0.1:{port}")) for stack in harness.STACKS]
-        held = {(client, kind): client.begin(kind, victim.HOLD) for client in clients for kind in harness.KINDS}
+        clients = [
+            exits.enter_context(Client(stack, f"127.0.0.1:{port}")) for stack in harness.STACKS
+        ]
+        held = {
+            (client, kind): client.begin(kind, victim.HOLD)
+            for client in clients
+            for kind in harness.KINDS
+        }
         server.wait_until_held(len(held))
         server.kill()
         for (_, kind), call in held.items():
@@ -407,7 +473,11 @@ class Gate:
 def test_a_server_that_stops_with_grace(style: str, stack: str, patient: bool) -> None:
     """Who ends within the grace is answered as ever; who does not is inferred; new calls find nobody."""
     gate = Gate(style)
-    with victim.stoppable(style) as (target, stop), action(gate.act, 1) as request, Client(stack, target) as client:
+    with (
+        victim.stoppable(style) as (target, stop),
+        action(gate.act, 1) as request,
+        Client(stack, target) as client,
+    ):
         try:
             held = [client.begin(kind, request) for kind in harness.KINDS]
             gate.wait_until_held(len(held))
@@ -457,13 +527,17 @@ def test_a_handler_that_outlives_its_client(targets: dict[str, str], style: str)
 
     with action(act, 1) as request, harness.sync_channel(targets[style]) as channel:
         options = {"metadata": (("x-value", value),), "timeout": harness.DEADLINE}
-        futures = [harness.method(channel, "unary_unary").future(request, **options) for _ in range(calls)]
+        futures = [
+            harness.method(channel, "unary_unary").future(request, **options) for _ in range(calls)
+        ]
         gate.wait_until_held(calls)
         for future in futures:
             future.cancel()
     with action(fail) as other:  # behind the news that they are cancelled
         for kind in harness.KINDS * 8:
-            assert harness.call("sync", targets[style], kind, other).code is grpc.StatusCode.NOT_FOUND
+            assert (
+                harness.call("sync", targets[style], kind, other).code is grpc.StatusCode.NOT_FOUND
+            )
     gate.open()
     for _ in range(calls):
         assert outlived.acquire(timeout=harness.DEADLINE)
@@ -472,8 +546,14 @@ def test_a_handler_that_outlives_its_client(targets: dict[str, str], style: str)
 
 # Channels and loops that end: what the bare stack does, and nothing else.
 
-NULL: dict[str, Any] = {"sync": [harness.NullClientInterceptor()], "aio": harness.aio_interceptors()}
-OURS: dict[str, Any] = {"sync": [errgrpc.ClientInterceptor(ResCode)], "aio": errgrpc.aio.client_interceptors(ResCode)}
+NULL: dict[str, Any] = {
+    "sync": [harness.NullClientInterceptor()],
+    "aio": harness.aio_interceptors(),
+}
+OURS: dict[str, Any] = {
+    "sync": [errgrpc.ClientInterceptor(ResCode)],
+    "aio": errgrpc.aio.client_interceptors(ResCode),
+}
 
 
 def how(run: Callable[[], Any]) -> tuple[str, Any]:
@@ -508,24 +588,35 @@ async def ended(call: Any, kind: str) -> Any:
 
 
 @pytest.mark.parametrize("grace", [None, 0.05])
-def test_an_asyncio_channel_closed_during_a_call(targets: dict[str, str], kind: str, grace: float | None) -> None:
+def test_an_asyncio_channel_closed_during_a_call(
+    targets: dict[str, str], kind: str, grace: float | None
+) -> None:
     async def close(interceptors: Any) -> list[Any]:
         gate = Gate("aio")
-        async with harness.noticing(), grpc.aio.insecure_channel(targets["aio"], interceptors=interceptors) as channel:
+        async with (
+            harness.noticing(),
+            grpc.aio.insecure_channel(targets["aio"], interceptors=interceptors) as channel,
+        ):
             with action(gate.act, 1) as request:
                 method = harness.method(channel, kind)
-                task = asyncio.ensure_future(ended(method(harness.argument(kind, request), timeout=harness.DEADLINE), kind))
+                task = asyncio.ensure_future(
+                    ended(method(harness.argument(kind, request), timeout=harness.DEADLINE), kind)
+                )
                 await asyncio.to_thread(gate.wait_until_held, 1)
                 await channel.close(grace)
                 await asyncio.wait([task])
                 found = [how(task.result)]
                 gate.open()
-                again = asyncio.ensure_future(asyncio.wait_for(_again(method, kind, request), harness.DEADLINE))
+                again = asyncio.ensure_future(
+                    asyncio.wait_for(_again(method, kind, request), harness.DEADLINE)
+                )
                 await asyncio.wait([again])
                 return [*found, how(again.result)]
 
     if OLD and kind.endswith("stream"):
-        pytest.skip("grpcio before 1.80 overlooks some streams when it closes a channel, without us, too")
+        pytest.skip(
+            "grpcio before 1.80 overlooks some streams when it closes a channel, without us, too"
+        )
     ours = asyncio.run(close(OURS["aio"]))
     assert ours == asyncio.run(close(NULL["aio"]))
     assert [kind for kind, _ in ours] == ["CancelledError", "UsageError"]
@@ -537,13 +628,21 @@ async def _again(method: Any, kind: str, request: bytes) -> Any:
 
 @pytest.mark.parametrize("orderly", [True, False])
 def test_an_event_loop_closed_during_a_call(
-    targets: dict[str, str], kind: str, orderly: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    targets: dict[str, str],
+    kind: str,
+    orderly: bool,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """`asyncio.run` cancels the tasks first; a loop that is simply closed does not. grpc complains then, and not about us."""
 
     def close(interceptors: Any) -> tuple[Any, set[str]]:
         gate, complaints, loop = Gate("aio"), list[str](), asyncio.new_event_loop()
-        monkeypatch.setattr(sys, "unraisablehook", lambda told: complaints.append(f"{told.exc_type.__name__}: {told.exc_value}"))
+        monkeypatch.setattr(
+            sys,
+            "unraisablehook",
+            lambda told: complaints.append(f"{told.exc_type.__name__}: {told.exc_value}"),
+        )
 
         async def begin(request: bytes) -> list[Any]:
             channel = grpc.aio.insecure_channel(targets["aio"], interceptors=interceptors)
@@ -615,7 +714,9 @@ def test_retries(target: str, stack: str, kind: str, good: int) -> None:
 
     def act(context: Any) -> None:
         attempt = attempt_of(context)
-        raise ServiceError(ResCode.NOT_FOUND if attempt == good else ResCode.SERVICE_UNAVAILABLE, attempt=attempt)
+        raise ServiceError(
+            ResCode.NOT_FOUND if attempt == good else ResCode.SERVICE_UNAVAILABLE, attempt=attempt
+        )
 
     with action(act) as request, Client(stack, target, options=retries()) as client:
         found = client.call(kind, request)
@@ -625,7 +726,9 @@ def test_retries(target: str, stack: str, kind: str, good: int) -> None:
         assert [key for key, _ in found.error.trailing_metadata()].count(harness.DETAILS_KEY) == 1
 
 
-def cut_then_retried(target: str, stack: str, kind: str, options: Any, timeout: float, interceptors: Any = None) -> tuple[Ended, list[int]]:
+def cut_then_retried(
+    target: str, stack: str, kind: str, options: Any, timeout: float, interceptors: Any = None
+) -> tuple[Ended, list[int]]:
     """A call whose first answer is cut off with its connection, and the attempts of it that the server saw."""
     attempts = list[int]()
 
@@ -633,7 +736,11 @@ def cut_then_retried(target: str, stack: str, kind: str, options: Any, timeout: 
         attempts.append(attempt_of(context))
         raise ServiceError(ResCode.NOT_FOUND, attempt=attempts[-1])
 
-    with action(act) as request, Proxy(target) as proxy, Client(stack, proxy.target, interceptors, options) as client:
+    with (
+        action(act) as request,
+        Proxy(target) as proxy,
+        Client(stack, proxy.target, interceptors, options) as client,
+    ):
         proxy.arm(Fault(Place.HEADERS, Deed.CLOSE))
         ended = client.call(kind, request, wait_for_ready=True, timeout=timeout)
         return ended, attempts
@@ -651,15 +758,25 @@ def test_a_retry_after_a_broken_connection(target: str, stack: str, kind: str) -
     assert found.error.metadata == {"attempt": str(attempts[-1])}
 
 
-@pytest.mark.skipif(OLD, reason="grpcio before 1.80: bare, too, such a call outlives its deadline and its channel")
+@pytest.mark.skipif(
+    OLD, reason="grpcio before 1.80: bare, too, such a call outlives its deadline and its channel"
+)
 @pytest.mark.parametrize("interceptors", [(), None], ids=["bare", "ours"])
-def test_a_retry_that_begins_on_a_dead_connection(targets: dict[str, str], stack: str, kind: str, interceptors: Any) -> None:
+def test_a_retry_that_begins_on_a_dead_connection(
+    targets: dict[str, str], stack: str, kind: str, interceptors: Any
+) -> None:
     """grpc loses about every second attempt that it begins before it has noticed; the deadline ends the call, bare or with us."""
     options = retries(initialBackoff="0.001s", maxBackoff="0.001s")
     for _ in range(2):
-        found, attempts = cut_then_retried(targets["sync"], stack, kind, options, timeout=0.2, interceptors=interceptors)
+        found, attempts = cut_then_retried(
+            targets["sync"], stack, kind, options, timeout=0.2, interceptors=interceptors
+        )
         if interceptors == ():
-            assert found.cancelled or found.error.code() in {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.DEADLINE_EXCEEDED, *LOST}
+            assert found.cancelled or found.error.code() in {
+                grpc.StatusCode.NOT_FOUND,
+                grpc.StatusCode.DEADLINE_EXCEEDED,
+                *LOST,
+            }
         elif found.cancelled or type(found.error) is RemoteError:
             found.assert_lost(grpc.StatusCode.DEADLINE_EXCEEDED, *LOST)
         else:

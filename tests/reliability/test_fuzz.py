@@ -26,7 +26,11 @@ def test_random_inputs(name: str, request: pytest.FixtureRequest) -> None:
         deadline=None,
         database=None,
         max_examples=examples,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+        suppress_health_check=[
+            HealthCheck.too_slow,
+            HealthCheck.data_too_large,
+            HealthCheck.large_base_example,
+        ],
     )
     @given(inputs)
     def one(given: tuple[Any, ...]) -> None:
@@ -50,6 +54,12 @@ def test_the_page_has_the_figures_of_a_full_run() -> None:
     page = (ROOT / "docs" / "reliability.md").read_text("utf-8")
     assert figures["total"]["inputs"] >= 1_000_000
     assert figures["total"]["crashes"] == figures["total"]["slow"] == 0
-    assert f"{figures['total']['inputs']:,} inputs, 0 crashes, 0 that took more than {figures['slow_ms']:.0f} ms" in page
+    assert (
+        f"{figures['total']['inputs']:,} inputs, 0 crashes, 0 that took more than {figures['slow_ms']:.0f} ms"
+        in page
+    )
     for part in figures["parts"]:
-        assert re.search(rf"\| {part['tool']} \| .* \| {part['inputs']:,} \| {part['median_ms']} \| {part['slowest_ms']} \|", page)
+        assert re.search(
+            rf"\| {part['tool']} \| .* \| {part['inputs']:,} \| {part['median_ms']} \| {part['slowest_ms']} \|",
+            page,
+        )

@@ -67,7 +67,9 @@ def groups(depth: int) -> bytes:
 
 
 WHOLE = packed(
-    info(code="1004", room="r-42"), rpc.LocalizedMessage(locale="zh-CN", message="房间不存在"), rpc.RequestInfo(request_id="id-1")
+    info(code="1004", room="r-42"),
+    rpc.LocalizedMessage(locale="zh-CN", message="房间不存在"),
+    rpc.RequestInfo(request_id="id-1"),
 )
 _CHANCE = random.Random(5)  # noqa: S311  the same bytes in each run
 
@@ -82,10 +84,27 @@ BROKEN: dict[str, list[bytes]] = {
     "nested 100 deep": [packed(nested(100), info())],
     "groups 100 deep": [WHOLE + groups(100)],
     "groups 1000 deep": [WHOLE + groups(1_000)],
-    "duplicate types": [packed(*(info(reason) for reason in ("ROOM_NOT_EXIST", "NOT_FOUND")), *[rpc.RequestInfo(request_id="1")] * 9)],
-    "unknown types": [packed(of_type("type.googleapis.com/no.such.Type", b"\xff"), of_type(""), of_type("/"), of_type("no slash"), info())],
-    "a type that is an enum": [packed(of_type("x/errgrpc.v1.ResCode"), of_type("x/google.rpc"), info())],
-    "mismatched types": [packed(of_type("x/google.rpc.ErrorInfo", rpc.Help().SerializeToString() + b"\xff"), info())],
+    "duplicate types": [
+        packed(
+            *(info(reason) for reason in ("ROOM_NOT_EXIST", "NOT_FOUND")),
+            *[rpc.RequestInfo(request_id="1")] * 9,
+        )
+    ],
+    "unknown types": [
+        packed(
+            of_type("type.googleapis.com/no.such.Type", b"\xff"),
+            of_type(""),
+            of_type("/"),
+            of_type("no slash"),
+            info(),
+        )
+    ],
+    "a type that is an enum": [
+        packed(of_type("x/errgrpc.v1.ResCode"), of_type("x/google.rpc"), info())
+    ],
+    "mismatched types": [
+        packed(of_type("x/google.rpc.ErrorInfo", rpc.Help().SerializeToString() + b"\xff"), info())
+    ],
     "a type of 3 kB": [packed(of_type("x/" + "a." * 1_500), info())],
     "another code": [packed(info(), code=13)],
     "OK": [packed(info(), code=0)],
@@ -104,9 +123,18 @@ BROKEN: dict[str, list[bytes]] = {
             message=UGLY,
         )
     ],
-    "ugly and ours": [packed(info(room=UGLY), rpc.LocalizedMessage(locale=UGLY, message=UGLY), rpc.RequestInfo(request_id=UGLY))],
+    "ugly and ours": [
+        packed(
+            info(room=UGLY),
+            rpc.LocalizedMessage(locale=UGLY, message=UGLY),
+            rpc.RequestInfo(request_id=UGLY),
+        )
+    ],
     "200 keys": [packed(info(**{f"key_{index}": "x" for index in range(200)}))],
-    "not UTF-8": [WHOLE.replace("房间".encode(), b"\xff\xfe\xff\xfe\xff\xfe"), WHOLE.replace(b"r-42", b"\xc3\x28\xa0\xa1")],
+    "not UTF-8": [
+        WHOLE.replace("房间".encode(), b"\xff\xfe\xff\xfe\xff\xfe"),
+        WHOLE.replace(b"r-42", b"\xc3\x28\xa0\xa1"),
+    ],
     "an endless varint": [b"\x08" + b"\xff" * 40],
     "a length beyond the end": [b"\x1a\xff\xff\xff\x7f"],
     **{
@@ -139,7 +167,9 @@ def bare() -> Iterator[str]:
         yield target
 
 
-def ask(stack: str, target: str, kind: str, request: bytes = b"", **options: Any) -> harness.Outcome:
+def ask(
+    stack: str, target: str, kind: str, request: bytes = b"", **options: Any
+) -> harness.Outcome:
     """A call that may read trailers of any size."""
     return harness.call(stack, target, kind, request, catalogues=targets.CATALOGUES, **options)
 
@@ -151,7 +181,10 @@ def test_a_client_reads_what_it_can(bare: str, stack: str, kind: str) -> None:
         with harness.action(answering(values, f"Text {UGLY}")) as request:
             outcome = ask(stack, bare, kind, request)
         assert isinstance(outcome.error, errgrpc.RemoteError), name
-        assert (outcome.error.code(), outcome.error.details()) == (StatusCode.NOT_FOUND, f"Text {UGLY}"), name
+        assert (outcome.error.code(), outcome.error.details()) == (
+            StatusCode.NOT_FOUND,
+            f"Text {UGLY}",
+        ), name
         targets.examine(outcome.error, StatusCode.NOT_FOUND)
 
 
@@ -161,9 +194,24 @@ def test_a_client_reads_what_can_be_read() -> None:
     def reading(name: str) -> errgrpc.RemoteError:
         return targets.read(BROKEN[name], StatusCode.NOT_FOUND, "Text")
 
-    for name in ("several", "garbage, then good", "good, then garbage", "nested 100 deep", "duplicate types", "unknown types"):
+    for name in (
+        "several",
+        "garbage, then good",
+        "good, then garbage",
+        "nested 100 deep",
+        "duplicate types",
+        "unknown types",
+    ):
         assert reading(name).error_code is errgrpc.ResCode.ROOM_NOT_EXIST
-    for name in ("mismatched types", "a type of 3 kB", "a type that is an enum", "another code", "OK", "a negative code", "200 keys"):
+    for name in (
+        "mismatched types",
+        "a type of 3 kB",
+        "a type that is an enum",
+        "another code",
+        "OK",
+        "a negative code",
+        "200 keys",
+    ):
         assert isinstance(reading(name), errgrpc.remote(errgrpc.ResCode.ROOM_NOT_EXIST))
     for name in ("random", "text", "thirty", "an endless varint", "a length beyond the end"):
         error = reading(name)
@@ -173,7 +221,11 @@ def test_a_client_reads_what_can_be_read() -> None:
     assert (reading("SUCCESS").error_code, reading("SUCCESS").number) == (None, 0)
     for text in ("9" * 3_000, "٤٠٤", "1e3", "0x1", " 1004", "1004\n", ""):
         error = reading(f"number {text!r}")
-        assert (error.number, error.error_code, type(error)) == (None, None, errgrpc.remote(errgrpc.ResCode))
+        assert (error.number, error.error_code, type(error)) == (
+            None,
+            None,
+            errgrpc.remote(errgrpc.ResCode),
+        )
 
 
 def test_any_flipped_bit_and_any_cut() -> None:
@@ -190,11 +242,23 @@ def test_what_a_real_call_raised_can_be_copied(bare: str, stack: str) -> None:
         error = ask(stack, bare, "unary_unary", request).error
     for again in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301
         assert type(again) is type(error)
-        assert (str(again), again.code(), again.details()) == (str(error), error.code(), error.details())
-        assert list(map(tuple, again.trailing_metadata())) == list(map(tuple, error.trailing_metadata()))
-        assert list(map(tuple, again.initial_metadata())) == list(map(tuple, error.initial_metadata()))
+        assert (str(again), again.code(), again.details()) == (
+            str(error),
+            error.code(),
+            error.details(),
+        )
+        assert list(map(tuple, again.trailing_metadata())) == list(
+            map(tuple, error.trailing_metadata())
+        )
+        assert list(map(tuple, again.initial_metadata())) == list(
+            map(tuple, error.initial_metadata())
+        )
         if stack == "sync":
-            assert again.trailing_metadata()[0].key == error.trailing_metadata()[0].key == "grpc-status-details-bin"
+            assert (
+                again.trailing_metadata()[0].key
+                == error.trailing_metadata()[0].key
+                == "grpc-status-details-bin"
+            )
 
 
 def test_what_is_printed_is_escaped(caplog: pytest.LogCaptureFixture) -> None:
@@ -213,7 +277,9 @@ def test_what_is_printed_is_escaped(caplog: pytest.LogCaptureFixture) -> None:
 Headers = list[h2client.Header]
 
 
-def failed(*headers: h2client.Header, status: bytes | None = b"5", message: bytes | None = b"Text") -> Headers:
+def failed(
+    *headers: h2client.Header, status: bytes | None = b"5", message: bytes | None = b"Text"
+) -> Headers:
     first: Headers = [] if status is None else [(b"grpc-status", status)]
     return first + ([] if message is None else [(b"grpc-message", message)]) + list(headers)
 
@@ -227,7 +293,20 @@ FRAMES: dict[str, Headers] = {
     "no status": failed(status=None),
     **{
         f"status {status!r}": failed(*binary(WHOLE), status=status)
-        for status in (b"", b"99", b"-1", b"+5", b" 5", b"5 ", b"05", b"abc", b"2147483648", b"9" * 500, b"\xff", b"0")
+        for status in (
+            b"",
+            b"99",
+            b"-1",
+            b"+5",
+            b" 5",
+            b"5 ",
+            b"05",
+            b"abc",
+            b"2147483648",
+            b"9" * 500,
+            b"\xff",
+            b"0",
+        )
     },
     "two statuses": [(b"grpc-status", b"5"), *failed(*binary(WHOLE), status=b"7")],
     **{
@@ -236,17 +315,23 @@ FRAMES: dict[str, Headers] = {
     },
     "two messages": failed((b"grpc-message", b"another"), *binary(WHOLE)),
     "several details": failed(*binary(b"\xff", WHOLE, packed(info("NOT_FOUND")))),
-    "details in one value": failed((b"grpc-status-details-bin", b",".join(base64.b64encode(value) for value in (WHOLE, WHOLE)))),
+    "details in one value": failed(
+        (b"grpc-status-details-bin", b",".join(base64.b64encode(value) for value in (WHOLE, WHOLE)))
+    ),
     "no base64": failed((b"grpc-status-details-bin", b"!!!\xff")),
     "base64 cut": failed((b"grpc-status-details-bin", base64.b64encode(WHOLE)[:-3])),
     "no padding": failed((b"grpc-status-details-bin", base64.b64encode(WHOLE).rstrip(b"="))),
-    "base64 for URLs": failed((b"grpc-status-details-bin", base64.urlsafe_b64encode(packed(info("\xff" * 9))))),
+    "base64 for URLs": failed(
+        (b"grpc-status-details-bin", base64.urlsafe_b64encode(packed(info("\xff" * 9))))
+    ),
     "raw bytes": failed((b"grpc-status-details-bin", WHOLE)),
     "details of 12 kB": failed(*binary(packed(info(room="r" * 12_000)))),
     "100 trailers": failed(*((b"x-%d" % index, b"x") for index in range(100)), *binary(WHOLE)),
     "names in capitals": failed((b"X-CAPITAL", b"x"), *binary(WHOLE)),
     "values of other bytes": failed((b"x-text", b"\xff\x80\x01"), *binary(WHOLE)),
-    "HTTP's own": failed((b"connection", b"close"), (b"transfer-encoding", b"chunked"), *binary(WHOLE)),
+    "HTTP's own": failed(
+        (b"connection", b"close"), (b"transfer-encoding", b"chunked"), *binary(WHOLE)
+    ),
 }
 
 
@@ -255,7 +340,9 @@ FRAMES: dict[str, Headers] = {
 def test_frames_that_grpcio_would_not_send(name: str, messages: Sequence[bytes]) -> None:
     """Each call ends as it does without us, as a RemoteError."""
     if name == f"status {b'99'!r}" and harness.GRPC < (1, 80):
-        pytest.skip("grpcio before 1.80 raises KeyError for a status that it does not know, without us, too")
+        pytest.skip(
+            "grpcio before 1.80 raises KeyError for a status that it does not know, without us, too"
+        )
     with h2client.serve(FRAMES[name], messages=messages) as target:
         for stack, kind in itertools.product(harness.STACKS, ("unary_unary", "unary_stream")):
             alone = ask(stack, target, kind, interceptors=())
@@ -273,7 +360,9 @@ def test_frames_that_grpcio_would_not_send(name: str, messages: Sequence[bytes])
 def test_of_several_details_the_first_readable_counts() -> None:
     with h2client.serve(FRAMES["several details"]) as target:
         for stack in harness.STACKS:
-            assert ask(stack, target, "unary_unary").error.error_code is errgrpc.ResCode.ROOM_NOT_EXIST
+            assert (
+                ask(stack, target, "unary_unary").error.error_code is errgrpc.ResCode.ROOM_NOT_EXIST
+            )
 
 
 def spent(work: Callable[[], object]) -> float:
@@ -288,17 +377,30 @@ def spent(work: Callable[[], object]) -> float:
 
 
 def read_all(values: Sequence[bytes]) -> object:
-    error = errgrpc.from_error(targets.Failed(StatusCode.NOT_FOUND, "Text", values), *targets.CATALOGUES)
-    return str(error), error.metadata, error.status_details, error.hint, error.request_id, error.detail(rpc.Help)
+    error = errgrpc.from_error(
+        targets.Failed(StatusCode.NOT_FOUND, "Text", values), *targets.CATALOGUES
+    )
+    return (
+        str(error),
+        error.metadata,
+        error.status_details,
+        error.hint,
+        error.request_id,
+        error.detail(rpc.Help),
+    )
 
 
 def choose(header: str) -> object:
-    return locales.requested([(locales.ACCEPT_LANGUAGE, header)]), locales.choose(header, ("zh-CN", "en-US"), "zh-CN")
+    return locales.requested([(locales.ACCEPT_LANGUAGE, header)]), locales.choose(
+        header, ("zh-CN", "en-US"), "zh-CN"
+    )
 
 
 DETAILS: dict[str, Callable[[int], Sequence[bytes]]] = {
     "unknown details": lambda count: [packed(*[of_type("x/no.such.Type")] * count)],
-    "details that do not parse": lambda count: [packed(*[of_type("x/google.rpc.ErrorInfo", b"\xff")] * count)],
+    "details that do not parse": lambda count: [
+        packed(*[of_type("x/google.rpc.ErrorInfo", b"\xff")] * count)
+    ],
     "one type": lambda count: [packed(*[rpc.RequestInfo()] * count)],
     "keys": lambda count: [packed(info(**{f"k{index}": "x" for index in range(count)}))],
     "a long reason": lambda count: [packed(info("R" * 40 * count))],
@@ -365,7 +467,11 @@ def guarded() -> Iterator[dict[str, str]]:
         sync = harness.sync_server([errgrpc.ServerInterceptor(errgrpc.ResCode)], options=LARGE)
         started = {"sync": stack.enter_context(sync)}
         for style in ("aio", "reader_writer", "sync_on_aio"):
-            server = harness.aio_server([errgrpc.aio.ServerInterceptor(errgrpc.ResCode)], harness.SERVICERS[style](), options=LARGE)
+            server = harness.aio_server(
+                [errgrpc.aio.ServerInterceptor(errgrpc.ResCode)],
+                harness.SERVICERS[style](),
+                options=LARGE,
+            )
             started[style] = stack.enter_context(server)
         yield started
 
@@ -377,9 +483,13 @@ def language(*values: bytes) -> Headers:
 REQUESTS: dict[str, Headers] = {
     "8 kB of a letter": language(b"a" * 8_192),
     "8 kB of subtags": language(b"zh" + b"-a" * 4_095),
-    "a thousand ranges": language(b",".join(b"x%d;q=0.%d" % (index, index % 9) for index in range(1_000))),
+    "a thousand ranges": language(
+        b",".join(b"x%d;q=0.%d" % (index, index % 9) for index in range(1_000))
+    ),
     "commas": language(b"," * 8_192),
-    "invalid weights": language(b"zh;q=, zh;q=2, zh;q=-1, zh;q=1e9, zh;q=nan, zh;q=0.1234, zh;;q=1, zh q=1, zh;q=1;q=1, zh;level=1"),
+    "invalid weights": language(
+        b"zh;q=, zh;q=2, zh;q=-1, zh;q=1e9, zh;q=nan, zh;q=0.1234, zh;;q=1, zh q=1, zh;q=1;q=1, zh;level=1"
+    ),
     "repeated": language(*[b"xx"] * 500),
     "binary": language(b"\xff\xfe\x80"),
     "control characters": language(b"zh\x00\x1b[31m\r\n"),
@@ -403,19 +513,28 @@ REQUESTS: dict[str, Headers] = {
             b"i" * 128,
         )
     },
-    "several request ids": [(b"x-request-id", value) for value in (b"i" * 129, b"\xff", b"good", b"second")],
+    "several request ids": [
+        (b"x-request-id", value) for value in (b"i" * 129, b"\xff", b"good", b"second")
+    ],
     "500 request ids": [(b"x-request-id", b"%d" % index) for index in range(500)],
     "a binary request id": [(b"x-request-id-bin", b"!!!")],
     "500 names": [(b"x-%d" % index, b"%d" % index) for index in range(500)],
     "a value of 60 kB": [(b"x-large", b"x" * 60_000)],
     "ugly names": [(b"%s{0}", b"x"), (b"x_\xff", b"x"), (b"", b"x"), (b"X-CAPITAL", b"x")],
-    "grpc's own": [(b"grpc-status-details-bin", b"AAAA"), (b"grpc-status", b"0"), (b"grpc-message", b"x"), (b"grpc-timeout", b"9H")],
+    "grpc's own": [
+        (b"grpc-status-details-bin", b"AAAA"),
+        (b"grpc-status", b"0"),
+        (b"grpc-message", b"x"),
+        (b"grpc-timeout", b"9H"),
+    ],
 }
 
 
 @pytest.mark.parametrize("style", harness.STYLES)
 @pytest.mark.parametrize("kind", ["unary_unary", "stream_stream"])
-def test_a_server_answers_whatever_is_asked(guarded: dict[str, str], style: str, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_server_answers_whatever_is_asked(
+    guarded: dict[str, str], style: str, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
     def fail(_: Any) -> None:
         raise KeyError("unforeseen")
 
@@ -433,24 +552,38 @@ def test_a_server_answers_whatever_is_asked(guarded: dict[str, str], style: str,
             details = unpacked(answer.details)
             assert details["ErrorInfo"].reason == "INTERNAL_SERVER_ERROR", name
             assert details["LocalizedMessage"].locale == "zh-CN", name
-            check_request_id(details["RequestInfo"].request_id, [value for key, value in headers if key == b"x-request-id"])
+            check_request_id(
+                details["RequestInfo"].request_id,
+                [value for key, value in headers if key == b"x-request-id"],
+            )
         answer = client.call(f"/test.Service/{kind}", request, language(b"en"))
         assert unpacked(answer.details)["LocalizedMessage"].locale == "en-US"
-    assert refused == {"a binary request id", "ugly names"}  # they are not base64, and no names of headers
-    assert len([record for record in harness.logged(caplog) if record.name == "errgrpc"]) > len(REQUESTS) - len(refused)
+    # they are not base64, and no names of headers
+    assert refused == {"a binary request id", "ugly names"}
+    assert len([record for record in harness.logged(caplog) if record.name == "errgrpc"]) > len(
+        REQUESTS
+    ) - len(refused)
     assert all(record.getMessage().isprintable() for record in harness.logged(caplog))
 
 
 def unpacked(details: bytes) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for packed_detail in status_pb2.Status.FromString(details).details:
-        kind = next(kind for kind in targets.STANDARD if kind.DESCRIPTOR.full_name == packed_detail.TypeName())
+        kind = next(
+            kind
+            for kind in targets.STANDARD
+            if kind.DESCRIPTOR.full_name == packed_detail.TypeName()
+        )
         found[kind.DESCRIPTOR.name] = kind.FromString(packed_detail.value)
     return found
 
 
 def check_request_id(answered: str, sent: list[bytes]) -> None:
-    allowed = [value.decode("ascii") for value in sent if 0 < len(value) <= 128 and all(0x20 <= byte < 0x7F for byte in value)]
+    allowed = [
+        value.decode("ascii")
+        for value in sent
+        if 0 < len(value) <= 128 and all(0x20 <= byte < 0x7F for byte in value)
+    ]
     if allowed:
         assert answered == allowed[0]
     else:
@@ -459,8 +592,16 @@ def check_request_id(answered: str, sent: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize("style", harness.STYLES)
-def test_a_server_survives_methods_that_strangers_make_up(guarded: dict[str, str], style: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_server_survives_methods_that_strangers_make_up(
+    guarded: dict[str, str], style: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with h2client.Client(guarded[style]) as client:
-        for method in ("/test.Service/nothing", "/%s{0}/x", "/", "/test.Service/" + "m" * 4_000, "/\u202e/\u202e"):
+        for method in (
+            "/test.Service/nothing",
+            "/%s{0}/x",
+            "/",
+            "/test.Service/" + "m" * 4_000,
+            "/\u202e/\u202e",
+        ):
             assert client.call(method, b"").status == StatusCode.UNIMPLEMENTED.value[0]
     assert all(record.getMessage().isprintable() for record in harness.logged(caplog))

@@ -20,7 +20,10 @@ from reliability.canary import SECRET
 pytestmark = pytest.mark.thinned(8)
 
 FALLBACK = "INTERNAL_SERVER_ERROR"
-TRANSLATE = {canary.Translated: ResCode.CONFLICT, canary.MisTranslated: lambda error: f"{error} is no ServiceError"}
+TRANSLATE = {
+    canary.Translated: ResCode.CONFLICT,
+    canary.MisTranslated: lambda error: f"{error} is no ServiceError",
+}
 
 
 @contextmanager
@@ -33,7 +36,10 @@ def guarded(style: str, **options: Any) -> Iterator[str]:
 def guarded_targets() -> Iterator[dict[str, str]]:
     """The address of a server of each style that translates some errors."""
     with ExitStack() as stack:
-        yield {style: stack.enter_context(guarded(style, translate=TRANSLATE)) for style in harness.STYLES}
+        yield {
+            style: stack.enter_context(guarded(style, translate=TRANSLATE))
+            for style in harness.STYLES
+        }
 
 
 @pytest.fixture(params=harness.STYLES)
@@ -49,17 +55,27 @@ def info(answer: h2client.Answer) -> rpc.ErrorInfo:
 
 def leaked(answer: h2client.Answer, secret: str = SECRET) -> list[bytes]:
     """What of the answer has the secret."""
-    return [text for text in answer.texts() if secret.encode() in text or secret.encode("utf-16-le") in text]
+    return [
+        text
+        for text in answer.texts()
+        if secret.encode() in text or secret.encode("utf-16-le") in text
+    ]
 
 
 def telling(records: list[logging.LogRecord], secret: str = SECRET) -> list[logging.LogRecord]:
     """The records that have the secret anywhere."""
     formatter = logging.Formatter("%(message)s")
-    return [record for record in records if secret in formatter.format(record) + repr(beside_traceback(record))]
+    return [
+        record
+        for record in records
+        if secret in formatter.format(record) + repr(beside_traceback(record))
+    ]
 
 
 def beside_traceback(record: logging.LogRecord) -> dict[str, Any]:
-    return {key: value for key, value in vars(record).items() if key not in ("exc_info", "exc_text")}
+    return {
+        key: value for key, value in vars(record).items() if key not in ("exc_info", "exc_text")
+    }
 
 
 def check_records(records: list[logging.LogRecord], most: int) -> None:
@@ -74,15 +90,24 @@ def check_records(records: list[logging.LogRecord], most: int) -> None:
 def test_the_search_finds_what_bare_grpc_tells(kind: str, caplog: pytest.LogCaptureFixture) -> None:
     with harness.sync_server(()) as target, h2client.Client(target) as client:
         with harness.action(canary.UNFORESEEN["text"]) as request:
-            assert len(leaked(client.call(f"/test.Service/{kind}", request))) >= 2  # the value, decoded or not
+            # the value, decoded or not
+            assert len(leaked(client.call(f"/test.Service/{kind}", request))) >= 2
         with harness.action(upstream(forged())) as request:
-            assert [text for text in leaked(client.call(f"/test.Service/{kind}", request)) if text.startswith(b"\x08\x05")]
+            assert [
+                text
+                for text in leaked(client.call(f"/test.Service/{kind}", request))
+                if text.startswith(b"\x08\x05")
+            ]
     assert telling(caplog.records)
 
 
 @pytest.mark.parametrize("after", [0, 1])
 def test_an_unforeseen_error_leaves_a_traceback_and_nothing_else(
-    guarded_targets: dict[str, str], style: str, kind: str, after: int, caplog: pytest.LogCaptureFixture
+    guarded_targets: dict[str, str],
+    style: str,
+    kind: str,
+    after: int,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     with h2client.Client(guarded_targets[style]) as client:
@@ -98,7 +123,9 @@ def test_an_unforeseen_error_leaves_a_traceback_and_nothing_else(
             check_records(caplog.records, most=1)
 
 
-def test_a_coded_error_leaves_nothing(guarded_targets: dict[str, str], style: str, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_coded_error_leaves_nothing(
+    guarded_targets: dict[str, str], style: str, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     with h2client.Client(guarded_targets[style]) as client:
         for name, act in canary.CODED.items():
@@ -114,12 +141,21 @@ def test_a_coded_error_leaves_nothing(guarded_targets: dict[str, str], style: st
 
 @pytest.mark.parametrize("value", [b"\xff", b"\x1b[31m"])
 def test_metadata_that_grpc_complains_of_bring_no_traceback_to_light(
-    guarded_targets: dict[str, str], style: str, kind: str, value: bytes, caplog: pytest.LogCaptureFixture
+    guarded_targets: dict[str, str],
+    style: str,
+    kind: str,
+    value: bytes,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """grpc logs what it cannot decode, with whatever error is being handled at that time."""
     caplog.set_level(logging.DEBUG)
-    with harness.action(canary.UNFORESEEN["text"]) as request, h2client.Client(guarded_targets[style]) as client:
-        answer = client.call(f"/test.Service/{kind}", request, [(b"x-request-id", value), (b"x-other", value)])
+    with (
+        harness.action(canary.UNFORESEEN["text"]) as request,
+        h2client.Client(guarded_targets[style]) as client,
+    ):
+        answer = client.call(
+            f"/test.Service/{kind}", request, [(b"x-request-id", value), (b"x-other", value)]
+        )
     assert info(answer).reason == FALLBACK
     assert leaked(answer) == []
     check_records(caplog.records, most=1)
@@ -136,7 +172,11 @@ def test_an_inner_interceptor_leaks_as_little(style: str, caplog: pytest.LogCapt
         async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
             raise PermissionError(SECRET)
 
-    ours: list[Any] = [errgrpc.ServerInterceptor(ResCode), Sync()] if style == "sync" else [errgrpc.aio.ServerInterceptor(ResCode), Aio()]
+    ours: list[Any] = (
+        [errgrpc.ServerInterceptor(ResCode), Sync()]
+        if style == "sync"
+        else [errgrpc.aio.ServerInterceptor(ResCode), Aio()]
+    )
     with harness.serve(style, ours) as target, h2client.Client(target) as client:
         for kind in harness.KINDS:
             caplog.clear()
@@ -146,7 +186,9 @@ def test_an_inner_interceptor_leaks_as_little(style: str, caplog: pytest.LogCapt
             check_records(caplog.records, most=1)
 
 
-def test_what_replaces_the_log_record_is_told_all(style: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_replaces_the_log_record_is_told_all(
+    style: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """With `on_error` there is no record of the error, unless that fails itself."""
     caplog.set_level(logging.DEBUG)
     told: list[str] = []
@@ -155,20 +197,30 @@ def test_what_replaces_the_log_record_is_told_all(style: str, caplog: pytest.Log
         told.append(str(error))
 
     act = canary.UNFORESEEN["text"]
-    with guarded(style, on_error=on_error) as target, h2client.Client(target) as client, harness.action(act) as request:
+    with (
+        guarded(style, on_error=on_error) as target,
+        h2client.Client(target) as client,
+        harness.action(act) as request,
+    ):
         assert leaked(client.call("/test.Service/unary_unary", request)) == []
     assert told == [SECRET]
     check_records(caplog.records, most=0)
 
 
-def test_an_error_whose_replacement_record_fails_is_not_lost(style: str, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_whose_replacement_record_fails_is_not_lost(
+    style: str, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
 
     def on_error(error: BaseException, **_: object) -> None:
         raise OSError("the collector is down")
 
     act = canary.UNFORESEEN["text"]
-    with guarded(style, on_error=on_error) as target, h2client.Client(target) as client, harness.action(act) as request:
+    with (
+        guarded(style, on_error=on_error) as target,
+        h2client.Client(target) as client,
+        harness.action(act) as request,
+    ):
         assert leaked(client.call(f"/test.Service/{kind}", request)) == []
     (record,) = telling(caplog.records)
     text = logging.Formatter("%(message)s").format(record)
@@ -185,13 +237,20 @@ OTHER = "other-domain.example.com"
 class OtherCode(errgrpc.ErrorCode, domain=OTHER, default_locale="en", fallback="UPSTREAM_FAILED"):
     """The codes of A."""
 
-    UPSTREAM_FAILED = 77, errgrpc.Spec(StatusCode.INTERNAL, message=SECRET, hints={"en": f"hint {SECRET}"})
+    UPSTREAM_FAILED = (
+        77,
+        errgrpc.Spec(StatusCode.INTERNAL, message=SECRET, hints={"en": f"hint {SECRET}"}),
+    )
 
 
-def forged(reason: str = "ROOM_NOT_EXIST", domain: str = ResCode.domain, request_id: str = "id-of-a") -> bytes:
+def forged(
+    reason: str = "ROOM_NOT_EXIST", domain: str = ResCode.domain, request_id: str = "id-of-a"
+) -> bytes:
     """What A sends, the secret in every place, under B's own domain or another."""
     status = status_pb2.Status(code=5, message=SECRET)
-    status.details.add().Pack(rpc.ErrorInfo(reason=reason, domain=domain, metadata={"code": "1004", "key": SECRET}))
+    status.details.add().Pack(
+        rpc.ErrorInfo(reason=reason, domain=domain, metadata={"code": "1004", "key": SECRET})
+    )
     status.details.add().Pack(rpc.LocalizedMessage(locale="en", message=SECRET))
     status.details.add().Pack(rpc.DebugInfo(detail=SECRET))
     status.details.add().Pack(rpc.RequestInfo(request_id=request_id, serving_data=SECRET))
@@ -273,15 +332,30 @@ SENT = {
 
 @pytest.mark.parametrize("handle", [let_go, wrap, group, replace])
 def test_what_a_said_stops_at_b(
-    guarded_targets: dict[str, str], a: str, style: str, kind: str, handle: Handle, caplog: pytest.LogCaptureFixture
+    guarded_targets: dict[str, str],
+    a: str,
+    style: str,
+    kind: str,
+    handle: Handle,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     with h2client.Client(guarded_targets[style]) as client:
         for name, details in SENT.items():
-            with harness.action(upstream(details)) as to_a, harness.action(calling(a, to_a, style, handle)) as to_b:
+            with (
+                harness.action(upstream(details)) as to_a,
+                harness.action(calling(a, to_a, style, handle)) as to_b,
+            ):
                 caplog.clear()
                 answer = client.call(f"/test.Service/{kind}", to_b)
-            for secret in (SECRET, OTHER, "stranger.example.com", "ROOM_NOT_EXIST", "NO_SUCH_REASON", "UPSTREAM_FAILED"):
+            for secret in (
+                SECRET,
+                OTHER,
+                "stranger.example.com",
+                "ROOM_NOT_EXIST",
+                "NO_SUCH_REASON",
+                "UPSTREAM_FAILED",
+            ):
                 assert leaked(answer, secret) == [], name
             found = info(answer)
             if handle is replace:
@@ -292,9 +366,15 @@ def test_what_a_said_stops_at_b(
                 )
                 check_records(caplog.records, most=0)
                 continue
-            assert (found.reason, found.domain, dict(found.metadata)) == (FALLBACK, ResCode.domain, {"code": "500"})
+            assert (found.reason, found.domain, dict(found.metadata)) == (
+                FALLBACK,
+                ResCode.domain,
+                {"code": "500"},
+            )
             expected = None if name == "garbage" else "id-of-a"
-            assert answered_id(answer) == expected or (expected is None and len(answered_id(answer)) == 32)
+            assert answered_id(answer) == expected or (
+                expected is None and len(answered_id(answer)) == 32
+            )
             check_records(caplog.records, most=1)
 
 
@@ -306,12 +386,19 @@ def answered_id(answer: h2client.Answer) -> str:
 
 @pytest.mark.parametrize("handle", [let_go, wrap])
 def test_a_stub_without_our_interceptor_tells_no_more(
-    guarded_targets: dict[str, str], a: str, style: str, handle: Handle, caplog: pytest.LogCaptureFixture
+    guarded_targets: dict[str, str],
+    a: str,
+    style: str,
+    handle: Handle,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     with h2client.Client(guarded_targets[style]) as client:
         for details in SENT.values():
-            with harness.action(upstream(details)) as to_a, harness.action(calling(a, to_a, style, handle, bare=True)) as to_b:
+            with (
+                harness.action(upstream(details)) as to_a,
+                harness.action(calling(a, to_a, style, handle, bare=True)) as to_b,
+            ):
                 caplog.clear()
                 answer = client.call("/test.Service/unary_unary", to_b)
             assert info(answer).reason == FALLBACK
@@ -320,7 +407,9 @@ def test_a_stub_without_our_interceptor_tells_no_more(
 
 
 @pytest.mark.parametrize("request_id", ["i" * 129, "\x1b[31m", "身份", "a\nb", ""])
-def test_only_a_bounded_printable_request_id_passes(guarded_targets: dict[str, str], a: str, style: str, request_id: str) -> None:
+def test_only_a_bounded_printable_request_id_passes(
+    guarded_targets: dict[str, str], a: str, style: str, request_id: str
+) -> None:
     details = forged(request_id=request_id)
     with (
         h2client.Client(guarded_targets[style]) as client,
@@ -331,13 +420,26 @@ def test_only_a_bounded_printable_request_id_passes(guarded_targets: dict[str, s
         assert len(answered) == 32
         assert int(answered, 16)
         # The request's own comes first.
-        assert answered_id(client.call("/test.Service/unary_unary", to_b, [(b"x-request-id", b"of-c")])) == "of-c"
+        assert (
+            answered_id(
+                client.call("/test.Service/unary_unary", to_b, [(b"x-request-id", b"of-c")])
+            )
+            == "of-c"
+        )
 
 
-def test_what_b_passes_on_by_name_arrives(guarded_targets: dict[str, str], a: str, style: str, kind: str) -> None:
+def test_what_b_passes_on_by_name_arrives(
+    guarded_targets: dict[str, str], a: str, style: str, kind: str
+) -> None:
     with h2client.Client(guarded_targets[style]) as client:
-        for name, reason in (("B's own domain", "ROOM_NOT_EXIST"), ("another domain", "UPSTREAM_FAILED")):
-            with harness.action(upstream(SENT[name])) as to_a, harness.action(calling(a, to_a, style, pass_on)) as to_b:
+        for name, reason in (
+            ("B's own domain", "ROOM_NOT_EXIST"),
+            ("another domain", "UPSTREAM_FAILED"),
+        ):
+            with (
+                harness.action(upstream(SENT[name])) as to_a,
+                harness.action(calling(a, to_a, style, pass_on)) as to_b,
+            ):
                 answer = client.call(f"/test.Service/{kind}", to_b)
             found = info(answer)
             assert (found.reason, found.metadata["key"]) == (reason, SECRET)
@@ -352,7 +454,9 @@ def test_what_nobody_knows_cannot_be_passed_on(
 ) -> None:
     with (
         h2client.Client(guarded_targets[style]) as client,
-        harness.action(upstream(SENT[name].replace(b"\n\x041004", b"\n\x04xxxx").replace(b"1004", b"9999"))) as to_a,
+        harness.action(
+            upstream(SENT[name].replace(b"\n\x041004", b"\n\x04xxxx").replace(b"1004", b"9999"))
+        ) as to_a,
         harness.action(calling(a, to_a, style, pass_on)) as to_b,
     ):
         answer = client.call("/test.Service/unary_unary", to_b)

@@ -15,7 +15,9 @@ from reliability import soak
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "reliability.soak", *arguments]
-    return subprocess.run(command, cwd=soak.ROOT, check=False, text=True, capture_output=True, timeout=300)  # noqa: S603
+    return subprocess.run(
+        command, cwd=soak.ROOT, check=False, text=True, capture_output=True, timeout=300
+    )  # noqa: S603
 
 
 @pytest.mark.full
@@ -43,10 +45,15 @@ def good() -> dict[str, Any]:
     return {
         "calls": 1_000,
         "seconds": 1.0,
-        "samples": [{"calls": calls, "client": flat, "server": flat} for calls in range(100, 1_001, 100)],
+        "samples": [
+            {"calls": calls, "client": flat, "server": flat} for calls in range(100, 1_001, 100)
+        ],
         "ends": {
             "client": {**end, "ended": {act: acts.count(act) for act in soak.MIX}},
-            "server": {**end, "levels": {"ERROR": more.count("unforeseen"), "WARNING": more.count("large")}},
+            "server": {
+                **end,
+                "levels": {"ERROR": more.count("unforeseen"), "WARNING": more.count("large")},
+            },
         },
     }
 
@@ -68,7 +75,9 @@ def test_the_verdict_on_a_good_run(good: dict[str, Any]) -> None:
         ("ends.server.levels.WARNING", 1, "1 records of WARNING"),
     ],
 )
-def test_the_verdict_on_a_bad_run(good: dict[str, Any], path: str, value: Any, expected: str) -> None:
+def test_the_verdict_on_a_bad_run(
+    good: dict[str, Any], path: str, value: Any, expected: str
+) -> None:
     found = copy.deepcopy(good)
     *folders, name = path.split(".")
     place = found
@@ -97,8 +106,12 @@ def test_the_plot(good: dict[str, Any], tmp_path: Path) -> None:
 def test_what_is_dealt() -> None:
     """Each act comes with each kind and style, but for what grpcio cannot do."""
     dealt = {soak.dealt(number)[:3] for number in range(100_000)}
-    missing = {(style, kind, act) for style in harness.STYLES for kind in harness.KINDS for act in soak.MIX} - dealt
-    assert {(style, act) for style, _, act in missing} == {("sync_on_aio", act) for act in ("cancelled", "cancelled at once", "late")}
+    missing = {
+        (style, kind, act) for style in harness.STYLES for kind in harness.KINDS for act in soak.MIX
+    } - dealt
+    assert {(style, act) for style, _, act in missing} == {
+        ("sync_on_aio", act) for act in ("cancelled", "cancelled at once", "late")
+    }
 
 
 def test_the_figures_are_of_a_full_run() -> None:

@@ -84,11 +84,18 @@ def made_by(channel: grpc.Channel, kind: str) -> Iterator[Any]:
                     yield error
 
 
-def test_all_is_of_the_classes_of_grpc(bare: grpc.Channel, wrapped: grpc.Channel, kind: str) -> None:
-    of_bare, of_wrapped = list(map(kinds_of, made_by(bare, kind))), list(map(kinds_of, made_by(wrapped, kind)))
+def test_all_is_of_the_classes_of_grpc(
+    bare: grpc.Channel, wrapped: grpc.Channel, kind: str
+) -> None:
+    of_bare, of_wrapped = (
+        list(map(kinds_of, made_by(bare, kind))),
+        list(map(kinds_of, made_by(wrapped, kind))),
+    )
     assert of_wrapped == of_bare
     assert grpc.RpcError in of_wrapped[2]
-    assert any(isinstance(value, remote(ResCode.ROOM_NOT_EXIST)) for value in made_by(wrapped, kind))
+    assert any(
+        isinstance(value, remote(ResCode.ROOM_NOT_EXIST)) for value in made_by(wrapped, kind)
+    )
 
 
 # What is no channel of this stack, or no catalogue.
@@ -96,8 +103,18 @@ def test_all_is_of_the_classes_of_grpc(bare: grpc.Channel, wrapped: grpc.Channel
 
 async def test_what_is_no_channel_is_refused(bare: grpc.Channel) -> None:
     async with grpc.aio.insecure_channel("127.0.0.1:1") as aio:
-        for value in (aio, None, "127.0.0.1:1", grpc.Channel, errgrpc.ClientInterceptor(), harness.method(bare, "unary_unary")):
-            with pytest.raises(TypeError, match=r"is no grpc\.Channel; errgrpc\.aio\.wrap_channel takes those of grpc\.aio"):
+        for value in (
+            aio,
+            None,
+            "127.0.0.1:1",
+            grpc.Channel,
+            errgrpc.ClientInterceptor(),
+            harness.method(bare, "unary_unary"),
+        ):
+            with pytest.raises(
+                TypeError,
+                match=r"is no grpc\.Channel; errgrpc\.aio\.wrap_channel takes those of grpc\.aio",
+            ):
                 errgrpc.wrap_channel(value, ResCode)  # type: ignore[arg-type]
 
 
@@ -155,10 +172,15 @@ def test_closing_cancels_what_is_under_way(targets: dict[str, str], kind: str) -
     seen = []
     gate = threading.Event()
     with harness.action(lambda _: gate.wait(DEADLINE)) as request:
-        for wrap in (lambda channel: channel, lambda channel: errgrpc.wrap_channel(channel, ResCode)):
+        for wrap in (
+            lambda channel: channel,
+            lambda channel: errgrpc.wrap_channel(channel, ResCode),
+        ):
             channel = wrap(grpc.insecure_channel(targets["sync"]))
             method = harness.method(channel, kind)
-            call: Any = (method.future if kind.endswith("unary") else method)(harness.argument(kind, request))
+            call: Any = (method.future if kind.endswith("unary") else method)(
+                harness.argument(kind, request)
+            )
             channel.close()
             with pytest.raises(grpc.RpcError):
                 call.result() if kind.endswith("unary") else next(call)
@@ -225,7 +247,12 @@ class Recorder(grpc.Channel):
 
 
 @pytest.mark.parametrize(
-    "made", [(("/a/b",), {}), (("/a/b", bytes, bytes, True), {}), (("/a/b",), {"request_serializer": 1, "_registered_method": True})]
+    "made",
+    [
+        (("/a/b",), {}),
+        (("/a/b", bytes, bytes, True), {}),
+        (("/a/b",), {"request_serializer": 1, "_registered_method": True}),
+    ],
 )
 def test_methods_are_made_as_asked_for(made: Any, kind: str) -> None:
     recorder = Recorder()
@@ -247,11 +274,18 @@ def test_without_a_locale_nothing_is_touched(way: str, kind: str) -> None:
     recorder = Recorder()
     call = getattr(getattr(errgrpc.wrap_channel(recorder, ResCode), kind)("/a/b"), way)
     metadata = Untouchable()
-    calls: list[Any] = [((1,), {}), ((), {"request": 1, "timeout": 2}), ((1, 2, metadata), {}), ((1,), {"metadata": metadata, "other": 3})]
+    calls: list[Any] = [
+        ((1,), {}),
+        ((), {"request": 1, "timeout": 2}),
+        ((1, 2, metadata), {}),
+        ((1,), {"metadata": metadata, "other": 3}),
+    ]
     for args, kwargs in calls:
         call(*args, **kwargs)
     assert recorder.seen[1:] == calls
-    assert all(value is metadata for value in (recorder.seen[3][0][2], recorder.seen[4][1]["metadata"]))
+    assert all(
+        value is metadata for value in (recorder.seen[3][0][2], recorder.seen[4][1]["metadata"])
+    )
 
 
 @pytest.mark.parametrize("way", ["__call__", "with_call", "future"])
@@ -259,7 +293,9 @@ def test_a_locale_is_added(way: str, kind: str) -> None:
     if kind.endswith("stream") and way != "__call__":
         return
     recorder = Recorder()
-    call = getattr(getattr(errgrpc.wrap_channel(recorder, ResCode, locale="zh-CN"), kind)("/a/b"), way)
+    call = getattr(
+        getattr(errgrpc.wrap_channel(recorder, ResCode, locale="zh-CN"), kind)("/a/b"), way
+    )
     language, own, other = ("accept-language", "zh-CN"), ("accept-language", "en"), ("x-a", "1")
     calls: list[Any] = [
         ((1,), {}, ((1,), {"metadata": (language,)})),
@@ -286,16 +322,29 @@ def test_stubs_of_generated_code(targets: dict[str, str]) -> None:
         reflection.enable_server_reflection(services, server)
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
-        with errgrpc.wrap_channel(grpc.insecure_channel(f"127.0.0.1:{port}"), ResCode, locale="zh-CN") as channel:
+        with errgrpc.wrap_channel(
+            grpc.insecure_channel(f"127.0.0.1:{port}"), ResCode, locale="zh-CN"
+        ) as channel:
             stub = health_pb2_grpc.HealthStub(channel)
-            assert stub.Check(health_pb2.HealthCheckRequest(), timeout=DEADLINE).status == health_pb2.HealthCheckResponse.SERVING
+            assert (
+                stub.Check(health_pb2.HealthCheckRequest(), timeout=DEADLINE).status
+                == health_pb2.HealthCheckResponse.SERVING
+            )
             with pytest.raises(RemoteError) as caught:
                 stub.Check(health_pb2.HealthCheckRequest(service="none"), timeout=DEADLINE)
-            assert (caught.value.code(), caught.value.error_code) == (StatusCode.NOT_FOUND, ResCode.NOT_FOUND)
+            assert (caught.value.code(), caught.value.error_code) == (
+                StatusCode.NOT_FOUND,
+                ResCode.NOT_FOUND,
+            )
             watch = stub.Watch(health_pb2.HealthCheckRequest())
             assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
             assert watch.cancel()
-            assert services[0] in proto_reflection_descriptor_database.ProtoReflectionDescriptorDatabase(channel).get_services()
+            assert (
+                services[0]
+                in proto_reflection_descriptor_database.ProtoReflectionDescriptorDatabase(
+                    channel
+                ).get_services()
+            )
         server.stop(None).wait()
 
 
@@ -310,7 +359,9 @@ def test_one_frame_of_ours_in_the_traceback(wrapped: grpc.Channel, kind: str) ->
         for name, call in (("__call__", method), ("with_call", method.with_call)):
             with pytest.raises(remote(ResCode.ROOM_NOT_EXIST)) as caught:
                 call(harness.argument(kind, request))
-            assert [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)][1:] == [name]
+            assert [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)][
+                1:
+            ] == [name]
 
 
 def refuse(_: Any) -> bytes:
@@ -351,7 +402,9 @@ def test_an_error_refers_to_nothing_that_refers_to_it(wrapped: grpc.Channel) -> 
         for kind in ("unary_unary", "stream_unary"):
             method = harness.method(wrapped, kind)
             for call in (method, method.with_call):
-                assert without_collector(functools.partial(is_freed, call, harness.argument(kind, request)))
+                assert without_collector(
+                    functools.partial(is_freed, call, harness.argument(kind, request))
+                )
     unserializable = harness.method(wrapped, "unary_stream", refuse)
     assert without_collector(functools.partial(is_freed, unserializable, b""))
 
@@ -372,14 +425,20 @@ def test_a_channel_that_is_dropped_is_gone(targets: dict[str, str]) -> None:
 
 
 @pytest.mark.thinned(2)
-def test_a_call_that_is_dropped_is_gone(wrapped: grpc.Channel, bare: grpc.Channel, kind: str) -> None:
+def test_a_call_that_is_dropped_is_gone(
+    wrapped: grpc.Channel, bare: grpc.Channel, kind: str
+) -> None:
     def is_freed(channel: grpc.Channel) -> bool:
         method = harness.method(channel, kind)
         with harness.action(succeed) as request:
-            call: Any = (method.future if kind.endswith("unary") else method)(harness.argument(kind, request))
+            call: Any = (method.future if kind.endswith("unary") else method)(
+                harness.argument(kind, request)
+            )
             call.result() if kind.endswith("unary") else list(call)
             reference = weakref.ref(call)
             del call
             return reference() is None
 
-    assert without_collector(functools.partial(is_freed, wrapped)) is without_collector(functools.partial(is_freed, bare))
+    assert without_collector(functools.partial(is_freed, wrapped)) is without_collector(
+        functools.partial(is_freed, bare)
+    )

@@ -60,7 +60,9 @@ def foreign() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def held(act: Callable[[Any], None] = fail, after: int = 0) -> Iterator[tuple[bytes, threading.Event]]:
+def held(
+    act: Callable[[Any], None] = fail, after: int = 0
+) -> Iterator[tuple[bytes, threading.Event]]:
     """A request whose handler waits for the event before it acts."""
     gate = threading.Event()
 
@@ -134,7 +136,10 @@ def test_is_a_call_and_a_future_of_grpc(channel: grpc.Channel, kind: str) -> Non
     with harness.action(fail) as request:
         argument = harness.argument(kind, request)
         call: Any = method.future(argument) if kind.endswith("unary") else method(argument)
-        assert all(isinstance(call, base) for base in (grpc.Call, grpc.Future, grpc.RpcContext, grpc.RpcError))
+        assert all(
+            isinstance(call, base)
+            for base in (grpc.Call, grpc.Future, grpc.RpcContext, grpc.RpcError)
+        )
         with pytest.raises(remote(ResCode.ROOM_NOT_EXIST)):
             call.result() if kind.endswith("unary") else next(call)
         assert "ROOM_NOT_EXIST" not in repr(call)
@@ -226,7 +231,12 @@ def test_nothing_keeps_a_call_alive(channel: grpc.Channel) -> None:
 def test_a_future_in_time(channel: grpc.Channel, kind: str) -> None:
     with held() as (request, gate):
         future = futures(channel, kind, request)
-        assert (future.running(), future.done(), future.cancelled(), future.is_active()) == (True, False, False, True)
+        assert (future.running(), future.done(), future.cancelled(), future.is_active()) == (
+            True,
+            False,
+            False,
+            True,
+        )
         for ask in (future.result, future.exception, future.traceback):
             with pytest.raises(grpc.FutureTimeoutError):
                 ask(timeout=0.01)
@@ -234,7 +244,12 @@ def test_a_future_in_time(channel: grpc.Channel, kind: str) -> None:
                 ask(0.01)
         gate.set()
         assert future.exception().error_code is ResCode.ROOM_NOT_EXIST
-        assert (future.running(), future.done(), future.cancelled(), future.is_active()) == (False, True, False, False)
+        assert (future.running(), future.done(), future.cancelled(), future.is_active()) == (
+            False,
+            True,
+            False,
+            False,
+        )
         assert future.code() is StatusCode.NOT_FOUND
 
 
@@ -264,7 +279,11 @@ def test_a_cancelled_stream(channel: grpc.Channel) -> None:
             next(call)
         assert type(caught.value) is RemoteError
         assert caught.value.code() is StatusCode.CANCELLED
-        assert (caught.value.error_code, caught.value.inferred, caught.value.hint) == (None, False, None)
+        assert (caught.value.error_code, caught.value.inferred, caught.value.hint) == (
+            None,
+            False,
+            None,
+        )
         assert caught.value.debug_error_string() is None
 
 
@@ -296,7 +315,9 @@ def test_done_callbacks_get_the_typed_call(channel: grpc.Channel, kind: str, ask
         assert pickle.loads(pickle.dumps(error)).error_code is ResCode.ROOM_NOT_EXIST  # noqa: S301
 
 
-def test_a_callback_that_raises_is_named_in_the_log(channel: grpc.Channel, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_callback_that_raises_is_named_in_the_log(
+    channel: grpc.Channel, caplog: pytest.LogCaptureFixture
+) -> None:
     called = threading.Event()
 
     def careless(_: Any) -> None:
@@ -356,7 +377,8 @@ def test_a_conversation(talk: tuple[Talk, str], door: Any) -> None:
     requests: queue.Queue[bytes] = queue.Queue()
     with harness.sync_channel(talk[1], door(ResCode)) as channel:
         call = harness.method(channel, "stream_stream")(iter(requests.get, None), timeout=DEADLINE)
-        for text in (b"one", b"two", b"three"):  # each is asked only once the one before is answered
+        # each is asked only once the one before is answered
+        for text in (b"one", b"two", b"three"):
             requests.put(text)
             assert next(call) == text
         requests.put(b"fail")
@@ -371,7 +393,8 @@ def test_responses_are_not_read_ahead(talk: tuple[Talk, str], door: Any) -> None
         call = harness.method(channel, "unary_stream")(b"x" * 100_000, timeout=DEADLINE)
         for _ in range(3):
             assert len(next(call)) == 100_000
-        assert servicer.sent < 500  # the window takes some; whoever reads ahead would never come here
+        # the window takes some; whoever reads ahead would never come here
+        assert servicer.sent < 500
         call.cancel()
 
 
@@ -473,8 +496,15 @@ def test_wait_for_ready_waits(kind: str, door: Any) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         target = f"127.0.0.1:{bound.getsockname()[1]}"
-        with harness.sync_channel(target, door(ResCode)) as channel, pytest.raises(RemoteError) as caught:
-            list(harness.method(channel, kind)(harness.argument(kind, b""), timeout=0.05, wait_for_ready=True))
+        with (
+            harness.sync_channel(target, door(ResCode)) as channel,
+            pytest.raises(RemoteError) as caught,
+        ):
+            list(
+                harness.method(channel, kind)(
+                    harness.argument(kind, b""), timeout=0.05, wait_for_ready=True
+                )
+            )
     assert_inferred(caught.value, StatusCode.DEADLINE_EXCEEDED, 503)
 
 
@@ -485,14 +515,27 @@ def test_without_a_table_nothing_is_inferred(foreign: str, stack: str) -> None:
             assert_inferred(outcome.error, StatusCode.NOT_FOUND, None)
 
 
-class ShopCode(ErrorCode, domain="shop.example.com", default_locale="en-US", fallback="BROKEN", infer={StatusCode.NOT_FOUND: "GONE"}):
-    GONE = 1, Spec(StatusCode.NOT_FOUND, message="Gone", hints={"zh-CN": "没有了", "en-US": "It is gone"})
+class ShopCode(
+    ErrorCode,
+    domain="shop.example.com",
+    default_locale="en-US",
+    fallback="BROKEN",
+    infer={StatusCode.NOT_FOUND: "GONE"},
+):
+    GONE = (
+        1,
+        Spec(
+            StatusCode.NOT_FOUND, message="Gone", hints={"zh-CN": "没有了", "en-US": "It is gone"}
+        ),
+    )
     BROKEN = 2, Spec(StatusCode.INTERNAL, message="Broken")
 
 
 def test_the_first_table_infers(foreign: str, stack: str) -> None:
     with harness.action(lambda context: context.abort(StatusCode.NOT_FOUND, "")) as request:
-        outcome = harness.call(stack, foreign, "unary_unary", request, catalogues=(ComponentCode, ShopCode, ResCode))
+        outcome = harness.call(
+            stack, foreign, "unary_unary", request, catalogues=(ComponentCode, ShopCode, ResCode)
+        )
     assert outcome.error.error_code is ShopCode.GONE
 
 
@@ -511,20 +554,37 @@ def test_the_first_table_infers(foreign: str, stack: str) -> None:
     ],
 )
 @pytest.mark.thinned(3)
-def test_the_language_is_asked_for(locale: str | None, metadata: Any, heard: list[str], hint: str, stack: str, kind: str) -> None:
+def test_the_language_is_asked_for(
+    locale: str | None, metadata: Any, heard: list[str], hint: str, stack: str, kind: str
+) -> None:
     seen: list[Any] = []
 
     class Shop(ErrorCode, domain="zh.shop.example.com", default_locale="zh-CN", fallback="GONE"):
-        GONE = 1, Spec(StatusCode.NOT_FOUND, message="Gone", hints={"zh-CN": "没有了", "en-US": "It is gone"})
+        GONE = (
+            1,
+            Spec(
+                StatusCode.NOT_FOUND,
+                message="Gone",
+                hints={"zh-CN": "没有了", "en-US": "It is gone"},
+            ),
+        )
 
     def act(context: Any) -> None:
-        seen.extend(entry for entry in context.invocation_metadata() if entry.key in ("accept-language", "x-a"))
+        seen.extend(
+            entry
+            for entry in context.invocation_metadata()
+            if entry.key in ("accept-language", "x-a")
+        )
         raise ServiceError(Shop.GONE)
 
     with harness.serve("sync", catalogue=Shop) as target, harness.action(act) as request:
-        outcome = harness.call(stack, target, kind, request, catalogues=(Shop,), locale=locale, metadata=metadata)
+        outcome = harness.call(
+            stack, target, kind, request, catalogues=(Shop,), locale=locale, metadata=metadata
+        )
     assert [entry.value for entry in seen if entry.key == "accept-language"] == heard
-    assert [entry.value for entry in seen if entry.key == "x-a"] == [value for key, value in metadata if key == "x-a"]
+    assert [entry.value for entry in seen if entry.key == "x-a"] == [
+        value for key, value in metadata if key == "x-a"
+    ]
     assert outcome.error.hint == hint
 
 
@@ -544,7 +604,9 @@ def test_the_table_speaks_the_language_of_the_call(
     locale: str | None, metadata: Any, hint: str, foreign: str, stack: str, kind: str
 ) -> None:
     with harness.action(lambda context: context.abort(StatusCode.NOT_FOUND, "")) as request:
-        outcome = harness.call(stack, foreign, kind, request, catalogues=(ShopCode,), locale=locale, metadata=metadata)
+        outcome = harness.call(
+            stack, foreign, kind, request, catalogues=(ShopCode,), locale=locale, metadata=metadata
+        )
     assert outcome.error.inferred
     assert outcome.error.hint == hint
 
@@ -590,7 +652,9 @@ LANGUAGE = ("accept-language", "zh-CN")
         ([("accept-language", "en")], [("accept-language", "en")]),
     ],
 )
-def test_the_next_interceptor_gets_what_it_expects(given: Any, passed: Any, kind: str, targets: dict[str, str], door: Any) -> None:
+def test_the_next_interceptor_gets_what_it_expects(
+    given: Any, passed: Any, kind: str, targets: dict[str, str], door: Any
+) -> None:
     inner, credentials = Recording(), grpc.access_token_call_credentials("token")
     with harness.sync_channel(targets["sync"], door(ResCode, locale="zh-CN"), inner) as channel:
         method = harness.method(channel, kind)
@@ -606,7 +670,11 @@ def test_the_next_interceptor_gets_what_it_expects(given: Any, passed: Any, kind
     [details] = inner.seen
     assert type(details.metadata) is type(passed)
     assert list(details.metadata) == list(passed)
-    assert (details.method, details.timeout, details.wait_for_ready) == (f"/test.Service/{kind}", DEADLINE, True)
+    assert (details.method, details.timeout, details.wait_for_ready) == (
+        f"/test.Service/{kind}",
+        DEADLINE,
+        True,
+    )
     assert details.credentials is credentials
     assert details.compression is grpc.Compression.Gzip
 
@@ -616,9 +684,15 @@ def test_metadata_that_can_be_read_only_once(targets: dict[str, str], kind: str,
     with harness.action(lambda context: seen.extend(context.invocation_metadata())) as request:
         for locale in (None, "zh-CN"):
             with harness.sync_channel(targets["sync"], door(ResCode, locale=locale)) as channel:
-                response = harness.method(channel, kind)(harness.argument(kind, request), metadata=iter([("x-a", "1")]))
+                response = harness.method(channel, kind)(
+                    harness.argument(kind, request), metadata=iter([("x-a", "1")])
+                )
                 assert list(response)
-    assert [value for key, value in seen if key in ("x-a", "accept-language")] == ["1", "1", "zh-CN"]
+    assert [value for key, value in seen if key in ("x-a", "accept-language")] == [
+        "1",
+        "1",
+        "zh-CN",
+    ]
 
 
 def test_details_that_are_no_named_tuple(targets: dict[str, str]) -> None:
@@ -654,7 +728,11 @@ def test_many_threads_on_one_channel(channel: grpc.Channel) -> None:
         with harness.action(act, after=1) as request:
             for _ in range(5):
                 with pytest.raises(remote(code)) as caught:
-                    list(harness.method(channel, kind)(harness.argument(kind, request), timeout=DEADLINE))
+                    list(
+                        harness.method(channel, kind)(
+                            harness.argument(kind, request), timeout=DEADLINE
+                        )
+                    )
                 assert caught.value.metadata == {"number": str(number)}
 
     with ThreadPoolExecutor(32) as pool:
@@ -669,7 +747,11 @@ def test_one_interceptor_for_several_channels(targets: dict[str, str], foreign: 
         harness.sync_channel(foreign, interceptor) as theirs,
         harness.action(fail) as request,
     ):
-        for channel, kind in ((ours, remote(ResCode.ROOM_NOT_EXIST)), (theirs, RemoteError), (too, remote(ResCode.ROOM_NOT_EXIST))):
+        for channel, kind in (
+            (ours, remote(ResCode.ROOM_NOT_EXIST)),
+            (theirs, RemoteError),
+            (too, remote(ResCode.ROOM_NOT_EXIST)),
+        ):
             with pytest.raises(RemoteError) as caught:
                 harness.method(channel, "unary_unary")(request)
             assert type(caught.value) is kind
@@ -685,5 +767,7 @@ def test_the_call_is_asked_for_nothing() -> None:
             assert name == "__class__"  # for isinstance
             return object.__getattribute__(self, name)
 
-    call = errgrpc.ClientInterceptor(ResCode).intercept_unary_stream(lambda *_: Untouchable(), Details(), b"")
+    call = errgrpc.ClientInterceptor(ResCode).intercept_unary_stream(
+        lambda *_: Untouchable(), Details(), b""
+    )
     assert type(call) is TypedCall

@@ -28,9 +28,13 @@ WAYS = [
     ("stream_unary", "future"),
     ("stream_stream", "stream"),
 ]
-every_door = pytest.mark.parametrize("door", [errgrpc.ClientInterceptor, harness.wrapped], ids=["intercepted", "wrapped"])
+every_door = pytest.mark.parametrize(
+    "door", [errgrpc.ClientInterceptor, harness.wrapped], ids=["intercepted", "wrapped"]
+)
 every_way = pytest.mark.parametrize(("kind", "way"), WAYS)
-both_orders = pytest.mark.parametrize("order", ["outside", "inside", "outside_wrapped", "inside_wrapped"])
+both_orders = pytest.mark.parametrize(
+    "order", ["outside", "inside", "outside_wrapped", "inside_wrapped"]
+)
 
 
 def fail(_: Any) -> None:
@@ -43,11 +47,17 @@ def succeed(_: Any) -> None:
 
 def chain(order: str, other: Any) -> tuple[Any, ...]:
     """The other interceptor outside or inside of ours, or of a wrapped channel; the outermost comes first."""
-    ours = harness.wrapped(ResCode) if order.endswith("wrapped") else errgrpc.ClientInterceptor(ResCode)
+    ours = (
+        harness.wrapped(ResCode)
+        if order.endswith("wrapped")
+        else errgrpc.ClientInterceptor(ResCode)
+    )
     return (other, ours) if order.startswith("outside") else (ours, other)
 
 
-def outcome(channel: grpc.Channel, kind: str, way: str, *requests: bytes, **options: Any) -> list[bytes]:
+def outcome(
+    channel: grpc.Channel, kind: str, way: str, *requests: bytes, **options: Any
+) -> list[bytes]:
     """The responses of a call made in one of the ways; raises its error."""
     method, argument = harness.method(channel, kind), harness.argument(kind, *requests)
     if way == "blocking":
@@ -92,7 +102,11 @@ def asks_for_all(continuation: Any, details: Any, request: Any) -> Any:
     if details.method.endswith("unary"):
         error = call.exception()
         assert call.code() is (StatusCode.OK if error is None else error.code())
-        assert (call.details(), call.done(), call.cancelled()) == ("" if error is None else error.details(), True, False)
+        assert (call.details(), call.done(), call.cancelled()) == (
+            "" if error is None else error.details(),
+            True,
+            False,
+        )
         assert call.initial_metadata() is not None
         assert call.trailing_metadata() is not None
         call.add_done_callback(lambda future: future.exception())
@@ -126,7 +140,11 @@ class Wrapper(grpc.Call, grpc.Future):  # type: ignore[type-arg]
 
 
 for _name in Wrapper.__abstractmethods__:
-    setattr(Wrapper, _name, functools.partialmethod(lambda self, name, *rest: getattr(self._call, name)(*rest), _name))
+    setattr(
+        Wrapper,
+        _name,
+        functools.partialmethod(lambda self, name, *rest: getattr(self._call, name)(*rest), _name),
+    )
 Wrapper.__abstractmethods__ = frozenset()
 _wrap: Callable[[Any], Any] = Wrapper
 
@@ -158,15 +176,24 @@ def changes_the_details(continuation: Any, details: Any, request: Any) -> Any:
 
 
 def replaces_the_details(continuation: Any, details: Any, request: Any) -> Any:
-    return continuation(details._replace(metadata=[*(details.metadata or ()), ("x-added", "1")]), request)
+    return continuation(
+        details._replace(metadata=[*(details.metadata or ()), ("x-added", "1")]), request
+    )
 
 
 def maps_the_requests(continuation: Any, details: Any, request: Any) -> Any:
-    return continuation(details, request if isinstance(request, bytes) else (bytes(part) for part in request))
+    return continuation(
+        details, request if isinstance(request, bytes) else (bytes(part) for part in request)
+    )
 
 
 class FromAPackage(grpc_interceptor.ClientInterceptor):
-    def intercept(self, method: Callable[..., Any], request_or_iterator: Any, call_details: grpc.ClientCallDetails) -> Any:
+    def intercept(
+        self,
+        method: Callable[..., Any],
+        request_or_iterator: Any,
+        call_details: grpc.ClientCallDetails,
+    ) -> Any:
         return method(request_or_iterator, call_details)
 
 
@@ -190,7 +217,9 @@ HARMLESS = {
 @every_way
 @both_orders
 @pytest.mark.thinned(3)
-def test_typed_among_others(order: str, kind: str, way: str, other: str, targets: dict[str, str]) -> None:
+def test_typed_among_others(
+    order: str, kind: str, way: str, other: str, targets: dict[str, str]
+) -> None:
     with harness.sync_channel(targets["sync"], *chain(order, HARMLESS[other])) as channel:
         with harness.action(fail, after=1) as request:
             for _ in range(2):
@@ -207,7 +236,10 @@ def test_typed_among_others(order: str, kind: str, way: str, other: str, targets
 @every_way
 def test_two_of_each(kind: str, way: str, targets: dict[str, str]) -> None:
     null, ours = Own(asks_for_all), errgrpc.ClientInterceptor(ResCode)
-    with harness.sync_channel(targets["sync"], null, ours, null, ours, null) as channel, harness.action(fail) as request:
+    with (
+        harness.sync_channel(targets["sync"], null, ours, null, ours, null) as channel,
+        harness.action(fail) as request,
+    ):
         for _ in range(2):
             with pytest.raises(remote(ResCode.ROOM_NOT_EXIST)):
                 outcome(channel, kind, way, request)
@@ -229,7 +261,12 @@ def test_outer_interceptors_see_a_typed_call(kind: str, way: str, targets: dict[
                 call.result(timeout=DEADLINE)
             assert call.exception(timeout=DEADLINE) is caught.value
             assert call.traceback(timeout=DEADLINE) is not None
-            assert (call.running(), call.is_active(), call.cancel(), call.cancelled()) == (False, False, False, False)
+            assert (call.running(), call.is_active(), call.cancel(), call.cancelled()) == (
+                False,
+                False,
+                False,
+                False,
+            )
             assert not call.add_callback(lambda: None)
             call.add_done_callback(seen.append)
             seen.append(call.code())
@@ -237,7 +274,11 @@ def test_outer_interceptors_see_a_typed_call(kind: str, way: str, targets: dict[
 
     interceptors = chain("outside", Own(see))
     expected = pytest.raises(remote(ResCode.ROOM_NOT_EXIST))
-    with harness.action(fail) as request, harness.sync_channel(targets["sync"], *interceptors) as channel, expected as caught:
+    with (
+        harness.action(fail) as request,
+        harness.sync_channel(targets["sync"], *interceptors) as channel,
+        expected as caught,
+    ):
         outcome(channel, kind, way, request)
     if kind.endswith("unary"):
         assert seen[1] is StatusCode.NOT_FOUND
@@ -265,7 +306,10 @@ def test_retried_by_its_status(order: str, kind: str, way: str, targets: dict[st
                 return call
         raise AssertionError("too many")
 
-    with harness.sync_channel(targets["sync"], *chain(order, Own(retry))) as channel, harness.action(act) as request:
+    with (
+        harness.sync_channel(targets["sync"], *chain(order, Own(retry))) as channel,
+        harness.action(act) as request,
+    ):
         if kind.endswith("stream"):
             with pytest.raises(remote(ResCode.SERVICE_UNAVAILABLE)):
                 outcome(channel, kind, way, request)
@@ -310,8 +354,13 @@ def test_a_default_value(order: str, kind: str, way: str, targets: dict[str, str
             return [b"a", b"list"]  # which is no iterator
         return call if call.exception() is None else Value(b"default")
 
-    with harness.sync_channel(targets["sync"], *chain(order, Own(default))) as channel, harness.action(fail) as request:
-        assert outcome(channel, kind, way, request) == ([b"default"] if kind.endswith("unary") else [b"a", b"list"])
+    with (
+        harness.sync_channel(targets["sync"], *chain(order, Own(default))) as channel,
+        harness.action(fail) as request,
+    ):
+        assert outcome(channel, kind, way, request) == (
+            [b"default"] if kind.endswith("unary") else [b"a", b"list"]
+        )
 
 
 class Refused(grpc.RpcError):
@@ -326,27 +375,44 @@ class Refused(grpc.RpcError):
 
 @every_way
 @both_orders
-@pytest.mark.parametrize("error", [ValueError("not today"), Refused()], ids=lambda error: type(error).__name__)
-def test_an_interceptor_that_raises(order: str, kind: str, way: str, error: Exception, targets: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "error", [ValueError("not today"), Refused()], ids=lambda error: type(error).__name__
+)
+def test_an_interceptor_that_raises(
+    order: str, kind: str, way: str, error: Exception, targets: dict[str, str]
+) -> None:
     def refuse(*_: Any) -> Any:
         raise error
 
     itself = order.startswith("outside") or isinstance(error, ValueError)
     expected = pytest.raises(type(error) if itself else RemoteError)
-    with harness.sync_channel(targets["sync"], *chain(order, Own(refuse))) as channel, expected as caught:
+    with (
+        harness.sync_channel(targets["sync"], *chain(order, Own(refuse))) as channel,
+        expected as caught,
+    ):
         outcome(channel, kind, way, b"")
     if itself:
         assert caught.value is error
     else:  # ours makes of any RpcError what it is able to read
         assert type(caught.value) is RemoteError
         assert (caught.value.error_code, caught.value.inferred) == (ResCode.UNAUTHORIZED, True)
-        assert (caught.value.code(), caught.value.details()) == (StatusCode.UNAUTHENTICATED, "log in")
-        assert caught.value.initial_metadata() is caught.value.trailing_metadata() is caught.value.debug_error_string() is None
+        assert (caught.value.code(), caught.value.details()) == (
+            StatusCode.UNAUTHENTICATED,
+            "log in",
+        )
+        assert (
+            caught.value.initial_metadata()
+            is caught.value.trailing_metadata()
+            is caught.value.debug_error_string()
+            is None
+        )
 
 
 @every_way
 @pytest.mark.parametrize("order", ["inside", "inside_wrapped"])
-def test_an_error_that_an_inner_interceptor_made(order: str, kind: str, way: str, targets: dict[str, str]) -> None:
+def test_an_error_that_an_inner_interceptor_made(
+    order: str, kind: str, way: str, targets: dict[str, str]
+) -> None:
     """It stays itself, with its cause and its traceback: some interceptors raise what they got elsewhere."""
     cause = KeyError("cause")
 
@@ -354,7 +420,10 @@ def test_an_error_that_an_inner_interceptor_made(order: str, kind: str, way: str
         raise errgrpc.decode(errgrpc.encode(ServiceError(ResCode.FORBIDDEN)), ResCode) from cause
 
     expected = pytest.raises(remote(ResCode.FORBIDDEN))
-    with harness.sync_channel(targets["sync"], *chain(order, Own(replay))) as channel, expected as caught:
+    with (
+        harness.sync_channel(targets["sync"], *chain(order, Own(replay))) as channel,
+        expected as caught,
+    ):
         outcome(channel, kind, way, b"")
     assert caught.value.__cause__ is cause
     assert "replay" in [entry.name for entry in caught.traceback]
@@ -363,22 +432,43 @@ def test_an_error_that_an_inner_interceptor_made(order: str, kind: str, way: str
 # Ours, several times.
 
 
-class ShopCode(ErrorCode, domain="sync.shop.example.com", default_locale="en-US", fallback="BROKEN", infer={StatusCode.NOT_FOUND: "GONE"}):
-    GONE = 1, Spec(StatusCode.NOT_FOUND, message="Gone", hints={"zh-CN": "没有了", "en-US": "It is gone"})
+class ShopCode(
+    ErrorCode,
+    domain="sync.shop.example.com",
+    default_locale="en-US",
+    fallback="BROKEN",
+    infer={StatusCode.NOT_FOUND: "GONE"},
+):
+    GONE = (
+        1,
+        Spec(
+            StatusCode.NOT_FOUND, message="Gone", hints={"zh-CN": "没有了", "en-US": "It is gone"}
+        ),
+    )
     BROKEN = 2, Spec(StatusCode.INTERNAL, message="Broken")
 
 
 @every_way
 @pytest.mark.parametrize("code", [ResCode.NOT_FOUND, ComponentCode(-1), ShopCode.GONE], ids=str)
 @every_door
-def test_each_of_ours_knows_its_own_catalogue(door: Any, kind: str, way: str, code: ErrorCode, targets: dict[str, str]) -> None:
+def test_each_of_ours_knows_its_own_catalogue(
+    door: Any, kind: str, way: str, code: ErrorCode, targets: dict[str, str]
+) -> None:
     def act(_: Any) -> None:
         raise ServiceError(code, room="1")
 
     ours = [door(catalogue, locale="en-US") for catalogue in (ResCode, ComponentCode, ShopCode)]
     with harness.action(act) as request:
-        for interceptors in (ours, ours[::-1], [*ours, *ours], [errgrpc.ClientInterceptor(), *ours, door()]):
-            with harness.sync_channel(targets["sync"], *interceptors) as channel, pytest.raises(RemoteError) as caught:
+        for interceptors in (
+            ours,
+            ours[::-1],
+            [*ours, *ours],
+            [errgrpc.ClientInterceptor(), *ours, door()],
+        ):
+            with (
+                harness.sync_channel(targets["sync"], *interceptors) as channel,
+                pytest.raises(RemoteError) as caught,
+            ):
                 outcome(channel, kind, way, request)
             assert type(caught.value) is remote(code)
             assert caught.value.metadata == {"room": "1"}
@@ -387,10 +477,16 @@ def test_each_of_ours_knows_its_own_catalogue(door: Any, kind: str, way: str, co
 
 @every_way
 @every_door
-def test_the_innermost_table_infers(door: Any, kind: str, way: str, targets: dict[str, str]) -> None:
+def test_the_innermost_table_infers(
+    door: Any, kind: str, way: str, targets: dict[str, str]
+) -> None:
     ours = [door(catalogue) for catalogue in (ResCode, ShopCode, ComponentCode)]
     abort = harness.action(lambda context: context.abort(StatusCode.NOT_FOUND, ""))
-    with harness.sync_channel(targets["sync"], *ours) as channel, abort as request, pytest.raises(RemoteError) as caught:
+    with (
+        harness.sync_channel(targets["sync"], *ours) as channel,
+        abort as request,
+        pytest.raises(RemoteError) as caught,
+    ):
         outcome(channel, kind, way, request)
     assert type(caught.value) is RemoteError
     assert (caught.value.error_code, caught.value.inferred) == (ShopCode.GONE, True)
@@ -412,7 +508,12 @@ class Spans(SpanProcessor):
 
     def next(self) -> tuple[Any, ...]:
         span = self._ended.get(timeout=DEADLINE)
-        return span.name, span.status.status_code, dict(span.attributes or {}), [event.name for event in span.events]
+        return (
+            span.name,
+            span.status.status_code,
+            dict(span.attributes or {}),
+            [event.name for event in span.events],
+        )
 
 
 @every_way
@@ -424,7 +525,11 @@ def test_opentelemetry(order: str, kind: str, way: str, act: Any, targets: dict[
     seen = []
 
     def ours(channel: grpc.Channel) -> grpc.Channel:
-        return errgrpc.wrap_channel(channel, ResCode) if order.endswith("wrapped") else grpc.intercept_channel(channel, interceptor)
+        return (
+            errgrpc.wrap_channel(channel, ResCode)
+            if order.endswith("wrapped")
+            else grpc.intercept_channel(channel, interceptor)
+        )
 
     interceptor = errgrpc.ClientInterceptor(ResCode)
     with harness.sync_channel(targets["sync"]) as bare, harness.action(act, after=1) as request:

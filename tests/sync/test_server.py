@@ -42,7 +42,9 @@ def style(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-PLACES = [(kind, after) for kind in harness.KINDS for after in (range(3) if kind in STREAMS else [0])]
+PLACES = [
+    (kind, after) for kind in harness.KINDS for after in (range(3) if kind in STREAMS else [0])
+]
 
 
 @pytest.fixture(params=PLACES, ids=lambda place: f"{place[0]}-{place[1]}")
@@ -51,7 +53,14 @@ def place(request: pytest.FixtureRequest) -> tuple[str, int]:
     return request.param
 
 
-def ask(target: str, kind: str, act: Callable[[Any], Any], after: int = 1, stack: str = "sync", **options: Any) -> harness.Outcome:
+def ask(
+    target: str,
+    kind: str,
+    act: Callable[[Any], Any],
+    after: int = 1,
+    stack: str = "sync",
+    **options: Any,
+) -> harness.Outcome:
     """What a client without our interceptor gets of a handler that acts."""
     with harness.action(act, after) as request:
         return harness.call(stack, target, kind, request, interceptors=(), **options)
@@ -74,20 +83,33 @@ class TestResults:
 
     def test_responses(self, target: str, kind: str, stack: str) -> None:
         outcome = ask(target, kind, lambda _: None, stack=stack)
-        assert (outcome.code, outcome.details, outcome.error, outcome.trailing) == (StatusCode.OK, "", None, {})
+        assert (outcome.code, outcome.details, outcome.error, outcome.trailing) == (
+            StatusCode.OK,
+            "",
+            None,
+            {},
+        )
         assert outcome.responses == list(harness.RESPONSES[: 2 if kind in STREAMS else 1])
 
     def test_metadata(self, target: str, kind: str, stack: str) -> None:
         def act(context: Any) -> Any:
-            context.set_trailing_metadata((("x-cost", "3"), ("x-cost-bin", b"\x00\xff"), (harness.DETAILS_KEY, b"own")))
+            context.set_trailing_metadata(
+                (("x-cost", "3"), ("x-cost-bin", b"\x00\xff"), (harness.DETAILS_KEY, b"own"))
+            )
             return context.send_initial_metadata((("x-started", "now"),))
 
         outcome = ask(target, kind, act, after=0, stack=stack)
         assert outcome.code is StatusCode.OK
         assert outcome.initial["x-started"] == "now"
-        assert outcome.trailing == {"x-cost": "3", "x-cost-bin": b"\x00\xff", harness.DETAILS_KEY: b"own"}
+        assert outcome.trailing == {
+            "x-cost": "3",
+            "x-cost-bin": b"\x00\xff",
+            harness.DETAILS_KEY: b"own",
+        }
 
-    def test_what_a_context_says(self, style: str, targets: dict[str, str], bare_targets: dict[str, str], kind: str) -> None:
+    def test_what_a_context_says(
+        self, style: str, targets: dict[str, str], bare_targets: dict[str, str], kind: str
+    ) -> None:
         def answers(target: str) -> dict[str, Any]:
             said: dict[str, Any] = {}
 
@@ -98,7 +120,10 @@ class TestResults:
                 said["auth_context"] = dict(context.auth_context())
                 said["peer_identities"] = context.peer_identities(), context.peer_identity_key()
                 said["active"] = context.is_active() if style == "sync" else None
-                said["done"] = context.done(), context.cancelled() if style in {"aio", "reader_writer"} else None
+                said["done"] = (
+                    context.done(),
+                    context.cancelled() if style in {"aio", "reader_writer"} else None,
+                )
                 context.disable_next_message_compression()
 
             def tolerant(context: Any) -> None:
@@ -115,7 +140,12 @@ class TestResults:
     @pytest.mark.parametrize("code", [StatusCode.NOT_FOUND, StatusCode.OK, "garbage", 5])
     @pytest.mark.thinned(2)
     def test_a_status_that_is_set(
-        self, code: Any, style: str, targets: dict[str, str], bare_targets: dict[str, str], place: tuple[str, int]
+        self,
+        code: Any,
+        style: str,
+        targets: dict[str, str],
+        bare_targets: dict[str, str],
+        place: tuple[str, int],
     ) -> None:
         kind, after = place
 
@@ -124,8 +154,15 @@ class TestResults:
             context.set_details("as set")
             context.set_trailing_metadata((("x-cost", "3"),))
 
-        guarded, bare = ask(targets[style], kind, act, after), ask(bare_targets[style], kind, act, after)
-        assert (guarded.code, guarded.details, guarded.trailing) == (bare.code, bare.details, bare.trailing)
+        guarded, bare = (
+            ask(targets[style], kind, act, after),
+            ask(bare_targets[style], kind, act, after),
+        )
+        assert (guarded.code, guarded.details, guarded.trailing) == (
+            bare.code,
+            bare.details,
+            bare.trailing,
+        )
         assert guarded.responses == bare.responses
         assert guarded.details == "as set" or code is StatusCode.OK
 
@@ -133,19 +170,35 @@ class TestResults:
 class TestErrors:
     """A ServiceError, wherever in the call it is raised."""
 
-    def test_arrives_after_the_responses_before_it(self, target: str, place: tuple[str, int], stack: str) -> None:
+    def test_arrives_after_the_responses_before_it(
+        self, target: str, place: tuple[str, int], stack: str
+    ) -> None:
         kind, after = place
-        outcome = ask(target, kind, raising(ServiceError(ResCode.ROOM_NOT_EXIST, "No r-42", room_uuid="r-42")), after, stack)
+        outcome = ask(
+            target,
+            kind,
+            raising(ServiceError(ResCode.ROOM_NOT_EXIST, "No r-42", room_uuid="r-42")),
+            after,
+            stack,
+        )
         assert (outcome.code, outcome.details) == (StatusCode.NOT_FOUND, "No r-42")
         assert outcome.responses == given(kind, after)
         details = on_the_wire(outcome)
         assert list(details) == ["ErrorInfo", "LocalizedMessage"]
-        assert (details["ErrorInfo"].domain, details["ErrorInfo"].reason) == ("errgrpc.v1.ResCode", "ROOM_NOT_EXIST")
+        assert (details["ErrorInfo"].domain, details["ErrorInfo"].reason) == (
+            "errgrpc.v1.ResCode",
+            "ROOM_NOT_EXIST",
+        )
         assert dict(details["ErrorInfo"].metadata) == {"code": "1004", "room_uuid": "r-42"}
-        assert (details["LocalizedMessage"].locale, details["LocalizedMessage"].message) == ("zh-CN", "房间不存在")
+        assert (details["LocalizedMessage"].locale, details["LocalizedMessage"].message) == (
+            "zh-CN",
+            "房间不存在",
+        )
 
     def test_grpcio_status_reads_it(self, target: str, kind: str) -> None:
-        outcome = ask(target, kind, raising(ServiceError(ResCode.SERVICE_UNAVAILABLE, retry_delay=1)))
+        outcome = ask(
+            target, kind, raising(ServiceError(ResCode.SERVICE_UNAVAILABLE, retry_delay=1))
+        )
         status = rpc_status.from_call(outcome.error)
         assert status is not None
         assert status.code == code_pb2.UNAVAILABLE
@@ -159,13 +212,20 @@ class TestErrors:
     # With a sync client: the asyncio one may lose the initial metadata of a failed stream, whatever the server.
     def test_keeps_the_metadata_of_the_handler(self, target: str, kind: str) -> None:
         def act(context: Any) -> Any:
-            context.set_trailing_metadata((("x-cost", "3"), ("x-cost-bin", b"\x00\xff"), (harness.DETAILS_KEY, b"own")))
-            return then_raise(context.send_initial_metadata((("x-started", "now"),)), ServiceError(ResCode.NOT_FOUND))
+            context.set_trailing_metadata(
+                (("x-cost", "3"), ("x-cost-bin", b"\x00\xff"), (harness.DETAILS_KEY, b"own"))
+            )
+            return then_raise(
+                context.send_initial_metadata((("x-started", "now"),)),
+                ServiceError(ResCode.NOT_FOUND),
+            )
 
         outcome = ask(target, kind, act, after=0)
         assert outcome.initial["x-started"] == "now"
         assert coded(outcome) == "NOT_FOUND"  # in place of the handler's own details
-        assert {key: value for key, value in outcome.trailing.items() if key != harness.DETAILS_KEY} == {
+        assert {
+            key: value for key, value in outcome.trailing.items() if key != harness.DETAILS_KEY
+        } == {
             "x-cost": "3",
             "x-cost-bin": b"\x00\xff",
         }
@@ -179,21 +239,36 @@ class TestErrors:
         outcome = ask(target, kind, act)
         assert (coded(outcome), outcome.code) == ("NOT_FOUND", StatusCode.NOT_FOUND)
 
-    @pytest.mark.parametrize("entry", [("x-text", "é"), ("Upper", "case"), ("x-bin", "text"), ("x-text", b"\xff"), ("", "none")], ids=repr)
+    @pytest.mark.parametrize(
+        "entry",
+        [("x-text", "é"), ("Upper", "case"), ("x-bin", "text"), ("x-text", b"\xff"), ("", "none")],
+        ids=repr,
+    )
     @pytest.mark.thinned(4)
-    def test_survives_trailing_metadata_that_grpc_cannot_send(self, entry: Any, target: str, kind: str, caplog: Any) -> None:
+    def test_survives_trailing_metadata_that_grpc_cannot_send(
+        self, entry: Any, target: str, kind: str, caplog: Any
+    ) -> None:
         def act(context: Any) -> None:
             context.set_trailing_metadata((("x-cost", "3"), entry))
             raise ServiceError(ResCode.NOT_FOUND)
 
         outcome = ask(target, kind, act)
         assert coded(outcome) == "NOT_FOUND"
-        assert {**outcome.trailing, harness.DETAILS_KEY: b""} == {"x-cost": "3", harness.DETAILS_KEY: b""}
-        assert [record.levelno for record in logged(caplog) if "left out" in record.getMessage()] == [logging.WARNING]
+        assert {**outcome.trailing, harness.DETAILS_KEY: b""} == {
+            "x-cost": "3",
+            harness.DETAILS_KEY: b"",
+        }
+        assert [
+            record.levelno for record in logged(caplog) if "left out" in record.getMessage()
+        ] == [logging.WARNING]
 
-    @pytest.mark.parametrize("garbage", [7, {"x-cost": "3"}, [("x-cost",)], ["x"], [("x-cost", 3)], None], ids=repr)
+    @pytest.mark.parametrize(
+        "garbage", [7, {"x-cost": "3"}, [("x-cost",)], ["x"], [("x-cost", 3)], None], ids=repr
+    )
     @pytest.mark.thinned(4)
-    def test_survives_trailing_metadata_of_wrong_types(self, garbage: Any, target: str, kind: str) -> None:
+    def test_survives_trailing_metadata_of_wrong_types(
+        self, garbage: Any, target: str, kind: str
+    ) -> None:
         def act(context: Any) -> None:
             with suppress(TypeError):  # asyncio grpc refuses it at once
                 context.set_trailing_metadata(garbage)
@@ -203,8 +278,15 @@ class TestErrors:
 
     def test_raised_by_one_instance_for_many(self, target: str, kind: str) -> None:
         error = ServiceError(ResCode.NOT_FOUND)
-        outcomes = [ask(target, kind, raising(error), metadata=(("accept-language", tag),)) for tag in ("en-US", "zh-CN", "en")]
-        assert [on_the_wire(outcome)["LocalizedMessage"].locale for outcome in outcomes] == ["en-US", "zh-CN", "en-US"]
+        outcomes = [
+            ask(target, kind, raising(error), metadata=(("accept-language", tag),))
+            for tag in ("en-US", "zh-CN", "en")
+        ]
+        assert [on_the_wire(outcome)["LocalizedMessage"].locale for outcome in outcomes] == [
+            "en-US",
+            "zh-CN",
+            "en-US",
+        ]
 
 
 def then_raise(sent: Any, error: Exception) -> Any:
@@ -245,8 +327,12 @@ class TestOwnStatus:
 
     def test_abort_with_status(self, target: str, kind: str) -> None:
         status = status_pb2.Status(code=code_pb2.NOT_FOUND, message="No such thing")
-        status.details.add().Pack(error_details_pb2.ErrorInfo(reason="THEIRS", domain="example.com"))
-        outcome = ask(target, kind, lambda context: context.abort_with_status(rpc_status.to_status(status)))
+        status.details.add().Pack(
+            error_details_pb2.ErrorInfo(reason="THEIRS", domain="example.com")
+        )
+        outcome = ask(
+            target, kind, lambda context: context.abort_with_status(rpc_status.to_status(status))
+        )
         assert (outcome.code, outcome.details) == (StatusCode.NOT_FOUND, "No such thing")
         assert outcome.trailing == {harness.DETAILS_KEY: status.SerializeToString()}
 
@@ -262,7 +348,12 @@ class TestOwnStatus:
             ("garbage", "text", (StatusCode.UNKNOWN, "text"), (StatusCode.UNKNOWN, "text")),
             ([], "list", (StatusCode.UNKNOWN, "list"), (StatusCode.UNKNOWN, "list")),
             (StatusCode.ABORTED, None, (StatusCode.ABORTED, ""), (StatusCode.ABORTED, "")),
-            (StatusCode.ABORTED, "a\ud800b", (StatusCode.ABORTED, ""), (StatusCode.ABORTED, "a\ufffdb")),
+            (
+                StatusCode.ABORTED,
+                "a\ud800b",
+                (StatusCode.ABORTED, ""),
+                (StatusCode.ABORTED, "a\ufffdb"),
+            ),
             (
                 StatusCode.ABORTED,
                 "é 房间 🎓 %\n",
@@ -273,12 +364,25 @@ class TestOwnStatus:
         ids=ascii,
     )
     @pytest.mark.thinned(4)
-    def test_odd_aborts(self, code: Any, details: Any, on_sync: Any, on_aio: Any, style: str, targets: Any, kind: str) -> None:
+    def test_odd_aborts(
+        self,
+        code: Any,
+        details: Any,
+        on_sync: Any,
+        on_aio: Any,
+        style: str,
+        targets: Any,
+        kind: str,
+    ) -> None:
         outcome = ask(targets[style], kind, lambda context: context.abort(code, details))
         assert (outcome.code, outcome.details) == (on_sync if style == "sync" else on_aio)
         assert harness.DETAILS_KEY not in outcome.trailing
 
-    @pytest.mark.parametrize("entry", [("x-text", "é"), ("Upper", "case"), ("x-bin", "text"), ("x-text", b"\xff"), "garbage"], ids=repr)
+    @pytest.mark.parametrize(
+        "entry",
+        [("x-text", "é"), ("Upper", "case"), ("x-bin", "text"), ("x-text", b"\xff"), "garbage"],
+        ids=repr,
+    )
     @pytest.mark.parametrize("how", ["set", "argument", "status"])
     @pytest.mark.parametrize("kept", [{}, {"x-cost": "3"}], ids=["alone", "among others"])
     @pytest.mark.thinned(4)
@@ -293,8 +397,11 @@ class TestOwnStatus:
             if how == "argument":
                 return context.abort(StatusCode.NOT_FOUND, "No such thing", trailers)
             if how == "status":
-                return context.abort_with_status(Status(StatusCode.NOT_FOUND, "No such thing", trailers))
-            with suppress(TypeError):  # asyncio grpc refuses some at once, and has then none of them
+                return context.abort_with_status(
+                    Status(StatusCode.NOT_FOUND, "No such thing", trailers)
+                )
+            # asyncio grpc refuses some at once, and has then none of them
+            with suppress(TypeError):
                 context.set_trailing_metadata(trailers)
             return context.abort(StatusCode.NOT_FOUND, "No such thing")
 
@@ -317,7 +424,9 @@ class TestOwnStatus:
             return context.abort(StatusCode.ABORTED, "second")
 
         # Which one stands differs between grpc's stacks.
-        expected = (StatusCode.ABORTED, "second") if style == "sync" else (StatusCode.NOT_FOUND, "first")
+        expected = (
+            (StatusCode.ABORTED, "second") if style == "sync" else (StatusCode.NOT_FOUND, "first")
+        )
         outcome = ask(targets[style], kind, act)
         assert (outcome.code, outcome.details) == expected
 
@@ -357,7 +466,9 @@ class TestOwnStatus:
         outcome = ask(targets[style], kind, act)
         assert (outcome.code, outcome.details) == (StatusCode.NOT_FOUND, "No such thing")
 
-    def test_set_before_another_exception(self, target: str, place: tuple[str, int], stack: str, caplog: Any) -> None:
+    def test_set_before_another_exception(
+        self, target: str, place: tuple[str, int], stack: str, caplog: Any
+    ) -> None:
         kind, after = place
 
         def act(context: Any) -> None:
@@ -368,9 +479,15 @@ class TestOwnStatus:
 
         caplog.set_level(logging.INFO)
         outcome = ask(target, kind, act, after, stack)
-        assert (outcome.code, outcome.details, outcome.trailing) == (StatusCode.NOT_FOUND, "No such thing", {"x-cost": "3"})
+        assert (outcome.code, outcome.details, outcome.trailing) == (
+            StatusCode.NOT_FOUND,
+            "No such thing",
+            {"x-cost": "3"},
+        )
         assert outcome.responses == given(kind, after)
-        assert [(record.levelno, SECRET in (record.exc_text or "")) for record in logged(caplog)] == [(logging.ERROR, True)]
+        assert [
+            (record.levelno, SECRET in (record.exc_text or "")) for record in logged(caplog)
+        ] == [(logging.ERROR, True)]
 
     @pytest.mark.parametrize("code", [StatusCode.OK, None, "garbage"])
     def test_what_is_no_failure_does_not_stand(self, code: Any, target: str, kind: str) -> None:
@@ -448,7 +565,9 @@ MISBEHAVIOURS: dict[str, Any] = {
     "hostile base": HostileBase,
     "surrogate": lambda: ValueError(SECRET + "\ud800"),
     "group": lambda: ExceptionGroup(SECRET, [ValueError(SECRET), OSError(SECRET)]),
-    "base group": lambda: BaseExceptionGroup(SECRET, [KeyboardInterrupt(SECRET), ValueError(SECRET)]),
+    "base group": lambda: BaseExceptionGroup(
+        SECRET, [KeyboardInterrupt(SECRET), ValueError(SECRET)]
+    ),
     "deep group": lambda: nested(3_000),
     "forgot": Forgot,
     "AbortError": lambda: grpc.aio.AbortError(SECRET),
@@ -474,7 +593,10 @@ class TestMisbehaviours:
         assert SECRET not in repr((outcome.details, outcome.trailing, outcome.initial))
         assert outcome.responses == given(kind, after)
 
-    @pytest.mark.skipif(sys.version_info[:3] == (3, 13, 0), reason="CPython 3.13.0 never ends a recursion in a thread, grpc or not")
+    @pytest.mark.skipif(
+        sys.version_info[:3] == (3, 13, 0),
+        reason="CPython 3.13.0 never ends a recursion in a thread, grpc or not",
+    )
     def test_recursion(self, target: str, kind: str) -> None:
         assert coded(ask(target, kind, recurse)) == FALLBACK
 
@@ -498,7 +620,13 @@ class TestGroups:
         assert not logged(caplog)
 
     def test_several_coded(self, target: str, kind: str, caplog: Any) -> None:
-        error = ExceptionGroup(SECRET, [ExceptionGroup("inner", [ServiceError(ResCode.CONFLICT)]), ServiceError(ResCode.NOT_FOUND)])
+        error = ExceptionGroup(
+            SECRET,
+            [
+                ExceptionGroup("inner", [ServiceError(ResCode.CONFLICT)]),
+                ServiceError(ResCode.NOT_FOUND),
+            ],
+        )
         assert coded(ask(target, kind, raising(error))) == "CONFLICT"
         assert not logged(caplog)
 
@@ -507,10 +635,13 @@ class TestGroups:
         outcome = ask(target, kind, raising(error))
         assert coded(outcome) == "NOT_FOUND"
         assert SECRET not in repr(outcome.trailing)
-        assert [record.levelno for record in logged(caplog)] == [logging.ERROR]  # the other is not lost
+        # the other is not lost
+        assert [record.levelno for record in logged(caplog)] == [logging.ERROR]
 
     def test_with_a_fatal_one(self, target: str, kind: str) -> None:
-        error = BaseExceptionGroup(SECRET, [KeyboardInterrupt(SECRET), ServiceError(ResCode.NOT_FOUND)])
+        error = BaseExceptionGroup(
+            SECRET, [KeyboardInterrupt(SECRET), ServiceError(ResCode.NOT_FOUND)]
+        )
         assert coded(ask(target, kind, raising(error))) == "NOT_FOUND"
 
     def test_of_a_task_group(self, kind: str, targets: dict[str, str]) -> None:
@@ -605,15 +736,27 @@ def made_callable(servicer: Any, kind: str, asynchronous: bool) -> Any:
 
 SHAPES: dict[str, Callable[[Any, str, bool], Any]] = {
     "bound method": lambda servicer, kind, _: getattr(servicer, kind),
-    "unbound method": lambda servicer, kind, _: functools.partial(getattr(type(servicer), kind), servicer),
-    "partial of a partial": lambda servicer, kind, _: functools.partial(functools.partial(getattr(type(servicer), kind)), servicer),
+    "unbound method": lambda servicer, kind, _: functools.partial(
+        getattr(type(servicer), kind), servicer
+    ),
+    "partial of a partial": lambda servicer, kind, _: functools.partial(
+        functools.partial(getattr(type(servicer), kind)), servicer
+    ),
     "callable": made_callable,
-    "partial of a callable": lambda servicer, kind, asynchronous: functools.partial(made_callable(servicer, kind, asynchronous)),
-    "bound __call__": lambda servicer, kind, asynchronous: made_callable(servicer, kind, asynchronous).__call__,
+    "partial of a callable": lambda servicer, kind, asynchronous: functools.partial(
+        made_callable(servicer, kind, asynchronous)
+    ),
+    "bound __call__": lambda servicer, kind, asynchronous: (
+        made_callable(servicer, kind, asynchronous).__call__
+    ),
 }
 SYNC_SHAPES: dict[str, Callable[[Any, str, bool], Any]] = {
-    "lambda": lambda servicer, kind, _: lambda request, context: extra(servicer, kind, "extra", request, context),
-    "partial with an argument": lambda servicer, kind, _: functools.partial(extra, servicer, kind, "extra"),
+    "lambda": lambda servicer, kind, _: (
+        lambda request, context: extra(servicer, kind, "extra", request, context)
+    ),
+    "partial with an argument": lambda servicer, kind, _: functools.partial(
+        extra, servicer, kind, "extra"
+    ),
     "opaque": lambda servicer, kind, _: Opaque(getattr(servicer, kind)),
 }
 
@@ -623,7 +766,11 @@ class Shaped:
 
     def __init__(self, style: str, shape: Callable[[Any, str, bool], Any]) -> None:
         for kind in harness.KINDS:
-            setattr(self, kind, shape(harness.SERVICERS[style](), kind, style in {"aio", "reader_writer"}))
+            setattr(
+                self,
+                kind,
+                shape(harness.SERVICERS[style](), kind, style in {"aio", "reader_writer"}),
+            )
 
 
 class TestShapes:
@@ -633,17 +780,23 @@ class TestShapes:
             style = {"aio": "sync", "reader_writer": "sync_on_aio"}.get(style, style)
         with harness.serve(style, servicer=Shaped(style, (SHAPES | SYNC_SHAPES)[shape])) as target:
             for kind in harness.KINDS:
-                assert ask(target, kind, lambda _: None).responses == list(harness.RESPONSES[: 2 if kind in STREAMS else 1])
+                assert ask(target, kind, lambda _: None).responses == list(
+                    harness.RESPONSES[: 2 if kind in STREAMS else 1]
+                )
                 outcome = ask(target, kind, raising(ServiceError(ResCode.NOT_FOUND)))
                 assert (coded(outcome), outcome.responses) == ("NOT_FOUND", given(kind, 1))
 
-    @pytest.mark.parametrize(("style", "shape"), [("sync", Iterating), ("sync", Iterable), ("sync_on_aio", Iterable)])
+    @pytest.mark.parametrize(
+        ("style", "shape"), [("sync", Iterating), ("sync", Iterable), ("sync_on_aio", Iterable)]
+    )
     def test_of_responses(self, style: str, shape: type, place: tuple[str, int]) -> None:
         servicer = harness.SyncServicer()
         servicer.unary_stream = shape  # type: ignore[method-assign]
         with harness.serve(style, servicer=servicer) as target:
             assert ask(target, "unary_stream", lambda _: None).responses == list(harness.RESPONSES)
-            outcome = ask(target, "unary_stream", raising(ServiceError(ResCode.NOT_FOUND)), place[1])
+            outcome = ask(
+                target, "unary_stream", raising(ServiceError(ResCode.NOT_FOUND)), place[1]
+            )
         assert (coded(outcome), outcome.responses) == ("NOT_FOUND", given("unary_stream", place[1]))
 
     @pytest.mark.parametrize("style", ["sync", "sync_on_aio"])
@@ -657,8 +810,13 @@ class TestShapes:
 
         with harness.serve(style, servicer=Listing()) as target:
             outcome = ask(target, "unary_stream", lambda _: None)
-            assert (coded(outcome), outcome.responses) == ((FALLBACK, []) if style == "sync" else (None, list(harness.RESPONSES)))
-            assert coded(ask(target, "unary_stream", raising(ServiceError(ResCode.NOT_FOUND)))) == "NOT_FOUND"
+            assert (coded(outcome), outcome.responses) == (
+                (FALLBACK, []) if style == "sync" else (None, list(harness.RESPONSES))
+            )
+            assert (
+                coded(ask(target, "unary_stream", raising(ServiceError(ResCode.NOT_FOUND))))
+                == "NOT_FOUND"
+            )
 
     def test_non_blocking(self) -> None:
         """Grpc's experimental handlers send their responses through a callback, from a pool of their own."""
@@ -677,14 +835,19 @@ class TestShapes:
             behavior.experimental_thread_pool = pool  # type: ignore[attr-defined]
             servicer.unary_stream = behavior  # type: ignore[method-assign,assignment]
             with harness.serve("sync", servicer=servicer) as target:
-                assert ask(target, "unary_stream", lambda _: None).responses == [b"first", b"second"]
+                assert ask(target, "unary_stream", lambda _: None).responses == [
+                    b"first",
+                    b"second",
+                ]
                 outcome = ask(target, "unary_stream", raising(ServiceError(ResCode.NOT_FOUND)))
         assert (coded(outcome), outcome.responses) == ("NOT_FOUND", [b"first"])
         assert threads == ["own_0", "own_0"]
 
     def test_servicers_of_subclasses_and_static_methods(self, kind: str) -> None:
         class Static(harness.SyncServicer):
-            unary_unary = staticmethod(lambda request, context: harness.SyncServicer().unary_unary(request, context))  # type: ignore[assignment]
+            unary_unary = staticmethod(
+                lambda request, context: harness.SyncServicer().unary_unary(request, context)
+            )  # type: ignore[assignment]
 
         with harness.serve("sync", servicer=Static()) as target:
             assert coded(ask(target, kind, raising(ServiceError(ResCode.NOT_FOUND)))) == "NOT_FOUND"
@@ -706,7 +869,9 @@ class TestOutsideTheHandler:
 
         class AsyncParsing(grpc.aio.ServerInterceptor):
             async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
-                return (await continuation(handler_call_details))._replace(request_deserializer=parse)
+                return (await continuation(handler_call_details))._replace(
+                    request_deserializer=parse
+                )
 
         parsing, stack = (Parsing(), errgrpc) if style == "sync" else (AsyncParsing(), errgrpc.aio)
         outcomes = []
@@ -715,7 +880,10 @@ class TestOutsideTheHandler:
                 outcomes.append(ask(target, kind, lambda _: None))
         assert outcomes[0].code is not StatusCode.OK
         if kind.startswith("unary"):
-            assert (outcomes[0].code, outcomes[0].trailing) == (outcomes[1].code, outcomes[1].trailing)
+            assert (outcomes[0].code, outcomes[0].trailing) == (
+                outcomes[1].code,
+                outcomes[1].trailing,
+            )
         else:  # it is the handler that asks for the request, and hears of the failure
             assert outcomes[1].code is not StatusCode.OK
 
@@ -729,11 +897,19 @@ class Watched:
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
-        self.started, self.over, self.ended = threading.Event(), threading.Event(), threading.Event()
+        self.started, self.over, self.ended = (
+            threading.Event(),
+            threading.Event(),
+            threading.Event(),
+        )
         self.seen: list[Any] = []
 
     def _watch(self, context: Any) -> None:
-        self.seen += [context.add_callback(self.over.set), context.is_active(), context.time_remaining() > 0]
+        self.seen += [
+            context.add_callback(self.over.set),
+            context.is_active(),
+            context.time_remaining() > 0,
+        ]
         self.started.set()
         assert self.over.wait(harness.DEADLINE)
         self.seen += [context.is_active()]
@@ -807,11 +983,18 @@ def final_code(call: Any, kind: str) -> Any:
 class TestTheEndOfACall:
     """Cancellation, deadlines and shutdown, as the sync server has them without us."""
 
-    @pytest.mark.parametrize("error", [None, ServiceError(ResCode.NOT_FOUND)], ids=["returns", "raises"])
+    @pytest.mark.parametrize(
+        "error", [None, ServiceError(ResCode.NOT_FOUND)], ids=["returns", "raises"]
+    )
     @pytest.mark.parametrize("interceptors", [None, []], ids=["guarded", "bare"])
-    def test_cancelled_by_the_client(self, interceptors: Any, error: Any, kind: str, caplog: Any) -> None:
+    def test_cancelled_by_the_client(
+        self, interceptors: Any, error: Any, kind: str, caplog: Any
+    ) -> None:
         watched = Watched(error)
-        with harness.serve("sync", interceptors, watched) as target, running(target, kind, watched) as call:
+        with (
+            harness.serve("sync", interceptors, watched) as target,
+            running(target, kind, watched) as call,
+        ):
             call.cancel()
             assert watched.ended.wait(harness.DEADLINE)
         assert watched.seen == [True, True, True, False]
@@ -822,7 +1005,10 @@ class TestTheEndOfACall:
     @pytest.mark.thinned(2)
     def test_deadline(self, interceptors: Any, kind: str, caplog: Any) -> None:
         watched = Watched()
-        with harness.serve("sync", interceptors, watched) as target, running(target, kind, watched, timeout=0.3) as call:
+        with (
+            harness.serve("sync", interceptors, watched) as target,
+            running(target, kind, watched, timeout=0.3) as call,
+        ):
             assert final_code(call, kind) is StatusCode.DEADLINE_EXCEEDED
             assert watched.ended.wait(harness.DEADLINE)
         assert watched.seen == [True, True, True, False]
@@ -830,7 +1016,9 @@ class TestTheEndOfACall:
 
     @pytest.mark.parametrize("kind", ["stream_unary", "stream_stream"])
     @pytest.mark.parametrize("interceptors", [None, []], ids=["guarded", "bare"])
-    def test_cancelled_while_the_handler_waits_for_requests(self, interceptors: Any, kind: str, caplog: Any) -> None:
+    def test_cancelled_while_the_handler_waits_for_requests(
+        self, interceptors: Any, kind: str, caplog: Any
+    ) -> None:
         class Reading(Watched):
             def stream_unary(self, requests: Any, context: Any) -> bytes:  # noqa: ARG002
                 try:
@@ -849,7 +1037,10 @@ class TestTheEndOfACall:
                 yield self.stream_unary(requests, context)
 
         watched = Reading()
-        with harness.serve("sync", interceptors, watched) as target, running(target, kind, watched) as call:
+        with (
+            harness.serve("sync", interceptors, watched) as target,
+            running(target, kind, watched) as call,
+        ):
             call.cancel()
             assert watched.ended.wait(harness.DEADLINE)
         # Grpc's own race: the requests may just end, when it hears of their end before it hears of the cancellation.
@@ -858,10 +1049,14 @@ class TestTheEndOfACall:
 
     def test_foreign_error_after_the_client_has_gone(self, kind: str, caplog: Any) -> None:
         watched = Watched(ValueError(SECRET))
-        with harness.serve("sync", servicer=watched) as target, running(target, kind, watched) as call:
+        with (
+            harness.serve("sync", servicer=watched) as target,
+            running(target, kind, watched) as call,
+        ):
             call.cancel()
             assert watched.ended.wait(harness.DEADLINE)
-        assert [record.levelno for record in logged(caplog)] == [logging.ERROR]  # nobody foresaw it, whoever hears of it
+        # nobody foresaw it, whoever hears of it
+        assert [record.levelno for record in logged(caplog)] == [logging.ERROR]
 
     def test_error_in_the_close_of_a_generator(self) -> None:
         """Python itself reports it: nobody asks the generator for anything any more."""
@@ -880,12 +1075,17 @@ class TestTheEndOfACall:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("sys.unraisablehook", reported.append)
             watched = Closing()
-            with harness.serve("sync", servicer=watched) as target, running(target, "unary_stream", watched) as call:
+            with (
+                harness.serve("sync", servicer=watched) as target,
+                running(target, "unary_stream", watched) as call,
+            ):
                 call.cancel()
                 assert watched.ended.wait(harness.DEADLINE)
         assert [type(one.exc_value) for one in reported] == [ServiceError]
 
-    @pytest.mark.parametrize("error", [None, ServiceError(ResCode.NOT_FOUND)], ids=["returns", "raises"])
+    @pytest.mark.parametrize(
+        "error", [None, ServiceError(ResCode.NOT_FOUND)], ids=["returns", "raises"]
+    )
     def test_stopped_with_grace(self, error: Any, kind: str) -> None:
         watched = Watched(error)
         with ThreadPoolExecutor(4) as pool:
@@ -944,17 +1144,29 @@ class TestGuards:
 
 class TestSharing:
     @pytest.mark.parametrize("stack", harness.STACKS)
-    def test_one_interceptor_for_several_servers_one_after_the_other_and_at_once(self, stack: str) -> None:
+    def test_one_interceptor_for_several_servers_one_after_the_other_and_at_once(
+        self, stack: str
+    ) -> None:
         interceptor = (errgrpc if stack == "sync" else errgrpc.aio).ServerInterceptor(ResCode)
         for _ in range(2):
-            with harness.serve(stack, [interceptor]) as one, harness.serve(stack, [interceptor]) as other:
+            with (
+                harness.serve(stack, [interceptor]) as one,
+                harness.serve(stack, [interceptor]) as other,
+            ):
                 for target in (one, other, one):
                     for kind in harness.KINDS:
-                        assert coded(ask(target, kind, raising(ServiceError(ResCode.NOT_FOUND)))) == "NOT_FOUND"
+                        assert (
+                            coded(ask(target, kind, raising(ServiceError(ResCode.NOT_FOUND))))
+                            == "NOT_FOUND"
+                        )
 
     def test_nothing_is_left(self, style: str) -> None:
         before = set(threading.enumerate())
         with harness.serve(style) as target:
             for kind in harness.KINDS:
                 ask(target, kind, raising(ValueError(SECRET)))
-        assert not [thread for thread in set(threading.enumerate()) - before if "grpc" not in thread.name and not thread.daemon]
+        assert not [
+            thread
+            for thread in set(threading.enumerate()) - before
+            if "grpc" not in thread.name and not thread.daemon
+        ]

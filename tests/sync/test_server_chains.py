@@ -53,17 +53,27 @@ def raising(error: BaseException) -> Callable[[Any], Any]:
 
 
 def ours(style: str, catalogue: type[ErrorCode] = ResCode) -> Any:
-    return errgrpc.ServerInterceptor(catalogue) if style == "sync" else errgrpc.aio.ServerInterceptor(catalogue)
+    return (
+        errgrpc.ServerInterceptor(catalogue)
+        if style == "sync"
+        else errgrpc.aio.ServerInterceptor(catalogue)
+    )
 
 
 def placed(place: str, style: str, other: Callable[[], Any]) -> list[Any]:
-    return [*([other()] if place != "after" else []), ours(style), *([other()] if place != "before" else [])]
+    return [
+        *([other()] if place != "after" else []),
+        ours(style),
+        *([other()] if place != "before" else []),
+    ]
 
 
 class Other(grpc.ServerInterceptor):
     """An interceptor of a team's own on the sync server: changes the details of the call, then the handler."""
 
-    def __init__(self, change: Callable[[Any], Any], before: Callable[[], Any] = lambda: None) -> None:
+    def __init__(
+        self, change: Callable[[Any], Any], before: Callable[[], Any] = lambda: None
+    ) -> None:
         self._change = change
         self._before = before
 
@@ -75,7 +85,9 @@ class Other(grpc.ServerInterceptor):
 class AsyncOther(grpc.aio.ServerInterceptor):
     """The same on the asyncio server."""
 
-    def __init__(self, change: Callable[[Any], Any], before: Callable[[], Any] = lambda: None) -> None:
+    def __init__(
+        self, change: Callable[[Any], Any], before: Callable[[], Any] = lambda: None
+    ) -> None:
         self._change = change
         self._before = before
 
@@ -90,7 +102,9 @@ def other(style: str, *arguments: Any) -> Any:
 
 def behaving(change: Callable[[Any], Any], handler: Any) -> Any:
     """`handler` with its behavior changed, made anew each time."""
-    kind = ("stream" if handler.request_streaming else "unary") + ("_stream" if handler.response_streaming else "_unary")
+    kind = ("stream" if handler.request_streaming else "unary") + (
+        "_stream" if handler.response_streaming else "_unary"
+    )
     return handler._replace(**{kind: change(getattr(handler, kind))})
 
 
@@ -158,9 +172,14 @@ class Narrow:
 
 def check(target: str, kind: str) -> None:
     """That results, coded errors, foreign ones and aborts arrive."""
-    assert ask(target, kind, lambda _: None).responses == list(harness.RESPONSES[: 2 if kind in STREAMS else 1])
+    assert ask(target, kind, lambda _: None).responses == list(
+        harness.RESPONSES[: 2 if kind in STREAMS else 1]
+    )
     outcome = ask(target, kind, raising(ServiceError(ResCode.NOT_FOUND, seat="3")))
-    assert (coded(outcome), on_the_wire(outcome)["ErrorInfo"].metadata["seat"]) == ("NOT_FOUND", "3")
+    assert (coded(outcome), on_the_wire(outcome)["ErrorInfo"].metadata["seat"]) == (
+        "NOT_FOUND",
+        "3",
+    )
     assert outcome.responses == ([b"first"] if kind in STREAMS else [])
     outcome = ask(target, kind, raising(ValueError(SECRET)))
     assert coded(outcome) == FALLBACK
@@ -171,7 +190,9 @@ def check(target: str, kind: str) -> None:
 
 class TestOwn:
     def test_that_does_nothing(self, place: str, style: str) -> None:
-        with harness.serve(style, placed(place, style, lambda: other(style, lambda handler: handler))) as target:
+        with harness.serve(
+            style, placed(place, style, lambda: other(style, lambda handler: handler))
+        ) as target:
             for kind in harness.KINDS:
                 check(target, kind)
 
@@ -204,16 +225,27 @@ class TestOwn:
     )
     @pytest.mark.parametrize("when", ["intercepted", "called"])
     @pytest.mark.thinned(3)
-    def test_that_raises(self, when: str, error: BaseException, reason: str, style: str, kind: str) -> None:
+    def test_that_raises(
+        self, when: str, error: BaseException, reason: str, style: str, kind: str
+    ) -> None:
         def refuse(*_: Any) -> Any:
             raise error
 
         def change(handler: Any) -> Any:
-            return behaving(functools.partial(around, refuse), handler) if when == "called" else handler
+            return (
+                behaving(functools.partial(around, refuse), handler)
+                if when == "called"
+                else handler
+            )
 
         inner = other(style, change, refuse if when == "intercepted" else lambda: None)
         with harness.serve(style, [ours(style), inner]) as target:
-            outcome = ask(target, kind, lambda _: pytest.fail("not reached"), metadata=(("accept-language", "en"), ("x-request-id", "r-1")))
+            outcome = ask(
+                target,
+                kind,
+                lambda _: pytest.fail("not reached"),
+                metadata=(("accept-language", "en"), ("x-request-id", "r-1")),
+            )
         details = on_the_wire(outcome)
         assert coded(outcome) == reason
         assert details["LocalizedMessage"].locale == "en-US"
@@ -228,7 +260,10 @@ class TestOwn:
             raise ServiceError(ResCode.UNAUTHORIZED)
 
         change = functools.partial(behaving, functools.partial(around, Wrapped))
-        with harness.serve(style, [other(style, change), ours(style), other(style, lambda handler: handler, refuse)]) as target:
+        with harness.serve(
+            style,
+            [other(style, change), ours(style), other(style, lambda handler: handler, refuse)],
+        ) as target:
             assert coded(ask(target, kind, lambda _: None)) == "UNAUTHORIZED"
 
     def test_that_answers_in_place_of_the_handler(self, place: str, style: str, kind: str) -> None:
@@ -240,7 +275,9 @@ class TestOwn:
         async def refuse_async(_: Any, context: Any) -> Any:
             await context.abort(StatusCode.UNAUTHENTICATED, "Who are you?")
 
-        change = functools.partial(behaving, lambda _: refuse_async if style in {"aio", "reader_writer"} else refuse)
+        change = functools.partial(
+            behaving, lambda _: refuse_async if style in {"aio", "reader_writer"} else refuse
+        )
         if style == "sync_on_aio":
             # Outside ours it gets grpc's own context: a stream's abort on the loop's thread then waits for itself, for ever.
             place = "after"
@@ -299,13 +336,16 @@ def boxed(handler: Any) -> Any:
     return behaving(change, handler)._replace(response_serializer=lambda box: box.content)
 
 
-@pytest.mark.parametrize("style", ["sync", "aio"])  # what grpc-interceptor and OpenTelemetry support
+# what grpc-interceptor and OpenTelemetry support
+@pytest.mark.parametrize("style", ["sync", "aio"])
 class TestGrpcInterceptor:
     def serve(self, place: str, style: str, **options: Any) -> Any:
         kind: Any = grpc_interceptor.ExceptionToStatusInterceptor
         if style == "aio":
             kind = grpc_interceptor.AsyncExceptionToStatusInterceptor
-        return harness.serve(style, [*placed(place, style, lambda: kind(**options)), other(style, boxed)])
+        return harness.serve(
+            style, [*placed(place, style, lambda: kind(**options)), other(style, boxed)]
+        )
 
     def test_errors(self, place: str, style: str) -> None:
         with self.serve(place, style) as target:
@@ -317,17 +357,26 @@ class TestGrpcInterceptor:
         act = raising(grpc_interceptor.exceptions.NotFound("No such thing"))
         with self.serve("after", style) as target:
             outcome = ask(target, kind, act)
-            assert (outcome.code, outcome.details, outcome.trailing) == (StatusCode.NOT_FOUND, "No such thing", {})
+            assert (outcome.code, outcome.details, outcome.trailing) == (
+                StatusCode.NOT_FOUND,
+                "No such thing",
+                {},
+            )
         with self.serve("before", style) as target:
             assert coded(ask(target, kind, act)) == FALLBACK
 
     def test_with_a_status_for_unknown_exceptions(self, style: str, kind: str) -> None:
         """Outside ours that status is never needed. Inside, it hides our errors: what it does on purpose stands."""
-        with self.serve("before", style, status_on_unknown_exception=StatusCode.DATA_LOSS) as target:
+        with self.serve(
+            "before", style, status_on_unknown_exception=StatusCode.DATA_LOSS
+        ) as target:
             assert coded(ask(target, kind, raising(ServiceError(ResCode.NOT_FOUND)))) == "NOT_FOUND"
             assert coded(ask(target, kind, raising(ValueError(SECRET)))) == FALLBACK
         with self.serve("after", style, status_on_unknown_exception=StatusCode.DATA_LOSS) as target:
-            assert ask(target, kind, raising(ServiceError(ResCode.NOT_FOUND))).code is StatusCode.DATA_LOSS
+            assert (
+                ask(target, kind, raising(ServiceError(ResCode.NOT_FOUND))).code
+                is StatusCode.DATA_LOSS
+            )
 
 
 @pytest.fixture(scope="module")
@@ -346,10 +395,14 @@ class TestOpenTelemetry:
         tracing[1].clear()
 
     def made(self, style: str, tracing: Any) -> Any:
-        return (server_interceptor if style == "sync" else aio_server_interceptor)(tracer_provider=tracing[0])
+        return (server_interceptor if style == "sync" else aio_server_interceptor)(
+            tracer_provider=tracing[0]
+        )
 
     def test_errors(self, place: str, style: str, tracing: Any, spans: Any) -> None:  # noqa: ARG002
-        with harness.serve(style, placed(place, style, lambda: self.made(style, tracing))) as target:
+        with harness.serve(
+            style, placed(place, style, lambda: self.made(style, tracing))
+        ) as target:
             for kind in harness.KINDS:
                 check(target, kind)
 
@@ -373,10 +426,14 @@ class TestOpenTelemetry:
         assert span.status.is_ok is (error is None)
         assert SECRET not in span.to_json()
 
-    def test_a_span_inside_ours_has_the_exception(self, style: str, kind: str, tracing: Any, spans: Any) -> None:
+    def test_a_span_inside_ours_has_the_exception(
+        self, style: str, kind: str, tracing: Any, spans: Any
+    ) -> None:
         """It ends before we answer, so it cannot have the status: put OpenTelemetry first."""
         with harness.serve(style, [ours(style), self.made(style, tracing)]) as target:
             assert coded(ask(target, kind, raising(ServiceError(ResCode.NOT_FOUND)))) == "NOT_FOUND"
         (span,) = spans.get_finished_spans()
         assert span.attributes["rpc.grpc.status_code"] == 0
-        assert {event.attributes["exception.type"] for event in span.events} == {"errgrpc.ServiceError"}
+        assert {event.attributes["exception.type"] for event in span.events} == {
+            "errgrpc.ServiceError"
+        }

@@ -19,11 +19,20 @@ from errgrpc.testing import raises, remote_error
 SAME: dict[str, tuple[Any, dict[str, Any]]] = {
     "code": (ResCode.ROOM_NOT_EXIST, {}),
     "metadata": (ResCode.ROOM_NOT_EXIST, {"room_uuid": "r-42"}),
-    "message and hint": (ResCode.BAD_REQUEST, {"message": "No", "hint": {"en": "No!"}, "metadata": {"a_key": True}}),
-    "details": (ResCode.BAD_REQUEST, {"details": [rpc.BadRequest(field_violations=[rpc.BadRequest.FieldViolation(field="a")])]}),
+    "message and hint": (
+        ResCode.BAD_REQUEST,
+        {"message": "No", "hint": {"en": "No!"}, "metadata": {"a_key": True}},
+    ),
+    "details": (
+        ResCode.BAD_REQUEST,
+        {"details": [rpc.BadRequest(field_violations=[rpc.BadRequest.FieldViolation(field="a")])]},
+    ),
     "delay": (ResCode.SERVICE_UNAVAILABLE, {"retry_delay": 1.5}),
     "another catalogue": (ComponentCode.IM_LOGIN_ERROR, {"im_reused": True}),
-    "oversized": (ResCode.BAD_REQUEST, {"message": "m" * 9_000, "details": [rpc.DebugInfo(detail="d" * 9_000)]}),
+    "oversized": (
+        ResCode.BAD_REQUEST,
+        {"message": "m" * 9_000, "details": [rpc.DebugInfo(detail="d" * 9_000)]},
+    ),
 }
 
 
@@ -36,13 +45,32 @@ def test_it_is_what_a_client_gets(name: str, locale: str | None, targets: dict[s
         raise ServiceError(code, **arguments)
 
     with harness.action(act) as request:
-        real = harness.call("wrapped_sync", targets["sync"], "unary_unary", request, locale=locale).error
+        real = harness.call(
+            "wrapped_sync", targets["sync"], "unary_unary", request, locale=locale
+        ).error
     made = remote_error(code, locale=locale, **arguments)
-    for attribute in ("error_code", "hint", "locale", "metadata", "number", "reason", "domain", "retryable", "retry_delay", "request_id"):
+    for attribute in (
+        "error_code",
+        "hint",
+        "locale",
+        "metadata",
+        "number",
+        "reason",
+        "domain",
+        "retryable",
+        "retry_delay",
+        "request_id",
+    ):
         assert getattr(made, attribute) == getattr(real, attribute), attribute
     assert type(made) is type(real) is errgrpc.remote(code)
-    assert (made.code(), made.details(), made.status_details) == (real.code(), real.details(), real.status_details)
-    assert [(entry.key, entry.value) for entry in made.trailing_metadata()] == [(each.key, each.value) for each in real.trailing_metadata()]
+    assert (made.code(), made.details(), made.status_details) == (
+        real.code(),
+        real.details(),
+        real.status_details,
+    )
+    assert [(entry.key, entry.value) for entry in made.trailing_metadata()] == [
+        (each.key, each.value) for each in real.trailing_metadata()
+    ]
     assert (str(made), made.args) == (str(real), real.args)
     assert pickle.loads(pickle.dumps(made)).error_code is code  # noqa: S301
 
@@ -50,7 +78,12 @@ def test_it_is_what_a_client_gets(name: str, locale: str | None, targets: dict[s
 def test_a_status_without_a_code() -> None:
     error = remote_error(StatusCode.UNAVAILABLE, "connection refused")
     assert type(error) is RemoteError
-    assert (error.code(), error.details(), error.error_code, error.reason) == (StatusCode.UNAVAILABLE, "connection refused", None, None)
+    assert (error.code(), error.details(), error.error_code, error.reason) == (
+        StatusCode.UNAVAILABLE,
+        "connection refused",
+        None,
+        None,
+    )
 
 
 def test_what_a_service_error_refuses_is_refused() -> None:
@@ -95,7 +128,9 @@ def test_there_is_no_error_before_the_end() -> None:
         raise ServiceError(ResCode.CONFLICT)
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(), GeneratorExit(), asyncio.CancelledError()])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), SystemExit(), GeneratorExit(), asyncio.CancelledError()]
+)
 def test_what_is_no_exception_goes_through(error: BaseException) -> None:
     with pytest.raises(type(error)), raises(ResCode.CONFLICT):
         raise error
@@ -122,7 +157,9 @@ def failure(raised: BaseException | None, *expected: Any, **metadata: Any) -> st
 
 
 def inferred() -> RemoteError:
-    bare = grpc.aio.AioRpcError(StatusCode.NOT_FOUND, grpc.aio.Metadata(), grpc.aio.Metadata(), "gone")
+    bare = grpc.aio.AioRpcError(
+        StatusCode.NOT_FOUND, grpc.aio.Metadata(), grpc.aio.Metadata(), "gone"
+    )
     return errgrpc.from_error(bare, ResCode)
 
 
@@ -144,7 +181,11 @@ FAILURES = {
         "error    <ServiceError RTC_INIT_ERROR (-1): 'RTC Init Error'>",
     ),
     "other metadata": (
-        failure(remote_error(ResCode.ROOM_NOT_EXIST, room_uuid="r-7"), ResCode.ROOM_NOT_EXIST, room_uuid="r-42"),
+        failure(
+            remote_error(ResCode.ROOM_NOT_EXIST, room_uuid="r-7"),
+            ResCode.ROOM_NOT_EXIST,
+            room_uuid="r-42",
+        ),
         "expected ResCode.ROOM_NOT_EXIST (1004, NOT_FOUND) with metadata {'room_uuid': 'r-42'}\n"
         "got      ResCode.ROOM_NOT_EXIST (1004, NOT_FOUND)\n"
         "         with metadata {'room_uuid': 'r-7'}\n"
@@ -173,7 +214,9 @@ FAILURES = {
 @pytest.mark.parametrize("name", FAILURES)
 def test_a_failure_says_what_was_expected_and_what_came(name: str) -> None:
     said, expected = FAILURES[name]
-    assert re.sub(r"hint '[^']*' \('zh-CN'\)>$", "hint>", said) == re.sub(r"hint '[^']*' \('zh-CN'\)>$", "hint>", expected)
+    assert re.sub(r"hint '[^']*' \('zh-CN'\)>$", "hint>", said) == re.sub(
+        r"hint '[^']*' \('zh-CN'\)>$", "hint>", expected
+    )
 
 
 def read_the_file(_: Any) -> None:
@@ -181,8 +224,14 @@ def read_the_file(_: Any) -> None:
 
 
 @pytest.mark.parametrize("style", harness.STYLES)
-def test_a_failure_shows_the_traceback_of_the_handler(style: str, kind: str, targets: dict[str, str]) -> None:
-    with harness.action(read_the_file) as request, pytest.raises(AssertionError) as caught, raises(ResCode.ROOM_NOT_EXIST):
+def test_a_failure_shows_the_traceback_of_the_handler(
+    style: str, kind: str, targets: dict[str, str]
+) -> None:
+    with (
+        harness.action(read_the_file) as request,
+        pytest.raises(AssertionError) as caught,
+        raises(ResCode.ROOM_NOT_EXIST),
+    ):
         raise harness.call("sync", targets[style], kind, request).error
     head, *lines = str(caught.value).split(f"\nhandler  /test.Service/{kind} raised\n")
     assert head.startswith(
@@ -216,8 +265,14 @@ def sold_out(_: Any) -> None:
 
 
 @pytest.mark.parametrize("style", harness.STYLES)
-def test_a_failure_shows_where_a_coded_error_was_raised(style: str, kind: str, targets: dict[str, str]) -> None:
-    with harness.action(sold_out) as request, pytest.raises(AssertionError) as caught, raises(ResCode.ROOM_NOT_EXIST):
+def test_a_failure_shows_where_a_coded_error_was_raised(
+    style: str, kind: str, targets: dict[str, str]
+) -> None:
+    with (
+        harness.action(sold_out) as request,
+        pytest.raises(AssertionError) as caught,
+        raises(ResCode.ROOM_NOT_EXIST),
+    ):
         raise harness.call("sync", targets[style], kind, request).error
     lines = str(caught.value).partition(f"handler  /test.Service/{kind} raised\n")[2]
     assert "in sold_out" in lines
@@ -225,8 +280,14 @@ def test_a_failure_shows_where_a_coded_error_was_raised(style: str, kind: str, t
     assert "errgrpc/raised.py" not in lines
 
 
-def test_another_answer_with_the_same_code_is_not_taken_for_the_cause(targets: dict[str, str]) -> None:
-    with harness.action(sold_out) as request, pytest.raises(AssertionError) as caught, raises(ResCode.CONFLICT):  # noqa: PT012  see above
+def test_another_answer_with_the_same_code_is_not_taken_for_the_cause(
+    targets: dict[str, str],
+) -> None:
+    with (  # noqa: PT012  see above
+        harness.action(sold_out) as request,
+        pytest.raises(AssertionError) as caught,
+        raises(ResCode.CONFLICT),
+    ):
         harness.call("sync", targets["sync"], "unary_unary", request)
         raise remote_error(ResCode.FORBIDDEN, needs="guest")
     assert "handler" not in str(caught.value)
@@ -248,9 +309,14 @@ def test_metadata_by_mapping() -> None:
         raise ServiceError(ResCode.BAD_REQUEST, metadata={"metadata_key": 5})
 
 
-@pytest.mark.parametrize("arguments", [{"hint": "h"}, {"retry_delay": 2}, {"seats": 3}, {"metadata": {}}, {"details": [rpc.Help()]}])
+@pytest.mark.parametrize(
+    "arguments",
+    [{"hint": "h"}, {"retry_delay": 2}, {"seats": 3}, {"metadata": {}}, {"details": [rpc.Help()]}],
+)
 def test_a_status_has_a_message_alone(arguments: dict[str, Any]) -> None:
-    with pytest.raises(TypeError, match=r"StatusCode\.UNAVAILABLE has a message alone: give a code for hint"):
+    with pytest.raises(
+        TypeError, match=r"StatusCode\.UNAVAILABLE has a message alone: give a code for hint"
+    ):
         remote_error(StatusCode.UNAVAILABLE, **arguments)
     with pytest.raises(ValueError, match="is a success"):
         remote_error(StatusCode.OK)
@@ -282,7 +348,11 @@ def test_the_lines_of_a_handler_are_escaped_and_bounded(targets: dict[str, str])
     def act(_: Any) -> None:
         raise LookupError("\x1b[2J" * 5_000)
 
-    with harness.action(act) as request, pytest.raises(AssertionError) as caught, raises(ResCode.CONFLICT):
+    with (
+        harness.action(act) as request,
+        pytest.raises(AssertionError) as caught,
+        raises(ResCode.CONFLICT),
+    ):
         raise harness.call("sync", targets["sync"], "unary_unary", request).error
     assert "\x1b" not in str(caught.value)
     assert len(str(caught.value)) < 20_000

@@ -20,7 +20,12 @@ from errgrpc import MisuseWarning, RemoteError, ResCode, ServiceError
 from errgrpc.testing import failing
 
 CODE = ResCode.SERVICE_UNAVAILABLE
-GIVEN: dict[str, Any] = {"message": "Full", "room_uuid": "r-42", "details": [rpc.Help()], "retry_delay": 2}
+GIVEN: dict[str, Any] = {
+    "message": "Full",
+    "room_uuid": "r-42",
+    "details": [rpc.Help()],
+    "retry_delay": 2,
+}
 LOCALE = "en-US"
 
 
@@ -33,7 +38,10 @@ def served() -> Iterator[tuple[dict[str, str], bytes]]:
 
     with ExitStack() as stack:
         request = stack.enter_context(harness.action(act))
-        yield {style: stack.enter_context(harness.serve(style)) for style in ("sync", "aio")}, request
+        yield (
+            {style: stack.enter_context(harness.serve(style)) for style in ("sync", "aio")},
+            request,
+        )
 
 
 def seen(error: Any) -> Any:
@@ -41,8 +49,25 @@ def seen(error: Any) -> Any:
     assert type(error) is errgrpc.remote(CODE), repr(error)
     assert pickle.loads(pickle.dumps(error)).error_code is CODE  # noqa: S301
     return (
-        *(error.code(), error.details(), error.error_code, error.reason, error.domain, dict(error.metadata), error.hint, error.locale),
-        *(error.inferred, error.retryable, error.retry_delay, error.request_id, error.status_details, error.number, str(error)),
+        *(
+            error.code(),
+            error.details(),
+            error.error_code,
+            error.reason,
+            error.domain,
+            dict(error.metadata),
+            error.hint,
+            error.locale,
+        ),
+        *(
+            error.inferred,
+            error.retryable,
+            error.retry_delay,
+            error.request_id,
+            error.status_details,
+            error.number,
+            str(error),
+        ),
         sorted((key, value) for key, value in error.trailing_metadata()),
     )
 
@@ -65,9 +90,22 @@ def told(call: Any) -> Any:
     """What a call tells when it has ended."""
     status = call.code()
     return (
-        *(status, call.details(), call.done(), call.running(), call.is_active(), call.cancelled(), call.cancel(), call.add_callback(print)),
+        *(
+            status,
+            call.details(),
+            call.done(),
+            call.running(),
+            call.is_active(),
+            call.cancelled(),
+            call.cancel(),
+            call.add_callback(print),
+        ),
         sorted((key, value) for key, value in call.trailing_metadata()),
-        *(isinstance(call, grpc.Call), isinstance(call, grpc.Future), isinstance(call, grpc.RpcError)),
+        *(
+            isinstance(call, grpc.Call),
+            isinstance(call, grpc.Future),
+            isinstance(call, grpc.RpcError),
+        ),
         call.time_remaining() is None,
     )
 
@@ -90,25 +128,48 @@ def next_twice(call: Any) -> Any:
 UNARY_RESPONSE: Ways = {
     "call": lambda method, request: raised(lambda: method(request)),
     "all arguments": lambda method, request: raised(
-        lambda: method(request, timeout=harness.DEADLINE, metadata=(("x-a", "b"),), credentials=None, wait_for_ready=True, compression=None)
+        lambda: method(
+            request,
+            timeout=harness.DEADLINE,
+            metadata=(("x-a", "b"),),
+            credentials=None,
+            wait_for_ready=True,
+            compression=None,
+        )
     ),
-    "positional": lambda method, request: raised(lambda: method(request, harness.DEADLINE, (("x-a", "b"),))),
-    "with_call": lambda method, request: raised(lambda: method.with_call(request, timeout=harness.DEADLINE)),
+    "positional": lambda method, request: raised(
+        lambda: method(request, harness.DEADLINE, (("x-a", "b"),))
+    ),
+    "with_call": lambda method, request: raised(
+        lambda: method.with_call(request, timeout=harness.DEADLINE)
+    ),
     "result": lambda method, request: raised(lambda: method.future(request).result()),
-    "result with a timeout": lambda method, request: raised(lambda: method.future(request).result(timeout=harness.DEADLINE)),
+    "result with a timeout": lambda method, request: raised(
+        lambda: method.future(request).result(timeout=harness.DEADLINE)
+    ),
     "exception": lambda method, request: seen(method.future(request).exception()),
     "exception twice": lambda method, request: same_twice(method.future(request)),
-    "traceback": lambda method, request: type(method.future(request).traceback()).__name__ in {"traceback", "NoneType"},
+    "traceback": lambda method, request: (
+        type(method.future(request).traceback()).__name__ in {"traceback", "NoneType"}
+    ),
     "told": lambda method, request: told(method.future(request)),
-    "told with a timeout": lambda method, request: told(method.future(request, timeout=harness.DEADLINE)),
+    "told with a timeout": lambda method, request: told(
+        method.future(request, timeout=harness.DEADLINE)
+    ),
     "callbacks": lambda method, request: callbacks(method.future(request)),
-    "wrong arguments": lambda method, request: type(_failure(lambda: method(request, colour="red"))),
-    "german": lambda method, request: raised(lambda: method(request, metadata=(("accept-language", "zh-CN"),))),
+    "wrong arguments": lambda method, request: type(
+        _failure(lambda: method(request, colour="red"))
+    ),
+    "german": lambda method, request: raised(
+        lambda: method(request, metadata=(("accept-language", "zh-CN"),))
+    ),
 }
 STREAM_RESPONSE: Ways = {
     "iteration": lambda method, request: raised(lambda: list(method(request))),
     "all arguments": lambda method, request: raised(
-        lambda: list(method(request, timeout=harness.DEADLINE, metadata=(("x-a", "b"),), wait_for_ready=True))
+        lambda: list(
+            method(request, timeout=harness.DEADLINE, metadata=(("x-a", "b"),), wait_for_ready=True)
+        )
     ),
     "next": lambda method, request: raised(lambda: next(method(request))),
     "next twice": lambda method, request: next_twice(method(request)),
@@ -136,7 +197,10 @@ def sync_method(how: str, kind: str, target: str) -> Iterator[Any]:
             yield harness.method(channel, kind)
     else:
         with grpc.insecure_channel(target) as channel:
-            yield harness.method(grpc.intercept_channel(channel, errgrpc.ClientInterceptor(ResCode, locale=LOCALE)), kind)
+            yield harness.method(
+                grpc.intercept_channel(channel, errgrpc.ClientInterceptor(ResCode, locale=LOCALE)),
+                kind,
+            )
 
 
 @pytest.mark.parametrize("how", ["wrapped", "intercepted"])
@@ -157,8 +221,18 @@ def test_a_cancelled_call_of_the_sync_stack(how: str, kind: str, served: Any) ->
         fake = failing(CODE, like=real)
         found = []
         for method in (real, fake):
-            call = (method.future if kind.endswith("unary") else method)(harness.argument(kind, request))
-            told = call.cancel(), call.cancelled(), call.code(), call.details(), call.done(), call.cancel(), call.running()
+            call = (method.future if kind.endswith("unary") else method)(
+                harness.argument(kind, request)
+            )
+            told = (
+                call.cancel(),
+                call.cancelled(),
+                call.code(),
+                call.details(),
+                call.done(),
+                call.cancel(),
+                call.running(),
+            )
             outcomes = [raised_or_cancelled(call.result), raised_or_cancelled(call.exception)]
             if kind.endswith("stream"):
                 outcomes.append(raised_or_cancelled(lambda: next(call)))  # noqa: B023
@@ -202,7 +276,14 @@ async def all_of(call: Any) -> list[Any]:
 async def atold(call: Any) -> Any:
     status = await call.code()
     return (
-        *(status, await call.details(), call.done(), call.cancelled(), call.cancel(), has_no_deadline(call)),
+        *(
+            status,
+            await call.details(),
+            call.done(),
+            call.cancelled(),
+            call.cancel(),
+            has_no_deadline(call),
+        ),
         sorted((key, value) for key, value in await call.trailing_metadata()),
         type(await call.trailing_metadata()).__name__,
         type(await call.initial_metadata()).__name__,
@@ -238,15 +319,26 @@ Async = dict[str, Callable[[Any, Any], Any]]
 AWAITED: Async = {
     "await": lambda method, request: araised(method(request)),
     "all arguments": lambda method, request: araised(
-        method(request, timeout=harness.DEADLINE, metadata=(("x-a", "b"),), credentials=None, wait_for_ready=True, compression=None)
+        method(
+            request,
+            timeout=harness.DEADLINE,
+            metadata=(("x-a", "b"),),
+            credentials=None,
+            wait_for_ready=True,
+            compression=None,
+        )
     ),
-    "metadata of its own": lambda method, request: araised(method(request, metadata=grpc.aio.Metadata(("x-a", "b")))),
+    "metadata of its own": lambda method, request: araised(
+        method(request, metadata=grpc.aio.Metadata(("x-a", "b")))
+    ),
     "await twice": lambda method, request: twice(method(request), lambda call: call),
     "told": lambda method, request: atold(method(request)),
     "told with a timeout": lambda method, request: atold(method(request, timeout=harness.DEADLINE)),
     "callbacks": lambda method, request: acallbacks(method(request)),
     "gather": lambda method, request: asyncio.gather(*(araised(method(request)) for _ in range(3))),
-    "wait_for": lambda method, request: araised(asyncio.wait_for(awaited(method(request)), harness.DEADLINE)),
+    "wait_for": lambda method, request: araised(
+        asyncio.wait_for(awaited(method(request)), harness.DEADLINE)
+    ),
 }
 ITERATED: Async = {
     "iteration": lambda method, request: araised(all_of(method(request))),
@@ -272,7 +364,9 @@ async def twice(call: Any, outcome: Callable[[Any], Any]) -> Any:
 @asynccontextmanager
 async def aio_method(how: str, kind: str, target: str) -> Any:
     if how == "wrapped":
-        async with errgrpc.aio.wrap_channel(grpc.aio.insecure_channel(target), ResCode, locale=LOCALE) as channel:
+        async with errgrpc.aio.wrap_channel(
+            grpc.aio.insecure_channel(target), ResCode, locale=LOCALE
+        ) as channel:
             yield harness.method(channel, kind)
     else:
         interceptors = errgrpc.aio.client_interceptors(ResCode, locale=LOCALE)
@@ -286,11 +380,16 @@ async def test_the_asyncio_stack(how: str, kind: str, served: Any) -> None:
     async with aio_method(how, kind, targets["aio"]) as real:
         fake = failing(CODE, like=real, locale=LOCALE, **GIVEN)
         for name, way in (AWAITED if kind.endswith("unary") else ITERATED).items():
-            if (kind == "stream_unary" and name == "gather") or (how == "intercepted" and name == "told with a timeout"):
-                continue  # one iterator of requests cannot serve three calls; an intercepted call does not know its deadline
+            if (kind == "stream_unary" and name == "gather") or (
+                how == "intercepted" and name == "told with a timeout"
+            ):
+                # one iterator of requests cannot serve three calls; an intercepted call does not
+                # know its deadline
+                continue
             expected = await way(real, harness.argument(kind, request))
             assert await way(fake, harness.argument(kind, b"anything")) == expected, name
-        if kind.startswith("stream") and how == "wrapped":  # on intercepted calls, grpc's proxies of requests answer otherwise
+        # on intercepted calls, grpc's proxies of requests answer otherwise
+        if kind.startswith("stream") and how == "wrapped":
             assert await WRITING[kind](fake, b"anything") == await WRITING[kind](real, request)
 
 
@@ -303,7 +402,16 @@ async def test_a_cancelled_call_of_the_asyncio_stack(how: str, kind: str, served
             call: Any = method(harness.argument(kind, request))
             cancelled = call.cancel()
             outcome = await araised(awaited(call) if kind.endswith("unary") else all_of(call))
-            found.append((cancelled, outcome, call.cancelled(), call.done(), await call.code(), call.cancel()))
+            found.append(
+                (
+                    cancelled,
+                    outcome,
+                    call.cancelled(),
+                    call.done(),
+                    await call.code(),
+                    call.cancel(),
+                )
+            )
         assert found[0] == found[1]
 
 
@@ -357,13 +465,20 @@ def test_each_call_has_an_error_of_its_own() -> None:
 def test_a_failure_without_a_code() -> None:
     with pytest.raises(RemoteError) as caught:
         failing(StatusCode.UNAVAILABLE, "refused")(b"")
-    assert (caught.value.code(), caught.value.details(), caught.value.error_code) == (StatusCode.UNAVAILABLE, "refused", None)
+    assert (caught.value.code(), caught.value.details(), caught.value.error_code) == (
+        StatusCode.UNAVAILABLE,
+        "refused",
+        None,
+    )
 
 
 def test_wrong_arguments_are_wrong_at_once() -> None:
     with pytest.raises(ValueError, match="SUCCESS is a success"):
         failing(ResCode.SUCCESS)
-    with pytest.raises(TypeError, match=r"like is 5: give a method of a stub, such as ShopServiceStub\(channel\).Buy"):
+    with pytest.raises(
+        TypeError,
+        match=r"like is 5: give a method of a stub, such as ShopServiceStub\(channel\).Buy",
+    ):
         failing(CODE, like=5)
     with pytest.raises(TypeError, match="is no error code"):
         failing("ROOM_NOT_EXIST")  # type: ignore[arg-type]
@@ -379,13 +494,20 @@ def test_a_stand_in_takes_what_the_real_method_takes() -> None:
             for name in ("__call__", "with_call", "future"):
                 if hasattr(real, name):
                     ours = inspect.signature(failing(CODE, like=real).arguments)
-                    assert [*ours.parameters] == [*inspect.signature(getattr(real, name)).parameters]
+                    assert [*ours.parameters] == [
+                        *inspect.signature(getattr(real, name)).parameters
+                    ]
 
 
 async def test_a_stand_in_of_asyncio_takes_what_the_real_method_takes() -> None:
     async with grpc.aio.insecure_channel("127.0.0.1:1") as channel:
         for kind in harness.KINDS:
             real = harness.method(channel, kind)
-            ours, theirs = (inspect.signature(each).parameters for each in (failing(CODE, like=real).arguments, type(real).__call__))
+            ours, theirs = (
+                inspect.signature(each).parameters
+                for each in (failing(CODE, like=real).arguments, type(real).__call__)
+            )
             assert [*ours] == [*theirs][1:]
-            assert [each.kind for each in ours.values()] == [each.kind for each in theirs.values()][1:]
+            assert [each.kind for each in ours.values()] == [each.kind for each in theirs.values()][
+                1:
+            ]

@@ -70,13 +70,25 @@ def run(tmp_path: Path) -> Pytest:
     """Runs pytest in a folder of its own: (*arguments, ini, **files) -> its result."""
 
     def run(*arguments: str, ini: str = "", **files: str) -> "subprocess.CompletedProcess[str]":
-        (tmp_path / "pytest.ini").write_text(f"[pytest]\nasyncio_default_fixture_loop_scope = function\n{ini}\n")
+        (tmp_path / "pytest.ini").write_text(
+            f"[pytest]\nasyncio_default_fixture_loop_scope = function\n{ini}\n"
+        )
         for name, text in {"shop": SHOP, **files}.items():
             (tmp_path / f"{name}.py").write_text(text)
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("PYTEST")
+        }
         quiet = () if "no:terminal" in arguments else ("-q",)  # an option of the terminal's plugin
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *quiet, *arguments]
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=100)
+        return subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
+        )
 
     return run
 
@@ -107,7 +119,9 @@ def test_coverage_as_text(run: Pytest) -> None:
 @pytest.mark.parametrize("workers", [("-n", "2"), ()], ids=["xdist", "one process"])
 def test_coverage_as_json(workers: tuple[str, ...], run: Pytest, tmp_path: Path) -> None:
     more = DECLARED.replace("conflict", "forbidden").replace("CONFLICT", "FORBIDDEN")
-    done = run(*workers, "--errgrpc-coverage=json:found.json", test_declared=DECLARED, test_more=more)
+    done = run(
+        *workers, "--errgrpc-coverage=json:found.json", test_declared=DECLARED, test_more=more
+    )
     assert done.returncode == 0, done.stdout
     domain = "errgrpc.v1.ResCode"
     assert json.loads((tmp_path / "found.json").read_text()) == {
@@ -125,7 +139,9 @@ def test_coverage_as_json(workers: tuple[str, ...], run: Pytest, tmp_path: Path)
 @pytest.mark.full
 def test_coverage_as_json_on_the_terminal(run: Pytest) -> None:
     done = run("--errgrpc-coverage=json", test_declared=DECLARED)
-    assert json.loads(re.search(r"^\{.*^\}", done.stdout, re.MULTILINE | re.DOTALL)[0])["raised"] == 1  # type: ignore[index]
+    found = re.search(r"^\{.*^\}", done.stdout, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    assert json.loads(found[0])["raised"] == 1
 
 
 @pytest.mark.full
@@ -140,31 +156,48 @@ def test_fail_under(least: str, code: int, workers: tuple[str, ...], run: Pytest
 
 @pytest.mark.full
 def test_a_run_that_declares_nothing_is_not_covered(run: Pytest) -> None:
-    done = run("--errgrpc-coverage", "--errgrpc-fail-under=1", test_nothing="def test():\n    pass\n")
+    done = run(
+        "--errgrpc-coverage", "--errgrpc-fail-under=1", test_nothing="def test():\n    pass\n"
+    )
     assert done.returncode == 1
-    assert "no server of this run declares the errors of its methods: give the interceptor raises=" in done.stdout
+    assert (
+        "no server of this run declares the errors of its methods: give the interceptor raises="
+        in done.stdout
+    )
 
 
 @pytest.mark.full
 def test_a_path_is_not_taken_for_a_report(run: Pytest) -> None:
     done = run("--errgrpc-coverage", "test_declared.py", test_declared=DECLARED)
     assert done.returncode == 4
-    assert "'test_declared.py' is no report: give text, json or json:FILE; before a path, write --errgrpc-coverage=text" in done.stderr
+    assert (
+        "'test_declared.py' is no report: give text, json or json:FILE; before a path, write --errgrpc-coverage=text"
+        in done.stderr
+    )
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("workers", [("-n", "2"), ()], ids=["xdist", "one process"])
 def test_strict(workers: tuple[str, ...], run: Pytest) -> None:
-    done = run(*workers, "-rf", ini="errgrpc_strict = true", test_declared=DECLARED, test_undeclared=UNDECLARED)
+    done = run(
+        *workers,
+        "-rf",
+        ini="errgrpc_strict = true",
+        test_declared=DECLARED,
+        test_undeclared=UNDECLARED,
+    )
     assert done.returncode == 1
     assert "2 failed, 2 passed" in done.stdout
     assert "/shop.Shop/Buy answered ResCode.UNAUTHORIZED, which it does not declare" in done.stdout
-    assert "expected ResCode.CONFLICT (409, ALREADY_EXISTS)" in done.stdout  # the test's own failure goes before
+    # the test's own failure goes before
+    assert "expected ResCode.CONFLICT (409, ALREADY_EXISTS)" in done.stdout
 
 
 @pytest.mark.full
 def test_without_strict_an_undeclared_code_fails_nothing(run: Pytest) -> None:
-    done = run("--deselect", "test_undeclared.py::test_that_fails_by_itself", test_undeclared=UNDECLARED)
+    done = run(
+        "--deselect", "test_undeclared.py::test_that_fails_by_itself", test_undeclared=UNDECLARED
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -209,9 +242,20 @@ def test_each_kind_of_test(kind: str, run: Pytest) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("arguments", [("--co",), ("nofile.py",), ("-k", "nothing")], ids=["collect only", "usage error", "no test"])
-def test_a_run_of_nothing_says_nothing(arguments: tuple[str, ...], run: Pytest, tmp_path: Path) -> None:
-    done = run(*arguments, "--errgrpc-coverage=json:x.json", "--errgrpc-fail-under=50", test_declared=DECLARED)
+@pytest.mark.parametrize(
+    "arguments",
+    [("--co",), ("nofile.py",), ("-k", "nothing")],
+    ids=["collect only", "usage error", "no test"],
+)
+def test_a_run_of_nothing_says_nothing(
+    arguments: tuple[str, ...], run: Pytest, tmp_path: Path
+) -> None:
+    done = run(
+        *arguments,
+        "--errgrpc-coverage=json:x.json",
+        "--errgrpc-fail-under=50",
+        test_declared=DECLARED,
+    )
     assert done.returncode == {"--co": 0, "nofile.py": 4, "-k": 5}[arguments[0]]
     assert "FAIL" not in done.stdout
     assert not (tmp_path / "x.json").exists()
@@ -219,14 +263,18 @@ def test_a_run_of_nothing_says_nothing(arguments: tuple[str, ...], run: Pytest, 
 
 @pytest.mark.full
 def test_the_file_is_written_where_nothing_is_shown(run: Pytest, tmp_path: Path) -> None:
-    done = run("-p", "no:terminal", "--errgrpc-coverage=json:no/such/x.json", test_declared=DECLARED)
+    done = run(
+        "-p", "no:terminal", "--errgrpc-coverage=json:no/such/x.json", test_declared=DECLARED
+    )
     assert done.returncode == 0
     assert json.loads((tmp_path / "no/such/x.json").read_text())["raised"] == 1
 
 
 @pytest.mark.full
 def test_a_file_that_cannot_be_written_costs_nothing_else(run: Pytest) -> None:
-    done = run("--errgrpc-coverage=json:shop.py/x.json", "--errgrpc-fail-under=50", test_declared=DECLARED)
+    done = run(
+        "--errgrpc-coverage=json:shop.py/x.json", "--errgrpc-fail-under=50", test_declared=DECLARED
+    )
     assert done.returncode == 1
     assert "could not be written:" in done.stdout
     assert "FAIL 33.3 %" in done.stdout

@@ -22,7 +22,10 @@ from examples.classroom.im import Im
 from examples.classroom.rules import Classrooms
 from examples.classroom.v1 import classroom_pb2 as pb
 from examples.classroom.v1.classroom_errgrpc import RAISES
-from examples.classroom.v1.classroom_pb2_grpc import ClassroomServiceStub, add_ClassroomServiceServicer_to_server
+from examples.classroom.v1.classroom_pb2_grpc import (
+    ClassroomServiceStub,
+    add_ClassroomServiceServicer_to_server,
+)
 
 SERVICE = "/classroom.v1.ClassroomService/"
 CHEN = (("authorization", "Bearer chen"),)
@@ -35,7 +38,10 @@ def test_a_sync_servicer() -> None:
         stub = ClassroomServiceStub(channel)
         with raises(ResCode.ROOM_NOT_EXIST, room_uuid="r-42") as caught:
             stub.GetRoom(pb.GetRoomRequest(room_uuid="r-42"), metadata=CHEN)
-        assert (caught.error.hint, type(caught.error)) == ("The room does not exist", errgrpc.remote(ResCode.ROOM_NOT_EXIST))
+        assert (caught.error.hint, type(caught.error)) == (
+            "The room does not exist",
+            errgrpc.remote(ResCode.ROOM_NOT_EXIST),
+        )
         with raises(ResCode.UNAUTHORIZED):
             next(stub.WatchRoom(pb.WatchRoomRequest(room_uuid="r-42")))
     with pytest.raises(ValueError, match="closed"):
@@ -62,7 +68,9 @@ async def test_sync_handlers_on_an_asyncio_server() -> None:
 
 
 def test_async_handlers_need_an_asyncio_server() -> None:
-    with pytest.raises(TypeError, match=r"^Classroom\.CloseRoom is async: serve it by `async with`$"):
+    with pytest.raises(
+        TypeError, match=r"^Classroom\.CloseRoom is async: serve it by `async with`$"
+    ):
         serve(ADD, aio_server.Classroom(Classrooms(), Im()), ResCode).__enter__()
 
 
@@ -74,7 +82,12 @@ def test_what_the_client_is_given() -> None:
 
     servicer = server.Classroom(Classrooms(), Im())
     options = [("grpc.max_send_message_length", 4)]
-    with serve(ADD, servicer, ResCode, client={"catalogues": [ComponentCode], "on_received": on_received, "options": options}) as channel:
+    with serve(
+        ADD,
+        servicer,
+        ResCode,
+        client={"catalogues": [ComponentCode], "on_received": on_received, "options": options},
+    ) as channel:
         stub = ClassroomServiceStub(channel)
         with pytest.raises(errgrpc.RemoteError) as caught:
             stub.GetRoom(pb.GetRoomRequest(), metadata=CHEN)
@@ -87,10 +100,18 @@ def test_what_the_client_is_given() -> None:
 
 def test_wrong_arguments() -> None:
     servicer = server.Classroom(Classrooms(), Im())
-    with pytest.raises(TypeError, match="client has language: give some of catalogues, locale, on_received, forward, options"):
+    with pytest.raises(
+        TypeError,
+        match="client has language: give some of catalogues, locale, on_received, forward, options",
+    ):
         serve(ADD, servicer, ResCode, client={"language": "en"})  # type: ignore[arg-type]
     before = threading.active_count()
-    for catalogue, arguments in ((5, {}), (ComponentCode, {}), (ResCode, {"raises": 5}), (ResCode, {"colour": "red"})):
+    for catalogue, arguments in (
+        (5, {}),
+        (ComponentCode, {}),
+        (ResCode, {"raises": 5}),
+        (ResCode, {"colour": "red"}),
+    ):
         with pytest.raises((TypeError, ValueError)):
             serve(ADD, servicer, catalogue, **arguments).__enter__()  # type: ignore[arg-type]
     with pytest.raises(AttributeError):
@@ -100,7 +121,10 @@ def test_wrong_arguments() -> None:
 
 def test_nothing_runs_afterwards_whatever_the_block_raises() -> None:
     before = set(threading.enumerate())
-    with pytest.raises(LookupError), serve(ADD, server.Classroom(Classrooms(), Im()), ResCode) as channel:  # noqa: PT012  what is in the block is the subject
+    with (  # noqa: PT012  what is in the block is the subject
+        pytest.raises(LookupError),
+        serve(ADD, server.Classroom(Classrooms(), Im()), ResCode) as channel,
+    ):
         stub = ClassroomServiceStub(channel)
         feed = stub.WatchRoom(pb.WatchRoomRequest(), metadata=CHEN)
         with raises(ResCode.ROOM_NOT_EXIST):
@@ -145,7 +169,11 @@ def test_what_all_servers_answer_is_recorded() -> None:
 
             asyncio.run(other())
             Responder(ResCode).answer(ServiceError(ResCode.CONFLICT), Request("GET", "/"))
-            assert [each.code for each in answered] == [ResCode.ROOM_NOT_EXIST, ResCode.UNAUTHORIZED, ResCode.CONFLICT]
+            assert [each.code for each in answered] == [
+                ResCode.ROOM_NOT_EXIST,
+                ResCode.UNAUTHORIZED,
+                ResCode.CONFLICT,
+            ]
         get()
         assert len(answered) == len(again) == 3
         assert all(isinstance(each, Answered) for each in answered)
@@ -153,7 +181,9 @@ def test_what_all_servers_answer_is_recorded() -> None:
 
 def test_a_status_that_a_handler_sets_is_recorded() -> None:
     class Sets(server.Classroom):
-        def GetRoom(self, request: pb.GetRoomRequest, context: grpc.ServicerContext) -> pb.GetRoomResponse:
+        def GetRoom(
+            self, request: pb.GetRoomRequest, context: grpc.ServicerContext
+        ) -> pb.GetRoomResponse:
             context.set_code(StatusCode.ABORTED)
             return pb.GetRoomResponse()
 
@@ -162,19 +192,31 @@ def test_a_status_that_a_handler_sets_is_recorded() -> None:
 
     with serve(ADD, Sets(Classrooms(), Im()), ResCode) as channel:
         stub = ClassroomServiceStub(channel)
-        for call in (lambda: stub.GetRoom(pb.GetRoomRequest()), lambda: stub.CloseRoom(pb.CloseRoomRequest())):
+        for call in (
+            lambda: stub.GetRoom(pb.GetRoomRequest()),
+            lambda: stub.CloseRoom(pb.CloseRoomRequest()),
+        ):
             with pytest.raises(errgrpc.RemoteError):
                 call()  # before anything records, so that the guards are made
         with recorded() as answered:
-            for call in (lambda: stub.GetRoom(pb.GetRoomRequest()), lambda: stub.CloseRoom(pb.CloseRoomRequest())):
+            for call in (
+                lambda: stub.GetRoom(pb.GetRoomRequest()),
+                lambda: stub.CloseRoom(pb.CloseRoomRequest()),
+            ):
                 with pytest.raises(errgrpc.RemoteError):
                     call()
-        assert [(each.outcome, each.status) for each in answered] == [("aborted", StatusCode.ABORTED), ("aborted", StatusCode.DATA_LOSS)]
+        assert [(each.outcome, each.status) for each in answered] == [
+            ("aborted", StatusCode.ABORTED),
+            ("aborted", StatusCode.DATA_LOSS),
+        ]
 
 
 def test_what_is_not_declared_is_recorded() -> None:
     table = {SERVICE + "GetRoom": frozenset({ResCode.UNAUTHORIZED})}
-    with serve(ADD, server.Classroom(Classrooms(), Im()), ResCode, raises=table) as channel, recorded() as answered:
+    with (
+        serve(ADD, server.Classroom(Classrooms(), Im()), ResCode, raises=table) as channel,
+        recorded() as answered,
+    ):
         stub = ClassroomServiceStub(channel)
         with raises(ResCode.UNAUTHORIZED):
             stub.GetRoom(pb.GetRoomRequest())
@@ -228,7 +270,10 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.mark.usefixtures("impatient")
 def test_a_handler_that_never_ends_is_named_and_left_behind() -> None:
     with (  # noqa: PT031  what is in the block is the subject
-        pytest.warns(ResourceWarning, match=r"^Endless\.GetRoom still runs 0\.1 s after its server has stopped$") as caught,
+        pytest.warns(
+            ResourceWarning,
+            match=r"^Endless\.GetRoom still runs 0\.1 s after its server has stopped$",
+        ) as caught,
         serve(ADD, Endless(Classrooms(), Im()), ResCode) as channel,
     ):
         call = ClassroomServiceStub(channel).GetRoom.future(pb.GetRoomRequest())
@@ -264,7 +309,12 @@ print("left")
 def test_a_sync_handler_that_still_runs_hangs_neither_the_loop_nor_the_process() -> None:
     """In a process of its own: grpc's asyncio server leaves the thread of such a stream behind for ever."""
     done = subprocess.run(
-        [sys.executable, "-c", LEAVES_EARLY], capture_output=True, text=True, timeout=60, check=False, cwd=Path(__file__).parents[2]
+        [sys.executable, "-c", LEAVES_EARLY],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=Path(__file__).parents[2],
     )
     assert (done.returncode, done.stdout) == (0, "left\n"), done.stderr
 
@@ -284,7 +334,10 @@ async def test_a_sync_handler_that_fails_as_the_block_ends() -> None:
 def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "grpc_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    with serve(ADD, server.Classroom(Classrooms(), Im()), ResCode) as channel, raises(ResCode.UNAUTHORIZED):
+    with (
+        serve(ADD, server.Classroom(Classrooms(), Im()), ResCode) as channel,
+        raises(ResCode.UNAUTHORIZED),
+    ):
         ClassroomServiceStub(channel).GetRoom(pb.GetRoomRequest(), timeout=20)
 
 
@@ -293,7 +346,12 @@ def test_further_interceptors_stand_behind_errgrpc_s() -> None:
         def intercept_service(self, *_: Any) -> Any:
             raise ServiceError(ResCode.FORBIDDEN)
 
-    with serve(ADD, server.Classroom(Classrooms(), Im()), ResCode, interceptors=[Forbids()]) as channel, raises(ResCode.FORBIDDEN):
+    with (
+        serve(
+            ADD, server.Classroom(Classrooms(), Im()), ResCode, interceptors=[Forbids()]
+        ) as channel,
+        raises(ResCode.FORBIDDEN),
+    ):
         ClassroomServiceStub(channel).GetRoom(pb.GetRoomRequest())
 
 

@@ -14,13 +14,28 @@ from google.rpc import error_details_pb2 as rpc
 from google.rpc import status_pb2
 
 import errgrpc
-from errgrpc import ComponentCode, ErrorCode, MetadataField, RemoteError, ResCode, ServiceError, Spec, Variant
+from errgrpc import (
+    ComponentCode,
+    ErrorCode,
+    MetadataField,
+    RemoteError,
+    ResCode,
+    ServiceError,
+    Spec,
+    Variant,
+)
 from errgrpc.retries import service_config
 from errgrpc.testing import failing, raises, recorded, remote_error, serve
 from examples.classroom.v1.classroom_errgrpc import RAISES
 
 
-class ShopCode(ErrorCode, domain="shop.example.com", default_locale="zh-CN", fallback="BROKEN", infer={grpc.StatusCode.NOT_FOUND: "GONE"}):
+class ShopCode(
+    ErrorCode,
+    domain="shop.example.com",
+    default_locale="zh-CN",
+    fallback="BROKEN",
+    infer={grpc.StatusCode.NOT_FOUND: "GONE"},
+):
     GONE = (
         1,
         Spec(
@@ -77,18 +92,41 @@ def a_component_code(code: ComponentCode) -> int:
     match code:
         case ComponentCode.IM_LOGIN_ERROR | ComponentCode.RTC_INIT_ERROR:
             return 1
-        case ComponentCode.ENGINE_ERROR_CONNECT_FAIL | ComponentCode.ENGINE_ERROR_SERVER_KICKED | ComponentCode.ENGINE_ERROR_ROOM_CLOSED:
+        case (
+            ComponentCode.ENGINE_ERROR_CONNECT_FAIL
+            | ComponentCode.ENGINE_ERROR_SERVER_KICKED
+            | ComponentCode.ENGINE_ERROR_ROOM_CLOSED
+        ):
             return 2
 
 
 def raises_errors(details: list[Message]) -> None:
     ServiceError(ResCode.CONFLICT)
-    ServiceError(ShopCode.GONE, "text", metadata={"a_key": 1, "other": None}, hint="x", details=details, retry_delay=1.5, room=42)
-    ServiceError(ComponentCode.RTC_INIT_ERROR, hint={"en": "x"}, details=(rpc.Help(),), retry_delay=timedelta(seconds=1))
+    ServiceError(
+        ShopCode.GONE,
+        "text",
+        metadata={"a_key": 1, "other": None},
+        hint="x",
+        details=details,
+        retry_delay=1.5,
+        room=42,
+    )
+    ServiceError(
+        ComponentCode.RTC_INIT_ERROR,
+        hint={"en": "x"},
+        details=(rpc.Help(),),
+        retry_delay=timedelta(seconds=1),
+    )
     ServiceError(ResCode.CONFLICT, details=[rpc.Help(), rpc.BadRequest()])
     error = ServiceError(ResCode.CONFLICT, None, metadata=None, hint=None, retry_delay=None)
     field = MetadataField("limit", "How many", example="30", optional=True, type=int)
-    Spec(grpc.StatusCode.ABORTED, metadata_fields=[field], retryable=True, resolution="Wait", deprecated=False)
+    Spec(
+        grpc.StatusCode.ABORTED,
+        metadata_fields=[field],
+        retryable=True,
+        resolution="Wait",
+        deprecated=False,
+    )
     assert_type(ResCode.CONFLICT.metadata_fields, tuple[MetadataField, ...])
     assert_type(ResCode.CONFLICT.retryable, bool | None)
     assert_type(ResCode.CONFLICT.help_url, str | None)
@@ -110,12 +148,16 @@ def declares(raises: errgrpc.Raises, methods: Mapping[str, frozenset[ErrorCode]]
 
 
 def tests(add: Callable[[object, object], None], stub: Any) -> None:
-    assert_type(remote_error(ResCode.CONFLICT, locale="en", retry_delay=1, room_uuid="r"), RemoteError)
+    assert_type(
+        remote_error(ResCode.CONFLICT, locale="en", retry_delay=1, room_uuid="r"), RemoteError
+    )
     assert_type(remote_error(grpc.StatusCode.UNAVAILABLE, "refused"), RemoteError)
     with raises(ResCode.CONFLICT, room_uuid="r") as caught, raises(ShopCode):
         pass
     assert_type(caught.error, ServiceError | RemoteError)
-    with serve(add, object(), ResCode, client={"locale": "en", "catalogues": [ShopCode]}, raises=RAISES) as channel:
+    with serve(
+        add, object(), ResCode, client={"locale": "en", "catalogues": [ShopCode]}, raises=RAISES
+    ) as channel:
         assert_type(channel, grpc.Channel)
     with recorded() as answered:
         assert_type(answered, list[errgrpc.Answered])
@@ -130,7 +172,13 @@ async def async_tests(add: Callable[[object, object], None]) -> None:
 def tries_again(error: RemoteError, service: ServiceDescriptor) -> None:
     assert_type(error.retry_delay, float | None)
     assert_type(error.retryable, bool | None)
-    config = service_config(ResCode, services=[service], statuses={grpc.StatusCode.UNAVAILABLE}, safe_methods=["/a/b"], throttling=(5, 1))
+    config = service_config(
+        ResCode,
+        services=[service],
+        statuses={grpc.StatusCode.UNAVAILABLE},
+        safe_methods=["/a/b"],
+        throttling=(5, 1),
+    )
     assert_type(config, str)
 
 
@@ -193,7 +241,9 @@ def on_error(error: BaseException, *, method: str, code: ErrorCode, request_id: 
 
 
 class Hook:
-    def __call__(self, error: BaseException, /, *, method: str, code: ErrorCode, request_id: str) -> bool:
+    def __call__(
+        self, error: BaseException, /, *, method: str, code: ErrorCode, request_id: str
+    ) -> bool:
         return True
 
 
@@ -224,19 +274,45 @@ def hears() -> None:
 def serves(pool: Any) -> None:
     grpc.server(pool, interceptors=[errgrpc.ServerInterceptor(ResCode)])
     grpc.aio.server(interceptors=[errgrpc.aio.ServerInterceptor(ResCode)])
-    errgrpc.ServerInterceptor(ShopCode, translate={LookupError: to_service_error}, on_error=on_error, max_trailer_bytes=4_000)
-    errgrpc.ServerInterceptor(ResCode, translate={KeyError: ResCode.NOT_FOUND, OSError: ShopCode.BROKEN}, on_error=Hook())
-    errgrpc.ServerInterceptor(ResCode, translate={LookupError: to_service_error, OSError: ResCode.CONFLICT})
-    errgrpc.ServerInterceptor(ResCode, translate={errgrpc.remote(ResCode): ServiceError.from_remote})
-    errgrpc.aio.ServerInterceptor(ResCode, translate={LookupError: lambda error: NoRoom(str(error))}, on_error=on_error)
+    errgrpc.ServerInterceptor(
+        ShopCode,
+        translate={LookupError: to_service_error},
+        on_error=on_error,
+        max_trailer_bytes=4_000,
+    )
+    errgrpc.ServerInterceptor(
+        ResCode, translate={KeyError: ResCode.NOT_FOUND, OSError: ShopCode.BROKEN}, on_error=Hook()
+    )
+    errgrpc.ServerInterceptor(
+        ResCode, translate={LookupError: to_service_error, OSError: ResCode.CONFLICT}
+    )
+    errgrpc.ServerInterceptor(
+        ResCode, translate={errgrpc.remote(ResCode): ServiceError.from_remote}
+    )
+    errgrpc.aio.ServerInterceptor(
+        ResCode, translate={LookupError: lambda error: NoRoom(str(error))}, on_error=on_error
+    )
 
 
 def calls() -> None:
-    grpc.intercept_channel(grpc.insecure_channel("host:1"), errgrpc.ClientInterceptor(ResCode, ComponentCode, locale="zh-CN"))
-    grpc.aio.insecure_channel("host:1", interceptors=errgrpc.aio.client_interceptors(ResCode, locale="zh-CN"))
+    grpc.intercept_channel(
+        grpc.insecure_channel("host:1"),
+        errgrpc.ClientInterceptor(ResCode, ComponentCode, locale="zh-CN"),
+    )
+    grpc.aio.insecure_channel(
+        "host:1", interceptors=errgrpc.aio.client_interceptors(ResCode, locale="zh-CN")
+    )
     grpc.aio.insecure_channel("host:1", interceptors=[*errgrpc.aio.client_interceptors()])
-    assert_type(errgrpc.wrap_channel(grpc.insecure_channel("host:1"), ResCode, ComponentCode, locale="zh-CN"), grpc.Channel)
-    assert_type(errgrpc.aio.wrap_channel(grpc.aio.insecure_channel("host:1"), ResCode, locale="zh-CN"), grpc.aio.Channel)
+    assert_type(
+        errgrpc.wrap_channel(
+            grpc.insecure_channel("host:1"), ResCode, ComponentCode, locale="zh-CN"
+        ),
+        grpc.Channel,
+    )
+    assert_type(
+        errgrpc.aio.wrap_channel(grpc.aio.insecure_channel("host:1"), ResCode, locale="zh-CN"),
+        grpc.aio.Channel,
+    )
     with errgrpc.wrap_channel(grpc.insecure_channel("host:1")) as channel:
         grpc.channel_ready_future(errgrpc.wrap_channel(channel, ShopCode))
 

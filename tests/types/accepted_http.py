@@ -19,7 +19,9 @@ install(app, ResCode, form="both", translate={KeyError: ResCode.CONFLICT})
 install(other, ResCode)
 ErrorMiddleware(other, Responder(ResCode))
 
-assert_type(Responder(ResCode).answer(KeyError(), Request("GET", "/", [("accept-language", "en")])), Answer)
+assert_type(
+    Responder(ResCode).answer(KeyError(), Request("GET", "/", [("accept-language", "en")])), Answer
+)
 assert_type(decode(*encode(ServiceError(ResCode.CONFLICT)), ResCode), RemoteError)
 data(decode(404, [], b""))
 

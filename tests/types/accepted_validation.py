@@ -15,12 +15,25 @@ from errgrpc.validation import pydantic as of_models
 texts = {"string.min_len": {"en-US": "Too short", "zh-CN": "太短"}}
 translate: errgrpc.Translate = {
     protovalidate.ValidationError: of_protos.bad_request(ResCode.BAD_REQUEST, messages=texts),
-    pydantic.ValidationError: of_models.bad_request(ResCode.BAD_REQUEST, messages={"missing": "缺失"}, custom_texts=True),
+    pydantic.ValidationError: of_models.bad_request(
+        ResCode.BAD_REQUEST, messages={"missing": "缺失"}, custom_texts=True
+    ),
 }
 errgrpc.ServerInterceptor(ResCode, translate=translate)
-errgrpc.aio.ServerInterceptor(ResCode, translate={protovalidate.ValidationError: of_protos.bad_request(ResCode.BAD_REQUEST)})
-install(fastapi.FastAPI(), ResCode, translate={fastapi.exceptions.RequestValidationError: of_models.bad_request(ResCode.CONFLICT)})
+errgrpc.aio.ServerInterceptor(
+    ResCode, translate={protovalidate.ValidationError: of_protos.bad_request(ResCode.BAD_REQUEST)}
+)
+install(
+    fastapi.FastAPI(),
+    ResCode,
+    translate={fastapi.exceptions.RequestValidationError: of_models.bad_request(ResCode.CONFLICT)},
+)
 
 
 def found(error: protovalidate.ValidationError) -> ServiceError:
-    return assert_type(of_protos.bad_request(ResCode.BAD_REQUEST, messages={"a": "text", "b": {"en": "text"}})(error), ServiceError)
+    return assert_type(
+        of_protos.bad_request(ResCode.BAD_REQUEST, messages={"a": "text", "b": {"en": "text"}})(
+            error
+        ),
+        ServiceError,
+    )

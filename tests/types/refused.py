@@ -63,13 +63,16 @@ def wrong_errors() -> None:
     ServiceError(ResCode.CONFLICT, hint={"en": 5})  # expect: dict-item / reportArgumentType
     ServiceError(ResCode.CONFLICT, retry_delay="5")  # expect: arg-type / reportArgumentType
     ServiceError(ResCode.CONFLICT).metadata["a"] = "b"  # expect: index / reportIndexIssue
-    ServiceError(ResCode.CONFLICT).error_code = ResCode.NOT_FOUND  # expect: misc / reportAttributeAccessIssue
+    # expect: misc / reportAttributeAccessIssue
+    ServiceError(ResCode.CONFLICT).error_code = ResCode.NOT_FOUND
     ServiceError.from_remote(LookupError())  # expect: arg-type / reportArgumentType
 
 
 def wrong_raises(error: RemoteError) -> None:
-    errgrpc.ServerInterceptor(ResCode, raises={"/a/b": ResCode.CONFLICT})  # expect: arg-type / reportArgumentType
-    errgrpc.aio.ServerInterceptor(ResCode, raises=["/a/b"])  # expect: list-item / reportArgumentType
+    # expect: arg-type / reportArgumentType
+    errgrpc.ServerInterceptor(ResCode, raises={"/a/b": ResCode.CONFLICT})
+    # expect: list-item / reportArgumentType
+    errgrpc.aio.ServerInterceptor(ResCode, raises=["/a/b"])
     error.retry_delay = 5  # expect: misc / reportAttributeAccessIssue
     service_config(ResCode)  # expect: call-arg / reportCallIssue
     service_config(ResCode, services=["Shop"])  # expect: list-item / reportArgumentType
@@ -79,7 +82,8 @@ def wrong_raises(error: RemoteError) -> None:
 def wrong_tests() -> None:
     raises("CONFLICT")  # expect: arg-type / reportArgumentType
     remote_error(404)  # expect: arg-type / reportArgumentType
-    serve(print, object(), ResCode, client={"language": "en"})  # expect: arg-type / reportArgumentType
+    # expect: arg-type / reportArgumentType
+    serve(print, object(), ResCode, client={"language": "en"})
     failing(ResCode)  # expect: arg-type / reportArgumentType
 
 
@@ -125,18 +129,28 @@ def wrong_interceptors() -> None:
     errgrpc.ServerInterceptor()  # expect: call-arg / reportCallIssue
     errgrpc.ServerInterceptor(ResCode.CONFLICT)  # expect: arg-type / reportArgumentType
     errgrpc.ServerInterceptor(LookupError)  # expect: arg-type / reportArgumentType
-    errgrpc.ServerInterceptor(ResCode, on_answer=on_received)  # expect: arg-type / reportArgumentType
-    errgrpc.ClientInterceptor(ResCode, on_received=print_answered)  # expect: arg-type / reportArgumentType
-    errgrpc.ServerInterceptor(ResCode, on_error=no_keywords)  # expect: arg-type / reportArgumentType
+    # expect: arg-type / reportArgumentType
+    errgrpc.ServerInterceptor(ResCode, on_answer=on_received)
+    # expect: arg-type / reportArgumentType
+    errgrpc.ClientInterceptor(ResCode, on_received=print_answered)
+    # expect: arg-type / reportArgumentType
+    errgrpc.ServerInterceptor(ResCode, on_error=no_keywords)
     errgrpc.ServerInterceptor(ResCode, on_error=too_narrow)  # expect: arg-type / reportArgumentType
-    errgrpc.ServerInterceptor(ResCode, translate={LookupError: no_service_error})  # expect: dict-item / reportArgumentType
-    errgrpc.ServerInterceptor(ResCode, translate={LookupError: 404})  # expect: dict-item / reportArgumentType
-    errgrpc.ServerInterceptor(ResCode, max_trailer_bytes="x")  # expect: arg-type / reportArgumentType
+    # expect: dict-item / reportArgumentType
+    errgrpc.ServerInterceptor(ResCode, translate={LookupError: no_service_error})
+    # expect: dict-item / reportArgumentType
+    errgrpc.ServerInterceptor(ResCode, translate={LookupError: 404})
+    # expect: arg-type / reportArgumentType
+    errgrpc.ServerInterceptor(ResCode, max_trailer_bytes="x")
     errgrpc.aio.ServerInterceptor(ResCode.CONFLICT)  # expect: arg-type / reportArgumentType
-    errgrpc.aio.ServerInterceptor(ResCode, on_error=no_keywords)  # expect: arg-type / reportArgumentType
+    # expect: arg-type / reportArgumentType
+    errgrpc.aio.ServerInterceptor(ResCode, on_error=no_keywords)
     errgrpc.ClientInterceptor("zh-CN")  # expect: arg-type / reportArgumentType
     errgrpc.ClientInterceptor(ResCode, locale=5)  # expect: arg-type / reportArgumentType
     errgrpc.aio.client_interceptors(ResCode.CONFLICT)  # expect: arg-type / reportArgumentType
-    errgrpc.wrap_channel(grpc.aio.insecure_channel("host:1"), ResCode)  # expect: arg-type / reportArgumentType
-    errgrpc.wrap_channel(grpc.insecure_channel("host:1"), ResCode.CONFLICT)  # expect: arg-type / reportArgumentType
-    errgrpc.aio.wrap_channel(grpc.insecure_channel("host:1"), ResCode)  # expect: arg-type / reportArgumentType
+    # expect: arg-type / reportArgumentType
+    errgrpc.wrap_channel(grpc.aio.insecure_channel("host:1"), ResCode)
+    # expect: arg-type / reportArgumentType
+    errgrpc.wrap_channel(grpc.insecure_channel("host:1"), ResCode.CONFLICT)
+    # expect: arg-type / reportArgumentType
+    errgrpc.aio.wrap_channel(grpc.insecure_channel("host:1"), ResCode)

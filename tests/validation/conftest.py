@@ -19,11 +19,23 @@ def rooms(fresh_with_protoc: Any, tmp_path_factory: pytest.TempPathFactory) -> A
     (folder / "rules.binpb").write_bytes(rules.SerializeToString())
     for proto in Path(__file__).parent.glob("*.proto"):
         (folder / proto.name).write_text(proto.read_text())
-    protoc = ("python", "-m", "grpc_tools.protoc", "-I.", "--descriptor_set_in=rules.binpb", "--descriptor_set_out=rooms.binpb")
+    protoc = (
+        "python",
+        "-m",
+        "grpc_tools.protoc",
+        "-I.",
+        "--descriptor_set_in=rules.binpb",
+        "--descriptor_set_out=rooms.binpb",
+    )
     fresh_with_protoc.run(*protoc, "--include_imports", "rooms.proto", cwd=folder)
     pool = descriptor_pool.DescriptorPool()
     files = FileDescriptorSet.FromString((folder / "rooms.binpb").read_bytes()).file
     for file in files:
         pool.AddSerializedFile(file.SerializeToString())
     names = [message.name for message in files[-1].message_type]
-    return SimpleNamespace(**{name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"rooms.v1.{name}")) for name in names})
+    return SimpleNamespace(
+        **{
+            name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"rooms.v1.{name}"))
+            for name in names
+        }
+    )

@@ -58,7 +58,9 @@ def broken_seat(room: Any) -> None:
 
 def broken_guest(room: Any) -> None:
     room.by_number[-5].guests["a b"].guests['"\\\n'].row = 11
-    room.by_number[-5].user = room.by_number[-5].guests["a b"].user = room.by_number[-5].guests["a b"].guests['"\\\n'].user = "abc"
+    room.by_number[-5].user = room.by_number[-5].guests["a b"].user = room.by_number[-5].guests[
+        "a b"
+    ].guests['"\\\n'].user = "abc"
 
 
 def unset(name: str) -> Callable[[Any], None]:
@@ -77,16 +79,36 @@ def put(**values: Any) -> Callable[[Any], None]:
 # name -> (what is wrong, the path, the reason, the description)
 CASES: dict[str, tuple[Callable[[Any], None], str, str, str]] = {
     "an element": (broken_seat, "seats[1].user", "STRING_MIN_LEN", "must be at least 3 characters"),
-    "a list": (put(seats=[{"user": "abc"}] * 4), "seats", "REPEATED_MAX_ITEMS", "must contain no more than 3 item(s)"),
-    "a map's key": (put(prices={"secret": 1}), 'prices["secret"]', "STRING_MAX_LEN", "must be at most 5 characters"),
-    "a map's value": (put(prices={"a": -1}), 'prices["a"]', "INT32_GTE", "must be greater than or equal to 0"),
+    "a list": (
+        put(seats=[{"user": "abc"}] * 4),
+        "seats",
+        "REPEATED_MAX_ITEMS",
+        "must contain no more than 3 item(s)",
+    ),
+    "a map's key": (
+        put(prices={"secret": 1}),
+        'prices["secret"]',
+        "STRING_MAX_LEN",
+        "must be at most 5 characters",
+    ),
+    "a map's value": (
+        put(prices={"a": -1}),
+        'prices["a"]',
+        "INT32_GTE",
+        "must be greater than or equal to 0",
+    ),
     "numbers and quotes": (
         broken_guest,
         'by_number[-5].guests["a b"].guests["\\"\\\\\\n"].row',
         "INT32_GTE_LTE",
         "must be greater than or equal to 0 and less than or equal to 10",
     ),
-    "a bool": (put(by_flag={False: {"user": "No!"}}), "by_flag[false].user", "STRING_PATTERN", "does not match regex pattern `^[a-z]+$`"),
+    "a bool": (
+        put(by_flag={False: {"user": "No!"}}),
+        "by_flag[false].user",
+        "STRING_PATTERN",
+        "does not match regex pattern `^[a-z]+$`",
+    ),
     "64 bits": (
         put(by_large={2**64 - 1: {"user": "abcd!"}}),
         "by_large[18446744073709551615].user",
@@ -94,27 +116,77 @@ CASES: dict[str, tuple[Callable[[Any], None], str, str, str]] = {
         "does not match regex pattern `^[a-z]+$`",
     ),
     "a oneof": (unset("card"), "choice", "REQUIRED", "exactly one field is required in oneof"),
-    "a member of a oneof": (put(mail="secret"), "mail", "STRING_EMAIL", "must be a valid email address"),
-    "a oneof of the message": (put(a="1", b="2"), "", "MESSAGE_ONEOF", "only one of a, b can be set"),
-    "an enum": (put(color=7), "color", "ENUM_DEFINED_ONLY", "value must be one of the defined enum values"),
+    "a member of a oneof": (
+        put(mail="secret"),
+        "mail",
+        "STRING_EMAIL",
+        "must be a valid email address",
+    ),
+    "a oneof of the message": (
+        put(a="1", b="2"),
+        "",
+        "MESSAGE_ONEOF",
+        "only one of a, b can be set",
+    ),
+    "an enum": (
+        put(color=7),
+        "color",
+        "ENUM_DEFINED_ONLY",
+        "value must be one of the defined enum values",
+    ),
     "an enum's zero": (unset("color"), "color", "ENUM_NOT_IN", "must not be in list [0]"),
     "required": (unset("owner"), "owner", "REQUIRED", "value is required"),
     "const": (put(secret="secret"), "secret", "STRING_CONST", "must equal `sesame`"),
-    "unique": (put(tags=["x", "x"]), "tags", "REPEATED_UNIQUE", "repeated value must contain unique items"),
+    "unique": (
+        put(tags=["x", "x"]),
+        "tags",
+        "REPEATED_UNIQUE",
+        "repeated value must contain unique items",
+    ),
     "bytes": (put(key=b"secret"), "key", "BYTES_MAX_LEN", "must be at most 3 bytes"),
     "CEL": (put(name="rude"), "name", "NAME_NICE", "be nice"),
     "CEL with a literal": (put(name="literal"), "name", "NAME_LITERAL", "say something else"),
-    "CEL without a text": (put(name="plain"), "name", "NAME_PLAIN", "\"this != 'plain'\" returned false"),
+    "CEL without a text": (
+        put(name="plain"),
+        "name",
+        "NAME_PLAIN",
+        "\"this != 'plain'\" returned false",
+    ),
     "CEL that quotes": (put(name="quote secret"), "name", "NAME_QUOTING", "Name quoting"),
     "a rule of another schema": (put(shared="secret"), "shared", "STRING_UPPER", "String upper"),
-    "CEL in one line": (put(short="shorthand"), "short", "", "\"this != 'shorthand'\" returned false"),
+    "CEL in one line": (
+        put(short="shorthand"),
+        "short",
+        "",
+        "\"this != 'shorthand'\" returned false",
+    ),
     "CEL in one line with a literal": (put(short="literal"), "short", "", "say more"),
-    "CEL in one line that quotes": (put(short="quote secret"), "short", "", "this.startsWith('quote') ? 'you said ' + this : ''"),
+    "CEL in one line that quotes": (
+        put(short="quote secret"),
+        "short",
+        "",
+        "this.startsWith('quote') ? 'you said ' + this : ''",
+    ),
     # Of these protovalidate does not say where the text comes from.
     "CEL of the message": (put(name="closed"), "", "ROOM_STATIC", "Room static"),
-    "CEL of the message that quotes": (put(name="whole secret"), "", "ROOM_QUOTING", "Room quoting"),
-    "CEL of the message by the name of another rule": (put(name="mock secret"), "", "MESSAGE_ONEOF", "Message oneof"),
-    "CEL of the message in one line": (put(name="shorthand"), "", "", "\"this.name != 'shorthand'\" returned false"),
+    "CEL of the message that quotes": (
+        put(name="whole secret"),
+        "",
+        "ROOM_QUOTING",
+        "Room quoting",
+    ),
+    "CEL of the message by the name of another rule": (
+        put(name="mock secret"),
+        "",
+        "MESSAGE_ONEOF",
+        "Message oneof",
+    ),
+    "CEL of the message in one line": (
+        put(name="shorthand"),
+        "",
+        "",
+        "\"this.name != 'shorthand'\" returned false",
+    ),
 }
 
 
@@ -126,7 +198,11 @@ def test_each_kind_of_rule(name: str, rooms: Any) -> None:
     change(room)
     error = refusal(room)
     (violation,) = refused(error)
-    assert (violation.field, violation.reason, violation.description) == (field, reason, description)
+    assert (violation.field, violation.reason, violation.description) == (
+        field,
+        reason,
+        description,
+    )
     assert violation.field == own_path(error)
     assert not violation.HasField("localized_message")
     (own,) = refused(error, custom_texts=True)
@@ -145,13 +221,20 @@ def test_over_a_real_port(style: str, kind: str, rooms: Any) -> None:
         outcome = harness.call(style if style in harness.STACKS else "sync", target, kind, request)
     assert outcome.error.error_code is ResCode.BAD_REQUEST
     found = harness.on_the_wire(outcome)["BadRequest"]
-    assert [violation.field for violation in found.field_violations] == [CASES["an element"][1], CASES["numbers and quotes"][1]]
+    assert [violation.field for violation in found.field_violations] == [
+        CASES["an element"][1],
+        CASES["numbers and quotes"][1],
+    ]
     assert outcome.error.detail(rpc.BadRequest) == found
 
 
-KEYS = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(['"', "\\", "a.b", "]", "\n", "\r\n", "\t", "\x7f", "\u202e"])
+KEYS = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(
+    ['"', "\\", "a.b", "]", "\n", "\r\n", "\t", "\x7f", "\u202e"]
+)
 GUESTS: Any = st.deferred(lambda: st.dictionaries(KEYS, SEATS, max_size=2))
-SEATS: Any = st.fixed_dictionaries({}, optional={"user": st.text(max_size=4), "row": st.integers(-20, 20), "guests": GUESTS})
+SEATS: Any = st.fixed_dictionaries(
+    {}, optional={"user": st.text(max_size=4), "row": st.integers(-20, 20), "guests": GUESTS}
+)
 ROOMS = st.fixed_dictionaries(
     {},
     optional={
@@ -179,7 +262,10 @@ def test_paths_are_those_of_protovalidate(rooms: Any, given: Any) -> None:
     whole = own_path(error)
     assert violations[0].field == (whole if len(whole) <= 200 else f"{whole[:199]}…")
     for violation, sent in zip(error.violations, violations, strict=False):
-        assert sent.field.count(".") >= len(violation.proto.field.elements if violation.proto.field else ()) - 1
+        assert (
+            sent.field.count(".")
+            >= len(violation.proto.field.elements if violation.proto.field else ()) - 1
+        )
         assert not sent.reason or (REASON.fullmatch(sent.reason) and len(sent.reason) <= 63)
         assert sent.description
 
@@ -214,8 +300,12 @@ def test_no_value_is_sent(rooms: Any, secret: str) -> None:
 
 
 @pytest.mark.parametrize("style", harness.STYLES)
-@pytest.mark.parametrize(("kind_of_rule", "value"), [("Broken", {"text": "a"}), ("Failing", {"number": 0})])
-def test_a_rule_that_fails_is_not_the_callers_mistake(style: str, kind_of_rule: str, value: Any, rooms: Any, caplog: Any) -> None:
+@pytest.mark.parametrize(
+    ("kind_of_rule", "value"), [("Broken", {"text": "a"}), ("Failing", {"number": 0})]
+)
+def test_a_rule_that_fails_is_not_the_callers_mistake(
+    style: str, kind_of_rule: str, value: Any, rooms: Any, caplog: Any
+) -> None:
     message = getattr(rooms, kind_of_rule)(**value)
     with (
         harness.serve(style, translate={protovalidate.ValidationError: from_error}) as target,
@@ -224,7 +314,9 @@ def test_a_rule_that_fails_is_not_the_callers_mistake(style: str, kind_of_rule: 
         outcome = harness.call("sync", target, "unary_unary", request)
     assert outcome.error.error_code is ResCode.INTERNAL_SERVER_ERROR
     (record,) = harness.logged(caplog)
-    assert isinstance(record.exc_info[1], protovalidate.CompilationError | protovalidate.EvaluationError)
+    assert isinstance(
+        record.exc_info[1], protovalidate.CompilationError | protovalidate.EvaluationError
+    )
 
 
 def test_only_the_first_are_looked_at(rooms: Any) -> None:
@@ -240,12 +332,17 @@ def test_texts_are_bounded(rooms: Any) -> None:
     room.name = "quote" + "n" * 1_000_000
     error = refusal(room)
     found = refused(error, custom_texts=True)
-    assert {max(len(violation.field), len(violation.description)) for violation in found} == {200, 300}
+    assert {max(len(violation.field), len(violation.description)) for violation in found} == {
+        200,
+        300,
+    }
     assert found[0].field == f"{own_path(error)[:199]}…"
 
 
 @pytest.mark.parametrize("style", harness.STYLES)
-def test_what_does_not_fit_is_shed_violation_by_violation(style: str, rooms: Any, caplog: Any) -> None:
+def test_what_does_not_fit_is_shed_violation_by_violation(
+    style: str, rooms: Any, caplog: Any
+) -> None:
     room = valid(rooms)
     for number in range(1_000):
         room.prices[f"{number:0100}"] = 1
@@ -264,7 +361,11 @@ def test_what_does_not_fit_is_shed_violation_by_violation(style: str, rooms: Any
     assert record.getMessage().endswith("cut to 7900 bytes of trailers: violations of BadRequest")
 
 
-MESSAGES: Messages = {"string.min_len": {"en-US": "Too short", "zh-CN": "太短"}, "required": "必填", "never": {"fr": "Jamais"}}
+MESSAGES: Messages = {
+    "string.min_len": {"en-US": "Too short", "zh-CN": "太短"},
+    "required": "必填",
+    "never": {"fr": "Jamais"},
+}
 
 
 @pytest.mark.parametrize(
@@ -277,17 +378,24 @@ MESSAGES: Messages = {"string.min_len": {"en-US": "Too short", "zh-CN": "太短"
     ],
 )
 @pytest.mark.parametrize("style", harness.STYLES)
-def test_end_users_are_told_in_their_language(style: str, language: str | None, expected: Any, rooms: Any) -> None:
+def test_end_users_are_told_in_their_language(
+    style: str, language: str | None, expected: Any, rooms: Any
+) -> None:
     room = valid(rooms)
     room.seats.add(user="no", row=-1)
     room.ClearField("owner")
     translate = {protovalidate.ValidationError: bad_request(ResCode.BAD_REQUEST, messages=MESSAGES)}
-    with harness.serve(style, translate=translate) as target, harness.action(lambda _: protovalidate.validate(room)) as request:
+    with (
+        harness.serve(style, translate=translate) as target,
+        harness.action(lambda _: protovalidate.validate(room)) as request,
+    ):
         outcome = harness.call("sync", target, "unary_unary", request, locale=language)
     found = harness.on_the_wire(outcome)["BadRequest"].field_violations
     assert len(found) == 3
     texts = {
-        each.field: (each.localized_message.locale, each.localized_message.message) for each in found if each.HasField("localized_message")
+        each.field: (each.localized_message.locale, each.localized_message.message)
+        for each in found
+        if each.HasField("localized_message")
     }
     assert texts == expected
 
@@ -304,7 +412,9 @@ class PlainCode(errgrpc.ErrorCode, domain="plain.example.com"):
 def test_a_catalogue_without_a_locale(rooms: Any) -> None:
     error = refusal(rooms.Seat(user="no"))
     for texts, locale in (("short", "und"), ({"fr": "court", "en": "short"}, "fr")):
-        (detail,) = bad_request(PlainCode.WRONG, messages={"string.min_len": texts})(error).status_details
+        (detail,) = bad_request(PlainCode.WRONG, messages={"string.min_len": texts})(
+            error
+        ).status_details
         assert isinstance(detail, rpc.BadRequest)
         (violation,) = detail.field_violations
         assert violation.localized_message.locale == locale
@@ -323,10 +433,25 @@ WRONG: list[tuple[Any, Any, type[Exception], str]] = [
     ("BAD_REQUEST", None, TypeError, "'BAD_REQUEST' is no error code: give a member"),
     (ResCode.SUCCESS, None, ValueError, "ResCode.SUCCESS is a success"),
     (ResCode.BAD_REQUEST, "too short", TypeError, "messages is 'too short': give a mapping"),
-    (ResCode.BAD_REQUEST, {1: "text"}, TypeError, "messages has the key 1: give the name of a rule"),
+    (
+        ResCode.BAD_REQUEST,
+        {1: "text"},
+        TypeError,
+        "messages has the key 1: give the name of a rule",
+    ),
     (ResCode.BAD_REQUEST, {"r": 1}, TypeError, r"messages\['r'\] is 1, not a mapping"),
-    (ResCode.BAD_REQUEST, {"r": ""}, ValueError, r"messages\['r'\] has no text for the locale 'zh-CN'"),
-    (ResCode.BAD_REQUEST, {"r": {"zh_CN": "x"}}, ValueError, r"messages\['r'\] has the locale 'zh_CN', not a BCP 47"),
+    (
+        ResCode.BAD_REQUEST,
+        {"r": ""},
+        ValueError,
+        r"messages\['r'\] has no text for the locale 'zh-CN'",
+    ),
+    (
+        ResCode.BAD_REQUEST,
+        {"r": {"zh_CN": "x"}},
+        ValueError,
+        r"messages\['r'\] has the locale 'zh_CN', not a BCP 47",
+    ),
 ]
 
 
@@ -344,5 +469,7 @@ def test_it_makes_no_more_than_an_error_of_ours(rooms: Any) -> None:
 
 def test_it_needs_no_other_validator() -> None:
     program = "import sys, errgrpc.validation.protovalidate; print({'pydantic', 'pydantic_core', 'fastapi'} & set(sys.modules))"
-    ran = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False
+    )
     assert (ran.stdout, ran.stderr) == ("set()\n", "")

@@ -130,12 +130,37 @@ SEAT = {"user": "abc"}
 
 # name -> (what is given, the path, the reason, the description)
 CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
-    "nested": ({"seats": [SEAT, {"user": "ab"}]}, "seats[1].user", "STRING_TOO_SHORT", "String should have at least 3 characters"),
+    "nested": (
+        {"seats": [SEAT, {"user": "ab"}]},
+        "seats[1].user",
+        "STRING_TOO_SHORT",
+        "String should have at least 3 characters",
+    ),
     "missing": ({"seats": [{}]}, "seats[0].user", "MISSING", "Field required"),
-    "extra": ({"seats": [SEAT | {SECRET[:5]: 5}]}, "seats[0].kanar", "EXTRA_FORBIDDEN", "Extra inputs are not permitted"),
-    "pattern": ({"seats": [{"user": "ABC"}]}, "seats[0].user", "STRING_PATTERN_MISMATCH", "String should match pattern '^[a-z]*$'"),
-    "range": ({"seats": [SEAT | {"row": 77}]}, "seats[0].row", "LESS_THAN_EQUAL", "Input should be less than or equal to 10"),
-    "a map's value": ({"by_name": {"a": {"user": "ab"}}}, "by_name.a.user", "STRING_TOO_SHORT", "String should have at least 3 characters"),
+    "extra": (
+        {"seats": [SEAT | {SECRET[:5]: 5}]},
+        "seats[0].kanar",
+        "EXTRA_FORBIDDEN",
+        "Extra inputs are not permitted",
+    ),
+    "pattern": (
+        {"seats": [{"user": "ABC"}]},
+        "seats[0].user",
+        "STRING_PATTERN_MISMATCH",
+        "String should match pattern '^[a-z]*$'",
+    ),
+    "range": (
+        {"seats": [SEAT | {"row": 77}]},
+        "seats[0].row",
+        "LESS_THAN_EQUAL",
+        "Input should be less than or equal to 10",
+    ),
+    "a map's value": (
+        {"by_name": {"a": {"user": "ab"}}},
+        "by_name.a.user",
+        "STRING_TOO_SHORT",
+        "String should have at least 3 characters",
+    ),
     "a key that is no name": (
         {"by_name": {'a "b".c\\\n': {"user": "ab"}}},
         'by_name["a \\"b\\".c\\\\\\n"].user',
@@ -150,7 +175,12 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "Input should be a valid integer, unable to parse string as an integer",
     ),
     "a number as key": ({"by_number": {5: {}}}, "by_number[5].user", "MISSING", "Field required"),
-    "too many": ({"short": [1, 2]}, "short", "TOO_LONG", "List should have at most 1 item after validation"),
+    "too many": (
+        {"short": [1, 2]},
+        "short",
+        "TOO_LONG",
+        "List should have at most 1 item after validation",
+    ),
     "an enum": ({"color": SECRET}, "color", "ENUM", "Input should be 'red'"),
     "a literal": ({"word": SECRET}, "word", "LITERAL_ERROR", "Input should be 'yes' or 'no'"),
     "a tag": (
@@ -159,32 +189,117 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "UNION_TAG_INVALID",
         "Input tag '…' found using 'kind' does not match any of the expected tags: 'cat', 'dog'",
     ),
-    "no tag": ({"pet": {}}, "pet", "UNION_TAG_NOT_FOUND", "Unable to extract tag using discriminator 'kind'"),
-    "under a tag": ({"pet": {"kind": "cat", "lives": 0}}, "pet.cat.lives", "GREATER_THAN", "Input should be greater than 0"),
-    "strict": ({"strict": {"number": SECRET}}, "strict.number", "INT_TYPE", "Input should be a valid integer"),
-    "a model": ({"strict": SECRET}, "strict", "MODEL_TYPE", "Input should be a valid dictionary or instance of Strict"),
+    "no tag": (
+        {"pet": {}},
+        "pet",
+        "UNION_TAG_NOT_FOUND",
+        "Unable to extract tag using discriminator 'kind'",
+    ),
+    "under a tag": (
+        {"pet": {"kind": "cat", "lives": 0}},
+        "pet.cat.lives",
+        "GREATER_THAN",
+        "Input should be greater than 0",
+    ),
+    "strict": (
+        {"strict": {"number": SECRET}},
+        "strict.number",
+        "INT_TYPE",
+        "Input should be a valid integer",
+    ),
+    "a model": (
+        {"strict": SECRET},
+        "strict",
+        "MODEL_TYPE",
+        "Input should be a valid dictionary or instance of Strict",
+    ),
     "a decimal": ({"amount": "0.1"}, "amount", "GREATER_THAN", "Input should be greater than 0.5"),
-    "digits": ({"amount": "1.2345"}, "amount", "DECIMAL_MAX_DIGITS", "Decimal input should have no more than 3 digits in total"),
-    "no decimal": ({"amount": SECRET}, "amount", "DECIMAL_PARSING", "Input should be a valid decimal"),
-    "a date": ({"day": SECRET}, "day", "DATE_FROM_DATETIME_PARSING", "Input should be a valid date or datetime"),
-    "an early date": ({"day": "2019-05-05"}, "day", "GREATER_THAN_EQUAL", "Input should be greater than or equal to 2020-01-01"),
-    "a datetime": ({"at": SECRET}, "at", "DATETIME_FROM_DATE_PARSING", "Input should be a valid datetime or date"),
-    "a time": ({"clock": SECRET}, "clock", "TIME_PARSING", "Input should be in a valid time format"),
-    "a timedelta": ({"lasts": SECRET}, "lasts", "TIME_DELTA_PARSING", "Input should be a valid timedelta"),
+    "digits": (
+        {"amount": "1.2345"},
+        "amount",
+        "DECIMAL_MAX_DIGITS",
+        "Decimal input should have no more than 3 digits in total",
+    ),
+    "no decimal": (
+        {"amount": SECRET},
+        "amount",
+        "DECIMAL_PARSING",
+        "Input should be a valid decimal",
+    ),
+    "a date": (
+        {"day": SECRET},
+        "day",
+        "DATE_FROM_DATETIME_PARSING",
+        "Input should be a valid date or datetime",
+    ),
+    "an early date": (
+        {"day": "2019-05-05"},
+        "day",
+        "GREATER_THAN_EQUAL",
+        "Input should be greater than or equal to 2020-01-01",
+    ),
+    "a datetime": (
+        {"at": SECRET},
+        "at",
+        "DATETIME_FROM_DATE_PARSING",
+        "Input should be a valid datetime or date",
+    ),
+    "a time": (
+        {"clock": SECRET},
+        "clock",
+        "TIME_PARSING",
+        "Input should be in a valid time format",
+    ),
+    "a timedelta": (
+        {"lasts": SECRET},
+        "lasts",
+        "TIME_DELTA_PARSING",
+        "Input should be a valid timedelta",
+    ),
     "a URL": ({"link": SECRET}, "link", "URL_PARSING", "Input should be a valid URL"),
     "a UUID": ({"id": SECRET}, "id", "UUID_PARSING", "Input should be a valid UUID"),
-    "a bool": ({"flag": SECRET}, "flag", "BOOL_PARSING", "Input should be a valid boolean, unable to interpret input"),
-    "an alias": ({"e-mail": SECRET}, "e-mail", "STRING_TOO_LONG", "String should have at most 3 characters"),
-    "a path as alias": ({"names": [SECRET]}, "names[0]", "STRING_TOO_LONG", "String should have at most 3 characters"),
+    "a bool": (
+        {"flag": SECRET},
+        "flag",
+        "BOOL_PARSING",
+        "Input should be a valid boolean, unable to interpret input",
+    ),
+    "an alias": (
+        {"e-mail": SECRET},
+        "e-mail",
+        "STRING_TOO_LONG",
+        "String should have at most 3 characters",
+    ),
+    "a path as alias": (
+        {"names": [SECRET]},
+        "names[0]",
+        "STRING_TOO_LONG",
+        "String should have at most 3 characters",
+    ),
     "JSON": ({"raw": SECRET}, "raw", "JSON_INVALID", "Invalid JSON"),
     "bytes": ({"code": SECRET}, "code", "BYTES_TOO_LONG", "Data should have at most 3 bytes"),
     "a ValueError": ({"failing": SECRET}, "failing", "VALUE_ERROR", "Value error"),
-    "an AssertionError": ({"asserting": SECRET}, "asserting", "ASSERTION_ERROR", "Assertion failed"),
+    "an AssertionError": (
+        {"asserting": SECRET},
+        "asserting",
+        "ASSERTION_ERROR",
+        "Assertion failed",
+    ),
     "a custom error": ({"taken": SECRET}, "taken", "SEAT_TAKEN", "Seat taken"),
-    "one of pydantic's own": ({"known": SECRET}, "known", "NO_SUCH_ATTRIBUTE", "Object has no attribute '…'"),
+    "one of pydantic's own": (
+        {"known": SECRET},
+        "known",
+        "NO_SUCH_ATTRIBUTE",
+        "Object has no attribute '…'",
+    ),
     "a type that is no reason": ({"unforeseen": SECRET}, "unforeseen", "", "No such thing!"),
     "the whole model": ({"closed": True}, "", "VALUE_ERROR", "Value error"),
-    "no object": (SECRET, "", "MODEL_TYPE", "Input should be a valid dictionary or instance of Room"),  # type: ignore[dict-item]
+    "no object": (
+        SECRET,
+        "",
+        "MODEL_TYPE",
+        "Input should be a valid dictionary or instance of Room",
+    ),  # type: ignore[dict-item]
 }
 CUSTOM = {
     "a ValueError": f"Value error, {SECRET} is bad",
@@ -200,14 +315,21 @@ def test_each_kind_of_error(name: str) -> None:
     given, field, reason, description = CASES[name]
     error = refusal(Room, given)
     (violation,) = refused(error)
-    assert (violation.field, violation.reason, violation.description) == (field, reason, description)
+    assert (violation.field, violation.reason, violation.description) == (
+        field,
+        reason,
+        description,
+    )
     assert not violation.HasField("localized_message")
     (own,) = refused(error, custom_texts=True)
     assert own.description == CUSTOM.get(name, description)
 
 
 def test_each_member_of_a_union_has_its_say() -> None:
-    assert [violation.field for violation in refused(refusal(Room, {"either": {}}))] == ["either.int", "either.Seat.user"]
+    assert [violation.field for violation in refused(refusal(Room, {"either": {}}))] == [
+        "either.int",
+        "either.Seat.user",
+    ]
 
 
 @pytest.mark.parametrize("style", harness.STYLES)
@@ -225,7 +347,8 @@ def test_over_a_real_port(style: str, kind: str) -> None:
 
 
 ERRORS: dict[str, dict[str, Any]] = {
-    error["type"]: error.get("example_context") or {} for error in pydantic_core._pydantic_core.list_all_errors()
+    error["type"]: error.get("example_context") or {}
+    for error in pydantic_core._pydantic_core.list_all_errors()
 }
 # What of the contexts a schema declares: all but "tag", "error", "encoding_error", "attribute", "tz_actual" and "actual_length".
 DECLARED = {
@@ -239,7 +362,13 @@ DECLARED = {
 def test_what_the_input_says_is_left_out_of_each_text(kind_of_error: str) -> None:
     """Whatever pydantic may put into a text, in whichever version."""
     context: dict[str, Any] = {
-        key: 77777 if key == "actual_length" else value if isinstance(value, int | None) else "declared" if key in DECLARED else SECRET
+        key: 77777
+        if key == "actual_length"
+        else value
+        if isinstance(value, int | None)
+        else "declared"
+        if key in DECLARED
+        else SECRET
         for key, value in ERRORS[kind_of_error].items()
     }
     if kind_of_error in ("value_error", "assertion_error"):
@@ -255,9 +384,11 @@ def test_what_the_input_says_is_left_out_of_each_text(kind_of_error: str) -> Non
         assert violation.description == error.errors()[0]["msg"]
 
 
-SECRETS = st.text(st.characters(codec="utf-8"), min_size=8, max_size=40).map("§{}".format)  # begins as no text of a schema does
+# begins as no text of a schema does
+SECRETS = st.text(st.characters(codec="utf-8"), min_size=8, max_size=40).map("§{}".format)
 NESTED = st.recursive(
-    SECRETS | st.integers(10**9, 10**12), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ab"), inner)
+    SECRETS | st.integers(10**9, 10**12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ab"), inner),
 )
 
 
@@ -271,14 +402,18 @@ def texts(value: Any) -> set[str]:
 
 @given(
     st.dictionaries(
-        st.sampled_from(list(Room.model_fields)), NESTED | st.fixed_dictionaries({"kind": SECRETS, "user": SECRETS}), min_size=1
+        st.sampled_from(list(Room.model_fields)),
+        NESTED | st.fixed_dictionaries({"kind": SECRETS, "user": SECRETS}),
+        min_size=1,
     )
 )
 def test_no_value_is_sent(given: Any) -> None:
     try:
         Room.model_validate({**given, "seats": [given], "strict": given})
     except pydantic.ValidationError as error:
-        said = [violation.description for violation in refused(error)] + [violation.reason for violation in refused(error)]
+        said = [violation.description for violation in refused(error)] + [
+            violation.reason for violation in refused(error)
+        ]
         whole = errgrpc.encode(from_error(error)).SerializeToString()
         for text in texts(given):
             assert not any(text in each for each in said)
@@ -286,7 +421,10 @@ def test_no_value_is_sent(given: Any) -> None:
 
 
 PARTS = st.lists(
-    st.text(st.characters(codec="utf-8"), max_size=5).filter(lambda part: part != "[key]") | st.integers(0, 99), min_size=1, max_size=5
+    st.text(st.characters(codec="utf-8"), max_size=5).filter(lambda part: part != "[key]")
+    | st.integers(0, 99),
+    min_size=1,
+    max_size=5,
 )
 
 
@@ -352,12 +490,18 @@ def test_of_too_many_errors_only_the_number_is_told() -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert (violation.field, violation.reason, violation.description) == ("", "", "10001 errors, more than 10000")
+    assert (violation.field, violation.reason, violation.description) == (
+        "",
+        "",
+        "10001 errors, more than 10000",
+    )
     assert peak < 100_000
 
 
 @pytest.mark.parametrize("kind_of_error", ERRORS)
-def test_a_validator_s_own_error_that_bears_a_name_of_pydantic_s_sends_nothing_of_its_own(kind_of_error: str) -> None:
+def test_a_validator_s_own_error_that_bears_a_name_of_pydantic_s_sends_nothing_of_its_own(
+    kind_of_error: str,
+) -> None:
     def raise_it(value: str) -> str:
         raise PydanticCustomError(kind_of_error, "it is {pattern}", dict.fromkeys(DECLARED, value))  # type: ignore[arg-type]
 
@@ -377,7 +521,9 @@ def test_a_validator_s_own_error_that_bears_a_name_of_pydantic_s_sends_nothing_o
     [({"[key]": "x"}, '["[key]"]'), ({"x": "1"}, "x"), ({"[key]": "1"}, '["[key]"]')],
 )
 def test_a_key_that_is_named_as_pydantic_names_keys(given: Any, path: str) -> None:
-    (violation,) = refused(refusal(pydantic.RootModel[dict[Annotated[str, Field(max_length=0)], int]], given))[:1]
+    (violation,) = refused(
+        refusal(pydantic.RootModel[dict[Annotated[str, Field(max_length=0)], int]], given)
+    )[:1]
     assert violation.field == path
 
 
@@ -388,7 +534,9 @@ def test_an_exception_of_another_kind_is_refused() -> None:
 
 
 def test_lone_surrogates() -> None:
-    error = fastapi.exceptions.RequestValidationError([{"type": "missing", "loc": ("body", "\ud800")}])
+    error = fastapi.exceptions.RequestValidationError(
+        [{"type": "missing", "loc": ("body", "\ud800")}]
+    )
     (violation,) = refused(error)
     assert violation.field == "body.\ufffd"
 
@@ -410,15 +558,23 @@ def test_what_does_not_fit_is_shed_violation_by_violation(style: str, caplog: An
 
 
 @pytest.mark.parametrize(
-    ("language", "expected"), [("en", ("en-US", "Taken")), ("zh", ("zh-CN", "已被占用")), (None, ("zh-CN", "已被占用"))]
+    ("language", "expected"),
+    [("en", ("en-US", "Taken")), ("zh", ("zh-CN", "已被占用")), (None, ("zh-CN", "已被占用"))],
 )
 @pytest.mark.parametrize("style", harness.STYLES)
-def test_end_users_are_told_in_their_language(style: str, language: str | None, expected: Any) -> None:
+def test_end_users_are_told_in_their_language(
+    style: str, language: str | None, expected: Any
+) -> None:
     translate = {
-        pydantic.ValidationError: bad_request(ResCode.BAD_REQUEST, messages={"seat.taken": {"zh-CN": "已被占用", "en-US": "Taken"}})
+        pydantic.ValidationError: bad_request(
+            ResCode.BAD_REQUEST, messages={"seat.taken": {"zh-CN": "已被占用", "en-US": "Taken"}}
+        )
     }
     given = {"taken": SECRET, "failing": SECRET}
-    with harness.serve(style, translate=translate) as target, harness.action(lambda _: Room.model_validate(given)) as request:
+    with (
+        harness.serve(style, translate=translate) as target,
+        harness.action(lambda _: Room.model_validate(given)) as request,
+    ):
         outcome = harness.call("sync", target, "unary_unary", request, locale=language)
     failing, taken = harness.on_the_wire(outcome)["BadRequest"].field_violations
     assert not failing.HasField("localized_message")
@@ -427,24 +583,39 @@ def test_end_users_are_told_in_their_language(style: str, language: str | None, 
 
 def test_what_fastapi_refuses() -> None:
     errors = refusal(Room, {"seats": [{"user": "ab"}]}).errors()
-    error = fastapi.exceptions.RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in errors])
+    error = fastapi.exceptions.RequestValidationError(
+        [{**each, "loc": ("body", *each["loc"])} for each in errors]
+    )
     (violation,) = refused(error, messages={"string_too_short": "太短"})
     assert (violation.field, violation.localized_message.message) == ("body.seats[0].user", "太短")
 
 
 async def test_fastapi_tells_end_users_in_their_language() -> None:
     app = fastapi.FastAPI()
-    from_request = bad_request(ResCode.BAD_REQUEST, messages={"string_too_short": {"zh-CN": "太短", "en-US": "Too short"}})
+    from_request = bad_request(
+        ResCode.BAD_REQUEST, messages={"string_too_short": {"zh-CN": "太短", "en-US": "Too short"}}
+    )
 
     @app.post("/seats")
     async def take(seat: Seat) -> None:
         raise AssertionError
 
-    install(app, ResCode, form="aip193", translate={fastapi.exceptions.RequestValidationError: from_request})
+    install(
+        app,
+        ResCode,
+        form="aip193",
+        translate={fastapi.exceptions.RequestValidationError: from_request},
+    )
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        response = await client.post("/seats", json={"user": "ab"}, headers={"accept-language": "en"})
-    violations = next(detail["fieldViolations"] for detail in response.json()["error"]["details"] if "fieldViolations" in detail)
+        response = await client.post(
+            "/seats", json={"user": "ab"}, headers={"accept-language": "en"}
+        )
+    violations = next(
+        detail["fieldViolations"]
+        for detail in response.json()["error"]["details"]
+        if "fieldViolations" in detail
+    )
     assert violations == [
         {
             "field": "body.user",
@@ -457,7 +628,9 @@ async def test_fastapi_tells_end_users_in_their_language() -> None:
 
 def test_it_needs_no_other_validator() -> None:
     program = "import sys, errgrpc.validation.pydantic; print({'protovalidate', 'protobuf', 'fastapi', 'pydantic'} & set(sys.modules))"
-    ran = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False
+    )
     assert (ran.stdout, ran.stderr) == ("set()\n", "")
 
 

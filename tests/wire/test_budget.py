@@ -40,9 +40,23 @@ def parts(
     trailers: tuple[tuple[str, str | bytes], ...] = (),
     pushback: tuple[tuple[str, str | bytes], ...] = (),
 ) -> Parts:
-    packed = {any_.TypeName(): any_ for any_ in (detail if isinstance(detail, any_pb2.Any) else pack(detail) for detail in details)}
+    packed = {
+        any_.TypeName(): any_
+        for any_ in (
+            detail if isinstance(detail, any_pb2.Any) else pack(detail) for detail in details
+        )
+    }
     last = [None if detail is None else pack(detail) for detail in (retry, request)]
-    return Parts(message, metadata or {}, localized, list(packed.values()), last[0], last[1], list(trailers), pushback)
+    return Parts(
+        message,
+        metadata or {},
+        localized,
+        list(packed.values()),
+        last[0],
+        last[1],
+        list(trailers),
+        pushback,
+    )
 
 
 def trailer_bytes(error: Parts) -> int:
@@ -59,7 +73,9 @@ def size(error: Parts) -> int:
         *error.trailers,
         *error.pushback,
     ]
-    values = [base64.b64encode(value) if isinstance(value, bytes) else value for _, value in entries]
+    values = [
+        base64.b64encode(value) if isinstance(value, bytes) else value for _, value in entries
+    ]
     return sum(len(key) + len(value) + 32 for (key, _), value in zip(entries, values, strict=True))
 
 
@@ -78,29 +94,75 @@ def stages(error: Parts) -> list[Stage]:
     """The order of the contract."""
     text, metadata, trailers = error.message, list(error.metadata.items()), list(error.trailers)
     first = len(text.encode()[:1_024].decode(errors="ignore"))
-    kinds = [next((kind for kind in (rpc.DebugInfo, rpc.Help, *VIOLATIONS) if holds(detail, kind)), Message) for detail in error.details]
+    kinds = [
+        next(
+            (kind for kind in (rpc.DebugInfo, rpc.Help, *VIOLATIONS) if holds(detail, kind)),
+            Message,
+        )
+        for detail in error.details
+    ]
     helps = {rpc.DebugInfo: 1, rpc.Help: 2}
     others = [index for index, kind in enumerate(kinds) if kind not in helps]
-    made = [Stage(len(text) - first, lambda left, kept: _cut(left, text[first : first + len(kept)]), is_text=True)]
-    made += [Stage(kinds.count(kind), _only([index for index, found in enumerate(kinds) if found is kind])) for kind in helps]
-    cut = [index for index in reversed(others) if kinds[index] in VIOLATIONS and unpack(error.details[index], kinds[index]) is not None]
-    made += (_violations(error, index, kinds[index], (3 + len(cut), others.index(index))) for index in cut)
+    made = [
+        Stage(
+            len(text) - first,
+            lambda left, kept: _cut(left, text[first : first + len(kept)]),
+            is_text=True,
+        )
+    ]
+    made += [
+        Stage(
+            kinds.count(kind), _only([index for index, found in enumerate(kinds) if found is kind])
+        )
+        for kind in helps
+    ]
+    cut = [
+        index
+        for index in reversed(others)
+        if kinds[index] in VIOLATIONS and unpack(error.details[index], kinds[index]) is not None
+    ]
+    made += (
+        _violations(error, index, kinds[index], (3 + len(cut), others.index(index)))
+        for index in cut
+    )
     made.append(Stage(len(others), _only(others)))
     made.append(Stage(error.localized is not None, _unset("localized")))
-    made.append(Stage(len(metadata), lambda left, kept: setattr(left, "metadata", dict(metadata[unit] for unit in kept))))
+    made.append(
+        Stage(
+            len(metadata),
+            lambda left, kept: setattr(left, "metadata", dict(metadata[unit] for unit in kept)),
+        )
+    )
     made.append(Stage(error.retry is not None, _no_retry))
     made.append(Stage(error.request is not None, _unset("request")))
-    made.append(Stage(first, lambda left, kept: setattr(left, "message", text[: len(kept)] + left.message[first:]), is_text=True))
-    return [*made, Stage(len(trailers), lambda left, kept: setattr(left, "trailers", [trailers[unit] for unit in kept]))]
+    made.append(
+        Stage(
+            first,
+            lambda left, kept: setattr(left, "message", text[: len(kept)] + left.message[first:]),
+            is_text=True,
+        )
+    )
+    return [
+        *made,
+        Stage(
+            len(trailers),
+            lambda left, kept: setattr(left, "trailers", [trailers[unit] for unit in kept]),
+        ),
+    ]
 
 
 def _cut(left: Parts, beyond: str) -> None:
-    left.message = left.message[: len(left.message.encode()[:1_024].decode(errors="ignore"))] + beyond
+    left.message = (
+        left.message[: len(left.message.encode()[:1_024].decode(errors="ignore"))] + beyond
+    )
 
 
 def _no_retry(left: Parts, kept: list[int]) -> None:
     if not kept:
-        left.retry, left.pushback = None, tuple(entry for entry in left.pushback if entry[1] == "-1")
+        left.retry, left.pushback = (
+            None,
+            tuple(entry for entry in left.pushback if entry[1] == "-1"),
+        )
 
 
 def _unset(name: str) -> Callable[[Parts, list[int]], object]:
@@ -133,7 +195,9 @@ HOLE = any_pb2.Any(type_url="hole")
 
 
 def duplicate(error: Parts) -> Parts:
-    return Parts(**{field.name: copy.copy(getattr(error, field.name)) for field in dataclasses.fields(error)})
+    return Parts(
+        **{field.name: copy.copy(getattr(error, field.name)) for field in dataclasses.fields(error)}
+    )
 
 
 def showing(error: Parts, kept: list[list[int]]) -> Parts:
@@ -169,7 +233,9 @@ def expected(error: Parts, limit: int) -> Parts:
     def fits(kept: list[list[int]]) -> bool:
         return size(showing(error, kept)) <= limit
 
-    count = bisect.bisect_left(range(total(error)), True, key=lambda count: fits(kept_without(error, count)))
+    count = bisect.bisect_left(
+        range(total(error)), True, key=lambda count: fits(kept_without(error, count))
+    )
     kept, order = kept_without(error, count), stages(error)
     for number, stage in reversed(list(enumerate(order))):
         whole = [len(units) == other.count for units, other in zip(kept, order, strict=True)]
@@ -190,7 +256,9 @@ def longest(error: Parts, kept: list[list[int]], number: int, count: int, limit:
     """The characters of a text that fit."""
 
     def is_too_long(length: int) -> bool:
-        return size(showing(error, [*kept[:number], list(range(length)), *kept[number + 1 :]])) > limit
+        return (
+            size(showing(error, [*kept[:number], list(range(length)), *kept[number + 1 :]])) > limit
+        )
 
     lengths = range(len(kept[number]) + 1, count + 1)
     return list(range(len(kept[number]) + bisect.bisect_left(lengths, True, key=is_too_long)))
@@ -206,9 +274,20 @@ DETAILS = st.permutations(
     [
         rpc.DebugInfo(detail="frame\n" * 2_000),
         rpc.Help(links=[rpc.Help.Link(url="https://example.com", description="d" * 300)] * 3),
-        rpc.BadRequest(field_violations=[rpc.BadRequest.FieldViolation(field=f"field{n}", description="房" * (n % 7)) for n in range(60)]),
-        rpc.PreconditionFailure(violations=[rpc.PreconditionFailure.Violation(type=f"t{n}", subject="s" * n) for n in range(9)]),
-        rpc.QuotaFailure(violations=[rpc.QuotaFailure.Violation(subject=f"s{n}") for n in range(30)]),
+        rpc.BadRequest(
+            field_violations=[
+                rpc.BadRequest.FieldViolation(field=f"field{n}", description="房" * (n % 7))
+                for n in range(60)
+            ]
+        ),
+        rpc.PreconditionFailure(
+            violations=[
+                rpc.PreconditionFailure.Violation(type=f"t{n}", subject="s" * n) for n in range(9)
+            ]
+        ),
+        rpc.QuotaFailure(
+            violations=[rpc.QuotaFailure.Violation(subject=f"s{n}") for n in range(30)]
+        ),
         rpc.ResourceInfo(resource_name="n" * 700),
         wrappers_pb2.BytesValue(value=bytes(900)),
         any_pb2.Any(type_url="type.googleapis.com/google.rpc.BadRequest", value=b"\xff" * 40),
@@ -218,19 +297,35 @@ DETAILS = st.permutations(
 ERRORS = st.builds(
     parts,
     message=TEXTS,
-    metadata=st.dictionaries(st.from_regex(r"[a-z][a-zA-Z0-9_-]{1,20}", fullmatch=True), SHORT, max_size=40),
+    metadata=st.dictionaries(
+        st.from_regex(r"[a-z][a-zA-Z0-9_-]{1,20}", fullmatch=True), SHORT, max_size=40
+    ),
     localized=st.none() | st.tuples(st.sampled_from(["zh-CN", "en"]), TEXTS),
     details=st.builds(lambda order, count: tuple(order[:count]), DETAILS, st.integers(0, 9)),
     retry=st.none() | st.just(rpc.RetryInfo(retry_delay={"seconds": 5})),
-    pushback=st.sampled_from([(), (("grpc-retry-pushback-ms", "5000"),), (("grpc-retry-pushback-ms", "-1"),)]),
+    pushback=st.sampled_from(
+        [(), (("grpc-retry-pushback-ms", "5000"),), (("grpc-retry-pushback-ms", "-1"),)]
+    ),
     request=st.none() | st.just(rpc.RequestInfo(request_id="r" * 32, serving_data="s" * 300)),
     trailers=st.lists(
-        st.sampled_from([("x-a", "a" * 50), ("x-b-bin", bytes(100)), ("x-c", ""), ("x-d", "d" * 2_000), ("x-e-bin", b"")])
+        st.sampled_from(
+            [
+                ("x-a", "a" * 50),
+                ("x-b-bin", bytes(100)),
+                ("x-c", ""),
+                ("x-d", "d" * 2_000),
+                ("x-e-bin", b""),
+            ]
+        )
         | st.integers(0, 9).map(lambda size: ("x-f-bin", bytes(1_350 + size)))
         | st.integers(0, 9).map(lambda size: ("x-g", "g" * (1_800 + size))),
         max_size=9,
     ).map(tuple),
-).filter(lambda error: error.retry is not None or error.pushback in ((), (("grpc-retry-pushback-ms", "-1"),)))
+).filter(
+    lambda error: (
+        error.retry is not None or error.pushback in ((), (("grpc-retry-pushback-ms", "-1"),))
+    )
+)
 
 
 @settings(max_examples=200)
@@ -251,8 +346,10 @@ def test_what_was_shed_is_named(error: Parts, limit: int) -> None:
     left = {detail.TypeName(): detail for detail in error.details}
     gone = {
         "message": error.message != whole.message,
-        "DebugInfo": any(holds(detail, rpc.DebugInfo) for detail in whole.details) and "google.rpc.DebugInfo" not in left,
-        "Help": any(holds(detail, rpc.Help) for detail in whole.details) and "google.rpc.Help" not in left,
+        "DebugInfo": any(holds(detail, rpc.DebugInfo) for detail in whole.details)
+        and "google.rpc.DebugInfo" not in left,
+        "Help": any(holds(detail, rpc.Help) for detail in whole.details)
+        and "google.rpc.Help" not in left,
         "LocalizedMessage": error.localized != whole.localized,
         "metadata": error.metadata != whole.metadata,
         "RetryInfo": error.retry != whole.retry,
@@ -300,7 +397,9 @@ def everything() -> Parts:
         metadata={"room_uuid": "r-42", "user": "u"},
         localized=("zh-CN", "房间不存在"),
         details=(
-            rpc.BadRequest(field_violations=[rpc.BadRequest.FieldViolation(field=f"{n}") for n in range(3)]),
+            rpc.BadRequest(
+                field_violations=[rpc.BadRequest.FieldViolation(field=f"{n}") for n in range(3)]
+            ),
             rpc.Help(links=[rpc.Help.Link(url="u")]),
             rpc.PreconditionFailure(violations=[rpc.PreconditionFailure.Violation(type="t")]),
             rpc.QuotaFailure(violations=[rpc.QuotaFailure.Violation(subject="s")]),
@@ -317,19 +416,24 @@ def everything() -> Parts:
 def test_each_step_gives_up_the_next_thing_only() -> None:
     """Walks through the whole order: a byte less than what is left costs exactly one unit more."""
     whole = everything()
-    for count in (count for count in range(total(whole)) if not 70 < count < total(whole) - 10):  # the message's middle is dull
+    # the message's middle is dull
+    for count in (count for count in range(total(whole)) if not 70 < count < total(whole) - 10):
         left, one_less = without(whole, count), without(whole, count + 1)
         error = everything()
         fit(error, size(left), trailer_bytes)
         assert size(error) <= size(left)
-        assert error == left or size(error) == size(left)  # base64 counts in threes: a unit may cost nothing
+        # base64 counts in threes: a unit may cost nothing
+        assert error == left or size(error) == size(left)
         fit(error, size(left) - 1, trailer_bytes)
         assert size(error) < size(left)
         assert error == one_less or size(one_less) == size(left)
 
 
 def test_retry_info_and_pushback_go_together() -> None:
-    error = parts(retry=rpc.RetryInfo(retry_delay={"seconds": 1}), pushback=(("grpc-retry-pushback-ms", "1000"),))
+    error = parts(
+        retry=rpc.RetryInfo(retry_delay={"seconds": 1}),
+        pushback=(("grpc-retry-pushback-ms", "1000"),),
+    )
     assert fit(error, size(error) - 1, trailer_bytes) == ["RetryInfo"]
     assert error == parts()
     never = (("grpc-retry-pushback-ms", "-1"),)
@@ -369,20 +473,32 @@ def test_a_message_up_to_1024_bytes_outlives_all_but_the_trailers() -> None:
 
 def test_what_a_large_thing_drove_out_comes_back() -> None:
     hint = ("zh-CN", "房间不存在")
-    error = parts(metadata={"a": "1", "large": "v" * 9_000, "b": "2"}, localized=hint, details=(rpc.ResourceInfo(resource_name="n"),))
+    error = parts(
+        metadata={"a": "1", "large": "v" * 9_000, "b": "2"},
+        localized=hint,
+        details=(rpc.ResourceInfo(resource_name="n"),),
+    )
     assert fit(error, 7_900, trailer_bytes) == ["metadata"]
     assert (error.metadata, error.localized, len(error.details)) == ({"a": "1", "b": "2"}, hint, 1)
-    error = parts(localized=("zh-CN", "x" * 9_000), details=(rpc.DebugInfo(detail="d"), rpc.Help(links=[rpc.Help.Link(url="u")])))
+    error = parts(
+        localized=("zh-CN", "x" * 9_000),
+        details=(rpc.DebugInfo(detail="d"), rpc.Help(links=[rpc.Help.Link(url="u")])),
+    )
     assert fit(error, 7_900, trailer_bytes) == ["LocalizedMessage"]
-    error = parts(metadata={"a": "1"}, trailers=(("x-a", "1"), ("x-large", "v" * 9_000), ("x-b", "2")))
+    error = parts(
+        metadata={"a": "1"}, trailers=(("x-a", "1"), ("x-large", "v" * 9_000), ("x-b", "2"))
+    )
     assert fit(error, 7_900, trailer_bytes) == ["trailing metadata of the handler"]
     assert (error.metadata, error.trailers) == ({"a": "1"}, [("x-a", "1"), ("x-b", "2")])
     violations = [
-        rpc.BadRequest.FieldViolation(field=field, description=text) for field, text in (("a", ""), ("b", "x" * 9_000), ("c", ""))
+        rpc.BadRequest.FieldViolation(field=field, description=text)
+        for field, text in (("a", ""), ("b", "x" * 9_000), ("c", ""))
     ]
     error = parts(details=(rpc.BadRequest(field_violations=violations),))
     assert fit(error, 7_900, trailer_bytes) == ["violations of BadRequest"]
-    assert unpack(error.details[0], rpc.BadRequest) == rpc.BadRequest(field_violations=[violations[0], violations[2]])
+    assert unpack(error.details[0], rpc.BadRequest) == rpc.BadRequest(
+        field_violations=[violations[0], violations[2]]
+    )
 
 
 @pytest.mark.parametrize("small", [0, 7])
@@ -392,9 +508,16 @@ def test_what_follows_a_large_thing_is_put_back_in_few_tries(what: str, small: i
     sizes = [9_000] + [small] * 3_000
     texts = ["x" * size for size in sizes]
     given: dict[str, Any] = {
-        "violations": {"details": (rpc.BadRequest(field_violations=[{"description": text} for text in texts]),)},
+        "violations": {
+            "details": (rpc.BadRequest(field_violations=[{"description": text} for text in texts]),)
+        },
         "metadata": {"metadata": {f"key{number}": text for number, text in enumerate(texts)}},
-        "details": {"details": tuple(any_pb2.Any(type_url=f"x/y{number}", value=text.encode()) for number, text in enumerate(texts))},
+        "details": {
+            "details": tuple(
+                any_pb2.Any(type_url=f"x/y{number}", value=text.encode())
+                for number, text in enumerate(texts)
+            )
+        },
         "trailers": {"trailers": tuple((f"x-{number}", text) for number, text in enumerate(texts))},
     }
     error, tries = parts(**given[what]), []
@@ -405,7 +528,13 @@ def test_what_follows_a_large_thing_is_put_back_in_few_tries(what: str, small: i
 
 def test_a_cut_detail_keeps_its_type_url() -> None:
     violations = rpc.BadRequest(field_violations=[{"field": "f" * 500}] * 40)
-    error = parts(details=(any_pb2.Any(type_url="my.example/google.rpc.BadRequest", value=violations.SerializeToString()),))
+    error = parts(
+        details=(
+            any_pb2.Any(
+                type_url="my.example/google.rpc.BadRequest", value=violations.SerializeToString()
+            ),
+        )
+    )
     fit(error, 7_900, trailer_bytes)
     assert [detail.type_url for detail in error.details] == ["my.example/google.rpc.BadRequest"]
 
@@ -413,11 +542,20 @@ def test_a_cut_detail_keeps_its_type_url() -> None:
 def test_a_thousand_violations_of_each_kind() -> None:
     error = parts(
         details=(
-            rpc.BadRequest(field_violations=[rpc.BadRequest.FieldViolation(field=f"f{n}") for n in range(1_000)]),
-            rpc.QuotaFailure(violations=[rpc.QuotaFailure.Violation(subject=f"s{n}") for n in range(1_000)]),
+            rpc.BadRequest(
+                field_violations=[
+                    rpc.BadRequest.FieldViolation(field=f"f{n}") for n in range(1_000)
+                ]
+            ),
+            rpc.QuotaFailure(
+                violations=[rpc.QuotaFailure.Violation(subject=f"s{n}") for n in range(1_000)]
+            ),
         )
     )
-    assert fit(error, 7_900, trailer_bytes) == ["violations of QuotaFailure", "violations of BadRequest"]
+    assert fit(error, 7_900, trailer_bytes) == [
+        "violations of QuotaFailure",
+        "violations of BadRequest",
+    ]
     assert 7_900 - 40 < size(error) <= 7_900
 
 
@@ -429,4 +567,6 @@ def test_pack_and_unpack() -> None:
     assert unpack(any_pb2.Any(type_url=packed.type_url, value=b"\xff"), rpc.RequestInfo) is None
     assert unpack(any_pb2.Any(), rpc.RequestInfo) is None
     maps = {f"key{n}": "v" for n in range(50)}
-    assert pack(rpc.ErrorInfo(metadata=maps)) == pack(rpc.ErrorInfo(metadata=dict(reversed(maps.items()))))
+    assert pack(rpc.ErrorInfo(metadata=maps)) == pack(
+        rpc.ErrorInfo(metadata=dict(reversed(maps.items())))
+    )

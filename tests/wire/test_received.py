@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 from errgrpc.wire.packing import pack
 from errgrpc.wire.received import Received
 
-INFO = rpc.ErrorInfo(reason="ROOM_NOT_EXIST", domain="errgrpc.v1.ResCode", metadata={"room_uuid": "r-42", "code": "1004", "b": "2"})
+INFO = rpc.ErrorInfo(
+    reason="ROOM_NOT_EXIST",
+    domain="errgrpc.v1.ResCode",
+    metadata={"room_uuid": "r-42", "code": "1004", "b": "2"},
+)
 
 
 def status(*details: Message, code: int = 5, message: str = "Room Not Found") -> bytes:
@@ -22,7 +26,10 @@ def status(*details: Message, code: int = 5, message: str = "Room Not Found") ->
 
 
 def test_reads_what_was_written() -> None:
-    localized, request = rpc.LocalizedMessage(locale="zh-CN", message="房间不存在"), rpc.RequestInfo(request_id="id")
+    localized, request = (
+        rpc.LocalizedMessage(locale="zh-CN", message="房间不存在"),
+        rpc.RequestInfo(request_id="id"),
+    )
     received = Received([status(INFO, localized, request)])
     assert received.info == INFO
     assert received.number == "1004"
@@ -55,7 +62,11 @@ def test_garbage_is_nothing(values: list[object]) -> None:
     received = Received(values)
     assert received.info is None
     assert (received.number, received.metadata, received.details) == ("", {}, ())
-    assert (received.localized, received.request_id, received.detail(rpc.Help)) == (None, None, None)
+    assert (received.localized, received.request_id, received.detail(rpc.Help)) == (
+        None,
+        None,
+        None,
+    )
     assert received.status == status_pb2.Status()
 
 
@@ -74,9 +85,20 @@ def test_of_several_values_the_first_with_an_error_info_counts() -> None:
 
 def test_of_several_details_of_a_type_the_first_readable_counts() -> None:
     broken = any_pb2.Any(type_url="type.googleapis.com/google.rpc.ErrorInfo", value=b"\xff")
-    not_utf8 = any_pb2.Any(type_url="type.googleapis.com/google.rpc.ErrorInfo", value=b"\x0a\x01\xff")
+    not_utf8 = any_pb2.Any(
+        type_url="type.googleapis.com/google.rpc.ErrorInfo", value=b"\x0a\x01\xff"
+    )
     received = Received(
-        [status(broken, not_utf8, INFO, rpc.ErrorInfo(reason="OTHER"), rpc.RequestInfo(request_id="1"), rpc.RequestInfo(request_id="2"))]
+        [
+            status(
+                broken,
+                not_utf8,
+                INFO,
+                rpc.ErrorInfo(reason="OTHER"),
+                rpc.RequestInfo(request_id="1"),
+                rpc.RequestInfo(request_id="2"),
+            )
+        ]
     )
     assert received.info == INFO
     assert received.request_id == "1"
@@ -88,7 +110,9 @@ def test_types_that_this_process_does_not_know_stay_any() -> None:
     unknown = any_pb2.Any(type_url="type.googleapis.com/who.knows.It", value=b"\x08\x01")
     bare = any_pb2.Any(value=b"\x08\x01")
     odd = any_pb2.Any(type_url="google.rpc.Help", value=b"")  # a type_url needs a slash
-    mismatched = any_pb2.Any(type_url="type.googleapis.com/google.rpc.Help", value=INFO.SerializeToString())
+    mismatched = any_pb2.Any(
+        type_url="type.googleapis.com/google.rpc.Help", value=INFO.SerializeToString()
+    )
     inside = wrappers_pb2.StringValue(value="x")
     received = Received([status(unknown, bare, odd, inside, mismatched)])
     assert received.details[:2] == (unknown, bare)
@@ -99,11 +123,16 @@ def test_types_that_this_process_does_not_know_stay_any() -> None:
 
 
 def test_an_empty_text_or_id_is_none() -> None:
-    received = Received([status(rpc.LocalizedMessage(locale="zh-CN"), rpc.RequestInfo(serving_data="x"))])
+    received = Received(
+        [status(rpc.LocalizedMessage(locale="zh-CN"), rpc.RequestInfo(serving_data="x"))]
+    )
     assert received.localized is None
     assert received.request_id is None
     assert Received([status(rpc.LocalizedMessage(message="x"))]).localized == ("", "x")
-    second = [rpc.LocalizedMessage(locale="zh-CN"), rpc.LocalizedMessage(locale="en", message="second")]
+    second = [
+        rpc.LocalizedMessage(locale="zh-CN"),
+        rpc.LocalizedMessage(locale="en", message="second"),
+    ]
     assert Received([status(*second)]).localized == ("en", "second")
 
 
@@ -157,9 +186,18 @@ def test_reads_truncated_bytes_with_others_behind(length: int, more: bytes) -> N
 
 ANYS = st.builds(
     any_pb2.Any,
-    type_url=st.sampled_from(["", "/", "x/google.rpc.ErrorInfo", "type.googleapis.com/google.rpc.Help", "x/google.protobuf.Any"])
+    type_url=st.sampled_from(
+        [
+            "",
+            "/",
+            "x/google.rpc.ErrorInfo",
+            "type.googleapis.com/google.rpc.Help",
+            "x/google.protobuf.Any",
+        ]
+    )
     | st.text(max_size=20),
-    value=st.sampled_from([b"", INFO.SerializeToString(), b"\x0a\x01\xff"]) | st.binary(max_size=20),
+    value=st.sampled_from([b"", INFO.SerializeToString(), b"\x0a\x01\xff"])
+    | st.binary(max_size=20),
 )
 
 

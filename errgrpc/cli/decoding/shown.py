@@ -23,7 +23,8 @@ __all__ = ["as_value", "show"]
 
 _MOST_FIELDS = 50  # of a message of an unknown type
 _DEEPEST = 4
-_TOLD = (rpc.ErrorInfo, rpc.LocalizedMessage, rpc.RequestInfo, rpc.RetryInfo)  # which have lines of their own
+# which have lines of their own
+_TOLD = (rpc.ErrorInfo, rpc.LocalizedMessage, rpc.RequestInfo, rpc.RetryInfo)
 
 
 def show(tables: Tables, found: list[Found], form: str) -> Exit:
@@ -46,7 +47,8 @@ def as_value(tables: Tables, found: Found) -> dict[str, Any]:
     received = Received((found.status.SerializeToString(),))
     info, number = received.info, received.number
     declared = _declared(tables, info.domain if info else "", info.reason if info else "", number)
-    status = STATUSES.get(received.status.code) if received.status.code else None  # an envelope has none
+    # an envelope has none
+    status = STATUSES.get(received.status.code) if received.status.code else None
     if status is None and declared is not None and declared[1].grpc_status is not None:
         status = STATUSES.get(declared[1].grpc_status)
     delay = received.retry_delay
@@ -58,10 +60,14 @@ def as_value(tables: Tables, found: Found) -> dict[str, Any]:
         "domain": info.domain if info else None,
         "number": number or None,
         "metadata": received.metadata,
-        "hint": None if received.localized is None else {"locale": received.localized[0], "text": received.localized[1]},
+        "hint": None
+        if received.localized is None
+        else {"locale": received.localized[0], "text": received.localized[1]},
         "request_id": received.request_id or found.request_id,
         "retry_delay": delay,
-        "details": [_detail(detail) for detail in received.details if not isinstance(detail, _TOLD)],
+        "details": [
+            _detail(detail) for detail in received.details if not isinstance(detail, _TOLD)
+        ],
         "declared": None if declared is None else facts(tables, *declared),
     }
 
@@ -70,7 +76,9 @@ def _declared(tables: Tables, domain: str, reason: str, number: str) -> tuple[Ca
     """As a client finds a code: by domain and reason, else by domain and number; without a domain in each catalogue."""
     known = [(catalog, code) for catalog, code in tables.codes() if domain in ("", catalog.domain)]
     by_reason = ((catalog, code) for catalog, code in known if reason and code.reason == reason)
-    by_number = ((catalog, code) for catalog, code in known if number and str(code.number) == number)
+    by_number = (
+        (catalog, code) for catalog, code in known if number and str(code.number) == number
+    )
     return next(by_reason, None) or next(by_number, None)
 
 
@@ -84,13 +92,20 @@ def _detail(detail: Message) -> dict[str, Any]:
         value = json_format.MessageToDict(detail, preserving_proto_field_name=True)
     except Exception:  # noqa: BLE001  a message inside of it may be of an unknown type, or a number out of range
         return {"@type": type_name(detail), "bytes": detail.SerializeToString()[:1_000].hex()}
-    return {"@type": type_name(detail), **value} if isinstance(value, dict) else {"@type": type_name(detail), "value": value}
+    return (
+        {"@type": type_name(detail), **value}
+        if isinstance(value, dict)
+        else {"@type": type_name(detail), "value": value}
+    )
 
 
 def _fields(raw: bytes, depth: int) -> list[dict[str, Any]]:
     """The fields of a message of an unknown type, by number. Raises DecodeError for bytes that are no message."""
     fields: Any = UnknownFieldSet(Empty.FromString(raw))
-    return [{"field": field.field_number, "value": _field(field.data, depth)} for field in itertools.islice(fields, _MOST_FIELDS)]
+    return [
+        {"field": field.field_number, "value": _field(field.data, depth)}
+        for field in itertools.islice(fields, _MOST_FIELDS)
+    ]
 
 
 def _field(data: Any, depth: int) -> Any:
@@ -110,11 +125,20 @@ def _print(value: dict[str, Any]) -> None:
     declared, out = value["declared"], console()
     title = " ".join(
         str(part)
-        for part in ((declared or value)["number"], declared["reason"] if declared else value["reason"], value["status"])
+        for part in (
+            (declared or value)["number"],
+            declared["reason"] if declared else value["reason"],
+            value["status"],
+        )
         if part is not None
     )
     head = styled(title or "an error without a code", "bold cyan")
-    head.append_text(styled(f"  {declared['catalogue'] if declared else value['domain'] or 'no table declares it'}", "dim"))
+    head.append_text(
+        styled(
+            f"  {declared['catalogue'] if declared else value['domain'] or 'no table declares it'}",
+            "dim",
+        )
+    )
     out.print(head)
     for name, text in _lines(value):
         out.print(styled(f"  {name}: ", "bold").append_text(styled(" ".join(text.split()))))
@@ -132,13 +156,25 @@ def _lines(value: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("try again in", f"{value['retry_delay']:g} s"))
     for detail in value["details"]:
         kind = detail["@type"].rpartition("/")[2]
-        lines.append((f"detail {kind}", json_text({key: each for key, each in detail.items() if key != "@type"})))
+        lines.append(
+            (
+                f"detail {kind}",
+                json_text({key: each for key, each in detail.items() if key != "@type"}),
+            )
+        )
     declared = value["declared"]
     if declared is None:
         if value["reason"] or value["number"]:
-            lines.append(("table", "no catalogue given declares this code: give its table by --catalogue"))
+            lines.append(
+                ("table", "no catalogue given declares this code: give its table by --catalogue")
+            )
         else:
-            lines.append(("table", "the error names no code: the server did not send one, or what carries it was not copied"))
+            lines.append(
+                (
+                    "table",
+                    "the error names no code: the server did not send one, or what carries it was not copied",
+                )
+            )
         return lines
     if declared["message"] not in ("", value["message"]):
         lines.append(("declared message", declared["message"]))
@@ -149,7 +185,14 @@ def _lines(value: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     lines += [(name, declared[name]) for name in ("description", "resolution") if declared[name]]
     if declared["retryable"] is not None:
-        lines.append(("retry", "the same call may succeed later" if declared["retryable"] else "the same call fails again"))
+        lines.append(
+            (
+                "retry",
+                "the same call may succeed later"
+                if declared["retryable"]
+                else "the same call fails again",
+            )
+        )
     if declared["help_url"]:
         lines.append(("help", declared["help_url"]))
     return lines

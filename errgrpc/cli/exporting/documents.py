@@ -15,7 +15,17 @@ from errgrpc.codegen.schema import STATUSES, Catalog, Hint
 __all__ = ["SCHEMA", "as_csv", "as_json", "schema"]
 
 SCHEMA = "urn:errgrpc:export:1"
-_PLAIN = ("number", "reason", "grpc_status", "http_status", "message", "description", "resolution", "retryable", "deprecated")
+_PLAIN = (
+    "number",
+    "reason",
+    "grpc_status",
+    "http_status",
+    "message",
+    "description",
+    "resolution",
+    "retryable",
+    "deprecated",
+)
 
 
 def schema() -> str:
@@ -26,7 +36,9 @@ def schema() -> str:
 def as_json(tables: Tables) -> str:
     """All that is declared, methods included."""
     return json.dumps(
-        {"$schema": SCHEMA, "catalogues": [_catalogue(tables, each) for each in tables.catalogs]}, ensure_ascii=False, indent=2
+        {"$schema": SCHEMA, "catalogues": [_catalogue(tables, each) for each in tables.catalogs]},
+        ensure_ascii=False,
+        indent=2,
     )
 
 
@@ -38,7 +50,9 @@ def _catalogue(tables: Tables, catalog: Catalog) -> dict[str, Any]:
         "default_locale": catalog.default_locale or None,
         "locales": list(catalog.locales),
         "fallback": catalog.fallback or None,
-        "infer": {STATUSES[status].name: reason for status, reason in catalog.infer if status in STATUSES},
+        "infer": {
+            STATUSES[status].name: reason for status, reason in catalog.infer if status in STATUSES
+        },
         "help_url": catalog.help_url or None,
         "codes": [facts(tables, catalog, code) for code in catalog.codes],
     }
@@ -46,15 +60,26 @@ def _catalogue(tables: Tables, catalog: Catalog) -> dict[str, Any]:
 
 def as_csv(tables: Tables) -> str:
     """A row for each code, a column for each locale and condition of hints."""
-    columns = list(dict.fromkeys(_header(hint) for _, code in tables.codes() for hint in code.hints))
+    columns = list(
+        dict.fromkeys(_header(hint) for _, code in tables.codes() for hint in code.hints)
+    )
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")  # as RFC 4180; Python then quotes both
     writer.writerow([*_PLAIN, "metadata_fields", *map(_cell, columns), "catalogue"])
     for catalog, code in tables.codes():
         told = facts(tables, catalog, code)
         hints = {_header(hint): hint.text for hint in code.hints}
-        fields = json.dumps(told["metadata_fields"], ensure_ascii=False) if told["metadata_fields"] else ""
-        cells = [*(_text(told[name]) for name in _PLAIN), fields, *(hints.get(column, "") for column in columns), catalog.full_name]
+        fields = (
+            json.dumps(told["metadata_fields"], ensure_ascii=False)
+            if told["metadata_fields"]
+            else ""
+        )
+        cells = [
+            *(_text(told[name]) for name in _PLAIN),
+            fields,
+            *(hints.get(column, "") for column in columns),
+            catalog.full_name,
+        ]
         writer.writerow(map(_cell, cells))
     return text.getvalue()
 
@@ -69,4 +94,8 @@ def _text(value: Any) -> str:
 
 def _cell(text: str) -> str:
     """Spreadsheets run a cell that begins so as a formula. `import` takes the quote away; one that was there gets a second."""
-    return "'" + text if re.match(r"'*[=+\-@\t\r]", text) and not text.lstrip("-").isdecimal() else text
+    return (
+        "'" + text
+        if re.match(r"'*[=+\-@\t\r]", text) and not text.lstrip("-").isdecimal()
+        else text
+    )

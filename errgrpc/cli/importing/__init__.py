@@ -36,22 +36,30 @@ def read(file: Path, wanted: Wanted, given: Sequence[str] = ()) -> tuple[Catalog
     return building.build(found, _completed(wanted, enum, file, notes), str(file), notes), notes
 
 
-def _entries(data: bytes, file: Path, roles: Mapping[str, str], notes: Notes) -> tuple[str, list[Entry]]:
+def _entries(
+    data: bytes, file: Path, roles: Mapping[str, str], notes: Notes
+) -> tuple[str, list[Entry]]:
     match file.suffix.lower():
         case ".csv" | ".tsv" | ".tab" | ".txt":
             return "", columns.entries(delimited.read(data, file.name, notes), roles, notes)
         case ".xlsx" | ".xlsm":
-            sheet = workbook.read(data, file.name, lambda sheet: columns.has_codes(sheet, roles), notes)
+            sheet = workbook.read(
+                data, file.name, lambda sheet: columns.has_codes(sheet, roles), notes
+            )
             return "", columns.entries(sheet, roles, notes)
         case ".java":
             return java.read(delimited.decoded(data, file.name, notes), file.name, notes)
         case ".md" | ".markdown":
             return _of_markdown(delimited.decoded(data, file.name, notes), file.name, roles, notes)
         case suffix:
-            raise Misuse(f"{file}: {suffix or 'no suffix'} is no known format; give .csv, .tsv, .xlsx, .md or .java")
+            raise Misuse(
+                f"{file}: {suffix or 'no suffix'} is no known format; give .csv, .tsv, .xlsx, .md or .java"
+            )
 
 
-def _of_markdown(text: str, name: str, roles: Mapping[str, str], notes: Notes) -> tuple[str, list[Entry]]:
+def _of_markdown(
+    text: str, name: str, roles: Mapping[str, str], notes: Notes
+) -> tuple[str, list[Entry]]:
     """The tables of codes and the Java enum, joined by number."""
     enum, found, sheets = "", list[Entry](), markdown.tables(text, name)
     for line, block in markdown.blocks(text):
@@ -65,7 +73,11 @@ def _of_markdown(text: str, name: str, roles: Mapping[str, str], notes: Notes) -
         if sheets:
             columns.entries(sheets[0], roles, notes)  # says which headers there are
         raise Misuse(f"{name} has no table of codes and no Java enum")
-    notes += (Note("lost", f"{name} {sheet.rows[0][0]}", "a table without a column of numbers") for sheet in sheets if sheet not in chosen)
+    notes += (
+        Note("lost", f"{name} {sheet.rows[0][0]}", "a table without a column of numbers")
+        for sheet in sheets
+        if sheet not in chosen
+    )
     rows = [entry for sheet in chosen for entry in columns.entries(sheet, roles, notes)]
     return enum, building.merged(found, rows, notes) if enum else rows
 
@@ -95,9 +107,13 @@ def check(text: str, catalog: Catalog) -> None:
             files, _ = tables.compiled(file)
         except Misuse as misuse:
             raise Misuse(f"{catalog.file}: {str(misuse).replace(folder + '/', '')}") from misuse
-    answer = plugin.generate(CodeGeneratorRequest(file_to_generate=["imported.proto"], proto_file=files.file))
+    answer = plugin.generate(
+        CodeGeneratorRequest(file_to_generate=["imported.proto"], proto_file=files.file)
+    )
     if answer.error:
-        raise Misuse(f"{catalog.file} makes a catalogue that the generator refuses; correct it there:\n{answer.error}")
+        raise Misuse(
+            f"{catalog.file} makes a catalogue that the generator refuses; correct it there:\n{answer.error}"
+        )
 
 
 def show(catalog: Catalog, notes: Notes, output: Path | None, form: str) -> Exit:
@@ -118,7 +134,11 @@ def show(catalog: Catalog, notes: Notes, output: Path | None, form: str) -> Exit
         for column in ("", "where", "what"):
             table.add_column(column, overflow="fold")
         for note in notes:
-            table.add_row(styled(note.kind, "red" if note.kind == "lost" else "yellow"), styled(note.place), styled(note.text))
+            table.add_row(
+                styled(note.kind, "red" if note.kind == "lost" else "yellow"),
+                styled(note.place),
+                styled(note.text),
+            )
         errors().print(table)
     else:
         for note in notes:

@@ -62,10 +62,16 @@ def merged(first: Iterable[Entry], second: Iterable[Entry], notes: Notes) -> lis
             for role, text in other.cells.items():
                 if entry.cells.get(role, text) != text:
                     notes.append(
-                        Note("lost", other.place, f"{role} {text!r} of {text_of(entry)}: {entry.place} says {entry.cells[role]!r}")
+                        Note(
+                            "lost",
+                            other.place,
+                            f"{role} {text!r} of {text_of(entry)}: {entry.place} says {entry.cells[role]!r}",
+                        )
                     )
-            entry = replace(entry, cells={**other.cells, **entry.cells}, hints={**other.hints, **entry.hints})  # noqa: PLW2901
-        found.append(entry)
+            cells, hints = {**other.cells, **entry.cells}, {**other.hints, **entry.hints}
+            found.append(replace(entry, cells=cells, hints=hints))
+        else:
+            found.append(entry)
     return found + rest
 
 
@@ -84,14 +90,30 @@ def build(entries: list[Entry], wanted: Wanted, file: str, notes: Notes) -> Cata
         for key in (code.number, "".join(part.capitalize() for part in code.reason.split("_"))):
             if (first := owners.setdefault(key, entry)) is not entry:
                 what = f"number {code.number}" if key == code.number else f"reason {code.reason}"
-                raise Misuse(f"{file}: {first.place} and {entry.place} both have the {what}; give each code its own")
+                raise Misuse(
+                    f"{file}: {first.place} and {entry.place} both have the {what}; give each code its own"
+                )
         codes.append(code)
     codes.sort(key=lambda code: code.number != 0)  # proto3 wants a zero first
     if not codes:
         raise Misuse(f"{file} tells of no code: each needs a row with a number")
     if codes[0].number != 0:
         zero = "UNSPECIFIED" if "Unspecified" not in owners else "ZERO_UNSPECIFIED"
-        codes.insert(0, Code(wanted.prefix + zero, zero, 0, 0, "No code: proto3 wants a zero first.", False, None, None, "", ()))
+        codes.insert(
+            0,
+            Code(
+                wanted.prefix + zero,
+                zero,
+                0,
+                0,
+                "No code: proto3 wants a zero first.",
+                False,
+                None,
+                None,
+                "",
+                (),
+            ),
+        )
     return Catalog(
         file=file,
         package=wanted.package,
@@ -112,11 +134,27 @@ def _guessed_locale(entries: list[Entry], notes: Notes) -> str:
     locales = list(dict.fromkeys(locale for entry in entries for locale, _ in entry.hints))
     if "" not in locales:
         if locales:
-            notes.append(Note("guessed", "default_locale", f"{locales[0]}: the first that has hints; give --default-locale"))
+            notes.append(
+                Note(
+                    "guessed",
+                    "default_locale",
+                    f"{locales[0]}: the first that has hints; give --default-locale",
+                )
+            )
         return locales[0] if locales else ""
-    texts = "".join(text for entry in entries for (locale, _), text in entry.hints.items() if not locale)
-    locale = "ja" if re.search("[\u3041-\u30ff]", texts) else "zh-CN" if re.search("[\u4e00-\u9fff]", texts) else "en"
-    notes.append(Note("guessed", "default_locale", f"{locale}: the hints look so; give --default-locale"))
+    texts = "".join(
+        text for entry in entries for (locale, _), text in entry.hints.items() if not locale
+    )
+    locale = (
+        "ja"
+        if re.search("[\u3041-\u30ff]", texts)
+        else "zh-CN"
+        if re.search("[\u4e00-\u9fff]", texts)
+        else "en"
+    )
+    notes.append(
+        Note("guessed", "default_locale", f"{locale}: the hints look so; give --default-locale")
+    )
     return locale
 
 
@@ -128,11 +166,15 @@ def _code(entry: Entry, wanted: Wanted, default_locale: str, notes: Notes) -> Co
     status = _status(entry, number, http, reason, notes)
     description = described(cells.get("description", ""))
     if re.sub(r"\s", "", description) != re.sub(r"\s", "", cells.get("description", "")):
-        notes.append(Note("lost", entry.place, f"control characters in the description of {reason}"))
+        notes.append(
+            Note("lost", entry.place, f"control characters in the description of {reason}")
+        )
     hints = dict[Key, str]()
     for (locale, when), text in entry.hints.items():
         if (key := (locale or default_locale, when)) in hints:
-            raise Misuse(f"{entry.place}: {reason} has two hints for {key[0]}; name the columns by --column TAG=HEADER")
+            raise Misuse(
+                f"{entry.place}: {reason} has two hints for {key[0]}; name the columns by --column TAG=HEADER"
+            )
         hints[key] = text
     return Code(
         name=wanted.prefix + reason,
@@ -154,9 +196,14 @@ def _code(entry: Entry, wanted: Wanted, default_locale: str, notes: Notes) -> Co
 
 def _integer(entry: Entry, role: str, least: int, most: int) -> int:
     text = entry.cells[role].replace("\u2212", "-")
-    if re.fullmatch(r"[+-]?[0-9]{1,10}(\.0+)?", text, re.ASCII) and least <= (value := int(text.partition(".")[0])) <= most:
+    if (
+        re.fullmatch(r"[+-]?[0-9]{1,10}(\.0+)?", text, re.ASCII)
+        and least <= (value := int(text.partition(".")[0])) <= most
+    ):
         return value
-    raise Misuse(f"{entry.place}: the {role} {text!r} is none; give a whole number from {least} to {most}")
+    raise Misuse(
+        f"{entry.place}: the {role} {text!r} is none; give a whole number from {least} to {most}"
+    )
 
 
 def _truth(entry: Entry, role: str) -> bool | None:
@@ -175,7 +222,13 @@ def _fields(entry: Entry) -> Iterable[Field]:
             texts = [each["key"], each.get("description", ""), each.get("example", "")]
             if not all(isinstance(text, str) for text in texts):
                 raise TypeError  # noqa: TRY301
-            yield Field(texts[0], texts[1], texts[2], each.get("optional", False) is True, _TYPES[each.get("type", "STRING")])
+            yield Field(
+                texts[0],
+                texts[1],
+                texts[2],
+                each.get("optional", False) is True,
+                _TYPES[each.get("type", "STRING")],
+            )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         wanted = '[{"key": "limit", "description": "", "example": "", "optional": true, "type": "INT64"}]'
         raise Misuse(f"{entry.place}: the metadata fields are not JSON such as {wanted}") from error
@@ -201,16 +254,30 @@ def _reason(entry: Entry, number: int, wanted: Wanted, notes: Notes) -> str:
         reason = f"CODE_{reason}"[:MAX_REASON].strip("_")
     if name:
         notes.append(
-            Note("renamed", entry.place, f"{name} is now {reason}: reasons match {REASON.pattern}, at most {MAX_REASON} characters")
+            Note(
+                "renamed",
+                entry.place,
+                f"{name} is now {reason}: reasons match {REASON.pattern}, at most {MAX_REASON} characters",
+            )
         )
     else:
-        notes.append(Note("guessed", entry.place, f"reason {reason} of {number}: made of the {'message' if source else 'number'}"))
+        notes.append(
+            Note(
+                "guessed",
+                entry.place,
+                f"reason {reason} of {number}: made of the {'message' if source else 'number'}",
+            )
+        )
     return reason
 
 
 def _status(entry: Entry, number: int, http: int | None, reason: str, notes: Notes) -> int:
     if told := entry.cells.get("grpc"):
-        name = name_of(told.rpartition(".")[2]) if not told.isdecimal() else next((n for n, i in _NUMBERS.items() if i == int(told)), "")
+        name = (
+            name_of(told.rpartition(".")[2])
+            if not told.isdecimal()
+            else next((n for n, i in _NUMBERS.items() if i == int(told)), "")
+        )
         name = "CANCELLED" if name == "CANCELED" else name
         if name not in _NUMBERS:
             raise Misuse(f"{entry.place}: {told!r} is no gRPC status; give one such as NOT_FOUND")
@@ -226,7 +293,9 @@ def _status(entry: Entry, number: int, http: int | None, reason: str, notes: Not
     else:
         name, source = "UNKNOWN", "nothing"
     may = f"; it may be {_OTHERS[known]}" if known in _OTHERS else ""
-    notes.append(Note("guessed", entry.place, f"grpc_status {name} of {reason}: from {source}{may}"))
+    notes.append(
+        Note("guessed", entry.place, f"grpc_status {name} of {reason}: from {source}{may}")
+    )
     return _NUMBERS[name]
 
 
@@ -237,7 +306,11 @@ def described(text: str) -> str:
         for c in "\n".join(text.splitlines()).expandtabs()
         if c == "\n" or (unicodedata.category(c) not in ("Cc", "Cf", "Cs") and c not in _BIDI)
     )
-    lines = [line.rstrip() for line in kept.split("\n") if not line.lstrip().startswith("buf:lint:ignore")]
+    lines = [
+        line.rstrip()
+        for line in kept.split("\n")
+        if not line.lstrip().startswith("buf:lint:ignore")
+    ]
     return textwrap.dedent("\n".join(lines)).strip()
 
 

@@ -10,7 +10,11 @@ from errgrpc.cli.output import Misuse
 
 __all__ = ["decoded", "read"]
 
-_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
 def decoded(data: bytes, name: str, notes: Notes) -> str:
@@ -26,7 +30,9 @@ def decoded(data: bytes, name: str, notes: Notes) -> str:
         if encoding == "gb18030":
             notes.append(Note("guessed", name, "the encoding GB18030: it is no UTF-8"))
         return text
-    raise Misuse(f"{name} is no text in UTF-8, UTF-16 with its byte order mark, or GB18030; save it as UTF-8")
+    raise Misuse(
+        f"{name} is no text in UTF-8, UTF-16 with its byte order mark, or GB18030; save it as UTF-8"
+    )
 
 
 def read(data: bytes, name: str, notes: Notes) -> Sheet:
@@ -40,8 +46,12 @@ def read(data: bytes, name: str, notes: Notes) -> Sheet:
     try:
         for row in reader:
             if any(cell.strip() for cell in row):
-                rows.append((f"line {line}", [re.sub(r"\A'(?='*[=+\-@\t\r])", "", cell) for cell in row]))
+                rows.append(
+                    (f"line {line}", [re.sub(r"\A'(?='*[=+\-@\t\r])", "", cell) for cell in row])
+                )
             line = reader.line_num + 1
     except csv.Error as error:
-        raise Misuse(f"{name}, line {reader.line_num}: {error}; a quote in a quoted cell is doubled") from error
+        raise Misuse(
+            f"{name}, line {reader.line_num}: {error}; a quote in a quoted cell is doubled"
+        ) from error
     return Sheet(name, rows)

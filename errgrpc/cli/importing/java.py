@@ -18,7 +18,12 @@ _TOKEN = re.compile(
 _ESCAPE = re.compile(r"\\(u+[0-9a-fA-F]{4}|[0-3]?[0-7]{1,2}|.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "s": " "}
 # What Apache's HttpStatus calls otherwise than Python.
-_APACHE = {"MOVED_TEMPORARILY": 302, "REQUEST_TOO_LONG": 413, "UNPROCESSABLE_ENTITY": 422, "INSUFFICIENT_SPACE_ON_RESOURCE": 419}
+_APACHE = {
+    "MOVED_TEMPORARILY": 302,
+    "REQUEST_TOO_LONG": 413,
+    "UNPROCESSABLE_ENTITY": 422,
+    "INSUFFICIENT_SPACE_ON_RESOURCE": 419,
+}
 _STATUSES = {status.name: status.value for status in HTTPStatus} | _APACHE
 _HAN = re.compile("[\u3041-\u30ff\u4e00-\u9fff]")
 
@@ -28,17 +33,29 @@ _Token = tuple[str, str, int]
 def read(text: str, name: str, notes: Notes, first_line: int = 1) -> tuple[str, list[Entry]]:
     """The name of the first enum of a text and its constants. Raises Misuse."""
     # Comments and strings are skipped, so that `enum` in one of them counts for nothing.
-    bare = _TOKEN.sub(lambda part: part[0] if part["name"] or part["sign"] or part["number"] else re.sub(r"[^\n]", " ", part[0]), text)
+    bare = _TOKEN.sub(
+        lambda part: (
+            part[0]
+            if part["name"] or part["sign"] or part["number"]
+            else re.sub(r"[^\n]", " ", part[0])
+        ),
+        text,
+    )
     if (start := ENUM.search(bare)) is None:
         raise Misuse(f"{name} has no Java enum: `enum Name {{ GONE(1, ...), ... }}`")
     tokens = [
-        (part.lastgroup or "", part[0], first_line + text.count("\n", 0, part.start())) for part in _TOKEN.finditer(text, start.end())
+        (part.lastgroup or "", part[0], first_line + text.count("\n", 0, part.start()))
+        for part in _TOKEN.finditer(text, start.end())
     ]
-    found = [_entry(index, *each, name, notes) for index, each in enumerate(_constants(tokens, name))]
+    found = [
+        _entry(index, *each, name, notes) for index, each in enumerate(_constants(tokens, name))
+    ]
     return start[1], found
 
 
-def _constants(tokens: Sequence[_Token], name: str) -> Iterator[tuple[str, int, str, list[list[_Token]], bool]]:
+def _constants(
+    tokens: Sequence[_Token], name: str
+) -> Iterator[tuple[str, int, str, list[list[_Token]], bool]]:
     """Each constant: name, line, comment, arguments, and whether it is deprecated."""
     index, comment, deprecated = 0, "", False
     while index < len(tokens):
@@ -78,13 +95,24 @@ def _arguments(tokens: Sequence[_Token], index: int, name: str) -> tuple[list[li
         elif kind == "sign" and text == "," and depth == 1:
             found.append([])
             continue
-        if depth and not (depth == 1 and text == "(" and kind == "sign") and kind not in ("doc", "line"):
+        if (
+            depth
+            and not (depth == 1 and text == "(" and kind == "sign")
+            and kind not in ("doc", "line")
+        ):
             found[-1].append(token)
     raise Misuse(f"{name}, line {line}: a bracket is not closed")
 
 
 def _entry(
-    index: int, constant: str, line: int, comment: str, arguments: list[list[_Token]], deprecated: bool, name: str, notes: Notes
+    index: int,
+    constant: str,
+    line: int,
+    comment: str,
+    arguments: list[list[_Token]],
+    deprecated: bool,
+    name: str,
+    notes: Notes,
 ) -> Entry:
     place, cells, hints = f"{name} line {line}", {"name": constant}, dict[Key, str]()
     for argument in arguments:
@@ -97,7 +125,13 @@ def _entry(
         if role == "hint" and not hints:
             hints["", ()] = value
         elif not role or role == "hint" or role in cells:
-            notes.append(Note("lost", place, f"{told} of {constant}: it is no number, text or status that a code has"))
+            notes.append(
+                Note(
+                    "lost",
+                    place,
+                    f"{told} of {constant}: it is no number, text or status that a code has",
+                )
+            )
         else:
             cells[role] = value
     if "number" not in cells:
@@ -114,15 +148,25 @@ def _meaning(argument: Sequence[_Token]) -> tuple[str, str]:
     """What an argument is, and its value; nothing for an expression that would have to be run."""
     kinds = {kind for kind, _, _ in argument}
     texts = [text for _, text, _ in argument]
-    if "string" in kinds and kinds <= {"string", "sign"} and set(texts[1::2]) <= {"+"} and len(texts) % 2:
+    if (
+        "string" in kinds
+        and kinds <= {"string", "sign"}
+        and set(texts[1::2]) <= {"+"}
+        and len(texts) % 2
+    ):
         return "text", "".join(_unescaped(text) for text in texts[::2])
     whole = "".join(texts)
     if number := re.fullmatch(r"[+-]?(?:0[xX][0-9a-fA-F_]+|[0-9][0-9_]*)[lL]?", whole):
         digits = number[0].rstrip("lL").replace("_", "")
         octal = re.fullmatch(r"[+-]?0[0-7]+", digits)
         return "number", str(int(digits, 8 if octal else 0))
-    if status := re.fullmatch(r"(\w+(?:\.\w+)*\.)?(\w+)(?:\.value\(?\)?|\.getStatusCode\(?\)?|\.getCode\(?\)?)?", whole):
-        owner, last = (status[1] or "").rstrip(".").rpartition(".")[2], status[2].removeprefix("SC_")
+    if status := re.fullmatch(
+        r"(\w+(?:\.\w+)*\.)?(\w+)(?:\.value\(?\)?|\.getStatusCode\(?\)?|\.getCode\(?\)?)?", whole
+    ):
+        owner, last = (
+            (status[1] or "").rstrip(".").rpartition(".")[2],
+            status[2].removeprefix("SC_"),
+        )
         if owner.lower().startswith(("http", "response")) or status[2].startswith("SC_"):
             return ("http", str(_STATUSES[last])) if last in _STATUSES else ("", "")
         if owner in ("Status", "Code"):
@@ -138,7 +182,11 @@ def _unescaped(literal: str) -> str:
         return chr(int(text, 8)) if text[0] in "01234567" else _ESCAPES.get(text, text)
 
     # Two \u escapes may be one character.
-    return _ESCAPE.sub(one, literal[1:-1]).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return (
+        _ESCAPE.sub(one, literal[1:-1])
+        .encode("utf-16", "surrogatepass")
+        .decode("utf-16", "replace")
+    )
 
 
 def _comment(text: str) -> str:

@@ -42,11 +42,21 @@ def tables(text: str, name: str) -> list[Sheet]:
     index = 1
     while index < len(lines):
         head, rule = lines[index - 1][1], lines[index][1]
-        if "|" in head and "-" in rule and _RULE.fullmatch(rule) and len(_cells(head)) == len(_cells(rule)):
+        if (
+            "|" in head
+            and "-" in rule
+            and _RULE.fullmatch(rule)
+            and len(_cells(head)) == len(_cells(rule))
+        ):
             end = index + 1
-            while end < len(lines) and lines[end][0] == lines[end - 1][0] + 1 and "|" in lines[end][1]:
+            while (
+                end < len(lines) and lines[end][0] == lines[end - 1][0] + 1 and "|" in lines[end][1]
+            ):
                 end += 1
-            rows = [(f"line {number}", _cells(line)) for number, line in (lines[index - 1], *lines[index + 1 : end])]
+            rows = [
+                (f"line {number}", _cells(line))
+                for number, line in (lines[index - 1], *lines[index + 1 : end])
+            ]
             found.append(Sheet(name, rows))
             index = end
         index += 1

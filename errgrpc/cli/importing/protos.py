@@ -19,7 +19,13 @@ def render(catalog: Catalog) -> str:
 def literal(text: str) -> str:
     """A text as protoc reads it back, with no character that a terminal or an editor does not show."""
     return (
-        '"' + "".join(_ESCAPES.get(c) or (c if unicodedata.category(c) not in ("Cc", "Cf", "Zl", "Zp") else _escape(c)) for c in text) + '"'
+        '"'
+        + "".join(
+            _ESCAPES.get(c)
+            or (c if unicodedata.category(c) not in ("Cc", "Cf", "Zl", "Zp") else _escape(c))
+            for c in text
+        )
+        + '"'
     )
 
 
@@ -73,10 +79,16 @@ def _value(value: Code) -> Iterator[str]:
     if value.message:
         yield f"    message: {literal(value.message)}"
     for hint in value.hints:
-        when = "".join(f", when: {{key: {literal(key)}, value: {literal(text)}}}" for key, text in hint.when)
+        when = "".join(
+            f", when: {{key: {literal(key)}, value: {literal(text)}}}" for key, text in hint.when
+        )
         yield f"    hints: {{locale: {literal(hint.locale)}, text: {literal(hint.text)}{when}}}"
     for field in value.metadata_fields:
-        said = "".join(f", {name}: {literal(text)}" for name in ("description", "example") if (text := getattr(field, name)))
+        said = "".join(
+            f", {name}: {literal(text)}"
+            for name in ("description", "example")
+            if (text := getattr(field, name))
+        )
         said += ", optional: true" if field.optional else ""
         said += f", type: {_TYPES[field.type]}" if field.type else ""
         yield f"    metadata_fields: {{key: {literal(field.key)}{said}}}"

@@ -34,15 +34,22 @@ class Exemption:
         return rule == self.rule and f"{where}.".startswith(f"{self.where}.")
 
 
-def of_comments(places: Mapping[str, Place], lines: Mapping[str, Sequence[str]]) -> Iterator[Exemption]:
+def of_comments(
+    places: Mapping[str, Place], lines: Mapping[str, Sequence[str]]
+) -> Iterator[Exemption]:
     """The exemptions in the comments before and behind declarations. `lines` are those of the files, where they are known."""
     for where, place in places.items():
         if place.start is None or place.end is None:
             continue
         known = lines.get(place.file, ())
-        for comment, index in ((place.leading, place.start[0] - 1), (place.trailing, place.start[0])):
+        for comment, index in (
+            (place.leading, place.start[0] - 1),
+            (place.trailing, place.start[0]),
+        ):
             for each in _COMMENT.finditer(comment):
-                line = _line(known, each[0].strip(" *\r\n\t"), index, -1 if comment is place.leading else 1)
+                line = _line(
+                    known, each[0].strip(" *\r\n\t"), index, -1 if comment is place.leading else 1
+                )
                 alone = line is not None and known[line].lstrip().startswith("//")
                 yield Exemption(
                     where,
@@ -64,17 +71,29 @@ def _line(lines: Sequence[str], text: str, index: int, step: int) -> int | None:
     return None
 
 
-def of_entries(entries: Mapping[str, Mapping[str, str]], file: str = "", text: str = "") -> Iterator[Exemption]:
+def of_entries(
+    entries: Mapping[str, Mapping[str, str]], file: str = "", text: str = ""
+) -> Iterator[Exemption]:
     """The exemptions of a mapping from names to rules with reasons. They stand in the text of `file`, if it is given."""
     lines = text.split("\n")
     for where, rules in entries.items():
-        line = next((index for index, each in enumerate(lines, 1) if f'"{where}"' in each or f"'{where}'" in each), 0)
+        line = next(
+            (
+                index
+                for index, each in enumerate(lines, 1)
+                if f'"{where}"' in each or f"'{where}'" in each
+            ),
+            0,
+        )
         for rule, reason in rules.items():
             yield Exemption(where, rule, reason, file, line, 1 if line else 0)
 
 
 def wrong(
-    exemptions: Sequence[Exemption], used: Collection[Exemption], rules: Collection[str], whole: Collection[str]
+    exemptions: Sequence[Exemption],
+    used: Collection[Exemption],
+    rules: Collection[str],
+    whole: Collection[str],
 ) -> Iterator[Finding]:
     """What is wrong with exemptions: without a reason, of no rule, or used for nothing. Only those of the files `whole` must be used."""
     for each in exemptions:
@@ -87,10 +106,23 @@ def wrong(
             )
             yield _finding(each, what)
         elif not each.reason.strip():
-            yield _finding(each, f"exempts from {each.rule} without a reason; say why behind the rule")
+            yield _finding(
+                each, f"exempts from {each.rule} without a reason; say why behind the rule"
+            )
         elif each.file in whole and each not in used:
-            yield _finding(each, f"exempts from {each.rule}, which finds nothing here; remove it", each.removal)
+            yield _finding(
+                each, f"exempts from {each.rule}, which finds nothing here; remove it", each.removal
+            )
 
 
 def _finding(exemption: Exemption, message: str, fix: Edit | None = None) -> Finding:
-    return Finding(ID, SEVERITY, exemption.file, exemption.line, exemption.column, exemption.where, message, fix)
+    return Finding(
+        ID,
+        SEVERITY,
+        exemption.file,
+        exemption.line,
+        exemption.column,
+        exemption.where,
+        message,
+        fix,
+    )

@@ -17,5 +17,9 @@ def applied(text: str, edits: Iterable[Edit]) -> str:
         if edit.column is None:
             del lines[index]
         else:
-            lines[index] = lines[index][: edit.column] + edit.text.replace("\n", end) + lines[index][edit.column :]
+            lines[index] = (
+                lines[index][: edit.column]
+                + edit.text.replace("\n", end)
+                + lines[index][edit.column :]
+            )
     return "\n".join(lines)

@@ -18,7 +18,9 @@ __all__ = ["lint"]
 _OF_METHODS = {method_raises_nothing.id, code_not_raised.id}
 
 
-def lint(tables: Tables, texts: Mapping[str, str], settings: Settings | None = None, whole: bool = False) -> list[Finding]:
+def lint(
+    tables: Tables, texts: Mapping[str, str], settings: Settings | None = None, whole: bool = False
+) -> list[Finding]:
     """The findings of all rules and those about exemptions, by file and line.
 
     `texts` are the sources that are at hand, by the names of `tables.files`. `whole` says that the tables are all that the
@@ -28,7 +30,11 @@ def lint(tables: Tables, texts: Mapping[str, str], settings: Settings | None = N
     known = places(tables)
     lines = {name: text.split("\n") for name, text in texts.items()}
     comments = list(exempting.of_comments(known, lines))
-    exemptions = [*comments, *exempting.of_entries(settings.ignore, FILE, settings.text), *exempting.of_entries(SHIPPED)]
+    exemptions = [
+        *comments,
+        *exempting.of_entries(settings.ignore, FILE, settings.text),
+        *exempting.of_entries(SHIPPED),
+    ]
     findings, used = list[Finding](), set[Exemption]()
     for rule in RULES:
         for found in rule.check(tables):
@@ -38,20 +44,35 @@ def lint(tables: Tables, texts: Mapping[str, str], settings: Settings | None = N
                 place = known[found.where]
                 line, column = _spot(place, found.near, lines.get(place.file, ()))
                 fix = _fix(known, found, lines)
-                findings.append(Finding(rule.id, rule.severity, place.file, line, column, found.where, found.message, fix))
-    if not any(service.declares for service in linted_services(tables)):  # those rules were not asked
+                findings.append(
+                    Finding(
+                        rule.id,
+                        rule.severity,
+                        place.file,
+                        line,
+                        column,
+                        found.where,
+                        found.message,
+                        fix,
+                    )
+                )
+    # those rules were not asked
+    if not any(service.declares for service in linted_services(tables)):
         used.update(each for each in exemptions if each.rule in _OF_METHODS)
     asked = {each.file for each in comments} | ({FILE} if whole else set())
     findings += exempting.wrong(exemptions, used, [rule.id for rule in RULES], asked)
     shown = {name: str(path) for name, path in tables.paths.items()}
     return sorted(
-        (replace(each, file=shown.get(each.file, each.file)) for each in findings), key=lambda each: (each.file, each.line, each.column)
+        (replace(each, file=shown.get(each.file, each.file)) for each in findings),
+        key=lambda each: (each.file, each.line, each.column),
     )
 
 
 def _without_imported(tables: Tables) -> Tables:
     """The tables without catalogues that the sources only import; of a class and its .proto, with the latter."""
-    imported = {file.name for file in tables.files.file if tables.paths and file.name not in tables.paths}
+    imported = {
+        file.name for file in tables.files.file if tables.paths and file.name not in tables.paths
+    }
     first = dict[str, Catalog]()
     for catalog in tables.catalogs:
         if catalog.file not in imported:
@@ -73,7 +94,9 @@ def _spot(place: Place, near: str, lines: Sequence[str]) -> tuple[int, int]:
     return first + 1, begin + 1
 
 
-def _fix(known: Mapping[str, Place], found: Found, lines: Mapping[str, Sequence[str]]) -> Edit | None:
+def _fix(
+    known: Mapping[str, Place], found: Found, lines: Mapping[str, Sequence[str]]
+) -> Edit | None:
     """What puts `found.adds` at the end of the enum of a code."""
     place = known.get(found.where.rpartition(".")[0])
     if not found.adds or place is None or place.end is None or place.file not in lines:

@@ -43,13 +43,17 @@ def places(tables: Tables) -> dict[str, Place]:
             if (name := _joined(package, utf8(service.name))) in wanted:
                 found[name] = _place(name_of_file, known, (6, index))
                 for number, method in enumerate(service.method):
-                    found[_joined(name, utf8(method.name))] = _place(name_of_file, known, (6, index, 2, number))
+                    found[_joined(name, utf8(method.name))] = _place(
+                        name_of_file, known, (6, index, 2, number)
+                    )
     return found
 
 
 def linted_services(tables: Tables) -> list[Service]:
     """The services of the sources, without those of imported files."""
-    return [service for service in tables.services if not tables.paths or service.file in tables.paths]
+    return [
+        service for service in tables.services if not tables.paths or service.file in tables.paths
+    ]
 
 
 def has_comments(catalog: Catalog) -> bool:

@@ -43,11 +43,16 @@ def parse(text: str) -> Settings:
         raise Misuse(f"{FILE}: tool.errgrpc is no table; write [tool.errgrpc]")
     catalogues = ours.get("catalogues", [])
     if not isinstance(catalogues, list) or not all(isinstance(each, str) for each in catalogues):
-        raise Misuse(f'{FILE}: tool.errgrpc.catalogues is no list of sources; write catalogues = ["protos"]')
+        raise Misuse(
+            f'{FILE}: tool.errgrpc.catalogues is no list of sources; write catalogues = ["protos"]'
+        )
     lint = ours.get("lint", {})
     ignore = lint.get("ignore", {}) if isinstance(lint, dict) else lint
     if not isinstance(ignore, dict) or not all(
-        isinstance(rules, dict) and all(isinstance(reason, str) for reason in rules.values()) for rules in ignore.values()
+        isinstance(rules, dict) and all(isinstance(reason, str) for reason in rules.values())
+        for rules in ignore.values()
     ):
-        raise Misuse(f'{FILE}: each entry of tool.errgrpc.lint.ignore is as "shop.v1.ShopCode.SOLD_OUT" = {{text-shared = "the reason"}}')
+        raise Misuse(
+            f'{FILE}: each entry of tool.errgrpc.lint.ignore is as "shop.v1.ShopCode.SOLD_OUT" = {{text-shared = "the reason"}}'
+        )
     return Settings(tuple(catalogues), ignore, text)

@@ -4,13 +4,23 @@ from collections.abc import Mapping
 
 __all__ = ["SHIPPED"]
 
-_HTTP = {"http-status-mapping": "The REST API of the table's origin answered this HTTP status before there was a gRPC one."}
+_HTTP = {
+    "http-status-mapping": "The REST API of the table's origin answered this HTTP status before there was a gRPC one."
+}
 
 SHIPPED: Mapping[str, Mapping[str, str]] = {
-    "errgrpc.v1.ResCode": {"code-not-raised": "The table serves several services; none of them raises all codes."},
-    "errgrpc.v1.ComponentCode": {"code-not-raised": "Clients raise most of these codes themselves."},
-    "errgrpc.v1.ComponentCode.RTC_INIT_ERROR": {"reserved-gap": "The table of the codes' origin has no -3 and no -2."},
-    "errgrpc.v1.ResCode.ROOM_SITS_BAD": {"reserved-gap": "The table of the codes' origin has no 1013."},
+    "errgrpc.v1.ResCode": {
+        "code-not-raised": "The table serves several services; none of them raises all codes."
+    },
+    "errgrpc.v1.ComponentCode": {
+        "code-not-raised": "Clients raise most of these codes themselves."
+    },
+    "errgrpc.v1.ComponentCode.RTC_INIT_ERROR": {
+        "reserved-gap": "The table of the codes' origin has no -3 and no -2."
+    },
+    "errgrpc.v1.ResCode.ROOM_SITS_BAD": {
+        "reserved-gap": "The table of the codes' origin has no 1013."
+    },
     "errgrpc.v1.ResCode.ROOM_NOT_PREPARED": _HTTP,
     "errgrpc.v1.ResCode.ROOM_ROLE_EXCEED": _HTTP,
     "errgrpc.v1.ResCode.ROOM_ROLE_UNDEFINED": _HTTP,

@@ -18,7 +18,9 @@ from errgrpc.cli.tables import Tables
 
 __all__ = ["as_github", "as_json", "as_sarif", "as_text", "show"]
 
-_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_SCHEMA = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
 
 
 def show(named: Sequence[str], includes: Sequence[str], form: str, fix: bool) -> Exit:
@@ -40,12 +42,16 @@ def show(named: Sequence[str], includes: Sequence[str], form: str, fix: bool) ->
             print_line(" ".join(as_text(finding).splitlines()))
         if findings:
             mendable = sum(finding.fix is not None for finding in findings)
-            errors().print(f"{len(findings)} found" + (f"; --fix mends {mendable}" if mendable else ""))
+            errors().print(
+                f"{len(findings)} found" + (f"; --fix mends {mendable}" if mendable else "")
+            )
     elif form == "github":
         for finding in findings:
             print_line(as_github(finding))
     else:
-        print_json([as_json(finding) for finding in findings] if form == "json" else as_sarif(findings))
+        print_json(
+            [as_json(finding) for finding in findings] if form == "json" else as_sarif(findings)
+        )
     return Exit.FINDINGS if findings else Exit.FINE
 
 
@@ -94,7 +100,9 @@ def as_json(finding: Finding) -> dict[str, Any]:
 
 def as_github(finding: Finding) -> str:
     """A workflow command of GitHub Actions, which shows the finding beside the line."""
-    place = [f"file={_property(finding.file)}"] + ([f"line={finding.line}", f"col={finding.column}"] if finding.line else [])
+    place = [f"file={_property(finding.file)}"] + (
+        [f"line={finding.line}", f"col={finding.column}"] if finding.line else []
+    )
     return f"::{finding.severity} {','.join((*place, f'title={finding.rule}'))}::{_data(f'{finding.where}: {finding.message}')}"
 
 
@@ -109,12 +117,23 @@ def _property(text: str) -> str:
 def as_sarif(findings: Sequence[Finding]) -> dict[str, Any]:
     """A log of SARIF 2.1.0 with one run."""
     rules = [(rule.id, rule.severity, str(rule.__doc__)) for rule in RULES]
-    rules.append((exempting.ID, exempting.SEVERITY, "An exemption has a reason, names a rule, and exempts something."))
+    rules.append(
+        (
+            exempting.ID,
+            exempting.SEVERITY,
+            "An exemption has a reason, names a rule, and exempts something.",
+        )
+    )
     driver = {
         "name": "errgrpc",
         "semanticVersion": errgrpc.__version__,
         "rules": [
-            {"id": id, "shortDescription": {"text": text}, "defaultConfiguration": {"level": level}, "help": {"text": f"docs/lint.md#{id}"}}
+            {
+                "id": id,
+                "shortDescription": {"text": text},
+                "defaultConfiguration": {"level": level},
+                "help": {"text": f"docs/lint.md#{id}"},
+            }
             for id, level, text in rules
         ],
     }

@@ -15,12 +15,20 @@ __all__ = ["show"]
 def show(tables: Tables, title: str, form: str, output: str | None = None) -> Exit:
     """Writes the reference to a file, else to standard output. Raises Misuse if the file cannot be written."""
     known = reference(tables, title)
-    text = html(known) if form == "html" else safe(markdown(known)) if form == "markdown" else json_text(known)
+    text = (
+        html(known)
+        if form == "html"
+        else safe(markdown(known))
+        if form == "markdown"
+        else json_text(known)
+    )
     if output is None:
         sys.stdout.write(text)
         return Exit.FINE
     try:
         Path(output).write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        raise Misuse(f"--output {output} cannot be written: {error.strerror}: give a file in a folder that exists") from error
+        raise Misuse(
+            f"--output {output} cannot be written: {error.strerror}: give a file in a folder that exists"
+        ) from error
     return Exit.FINE

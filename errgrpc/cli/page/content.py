@@ -27,7 +27,11 @@ def reference(tables: Tables, title: str) -> dict[str, Any]:
                 "description": catalog.description,
                 "default_locale": catalog.default_locale,
                 "codes": [
-                    known | {"anchor": anchor(catalog, code), "wire": on_wire(known, catalog.default_locale)}
+                    known
+                    | {
+                        "anchor": anchor(catalog, code),
+                        "wire": on_wire(known, catalog.default_locale),
+                    }
                     for code in catalog.codes
                     for known in (facts(tables, catalog, code),)
                 ],
@@ -43,7 +47,11 @@ def on_wire(known: Mapping[str, Any], default_locale: str) -> dict[str, Any] | N
     if status == "OK":
         return None
     fields = known["metadata_fields"]
-    metadata = {field["key"]: field["example"] or "…" for field in fields if field["example"] or not field["optional"]}
+    metadata = {
+        field["key"]: field["example"] or "…"
+        for field in fields
+        if field["example"] or not field["optional"]
+    }
 
     def filled(text: str) -> str:
         return fill(text, metadata) if fields else text
@@ -57,14 +65,28 @@ def on_wire(known: Mapping[str, Any], default_locale: str) -> dict[str, Any] | N
         }
     ]
     chosen = dict[str, str]()
-    for hint in sorted(known["hints"], key=lambda hint: -len(hint["when"])):  # the most entries win, of equals the first
+    # the most entries win, of equals the first
+    for hint in sorted(known["hints"], key=lambda hint: -len(hint["when"])):
         if hint["when"].items() <= metadata.items():
             chosen.setdefault(hint["locale"], hint["text"])
     declared = [hint["locale"] for hint in known["hints"] if hint["locale"] in chosen]
     if (locale := choose(None, declared, default_locale)) is not None:
-        details.append({"@type": "type.googleapis.com/google.rpc.LocalizedMessage", "locale": locale, "message": filled(chosen[locale])})
+        details.append(
+            {
+                "@type": "type.googleapis.com/google.rpc.LocalizedMessage",
+                "locale": locale,
+                "message": filled(chosen[locale]),
+            }
+        )
     http = known["http_status"] or of_grpc(STATUSES[_NUMBERS.get(status, 2)])
-    return {"error": {"code": http, "message": filled(known["message"]), "status": status, "details": details}}
+    return {
+        "error": {
+            "code": http,
+            "message": filled(known["message"]),
+            "status": status,
+            "details": details,
+        }
+    }
 
 
 def pretty(value: Any, indent: str = "\n") -> str:
@@ -75,5 +97,13 @@ def pretty(value: Any, indent: str = "\n") -> str:
         return str(value)
     deeper = indent + "  "
     if isinstance(value, dict):
-        return "{" + ",".join(f"{deeper}{encode_basestring(key)}: {pretty(item, deeper)}" for key, item in value.items()) + indent + "}"
+        return (
+            "{"
+            + ",".join(
+                f"{deeper}{encode_basestring(key)}: {pretty(item, deeper)}"
+                for key, item in value.items()
+            )
+            + indent
+            + "}"
+        )
     return "[" + ",".join(deeper + pretty(item, deeper) for item in value) + indent + "]"

@@ -22,9 +22,17 @@ _TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _KINDS = {
     "OK": "fine",
     **dict.fromkeys(("UNAUTHENTICATED", "PERMISSION_DENIED"), "access"),
-    **dict.fromkeys(("UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"), "server"),
+    **dict.fromkeys(
+        ("UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"),
+        "server",
+    ),
 }
-_SCRIPTS = (("ko", "[\uac00-\ud7af]"), ("ja", "[\u3040-\u30ff]"), ("zh", "[\u4e00-\u9fff]"), ("", "[^\x00-\u024f\u2000-\u206f]"))
+_SCRIPTS = (
+    ("ko", "[\uac00-\ud7af]"),
+    ("ja", "[\u3040-\u30ff]"),
+    ("zh", "[\u4e00-\u9fff]"),
+    ("", "[^\x00-\u024f\u2000-\u206f]"),
+)
 
 
 def html(known: Mapping[str, Any]) -> str:
@@ -32,7 +40,9 @@ def html(known: Mapping[str, Any]) -> str:
     codes = [code for catalogue in known["catalogues"] for code in catalogue["codes"]]
     locales = _locales(known)
     files_of_page = files("errgrpc.cli.page")
-    style = files_of_page.joinpath("page.css").read_text(encoding="utf-8") + _shown_by_locale(len(locales))
+    style = files_of_page.joinpath("page.css").read_text(encoding="utf-8") + _shown_by_locale(
+        len(locales)
+    )
     script = files_of_page.joinpath("page.js").read_text(encoding="utf-8")
     text = (
         _environment()
@@ -47,7 +57,9 @@ def html(known: Mapping[str, Any]) -> str:
             style_hash=_hash(style),
             script_hash=_hash(script),
             statuses=sorted({code["grpc_status"] for code in codes if code["grpc_status"]}),
-            https=sorted({code["http_status"] for code in codes if code["http_status"] is not None}),
+            https=sorted(
+                {code["http_status"] for code in codes if code["http_status"] is not None}
+            ),
             hints_of=lambda code, default: _hints(code, default, locales),
         )
     )
@@ -57,7 +69,11 @@ def html(known: Mapping[str, Any]) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("errgrpc.cli.page", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("errgrpc.cli.page", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {
         "json": pretty,
@@ -85,7 +101,8 @@ def _hints(code: Mapping[str, Any], default: str, locales: Sequence[str]) -> lis
     """The hints without a condition, each with classes that say for which of the page's languages a server would choose it."""
     texts = {hint["locale"]: hint["text"] for hint in code["hints"] if not hint["when"]}
     return [
-        {"locale": locale, "text": texts[locale], "classes": classes} for locale, classes in _chosen(tuple(texts), default, tuple(locales))
+        {"locale": locale, "text": texts[locale], "classes": classes}
+        for locale, classes in _chosen(tuple(texts), default, tuple(locales))
     ]
 
 
@@ -101,7 +118,10 @@ def _chosen(of: tuple[str, ...], default: str, locales: tuple[str, ...]) -> list
 def _shown_by_locale(count: int) -> str:
     """Shows of each hint the one in the chosen language: numbers, as a locale of a catalogue may be any text."""
     return (
-        "\n".join(f'[data-locale="{number}"] .hint > .l{number}' for number in range(count)).replace("\n", ", ") + " { display: inline; }\n"
+        "\n".join(
+            f'[data-locale="{number}"] .hint > .l{number}' for number in range(count)
+        ).replace("\n", ", ")
+        + " { display: inline; }\n"
     )
 
 
@@ -116,7 +136,11 @@ def _lang(text: str) -> Markup:
 
     Latin letters count as English, which messages are in by convention.
     """
-    return _locale("en" if text.isascii() else next((tag for tag, script in _SCRIPTS if re.search(script, text)), "en"))
+    return _locale(
+        "en"
+        if text.isascii()
+        else next((tag for tag, script in _SCRIPTS if re.search(script, text)), "en")
+    )
 
 
 def _hash(text: str) -> str:

@@ -21,7 +21,12 @@ def markdown(known: Mapping[str, Any]) -> str:
 def _lines(known: Mapping[str, Any]) -> Iterator[str]:
     yield f"# {_text(known['title'])}"
     for catalogue in known["catalogues"]:
-        yield from ("", f"## {_text(catalogue['name'])}", "", f"Domain {_code(catalogue['domain'])}.")
+        yield from (
+            "",
+            f"## {_text(catalogue['name'])}",
+            "",
+            f"Domain {_code(catalogue['domain'])}.",
+        )
         if catalogue["description"]:
             yield from ("", _text(catalogue["description"]))
         yield from ("", "| code | gRPC | HTTP | message |", "|---|---|---|---|")
@@ -33,7 +38,13 @@ def _lines(known: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_code(code: Mapping[str, Any]) -> Iterator[str]:
-    yield from ("", f'<a id="{_attribute(code["anchor"])}"></a>', "", f"### {code['number']} {_text(code['reason'])}", "")
+    yield from (
+        "",
+        f'<a id="{_attribute(code["anchor"])}"></a>',
+        "",
+        f"### {code['number']} {_text(code['reason'])}",
+        "",
+    )
     deprecated = ", deprecated" if code["deprecated"] else ""
     http = f", HTTP {code['http_status']}" if code["http_status"] is not None else ""
     yield f"{_text(code['grpc_status'] or 'no gRPC status')}{http}{deprecated}: {_text(code['message'])}"
@@ -41,7 +52,10 @@ def _of_code(code: Mapping[str, Any]) -> Iterator[str]:
         if text:
             yield from ("", f"**{name}:** {_text(text)}")
     if code["retryable"] is not None:
-        yield from ("", f"**Retry:** {'the same call may succeed later' if code['retryable'] else 'the same call fails again'}")
+        yield from (
+            "",
+            f"**Retry:** {'the same call may succeed later' if code['retryable'] else 'the same call fails again'}",
+        )
     if code["metadata_fields"]:
         yield from ("", "| metadata | type | example | |", "|---|---|---|---|")
         for field in code["metadata_fields"]:
@@ -50,7 +64,9 @@ def _of_code(code: Mapping[str, Any]) -> Iterator[str]:
     if code["hints"]:
         yield from ("", "| locale | text | if |", "|---|---|---|")
         for hint in code["hints"]:
-            when = ", ".join(f"{_code(key)} is {_code(value)}" for key, value in hint["when"].items())
+            when = ", ".join(
+                f"{_code(key)} is {_code(value)}" for key, value in hint["when"].items()
+            )
             yield f"| {_text(hint['locale'])} | {_text(hint['text'])} | {when} |"
     if code["methods"]:
         yield from ("", f"**Methods:** {', '.join(map(_code, code['methods']))}")
@@ -71,9 +87,17 @@ def _code(text: str) -> str:
     """A text as code; backticks cannot hold every text, least of all in a table."""
     if re.fullmatch(r"[\w./:=-]+", text):
         return f"`{text}`"
-    return f"<code>{_SPECIAL.sub(lambda found: f'&#{ord(found[0])};', ' '.join(text.split()))}</code>" if text else ""
+    return (
+        f"<code>{_SPECIAL.sub(lambda found: f'&#{ord(found[0])};', ' '.join(text.split()))}</code>"
+        if text
+        else ""
+    )
 
 
 def _attribute(text: str) -> str:
     """A text within quotes or angle brackets, be it HTML or an address."""
-    return re.sub(r"[^\w.~:/?#@%&=+,;$!*-]", lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), text)
+    return re.sub(
+        r"[^\w.~:/?#@%&=+,;$!*-]",
+        lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()),
+        text,
+    )

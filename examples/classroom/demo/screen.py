@@ -25,9 +25,15 @@ CODE = "bold magenta"
 
 def console() -> Console:
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8")  # Chinese, whatever a pipe or an old terminal is set to
+        # Chinese, whatever a pipe or an old terminal is set to
+        sys.stdout.reconfigure(encoding="utf-8")
     found = Console(highlight=False, emoji=False, markup=False)
-    return Console(highlight=False, emoji=False, markup=False, width=min(found.width, WIDTH) if found.is_terminal else WIDTH)
+    return Console(
+        highlight=False,
+        emoji=False,
+        markup=False,
+        width=min(found.width, WIDTH) if found.is_terminal else WIDTH,
+    )
 
 
 def opening(console: Console) -> None:
@@ -42,10 +48,16 @@ def opening(console: Console) -> None:
 
 def heading(console: Console, chapter: Chapter) -> None:
     console.print()
-    console.print(Rule(Text.assemble((chapter.zh, "bold cyan"), " · ", (chapter.en, "bold cyan")), style="cyan"))
+    console.print(
+        Rule(
+            Text.assemble((chapter.zh, "bold cyan"), " · ", (chapter.en, "bold cyan")), style="cyan"
+        )
+    )
 
 
-def show(console: Console, step: Step, scenes: Sequence[Scene], mistakes: Sequence[Sequence[str]]) -> None:
+def show(
+    console: Console, step: Step, scenes: Sequence[Scene], mistakes: Sequence[Sequence[str]]
+) -> None:
     """A step in all its scenes, each with its mistakes: a line when it succeeded as it should, else a panel."""
     title = Text.assemble(step.zh, ("  " + step.en, "dim"))
     if step.expect is None and not any(mistakes):
@@ -60,8 +72,13 @@ def show(console: Console, step: Step, scenes: Sequence[Scene], mistakes: Sequen
     for scene, texts in zip(scenes, mistakes, strict=True):
         for text in texts:
             stacks[scene.stack] = False
-            rows.add_row(Text("✗", "bold red"), Text(f"{scene.stack}, {scene.locale}: {text}", "bold red"))
-    marks = [Text(f"✓ {stack}", "green") if good else Text(f"✗ {stack}", "bold red") for stack, good in stacks.items()]
+            rows.add_row(
+                Text("✗", "bold red"), Text(f"{scene.stack}, {scene.locale}: {text}", "bold red")
+            )
+    marks = [
+        Text(f"✓ {stack}", "green") if good else Text(f"✗ {stack}", "bold red")
+        for stack, good in stacks.items()
+    ]
     console.print(
         Panel(
             Group(title, rows),
@@ -81,7 +98,11 @@ def closing(console: Console, chapters: Sequence[Chapter], problems: int, second
     for step in steps:
         if step.expect is not None and not step.inferred:
             kinds.setdefault(step.expect, {})[step.kind] = None
-    table = Table(box=box.SIMPLE_HEAD, title=Text("见到的错误码  The codes that were seen", "bold"), title_justify="left")
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title=Text("见到的错误码  The codes that were seen", "bold"),
+        title_justify="left",
+    )
     table.add_column("number", justify="right")
     table.add_column("code", style=CODE, no_wrap=True)
     table.add_column("gRPC", no_wrap=True)
@@ -89,27 +110,43 @@ def closing(console: Console, chapters: Sequence[Chapter], problems: int, second
     table.add_column("in")
     for code in sorted(kinds, key=lambda code: (code.domain, code.number)):
         http = "" if code.http_status is None else str(code.http_status)
-        table.add_row(str(code.number), code.name, code.grpc_status.name, http, ", ".join(kind.split()[0] for kind in kinds[code]))
+        table.add_row(
+            str(code.number),
+            code.name,
+            code.grpc_status.name,
+            http,
+            ", ".join(kind.split()[0] for kind in kinds[code]),
+        )
     console.print()
     console.print(table)
     errors = sum(step.expect is not None for step in steps)
     count = f"{len(kinds)} codes, {errors} errors x 2 stacks x 2 languages, {seconds:.1f} s"
     if problems:
-        console.print(Text(f"✗ {problems} 处与预期不符  {problems} not as expected   {count}", "bold red"))
+        console.print(
+            Text(f"✗ {problems} 处与预期不符  {problems} not as expected   {count}", "bold red")
+        )
     else:
-        console.print(Text.assemble(("✓ 全部符合预期  All as expected", "bold green"), f"   {count}"))
+        console.print(
+            Text.assemble(("✓ 全部符合预期  All as expected", "bold green"), f"   {count}")
+        )
 
 
 def _rows(step: Step, scenes: Sequence[Scene]) -> Iterator[tuple[str, RenderableType]]:
     first = scenes[0]
     if first.raised is not None:
-        yield "抛出 raised", Text.assemble((type(first.raised).__name__, "bold"), f" {first.raised}")
+        yield (
+            "抛出 raised",
+            Text.assemble((type(first.raised).__name__, "bold"), f" {first.raised}"),
+        )
     elif step.inferred:
         yield "抛出 raised", Text("(nothing)", "dim")
     if first.log is not None:
         yield "日志 log", Text(f"{first.log.levelname} {first.log.getMessage()}")
     if first.events:
-        yield "收到 received", Text("\n".join(" ".join(str(event).split()) for event in first.events))
+        yield (
+            "收到 received",
+            Text("\n".join(" ".join(str(event).split()) for event in first.events)),
+        )
     if first.wire is not None:
         yield "传输 wire", _wire(first.wire, scenes[1].wire)
     if first.caught is not None:
@@ -137,7 +174,13 @@ def _caught(scenes: Sequence[Scene]) -> RenderableType:
     rows = _pairs()
     kind = "RemoteError" if type(error) is RemoteError else type(error).__qualname__
     rows.add_row("except", Text(f"errgrpc.{kind}", CODE))
-    rows.add_row(".error_code", Text(f"{error.error_code} ({error.number})" + (", inferred from the status" if error.inferred else "")))
+    rows.add_row(
+        ".error_code",
+        Text(
+            f"{error.error_code} ({error.number})"
+            + (", inferred from the status" if error.inferred else "")
+        ),
+    )
     rows.add_row(".hint", Text("\n".join(str(hint) for hint in hints), "bold yellow"))
     return rows
 

@@ -14,12 +14,18 @@ class _Spy:
         self.raised: dict[str, Exception] = {}
         """Method -> what its handler raised last."""
 
-    def _watched(self, handler: Any, call_details: Any, watch: Callable[[Any, bool, str], Any]) -> Any:
+    def _watched(
+        self, handler: Any, call_details: Any, watch: Callable[[Any, bool, str], Any]
+    ) -> Any:
         if handler is None:
             return None
-        kind = ("stream" if handler.request_streaming else "unary") + ("_stream" if handler.response_streaming else "_unary")
+        kind = ("stream" if handler.request_streaming else "unary") + (
+            "_stream" if handler.response_streaming else "_unary"
+        )
         method = call_details.method.rpartition("/")[2]
-        return handler._replace(**{kind: watch(getattr(handler, kind), handler.response_streaming, method)})
+        return handler._replace(
+            **{kind: watch(getattr(handler, kind), handler.response_streaming, method)}
+        )
 
 
 class Spy(_Spy, grpc.ServerInterceptor):
@@ -46,7 +52,9 @@ class Spy(_Spy, grpc.ServerInterceptor):
 
 class AioSpy(_Spy, grpc.aio.ServerInterceptor):
     async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
-        return self._watched(await continuation(handler_call_details), handler_call_details, self._watch)
+        return self._watched(
+            await continuation(handler_call_details), handler_call_details, self._watch
+        )
 
     def _watch(self, behavior: Any, streams: bool, method: str) -> Any:
         async def unary(request: Any, context: Any) -> Any:

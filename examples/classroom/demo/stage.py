@@ -55,7 +55,9 @@ class _Stage:
 
     stack: str
 
-    def __init__(self, im: Im, connect: Callable[..., Any], target: str, locale: str, records: Records) -> None:
+    def __init__(
+        self, im: Im, connect: Callable[..., Any], target: str, locale: str, records: Records
+    ) -> None:
         self.im = im
         self.kept: dict[str, Any] = {}
         self.events: list[Any] = []
@@ -70,7 +72,11 @@ class _Stage:
         self.events = []
 
     def scene(self, step: Step, spy: Spy | AioSpy, caught: Exception | None) -> Scene:
-        wire = read(caught) if isinstance(caught, grpc.RpcError) and isinstance(caught, grpc.Call) else None
+        wire = (
+            read(caught)
+            if isinstance(caught, grpc.RpcError) and isinstance(caught, grpc.Call)
+            else None
+        )
         log = self._records[-1] if self._records else None
         # A stream may have ended before somebody reads how: what was raised waits for it.
         raised = None if caught is None else spy.raised.pop(step.method, None)

@@ -30,7 +30,11 @@ class Step:
 
     @property
     def kind(self) -> str:
-        return {"WatchRoom": "server stream", "ImportSeats": "client stream", "Signal": "bidi stream"}.get(self.method, "unary")
+        return {
+            "WatchRoom": "server stream",
+            "ImportSeats": "client stream",
+            "Signal": "bidi stream",
+        }.get(self.method, "unary")
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,12 @@ CHAPTERS = [
                 lambda s: s.chen.create_room("math-101", "planetarium"),
                 ResCode.ROOM_BAD_CONFIG,
             ),
-            Step("陈老师建了大课房间", "Chen opens a lecture", "CreateRoom", lambda s: s.chen.create_room("math-101", "lecture")),
+            Step(
+                "陈老师建了大课房间",
+                "Chen opens a lecture",
+                "CreateRoom",
+                lambda s: s.chen.create_room("math-101", "lecture"),
+            ),
             Step(
                 "再建一次，配置相同",
                 "Once more, with the same configuration",
@@ -91,7 +100,12 @@ CHAPTERS = [
                 lambda s: s.chen.ensure_room("math-101", "small-class"),
                 ResCode.ROOM_CONFIG_CONFLICT,
             ),
-            Step("陈老师建了小班房间", "Chen opens a small class", "CreateRoom", lambda s: s.chen.create_room("art-7", "small-class")),
+            Step(
+                "陈老师建了小班房间",
+                "Chen opens a small class",
+                "CreateRoom",
+                lambda s: s.chen.create_room("art-7", "small-class"),
+            ),
             Step(
                 "第三个房间：服务器已满，请稍后再试",
                 "A third room: the server is full, try again later",
@@ -119,7 +133,12 @@ CHAPTERS = [
                 lambda s: s.li.join_room("math-101", "principal"),
                 ResCode.ROOM_ROLE_UNDEFINED,
             ),
-            Step("小李以学生身份加入", "Li joins as a student", "JoinRoom", lambda s: s.li.join_room("math-101", "student")),
+            Step(
+                "小李以学生身份加入",
+                "Li joins as a student",
+                "JoinRoom",
+                lambda s: s.li.join_room("math-101", "student"),
+            ),
             Step(
                 "小李又加入一次",
                 "Li joins once more",
@@ -134,8 +153,18 @@ CHAPTERS = [
                 lambda s: s.wang.join_room("math-101", "host"),
                 ResCode.ROOM_ROLE_EXCEED,
             ),
-            Step("小王以学生身份加入", "Wang joins as a student", "JoinRoom", lambda s: s.wang.join_room("math-101", "student")),
-            Step("小赵以学生身份加入", "Zhao joins as a student", "JoinRoom", lambda s: s.zhao.join_room("math-101", "student")),
+            Step(
+                "小王以学生身份加入",
+                "Wang joins as a student",
+                "JoinRoom",
+                lambda s: s.wang.join_room("math-101", "student"),
+            ),
+            Step(
+                "小赵以学生身份加入",
+                "Zhao joins as a student",
+                "JoinRoom",
+                lambda s: s.zhao.join_room("math-101", "student"),
+            ),
             Step(
                 "小李想把小王请出去",
                 "Li wants to remove Wang",
@@ -170,7 +199,12 @@ CHAPTERS = [
                 lambda s: s.li.take_seat("math-101", 9),
                 ResCode.ROOM_SIT_NOT_EXIST,
             ),
-            Step("小李坐了 1 号", "Li takes seat 1", "TakeSeat", lambda s: s.li.take_seat("math-101", 1)),
+            Step(
+                "小李坐了 1 号",
+                "Li takes seat 1",
+                "TakeSeat",
+                lambda s: s.li.take_seat("math-101", 1),
+            ),
             Step(
                 "小李还想坐 2 号",
                 "Li wants seat 2 as well",
@@ -185,7 +219,12 @@ CHAPTERS = [
                 lambda s: s.wang.take_seat("math-101", 1),
                 ResCode.ROOM_SIT_CONFLICT,
             ),
-            Step("小王坐了 2 号", "Wang takes seat 2", "TakeSeat", lambda s: s.wang.take_seat("math-101", 2)),
+            Step(
+                "小王坐了 2 号",
+                "Wang takes seat 2",
+                "TakeSeat",
+                lambda s: s.wang.take_seat("math-101", 2),
+            ),
             Step(
                 "小赵没有座位了",
                 "No seat is left for Zhao",
@@ -226,7 +265,12 @@ CHAPTERS = [
         "属性",
         "Properties",
         [
-            Step("陈老师定了课题", "Chen sets the topic", "SetProperty", lambda s: s.chen.set_property("math-101", "topic", "π")),
+            Step(
+                "陈老师定了课题",
+                "Chen sets the topic",
+                "SetProperty",
+                lambda s: s.chen.set_property("math-101", "topic", "π"),
+            ),
             Step(
                 "再定一次，不许覆盖",
                 "Once more, but never over another",
@@ -244,7 +288,9 @@ CHAPTERS = [
                 "小李又共享一次，不许覆盖",
                 "Li shares it again, but never over another",
                 "SetMemberProperty",
-                lambda s: s.li.set_member_property("math-101", "screen_share", "on", exclusive=True),
+                lambda s: s.li.set_member_property(
+                    "math-101", "screen_share", "on", exclusive=True
+                ),
                 ResCode.ROOM_MEMBER_PROPERTY_EXISTS,
             ),
             Step(
@@ -284,11 +330,31 @@ CHAPTERS = [
                 foreign=UnreachableError,
             ),
             Step("IM 服务恢复了", "The IM service is back", "", lambda s: _im(s, reachable=True)),
-            Step("小李登录", "Li signs in", "Signal", lambda s: s.keep("li", s.li.sign_in("math-101", "im-li", timeout=DEADLINE))),
-            Step("小王登录", "Wang signs in", "Signal", lambda s: s.keep("wang", s.wang.sign_in("math-101", "im-wang", timeout=DEADLINE))),
-            Step("小李写信给小王", "Li writes to Wang", "Signal", lambda s: s.kept["li"].send("wang", "下课打球？")),
+            Step(
+                "小李登录",
+                "Li signs in",
+                "Signal",
+                lambda s: s.keep("li", s.li.sign_in("math-101", "im-li", timeout=DEADLINE)),
+            ),
+            Step(
+                "小王登录",
+                "Wang signs in",
+                "Signal",
+                lambda s: s.keep("wang", s.wang.sign_in("math-101", "im-wang", timeout=DEADLINE)),
+            ),
+            Step(
+                "小李写信给小王",
+                "Li writes to Wang",
+                "Signal",
+                lambda s: s.kept["li"].send("wang", "下课打球？"),
+            ),
             Step("小王收到了", "Wang gets it", "Signal", lambda s: s.kept["wang"].receive()),
-            Step("小李写信给不在的人", "Li writes to somebody who is not there", "Signal", lambda s: s.kept["li"].send("sun", "在吗？")),
+            Step(
+                "小李写信给不在的人",
+                "Li writes to somebody who is not there",
+                "Signal",
+                lambda s: s.kept["li"].send("sun", "在吗？"),
+            ),
             Step(
                 "成员不存在",
                 "There is no such member",
@@ -300,7 +366,9 @@ CHAPTERS = [
                 "小王在另一台设备上登录",
                 "Wang signs in on another device",
                 "Signal",
-                lambda s: s.keep("wang's phone", s.wang.sign_in("math-101", "im-wang", timeout=DEADLINE)),
+                lambda s: s.keep(
+                    "wang's phone", s.wang.sign_in("math-101", "im-wang", timeout=DEADLINE)
+                ),
             ),
             Step(
                 "原来的设备被挤下线",
@@ -328,8 +396,18 @@ CHAPTERS = [
                 "WatchRoom",
                 lambda s: s.watch("feed", s.zhao.watch_room("math-101", timeout=DEADLINE)),
             ),
-            Step("陈老师换了课题", "Chen changes the topic", "SetProperty", lambda s: s.chen.set_property("math-101", "topic", "e")),
-            Step("陈老师下课，关闭房间", "Chen ends the lesson and closes the room", "CloseRoom", lambda s: s.chen.close_room("math-101")),
+            Step(
+                "陈老师换了课题",
+                "Chen changes the topic",
+                "SetProperty",
+                lambda s: s.chen.set_property("math-101", "topic", "e"),
+            ),
+            Step(
+                "陈老师下课，关闭房间",
+                "Chen ends the lesson and closes the room",
+                "CloseRoom",
+                lambda s: s.chen.close_room("math-101"),
+            ),
             Step(
                 "小赵收到动态，然后流以错误结束",
                 "Zhao gets the news, then the stream ends with an error",

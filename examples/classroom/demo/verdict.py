@@ -27,7 +27,12 @@ def _wrong(step: Step, scene: Scene) -> Iterator[str]:
     elif not isinstance(caught, RemoteError) or scene.wire is None:
         yield f"caught {caught!r} instead of {code}"
     elif step.inferred:
-        if type(caught) is not RemoteError or not caught.inferred or caught.error_code is not code or scene.wire.raw is not None:
+        if (
+            type(caught) is not RemoteError
+            or not caught.inferred
+            or caught.error_code is not code
+            or scene.wire.raw is not None
+        ):
             yield f"caught {caught!r}, which should be inferred"
     else:
         yield from _wrong_raise(step, code, scene)
@@ -50,14 +55,22 @@ def _wrong_wire(code: ErrorCode, seen: Seen, locale: str) -> Iterator[str]:
     info, localized = seen.detail(rpc.ErrorInfo), seen.detail(rpc.LocalizedMessage)
     if seen.status is not code.grpc_status:
         yield f"{seen.status} on the wire"
-    if info is None or (info.reason, info.domain, info.metadata["code"]) != (code.name, code.domain, str(code.number)):
+    if info is None or (info.reason, info.domain, info.metadata["code"]) != (
+        code.name,
+        code.domain,
+        str(code.number),
+    ):
         yield f"ErrorInfo is {info}"
     if localized is None or localized.locale != locale:
         yield f"LocalizedMessage is {localized}"
 
 
 def _wrong_catch(code: ErrorCode, caught: RemoteError, scene: Scene) -> Iterator[str]:
-    if type(caught) is not errgrpc.remote(code) or caught.error_code is not code or caught.number != code.number:
+    if (
+        type(caught) is not errgrpc.remote(code)
+        or caught.error_code is not code
+        or caught.number != code.number
+    ):
         yield f"caught {caught!r}"
     if caught.hint != code.hint(scene.locale, caught.metadata):
         yield f"hint is {caught.hint!r}"

@@ -31,10 +31,19 @@ class Seen:
 
 def read(error: grpc.Call) -> Seen:
     """What a client without errgrpc sees of a failed call."""
-    raw = next((value for key, value in error.trailing_metadata() or () if key == "grpc-status-details-bin"), None)
+    raw = next(
+        (
+            value
+            for key, value in error.trailing_metadata() or ()
+            if key == "grpc-status-details-bin"
+        ),
+        None,
+    )
     status = status_pb2.Status.FromString(raw) if isinstance(raw, bytes) else status_pb2.Status()
     details = [_unpacked(packed) for packed in status.details]
-    return Seen(error.code(), error.details() or "", raw if isinstance(raw, bytes) else None, details)
+    return Seen(
+        error.code(), error.details() or "", raw if isinstance(raw, bytes) else None, details
+    )
 
 
 def _unpacked(packed: any_pb2.Any) -> Any:
@@ -47,9 +56,14 @@ def _unpacked(packed: any_pb2.Any) -> Any:
 
 
 _TEXTS: dict[Any, Callable[[Any], str]] = {
-    rpc.ErrorInfo: lambda it: f"{it.reason} · {it.domain}\n" + " ".join(f"{key}={it.metadata[key]}" for key in sorted(it.metadata)),
+    rpc.ErrorInfo: lambda it: (
+        f"{it.reason} · {it.domain}\n"
+        + " ".join(f"{key}={it.metadata[key]}" for key in sorted(it.metadata))
+    ),
     rpc.LocalizedMessage: lambda it: f"{it.locale}  {it.message}",
-    rpc.BadRequest: lambda it: "\n".join(f"{field.field}: {field.description}" for field in it.field_violations),
+    rpc.BadRequest: lambda it: "\n".join(
+        f"{field.field}: {field.description}" for field in it.field_violations
+    ),
     rpc.ResourceInfo: lambda it: f"{it.resource_type} {it.resource_name}",
     rpc.RetryInfo: lambda it: f"retry_delay {it.retry_delay.ToTimedelta().total_seconds():g} s",
     rpc.RequestInfo: lambda it: f"request_id {it.request_id}",

@@ -49,14 +49,32 @@ def envoy(server_port: int, file: FileDescriptor, port: int = 0) -> Iterator[str
     """Envoy before a server of the first service in `file`, as long as the context lasts; the value is its URL. Raises SystemExit, too."""
     with TemporaryDirectory() as name:
         folder = Path(name)
-        config, protos, admin = (folder / name for name in ("envoy.yaml", "descriptors.binpb", "admin"))
+        config, protos, admin = (
+            folder / name for name in ("envoy.yaml", "descriptors.binpb", "admin")
+        )
         protos.write_bytes(descriptors(file).SerializeToString())
         service = next(iter(file.services_by_name.values())).full_name
-        values = {"port": port, "server_port": server_port, "descriptors": protos, "service": service}
-        config.write_text(Template(Path(__file__).with_name("envoy.yaml").read_text()).substitute(values))
-        command = [find_envoy() or _missing(), "-c", str(config), "--admin-address-path", str(admin), "--log-level", "error"]
+        values = {
+            "port": port,
+            "server_port": server_port,
+            "descriptors": protos,
+            "service": service,
+        }
+        config.write_text(
+            Template(Path(__file__).with_name("envoy.yaml").read_text()).substitute(values)
+        )
+        command = [
+            find_envoy() or _missing(),
+            "-c",
+            str(config),
+            "--admin-address-path",
+            str(admin),
+            "--log-level",
+            "error",
+        ]
         # In a process group of its own, so that a Ctrl-C ends it after those that use it, and by us.
-        process = subprocess.Popen([*command, "--concurrency", "1", "--disable-hot-restart"], process_group=0)  # noqa: S603
+        command += ["--concurrency", "1", "--disable-hot-restart"]
+        process = subprocess.Popen(command, process_group=0)  # noqa: S603  Envoy  # noqa: S603
         try:
             yield f"http://127.0.0.1:{_port(process, admin)}"
         finally:
@@ -66,11 +84,16 @@ def envoy(server_port: int, file: FileDescriptor, port: int = 0) -> Iterator[str
 
 def find_envoy() -> str | None:
     """Envoy of this Python environment, else of the PATH."""
-    return shutil.which("envoy", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    return shutil.which(
+        "envoy",
+        path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+    )
 
 
 def _missing() -> NoReturn:
-    raise SystemExit("envoy is missing: `make gateway` installs it, or `pip install -r requirements/gateway.txt`")
+    raise SystemExit(
+        "envoy is missing: `make gateway` installs it, or `pip install -r requirements/gateway.txt`"
+    )
 
 
 def descriptors(file: FileDescriptor = pb.DESCRIPTOR) -> FileDescriptorSet:
@@ -107,9 +130,15 @@ def _port(process: subprocess.Popen[bytes], admin: Path) -> int:
     end = time.monotonic() + START
     while process.poll() is None and time.monotonic() < end:
         with suppress(OSError, HTTPException):  # not there yet, or going down: it says why itself
-            with urlopen(f"http://{admin.read_text()}/listeners?format=json", timeout=START) as answer:
+            with urlopen(
+                f"http://{admin.read_text()}/listeners?format=json", timeout=START
+            ) as answer:
                 listeners = json.load(answer).get("listener_statuses", [])
             if listeners:
                 return int(listeners[0]["local_address"]["socket_address"]["port_value"])
         time.sleep(0.05)
-    raise SystemExit("envoy did not start" if process.poll() is None else f"envoy ended with {process.returncode}")
+    raise SystemExit(
+        "envoy did not start"
+        if process.poll() is None
+        else f"envoy ended with {process.returncode}"
+    )

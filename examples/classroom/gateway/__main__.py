@@ -15,13 +15,23 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="gateway", description="The classroom over gRPC, gRPC-Web, Connect and JSON, on one port.")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default: %(default)s)")
-    parser.add_argument("command", nargs="*", help="runs with the gateway's URL in VITE_GATEWAY; when it ends, so does all")
+    parser = argparse.ArgumentParser(
+        prog="gateway",
+        description="The classroom over gRPC, gRPC-Web, Connect and JSON, on one port.",
+    )
+    parser.add_argument(
+        "--port", type=int, default=0, help="0 takes a free one (default: %(default)s)"
+    )
+    parser.add_argument(
+        "command",
+        nargs="*",
+        help="runs with the gateway's URL in VITE_GATEWAY; when it ends, so does all",
+    )
     arguments = parser.parse_args()
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     for number in SIGNALS:
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # which nohup asks for
+        # which nohup asks for
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _end)
     try:
         with gateway(arguments.port) as url:
@@ -58,7 +68,8 @@ def _run(command: list[str], url: str) -> int:
     for number in caught:
         signal.signal(number, lambda number, _: held.append(number))
     # In a group of its own, as npm does not always pass on what ends it.
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env={**os.environ, "VITE_GATEWAY": url}, process_group=0)  # noqa: S603
+    env = {**os.environ, "VITE_GATEWAY": url}
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=env, process_group=0)  # noqa: S603  # noqa: S603
     try:
         for number in caught:
             signal.signal(number, _end)

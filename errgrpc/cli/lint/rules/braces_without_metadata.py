@@ -15,7 +15,9 @@ severity: Severity = "error"
 def check(tables: Tables) -> Iterator[Found]:
     """Finds braces in the messages and hints of codes that declare no metadata."""
     for catalog, code in tables.codes():
-        for text in (code.message, *(hint.text for hint in code.hints)) if not code.metadata_fields else ():
+        for text in (
+            (code.message, *(hint.text for hint in code.hints)) if not code.metadata_fields else ()
+        ):
             if "{" in text or "}" in text:
                 yield Found(
                     anchor(catalog, code),

@@ -18,7 +18,11 @@ def check(tables: Tables) -> Iterator[Found]:
 
     The fallback and what clients infer need no declaration, and a deprecated code is on its way out.
     """
-    declared = {(each.option.type_name, each.number) for service in linted_services(tables) for _, each in service.every()}
+    declared = {
+        (each.option.type_name, each.number)
+        for service in linted_services(tables)
+        for _, each in service.every()
+    }
     known = {name for name, _ in declared}
     for catalog, code in tables.codes():
         used = {catalog.fallback, *(reason for _, reason in catalog.infer)}
@@ -27,4 +31,7 @@ def check(tables: Tables) -> Iterator[Found]:
             and (catalog.full_name, code.number) not in declared
             and not (code.reason in used or code.deprecated or code.grpc_status == 0)
         ):
-            yield Found(anchor(catalog, code), "is raised by no method; declare it where it is raised, or deprecate it")
+            yield Found(
+                anchor(catalog, code),
+                "is raised by no method; declare it where it is raised, or deprecate it",
+            )

@@ -18,7 +18,13 @@ def check(tables: Tables) -> Iterator[Found]:
     for catalog, code in tables.codes():
         where = anchor(catalog, code)
         if not code.description and has_comments(catalog):
-            yield Found(where, "has no description; say when it occurs, in a comment above the value")
+            yield Found(
+                where, "has no description; say when it occurs, in a comment above the value"
+            )
         for field in code.metadata_fields:
             if not field.description:
-                yield Found(where, f"the metadata field {field.key!r} has no description; say what its value is", f'"{field.key}"')
+                yield Found(
+                    where,
+                    f"the metadata field {field.key!r} has no description; say what its value is",
+                    f'"{field.key}"',
+                )

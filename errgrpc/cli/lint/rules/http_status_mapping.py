@@ -20,7 +20,11 @@ def check(tables: Tables) -> Iterator[Found]:
         status = STATUSES.get(code.grpc_status or 0)
         if status is None or code.grpc_status is None or code.http_status is None:
             continue
-        fits = code.http_status // 100 == 2 if not code.grpc_status else grpc_status(code.http_status) is status
+        fits = (
+            code.http_status // 100 == 2
+            if not code.grpc_status
+            else grpc_status(code.http_status) is status
+        )
         if not fits and code.http_status != of_grpc(status):
             yield Found(
                 anchor(catalog, code),

@@ -24,9 +24,17 @@ def check(tables: Tables) -> Iterator[Found]:
             plain = conditions.get((), set())
             for when, had in conditions.items():
                 # A condition may replace the texts of some errors only; the locales of that code must be there all the same.
-                if lacking := [locale for lower, locale in wanted.items() if lower not in had and (not when or lower in plain)]:
+                if lacking := [
+                    locale
+                    for lower, locale in wanted.items()
+                    if lower not in had and (not when or lower in plain)
+                ]:
                     given = f" when {dict(when)}" if when else ""
-                    yield Found(anchor(catalog, code), f"has no hint for {', '.join(lacking)}{given}; add it, or remove all", "hints")
+                    yield Found(
+                        anchor(catalog, code),
+                        f"has no hint for {', '.join(lacking)}{given}; add it, or remove all",
+                        "hints",
+                    )
 
 
 def _locales(catalog: Catalog) -> dict[str, str]:

@@ -16,7 +16,11 @@ severity: Severity = "error"
 def check(tables: Tables) -> Iterator[Found]:
     """Finds messages with letters of another script than the Latin one."""
     for catalog, code in tables.codes():
-        if other := "".join(c for c in code.message if c.isalpha() and not unicodedata.name(c, "").startswith("LATIN")):
+        if other := "".join(
+            c
+            for c in code.message
+            if c.isalpha() and not unicodedata.name(c, "").startswith("LATIN")
+        ):
             yield Found(
                 anchor(catalog, code),
                 f"the message {code.message!r} has letters of another script ({other[:5]}); say it in English, and to users by a hint",

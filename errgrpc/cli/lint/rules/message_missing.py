@@ -16,4 +16,7 @@ def check(tables: Tables) -> Iterator[Found]:
     """Finds codes without a message."""
     for catalog, code in tables.codes():
         if not code.message.strip():
-            yield Found(anchor(catalog, code), "has no message; say in English what went wrong, for developers")
+            yield Found(
+                anchor(catalog, code),
+                "has no message; say in English what went wrong, for developers",
+            )

@@ -20,10 +20,18 @@ def check(tables: Tables) -> Iterator[Found]:
         where = anchor(catalog, code)
         if not REASON.fullmatch(code.reason) or len(code.reason) > MAX_REASON:
             yield Found(
-                where, f"the reason {code.reason!r} does not match {REASON.pattern} with at most {MAX_REASON} characters; rename it"
+                where,
+                f"the reason {code.reason!r} does not match {REASON.pattern} with at most {MAX_REASON} characters; rename it",
             )
         if catalog.prefix and not code.has_prefix:
-            yield Found(where, f"the value {code.name!r} does not begin with {catalog.prefix}; rename it, its reason stays as it is")
+            yield Found(
+                where,
+                f"the value {code.name!r} does not begin with {catalog.prefix}; rename it, its reason stays as it is",
+            )
         for field in code.metadata_fields:
             if (wrong := wrong_key(field.key)) is not None:
-                yield Found(where, f"the metadata key {field.key!r} is not accepted: {wrong}", f'"{field.key}"')
+                yield Found(
+                    where,
+                    f"the metadata key {field.key!r} is not accepted: {wrong}",
+                    f'"{field.key}"',
+                )

@@ -22,9 +22,17 @@ def check(tables: Tables) -> Iterator[Found]:
         values = {value.number: value for value in catalog.values}
         # A class cannot reserve a number.
         for before, after in pairwise(sorted(values)) if catalog.file in described else ():
-            free = [number for number in range(before + 1, min(after, before + _MOST + 2)) if not _reserved(catalog, number)]
+            free = [
+                number
+                for number in range(before + 1, min(after, before + _MOST + 2))
+                if not _reserved(catalog, number)
+            ]
             in_row = before - 1 in values or after + 1 in values
-            if 0 < len(free) <= _MOST and in_row and not (_is_http(values[before]) and _is_http(values[after])):
+            if (
+                0 < len(free) <= _MOST
+                and in_row
+                and not (_is_http(values[before]) and _is_http(values[after]))
+            ):
                 listed = ", ".join(map(str, free))
                 yield Found(
                     anchor(catalog, values[after]),

@@ -16,7 +16,10 @@ _MOST = 200  # characters
 def check(tables: Tables) -> Iterator[Found]:
     """Finds messages and hints of more characters."""
     for catalog, code in tables.codes():
-        texts = [("message", code.message), *((f"hint for {hint.locale}", hint.text) for hint in code.hints)]
+        texts = [
+            ("message", code.message),
+            *((f"hint for {hint.locale}", hint.text) for hint in code.hints),
+        ]
         for name, text in texts:
             if len(text) > _MOST:
                 yield Found(

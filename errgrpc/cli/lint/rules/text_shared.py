@@ -16,8 +16,15 @@ def check(tables: Tables) -> Iterator[Found]:
     """Finds messages, and hints of one locale, that an earlier code of the catalogue has; case and spaces do not count."""
     first = dict[tuple[str, str, str], str]()
     for catalog, code in tables.codes():
-        texts = [("message", code.message), *((f"hint for {hint.locale}", hint.text) for hint in code.hints)]
+        texts = [
+            ("message", code.message),
+            *((f"hint for {hint.locale}", hint.text) for hint in code.hints),
+        ]
         for name, text in texts:
             key = (catalog.full_name, name.lower(), " ".join(text.split()).casefold())
             if text and (other := first.setdefault(key, code.reason)) != code.reason:
-                yield Found(anchor(catalog, code), f"the {name} {text!r} is that of {other}; say what differs", f'"{text}"')
+                yield Found(
+                    anchor(catalog, code),
+                    f"the {name} {text!r} is that of {other}; say what differs",
+                    f'"{text}"',
+                )
