@@ -51,7 +51,8 @@ def expected(column: int) -> Iterator[Found]:
     for file in FILES:
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
             if match := re.search(r"# expect: (\S+) / (\S+)$", line):
-                yield file.name, number, match[column]
+                alone = line.lstrip().startswith("#")  # then it is about the next line
+                yield file.name, number + alone, match[column]
 
 
 @pytest.mark.parametrize(("checker", "column"), [(mypy, 1), (pyright, 2)], ids=["mypy", "pyright"])

@@ -1,4 +1,7 @@
-"""What type checkers refuse: behind each line the code of mypy and the rule of pyright. Nothing of this runs."""
+"""What type checkers refuse: beside each line stand the code of mypy and the rule of pyright.
+
+Nothing of this runs.
+"""
 # ruff: noqa: B015, B018
 
 from collections.abc import Callable
