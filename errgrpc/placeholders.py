@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-__all__ = ["KEY", "MAX_KEY", "fill", "names", "wrong"]
+__all__ = ["KEY", "MAX_KEY", "fill", "names", "parts", "wrong"]
 
 KEY = re.compile(r"[a-z][a-zA-Z0-9_-]+")
 """A key of `ErrorInfo.metadata` (AIP-193)."""
@@ -40,20 +40,20 @@ def fill(template: str, metadata: Mapping[str, str]) -> str:
     and those that reorder text become U+FFFD.
     """
     return "".join(
-        text if key is None else _shown(metadata.get(key)) for text, key in _parts(template)
+        text if key is None else _shown(metadata.get(key)) for text, key in parts(template)
     )
 
 
 @lru_cache(maxsize=4_096)  # templates are those of tables, hence few
-def _parts(template: str) -> tuple[tuple[str, str | None], ...]:
+def parts(template: str) -> tuple[tuple[str, str | None], ...]:
     """Texts, and keys in place of which a value goes."""
-    parts: list[tuple[str, str | None]] = []
+    found: list[tuple[str, str | None]] = []
     end = 0
     for part in _PART.finditer(template):
-        parts.append((template[end : part.start()], None))
-        parts.append(("", part[1]) if part[1] else (part[0][0], None))
+        found.append((template[end : part.start()], None))
+        found.append(("", part[1]) if part[1] else (part[0][0], None))
         end = part.end()
-    return (*parts, (template[end:], None))
+    return (*found, (template[end:], None))
 
 
 def _shown(value: str | None) -> str:

@@ -327,6 +327,12 @@ class ExportForm(StrEnum):
     JSON = "json"
     JSON_SCHEMA = "json-schema"
     CSV = "csv"
+    ANDROID = "android"
+    STRINGS = "strings"
+    XCSTRINGS = "xcstrings"
+    I18NEXT = "i18next"
+    PO = "po"
+    PROPERTIES = "properties"
 
 
 @app.command()
@@ -339,18 +345,26 @@ def export(
         Path | None,
         typer.Option("--output", "-o", help="The file to write; standard output by default."),
     ] = None,
+    locale: Annotated[
+        str,
+        typer.Option(
+            help="The locale of the hints, for android, strings, i18next, po and properties."
+        ),
+    ] = "",
 ) -> Exit:
-    """Write the table in a format of other tools.
+    """Write the table, or its hints in one locale, in a format of other tools.
 
     Examples:
 
       errgrpc export json -c protos -o errors.json
 
-      errgrpc export csv -c protos/shop/v1/shop_code.proto
+      errgrpc export android -c protos --locale zh-CN -o res/values-zh-rCN/errors.xml
+
+      errgrpc export po -c protos/shop/v1/shop_code.proto --locale de -o de.po
     """
     from errgrpc.cli import exporting, tables
 
-    return exporting.show(tables.load(catalogue or (), include or ()), format, output)
+    return exporting.show(tables.load(catalogue or (), include or ()), format, output, locale)
 
 
 @app.command("import")
@@ -359,7 +373,9 @@ def _import(
     file: Annotated[
         Path,
         typer.Argument(
-            help="A table of codes: .csv, .tsv, .xlsx, .md with a table or a Java enum, or .java."
+            help="A table of codes: .csv, .tsv, .xlsx, .md with a table or a Java enum, or .java. "
+            "Or translations: .po, .xml of Android, .strings, .xcstrings, .json of i18next, "
+            ".properties."
         ),
     ],
     output: Annotated[
@@ -381,24 +397,43 @@ def _import(
             help="What a column holds: number=编号, zh-CN=提示; may be repeated.",
         ),
     ] = None,
+    catalogue: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--catalogue",
+            "-c",
+            metavar="FILE",
+            help="Of translations: the .proto whose codes they are for. It is written with their hints.",
+        ),
+    ] = None,
+    locale: Annotated[
+        str, typer.Option(help="Of translations: their locale, if the file does not name it.")
+    ] = "",
+    include: Includes = None,
     format: Annotated[
         Form, typer.Option("--format", "-f", help="How the report is written to standard error.")
     ] = Form.TEXT,
 ) -> Exit:
-    """Make an annotated .proto of a table of codes, and report what was renamed, guessed or lost.
+    """Make an annotated .proto of a table of codes, or put translations into one.
+
+    A report says what was renamed, guessed or lost.
 
     Examples:
 
       errgrpc import codes.xlsx -o shop_code.proto --package shop.v1 --enum ShopCode --domain shop.example.com
 
       errgrpc import codes.csv --column number=编号 --column zh-CN=文案
+
+      errgrpc import de.po -c protos/shop/v1/shop_code.proto -o protos/shop/v1/shop_code.proto
     """
     from errgrpc.cli import importing as room
 
-    catalog, notes = room.read(
-        file, room.Wanted(package, enum, domain, default_locale), column or ()
-    )
-    return room.show(catalog, notes, output, format)
+    if catalogue:
+        text, notes = room.translate(file, catalogue, include or (), locale)
+    else:
+        wanted = room.Wanted(package, enum, domain, default_locale)
+        text, notes = room.read(file, wanted, column or ())
+    return room.show(text, notes, output, format)
 
 
 def run() -> None:

@@ -134,7 +134,7 @@ def test_csv_comes_back_as_the_shipped_proto(name: str, run: Any, tmp_path: Path
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(catalogs())
 def test_any_csv_comes_back(catalog: Catalog) -> None:
-    text = exporting.FORMATS["csv"](Tables((catalog,)))
+    text = exporting.written(Tables((catalog,)), "csv")
     notes = Notes()
     rows = columns.entries(delimited.read(text.encode(), "a.csv", notes), {}, notes)
     back = building.build(

@@ -1,5 +1,6 @@
 """`errgrpc export`: the table in the formats of other tools."""
 
+import contextlib
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -7,19 +8,42 @@ from pathlib import Path
 from errgrpc.cli.exporting import documents
 from errgrpc.cli.output import Exit, Misuse, print_line
 from errgrpc.cli.tables import Tables
+from errgrpc.cli.translations import FORMATS
+from errgrpc.cli.translations.texts import locale_of, texts
+from errgrpc.locales import is_language_tag
 
-__all__ = ["FORMATS", "show"]
+__all__ = ["show", "written"]
 
-FORMATS: Mapping[str, Callable[[Tables], str]] = {
+_TABLES: Mapping[str, Callable[[Tables], str]] = {
     "json": documents.as_json,
     "json-schema": lambda _: documents.schema(),
     "csv": documents.as_csv,
 }
 
 
-def show(tables: Tables, form: str, output: Path | None) -> Exit:
+def written(tables: Tables, form: str, locale: str = "") -> str:
+    """The table in a format; `locale` is that of the hints in a format of translators. Raises Misuse."""
+    if form in _TABLES:
+        if locale:
+            raise Misuse(f"{form} holds all locales: leave out --locale")
+        return _TABLES[form](tables)
+    if form == "xcstrings":
+        if locale:
+            raise Misuse("xcstrings holds all locales: leave out --locale")
+        locale = next(
+            (each.default_locale for each in tables.catalogs if each.default_locale), "en"
+        )
+    elif form == "po" and is_language_tag(locale):
+        with contextlib.suppress(Misuse):  # of a locale that is not there yet, all is untranslated
+            locale = locale_of(tables, locale)
+    else:
+        locale = locale_of(tables, locale)
+    return FORMATS[form].write(texts(tables), locale)
+
+
+def show(tables: Tables, form: str, output: Path | None, locale: str = "") -> Exit:
     """Writes the table, to standard output without `output`."""
-    text = FORMATS[form](tables).removesuffix("\n") + "\n"
+    text = written(tables, form, locale).removesuffix("\n") + "\n"
     if output is not None:
         try:
             output.write_text(text, encoding="utf-8", newline="\n")

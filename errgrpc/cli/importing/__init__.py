@@ -11,29 +11,61 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from errgrpc.cli import tables
-from errgrpc.cli.importing import building, columns, delimited, java, markdown, protos, workbook
+from errgrpc.cli.importing import (
+    building,
+    columns,
+    delimited,
+    java,
+    markdown,
+    protos,
+    translated,
+    workbook,
+)
 from errgrpc.cli.importing.building import Wanted
 from errgrpc.cli.importing.entries import Entry, Note, Notes
 from errgrpc.cli.output import Exit, Misuse, errors, print_line, safe, styled
+from errgrpc.cli.translations import FORMATS
 from errgrpc.codegen import plugin
 from errgrpc.codegen.schema import Catalog
 
-__all__ = ["Wanted", "check", "read", "show"]
+__all__ = ["Wanted", "check", "read", "show", "translate"]
 
 _MOST = 50_000_000  # bytes of a file
 
 
-def read(file: Path, wanted: Wanted, given: Sequence[str] = ()) -> tuple[Catalog, Notes]:
-    """The catalogue that a file tells of, and what was renamed, guessed or lost. Raises Misuse."""
+def read(file: Path, wanted: Wanted, given: Sequence[str] = ()) -> tuple[str, Notes]:
+    """The .proto of the catalogue that a file tells of, and what was renamed, guessed or lost. Raises Misuse."""
     notes, roles = Notes(), building.checked(given)
+    enum, found = _entries(_bytes(file), file, roles, notes)
+    catalog = building.build(found, _completed(wanted, enum, file, notes), str(file), notes)
+    text = protos.render(catalog)
+    check(text, catalog)
+    return text, notes
+
+
+def translate(
+    file: Path, sources: Sequence[str], includes: Sequence[str], locale: str
+) -> tuple[str, Notes]:
+    """The .proto of a catalogue with the hints of a translator's file, and what was not taken. Raises Misuse."""
+    form = translated.format_of(file)
+    if form is None:
+        known = ", ".join(each.suffix for each in FORMATS.values())
+        raise Misuse(f"{file} is in no format of translators: give one of {known}")
+    if len(sources) != 1:
+        raise Misuse("give by --catalogue the one .proto file that the translations belong to")
+    notes = Notes()
+    text = delimited.decoded(_bytes(file), file.name, notes)
+    told, lost = translated.read(text, file.name, form, sources[0], includes, locale)
+    return told, notes + lost
+
+
+def _bytes(file: Path) -> bytes:
     try:
         if file.stat().st_size > _MOST:
             raise Misuse(f"{file} has more than {_MOST} bytes; keep only the codes")
-        data = file.read_bytes()
+        return file.read_bytes()
     except OSError as error:
         raise Misuse(f"{file} cannot be read: {error.strerror}") from error
-    enum, found = _entries(data, file, roles, notes)
-    return building.build(found, _completed(wanted, enum, file, notes), str(file), notes), notes
 
 
 def _entries(
@@ -116,10 +148,8 @@ def check(text: str, catalog: Catalog) -> None:
         )
 
 
-def show(catalog: Catalog, notes: Notes, output: Path | None, form: str) -> Exit:
+def show(text: str, notes: Notes, output: Path | None, form: str) -> Exit:
     """Writes the .proto, to standard output without `output`, and the report to standard error."""
-    text = protos.render(catalog)
-    check(text, catalog)
     if output is None:
         print_line(text.removesuffix("\n"))
     else:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from errgrpc.codegen.schema import STATUSES, Catalog, Code
 
-__all__ = ["literal", "render"]
+__all__ = ["literal", "render", "statement"]
 
 _TYPES = ("STRING", "INT64", "DOUBLE", "BOOL")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -62,11 +62,12 @@ def _lines(catalog: Catalog) -> Iterator[str]:
     for value in catalog.values:
         yield ""
         yield from _comment(value.description, "  ")
-        yield from _value(value)
+        yield from statement(value)
     yield "}"
 
 
-def _value(value: Code) -> Iterator[str]:
+def statement(value: Code) -> Iterator[str]:
+    """The lines of one value, without its comment."""
     deprecated = "deprecated = true" if value.deprecated else ""
     if not value.annotated:
         yield f"  {value.name} = {value.number}{f' [{deprecated}]' if deprecated else ''};"

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from errgrpc.cli.lint.findings import Edit, Finding, Severity
-from errgrpc.cli.lint.places import Place
+from errgrpc.cli.places import Place
 
 __all__ = ["ID", "SEVERITY", "Exemption", "of_comments", "of_entries", "wrong"]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from errgrpc.cli.facts import anchor
 from errgrpc.cli.lint.findings import Found, Severity
-from errgrpc.cli.lint.places import linted_services
+from errgrpc.cli.places import linted_services
 from errgrpc.cli.tables import Tables
 
 __all__ = ["check", "id", "severity"]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from errgrpc.cli.facts import anchor
 from errgrpc.cli.lint.findings import Found, Severity
-from errgrpc.cli.lint.places import has_comments
+from errgrpc.cli.places import has_comments
 from errgrpc.cli.tables import Tables
 
 __all__ = ["check", "id", "severity"]

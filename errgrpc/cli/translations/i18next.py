@@ -1,0 +1,27 @@
+"""The JSON of i18next, version 4: one object, each key with its text."""
+
+import json
+from collections.abc import Sequence
+
+from errgrpc.cli.translations.placeholders import I18NEXT
+from errgrpc.cli.translations.texts import Text, Translated
+
+__all__ = ["read", "write"]
+
+
+def write(texts: Sequence[Text], locale: str) -> str:
+    """The texts of one locale; those without a hint in it are left out, and i18next takes its fallbackLng."""
+    told = {
+        text.key: I18NEXT.written(hint, text.fields)
+        for text in texts
+        if (hint := text.hint(locale))
+    }
+    return json.dumps(told, ensure_ascii=False, indent=2) + "\n"
+
+
+def read(text: str) -> list[Translated]:
+    """The texts of a file. Raises ValueError."""
+    told = json.loads(text)
+    if not isinstance(told, dict) or not all(isinstance(each, str) for each in told.values()):
+        raise ValueError("it is no JSON object of texts by key")
+    return [Translated(key, value) for key, value in told.items()]

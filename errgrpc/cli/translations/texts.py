@@ -1,0 +1,120 @@
+"""The hints of catalogues as translators know them: each with a key, the text to translate, and what it is about."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from errgrpc.cli.facts import hint_for
+from errgrpc.cli.output import Misuse
+from errgrpc.cli.tables import Tables
+from errgrpc.cli.translations.placeholders import Style
+from errgrpc.codegen.schema import Catalog, Code
+from errgrpc.placeholders import names
+
+__all__ = ["Condition", "Text", "Translated", "locale_of", "texts"]
+
+Condition = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A hint of one code under one condition, in all its locales."""
+
+    key: str
+    """The reason; under a condition `<reason>_IF_<key>_<value>`."""
+    catalog: Catalog
+    code: Code
+    when: Condition
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The keys that placeholders stand for, in the order of their numbers."""
+        declared = [field.key for field in self.code.metadata_fields]
+        if not declared:
+            return ()
+        others = {key for hint in self.code.hints for key in names(hint.text)}
+        return (*declared, *sorted(others.difference(declared)))
+
+    @property
+    def source(self) -> str:
+        """What is translated: the hint of the default locale, else another one, the message or the reason."""
+        own = self.hint(self.catalog.default_locale)
+        return own or hint_for(self.catalog, self.code) or self.code.message or self.code.reason
+
+    def comment(self, style: Style) -> str:
+        """What a translator is told: when the code occurs, and what each placeholder stands for."""
+        told = [self.code.description]
+        if self.when:
+            told.append("If " + " and ".join(f"{key} is {value}" for key, value in self.when))
+        for field in self.code.metadata_fields:
+            example = field.example and f"such as {field.example}"
+            about = ", ".join(filter(None, (field.description, example)))
+            placeholder = style.written(f"{{{field.key}}}", self.fields)
+            told.append(f"{placeholder} is {field.key}" + (f": {about}" if about else ""))
+        return "\n".join(filter(None, told))
+
+    def hint(self, locale: str) -> str:
+        """The text of a locale; empty if there is none."""
+        found = (
+            hint.text
+            for hint in self.code.hints
+            if hint.when == self.when and hint.locale.lower() == locale.lower()
+        )
+        return next(found, "")
+
+
+def texts(tables: Tables) -> list[Text]:
+    """All hints, in the order of their codes. Raises Misuse if two catalogues have the same reason."""
+    found = dict[str, Text]()
+    for catalog, code in tables.codes():
+        for key, when in _keys(code):
+            text = Text(key, catalog, code, when)
+            if (other := found.setdefault(key, text)) is not text:
+                raise Misuse(
+                    f"{other.catalog.full_name}.{other.code.reason} and "
+                    f"{catalog.full_name}.{code.reason} would both have the key {key}; "
+                    "export one catalogue at a time by --catalogue"
+                )
+    return list(found.values())
+
+
+def _keys(code: Code) -> Iterator[tuple[str, Condition]]:
+    yield code.reason, ()
+    taken = {code.reason}
+    for when in dict.fromkeys(hint.when for hint in code.hints if hint.when):
+        words = (
+            re.sub("[^A-Z0-9]+", "_", f"{key}_{value}".upper()).strip("_") for key, value in when
+        )
+        key = stem = f"{code.reason}_IF_{'_AND_'.join(words)}"
+        number = 1
+        while key in taken:
+            number += 1
+            key = f"{stem}_{number}"
+        taken.add(key)
+        yield key, when
+
+
+def locale_of(tables: Tables, wanted: str) -> str:
+    """A locale as the catalogues spell it. Raises Misuse if no hint is in it."""
+    known = dict.fromkeys(hint.locale for _, code in tables.codes() for hint in code.hints)
+    for locale in known:
+        if locale.lower() == wanted.replace("_", "-").lower():
+            return locale
+    have = f"there are {', '.join(known)}" if known else "there is no hint at all"
+    raise Misuse(
+        f"no hint is in the locale {wanted!r}: {have}" if wanted else f"give --locale: {have}"
+    )
+
+
+@dataclass(frozen=True)
+class Translated:
+    """What a translator's file says of one key, with the placeholders of its format."""
+
+    key: str
+    text: str
+    locale: str = ""
+    """Empty if the file does not name it."""
+    source: str | None = None
+    """What was translated, if the file says it."""
+    unfinished: str = ""
+    """Why it is not to be taken yet, such as `it is marked fuzzy`."""
