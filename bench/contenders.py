@@ -57,7 +57,9 @@ CONTENDERS = (
         "null",
         "the same, with interceptors on both sides that do nothing: the lower limit",
     ),
-    Contender("null again", "null", "null", "the same as null, in other processes: shows the noise"),
+    Contender(
+        "null again", "null", "null", "the same as null, in other processes: shows the noise"
+    ),
     Contender("errgrpc, interceptors", "errgrpc", "errgrpc", "its interceptors on both sides"),
     Contender(
         "errgrpc, wrapped channel",

@@ -625,7 +625,10 @@ def tables(figures: Figures, size: Mapping[str, Any]) -> dict[str, str]:
             "dropped more than needed, or otherwise wrong",
             f"{size['shed_too_much'] + size['otherwise_wrong']:,}",
         ],
-        ["without exactly one log record that names the dropped parts", f"{size['logged_wrong']:,}"],
+        [
+            "without exactly one log record that names the dropped parts",
+            f"{size['logged_wrong']:,}",
+        ],
         ["largest before the limit is applied", f"{size['raw_largest']:,} bytes"],
         ["largest on the wire", f"{size['largest']:,} bytes of {size['limit']:,}"],
         ["errors with a dropped part", f"{size['shed']:,}"],
