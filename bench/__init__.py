@@ -15,6 +15,6 @@ inside.py       runs these two, each way beside another
 ratios.py       ratios of medians, with intervals
 results.py      what was measured, as it is written to docs/performance.json
 targets.py      what the project wants of it
-report.py       the same on the screen and in docs/performance.md
+report.py       the same on the screen and in docs/performance.md and docs/performance-tables.md
 plots.py        and as pictures
 """

@@ -1,6 +1,6 @@
 """Measures what errgrpc costs, beside gRPC without it and beside what people use today, all in one run.
 
-python -m bench                # all, about 20 minutes of a quiet machine; writes docs/performance.json, its tables and pictures
+python -m bench                # all, about 20 minutes of a quiet machine; writes docs/performance*
 python -m bench --quick        # all of it once, to see that it runs; about two minutes
 python -m bench --in-process   # only what runs in one process
 python -m bench --render       # only tables and pictures, from docs/performance.json
@@ -143,15 +143,14 @@ def _calls(given: argparse.Namespace, stack: str, progress: Progress) -> Results
 
 
 def write(results: Results, folder: Path) -> None:
-    """Figures and pictures, and in docs/ the page's tables."""
+    """Writes the figures and pictures, and in docs/ the tables of the pages."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "performance.json").write_text(
         json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8"
     )
     plots.draw(results, folder)
     if folder == DOCS:
-        page = DOCS / "performance.md"
-        page.write_text(report.rendered(page.read_text("utf-8"), results), "utf-8")
+        report.write(DOCS, results)
 
 
 def main() -> int:
@@ -171,7 +170,7 @@ def main() -> int:
     folder = BUILD if given.part else DOCS
     write(results, folder)
     for name, table in report.tables(results).items():
-        if name != "contenders" and (name != "not-met" or not given.quick):
+        if name not in ("contenders", "short") and (name != "not-met" or not given.quick):
             console.print(report.rich_table(table))
     console.print(f"{results['took'] / 60:.1f} min; written into {folder.relative_to(ROOT)}/")
     return 0

@@ -49,15 +49,17 @@ CONTENDERS = (
         "bare grpcio",
         "bare",
         "bare",
-        "no interceptors; the handler aborts with the bytes that errgrpc would answer, built beforehand",
+        "no interceptors; the handler aborts with the bytes that errgrpc would send, built beforehand",
     ),
     Contender(
         "null",
         "null",
         "null",
-        "the same within interceptors that do nothing, on both sides: the limit",
+        "the same, with interceptors on both sides that do nothing: the lower limit",
     ),
-    Contender("null again", "null", "null", "the same once more, in other processes: the noise"),
+    Contender(
+        "null again", "null", "null", "the same as null, in other processes: shows the noise"
+    ),
     Contender("errgrpc, interceptors", "errgrpc", "errgrpc", "its interceptors on both sides"),
     Contender(
         "errgrpc, wrapped channel",
@@ -75,7 +77,7 @@ CONTENDERS = (
         "grpcio-status by hand",
         "by hand",
         "by hand",
-        "Status built and packed, read and unpacked, within interceptors that do nothing",
+        "builds and packs a Status, reads and unpacks it; with interceptors that do nothing",
     ),
     Contender(
         "grpcio-status by hand, bare",
@@ -87,7 +89,7 @@ CONTENDERS = (
         "google-api-core",
         "null",
         "google-api-core",
-        "its client's wrappers within interceptors that do nothing; the server is null",
+        "the wrappers of its client, with interceptors that do nothing; the server is null",
     ),
 )
 NULL, NULL_AGAIN = CONTENDERS[1].name, CONTENDERS[2].name

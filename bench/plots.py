@@ -1,4 +1,4 @@
-"""The pictures of docs/performance.md."""
+"""The pictures of docs/performance-tables.md."""
 
 from collections.abc import Collection
 from pathlib import Path

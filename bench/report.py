@@ -1,7 +1,8 @@
-"""The tables, on the screen and in docs/performance.md."""
+"""The tables, on the screen and in the pages docs/performance.md and docs/performance-tables.md."""
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from rich.table import Table as RichTable
@@ -10,7 +11,16 @@ from .contenders import CONTENDERS, NULL
 from .results import Results
 from .targets import Line, judged, shown, summary
 
-__all__ = ["Table", "rendered", "rich_table", "tables"]
+__all__ = ["PAGES", "Table", "rendered", "rich_table", "tables", "write"]
+
+PAGES = ("performance.md", "performance-tables.md")
+_SHORT = ("success", "error", "error with metadata", "error with ten violations")
+_SHORT_CONTENDERS = (
+    "null again",
+    "errgrpc, interceptors",
+    "errgrpc, wrapped channel",
+    "grpcio-status by hand",
+)
 
 _PART = re.compile(r"(<!-- measured: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -28,6 +38,8 @@ def tables(results: Results) -> dict[str, Table]:
     found = {"contenders": _contenders()}
     if "machine" in results:
         found["machine"] = _machine(results)
+    if "calls" in results:
+        found["short"] = _short(results["calls"])
     for stack, works in results.get("calls", {}).items():
         found[f"{stack}-wall"] = _calls(f"{stack}: time of a call, to null", works, "wall")
         found[f"{stack}-cpu"] = _calls(
@@ -81,6 +93,19 @@ def _calls(title: str, works: Results, measure: str) -> Table:
             (work, base, *(_ratio(found.get(name, {}).get(f"{measure} ratio")) for name in names))
         )
     return Table(title, ("", "null, µs", *names), rows)
+
+
+def _short(calls: Results) -> Table:
+    rows = []
+    for stack, works in calls.items():
+        for work in _SHORT:
+            found = works.get(work, {})
+            if NULL not in found:
+                continue
+            ratios = (found.get(name, {}).get("wall ratio") for name in _SHORT_CONTENDERS)
+            base = f"{found[NULL]['wall'] * 1e6:,.0f}"
+            rows.append((f"{stack}, {work}", base, *map(_ratio, ratios)))
+    return Table("In short: time of a call, to null", ("", "null, µs", *_SHORT_CONTENDERS), rows)
 
 
 def _ratio(found: list[float] | None) -> str:
@@ -201,3 +226,10 @@ def rendered(page: str, results: Results) -> str:
         return "\n".join(_markdown(made[name])) if name in made else "Not measured yet."
 
     return _PART.sub(lambda found: f"{found[1]}\n{table(found[2])}\n\n{found[3]}", page)
+
+
+def write(docs: Path, results: Results) -> None:
+    """Renders the tables of both pages in `docs`."""
+    for name in PAGES:
+        page = docs / name
+        page.write_text(rendered(page.read_text("utf-8"), results), "utf-8")

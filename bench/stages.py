@@ -1,6 +1,6 @@
 """Where a failed call spends what it costs: from the handler to `context.abort`, and from grpc's own error to `except`.
 
-python -m bench.stages    # about two minutes; into docs/performance.json and the page
+python -m bench.stages    # about two minutes; into docs/performance.json and docs/performance-tables.md
 
 Each side is measured in a real call, in a process of its own, with null on the other side: between two calls code is cold,
 and takes several times what it takes in a loop.
@@ -190,7 +190,7 @@ def _process(*arguments: str) -> Any:
 
 def main() -> int:
     """Writes them into the figures of the last whole run."""
-    path, page = DOCS / "performance.json", DOCS / "performance.md"
+    path = DOCS / "performance.json"
     results = json.loads(path.read_text("utf-8"))
     with Progress() as progress:
         task = progress.add_task(
@@ -198,7 +198,7 @@ def main() -> int:
         )
         results["stages"] = measure(lambda: progress.advance(task))
     path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    page.write_text(report.rendered(page.read_text("utf-8"), results), "utf-8")
+    report.write(DOCS, results)
     Console().print(report.rich_table(report.tables(results)["stages"]))
     return 0
 

@@ -126,7 +126,7 @@ def measure(name: str, rounds: int, calls: int = CALLS) -> tuple[float, float, R
 
 def with_table(page: str, results: Mapping[str, Any]) -> str:
     """The page with its table made anew."""
-    rows = [("call", "off, us", "on, us", "on / off", "95 of 100"), ("---",) * 5]
+    rows = [("call", "off, µs", "on, µs", "on / off", "95 % interval"), ("---",) * 5]
     rows += [
         (
             name,
@@ -138,7 +138,7 @@ def with_table(page: str, results: Mapping[str, Any]) -> str:
         for name, row in results["works"].items()
     ]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    said = f"Python {results['python']}, grpcio {results['grpcio']}, {results['rounds']} bursts of {CALLS} calls each, in turn."
+    said = f"Python {results['python']}, grpcio {results['grpcio']}, {results['rounds']} bursts of {CALLS} calls each, on and off in turn."
     text = f"{said}\n\n{table}"
     return re.sub(
         r"(?s)(<!-- tracking -->\n).*?(<!-- end -->)",

@@ -1,6 +1,6 @@
-"""Each promise of docs/reliability.md, measured: what errgrpc does and what other ways of answering errors do, in one run.
+"""Each promise of docs/reliability-tables.md, measured: what errgrpc does and what other ways of answering errors do, in one run.
 
-python -m reliability.comparison            # all; writes docs/reliability-comparison.json and the page's tables
+python -m reliability.comparison            # all; writes docs/reliability-comparison.json and the tables of the pages
 python -m reliability.comparison --render   # only the tables, from the figures that are there
 """
 
@@ -41,7 +41,7 @@ from .peers import Peer
 
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "docs" / "reliability-comparison.json"
-PAGE = ROOT / "docs" / "reliability.md"
+PAGES = tuple(ROOT / "docs" / name for name in ("reliability.md", "reliability-tables.md"))
 DEADLINE = 1.0  # seconds, after which a call counts as hung; an answer takes some milliseconds
 GONE = 0.3  # seconds after which a handler fails whose caller has given up
 OVERSIZED = 128
@@ -51,11 +51,11 @@ OUTCOMES = {
     "code": "answered with the right status, and the reader has the code",
     "status": "answered with a right status, without a code",
     "lost": "answered with another status: the cause is lost",
-    "leaked": "answered with text that was to stay inside",
+    "leaked": "answered with internal text",
     "raised": "the reader raised an exception of its own",
     "success": "the caller saw a success",
     "hung": "no answer before the caller's deadline",
-    "swallowed": "answered, but the process that was to end went on",
+    "swallowed": "answered, but the process did not end as it must",
 }
 RIGHT = ("code", "status")
 
@@ -515,7 +515,7 @@ LIMITS: tuple[Limit, ...] = (
     ),
     Limit("another interceptor outside ours raises", _of(_Raising, _RaisingAio), outside=True),
     Limit(
-        "mended: a sync streaming handler on an asyncio server yields, then aborts",
+        "fixed by errgrpc: a sync streaming handler on an asyncio server yields, then aborts",
         act=_abort_in_the_middle,
         styles=("sync_on_aio",),
         kinds=("unary_stream", "stream_stream"),
@@ -620,16 +620,19 @@ def tables(figures: Figures, size: Mapping[str, Any]) -> dict[str, str]:
     sizes = [
         ["errors", f"{size['errors']:,}"],
         ["lost", f"{size['lost']:,}"],
-        ["past the limit", f"{size['past_the_limit']:,}"],
+        ["over the limit", f"{size['past_the_limit']:,}"],
         [
-            "shed more than needed, or otherwise wrong",
+            "dropped more than needed, or otherwise wrong",
             f"{size['shed_too_much'] + size['otherwise_wrong']:,}",
         ],
-        ["without exactly one log record that names what went", f"{size['logged_wrong']:,}"],
-        ["largest before", f"{size['raw_largest']:,} bytes"],
+        [
+            "without exactly one log record that names the dropped parts",
+            f"{size['logged_wrong']:,}",
+        ],
+        ["largest before the limit is applied", f"{size['raw_largest']:,} bytes"],
         ["largest on the wire", f"{size['largest']:,} bytes of {size['limit']:,}"],
-        ["errors that gave something up", f"{size['shed']:,}"],
-        *([f"gave up: {name}", f"{count:,}"] for name, count in stages),
+        ["errors with a dropped part", f"{size['shed']:,}"],
+        *([f"dropped: {name}", f"{count:,}"] for name, count in stages),
     ]
     used = ", ".join(f"{name} {version}" for name, version in figures["versions"].items())
     return {
@@ -707,7 +710,8 @@ def main() -> int:
             )
         FIGURES.write_text(json.dumps(figures, indent=1, sort_keys=False) + "\n")
     figures, size = load()
-    PAGE.write_text(rendered(PAGE.read_text(), tables(figures, size)))
+    for page in PAGES:
+        page.write_text(rendered(page.read_text(), tables(figures, size)))
     shown = Table(title=f"calls by outcome; hung after {figures['deadline']:g} s")
     for head in ("promise", *(peer.name for peer in peers.PEERS)):
         shown.add_column(head)

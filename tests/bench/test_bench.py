@@ -1,6 +1,7 @@
 """The bench runs each work with each contender, its figures are right on known blocks, and the page says what was measured."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -201,11 +202,16 @@ def test_arguments() -> None:
         parsed(["--works", "no such work"])
 
 
-def test_the_page_has_the_figures_that_were_measured() -> None:
-    page, path = (DOCS / "performance.md").read_text("utf-8"), DOCS / "performance.json"
+def test_the_pages_have_the_figures_that_were_measured() -> None:
+    path = DOCS / "performance.json"
     # or says that they are not measured yet
     figures = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    assert page == report.rendered(page, figures), "run `python -m bench --render`"
+    shown = list[str]()
+    for name in report.PAGES:
+        page = (DOCS / name).read_text("utf-8")
+        assert page == report.rendered(page, figures), "run `python -m bench --render`"
+        shown += re.findall(r"<!-- measured: ([\w-]+) -->", page)
+    assert sorted(shown) == sorted(report.tables(figures))
     if figures:
         for works in figures["calls"].values():
             assert list(works) == [FIRST.name, *(work.name for work in WORKS)]
