@@ -40,9 +40,9 @@ Json = Any
 
 _TYPE = "@type"
 _DEEPEST = 32  # Levels. Each takes three levels of protobuf, whose readers refuse more than 100.
-_EXACT = 2**53  # protobuf's Value keeps numbers as doubles, which are exact for integers up to here
-_MOST_VALUES = 20_000  # from a peer: takes 40 ms of the caller's event loop (Python 3.11)
-_DEEPEST_OWN = 200  # levels of JSON that a service gives
+_EXACT = 2**53  # Protobuf's Value keeps numbers as doubles: integers up to here are exact.
+_MOST_VALUES = 20_000  # A peer's values: they hold the caller's event loop for 40 ms (3.11).
+_DEEPEST_OWN = 200  # Levels of JSON that a service gives.
 _OF_JSON: tuple[type[Message], ...] = (struct_pb2.Struct, struct_pb2.ListValue, struct_pb2.Value)
 _JSON_NAMES = {kind.DESCRIPTOR.full_name for kind in _OF_JSON}
 _KEPT = "errgrpc.data"
