@@ -43,8 +43,8 @@ def bad_request(
     Args:
         code: The code of the error.
         messages: Texts for end users by rule id, such as
-            `{"string.min_len": {"en-US": "Too short", "zh-CN": "太短"}}`. A text without a locale is
-            in the catalogue's default locale. That locale also stands in for missing languages.
+            `{"string.min_len": {"en-US": "Too short", "zh-CN": "太短"}}`. A text without a locale
+            is in the catalogue's default locale. That locale also stands in for missing languages.
         custom_texts: If true, every text is sent unchanged. Use it if no text of the schema quotes
             a secret.
 
