@@ -260,7 +260,7 @@ def _wrong_catalog(catalog: Catalog) -> Iterator[str]:
         )
         return
     if not catalog.domain:
-        yield 'has no domain; give who answers for the codes, such as "shop.example.com"'
+        yield 'has no domain; give the owner of the codes, such as "shop.example.com"'
     elif not DOMAIN.fullmatch(catalog.domain):
         yield (
             f"has the domain {catalog.domain!r}; "

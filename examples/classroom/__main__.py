@@ -21,7 +21,7 @@ def main() -> int:
         "--aio", action="store_true", help="the asyncio server instead of the sync one"
     )
     arguments = parser.parse_args()
-    # Each command needs packages of its own: see requirements.txt.
+    # Each command needs different packages: see requirements.txt.
     if arguments.command == "demo":
         from . import demo  # noqa: PLC0415
 

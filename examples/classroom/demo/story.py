@@ -1,4 +1,7 @@
-"""What happens in the demo, in order. A step that expects a code breaks a rule on purpose; the others must succeed."""
+"""The steps of the demo, in order.
+
+A step that expects a code breaks a rule on purpose. All other steps must succeed.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +15,7 @@ __all__ = ["CHAPTERS", "DEADLINE", "MAX_ROOMS", "Chapter", "Step"]
 
 MAX_ROOMS = 2
 DEADLINE = 10.0
-"""For every call, feeds and lines included: the demo fails rather than hangs."""
+"""Seconds for every call, also for feeds and lines: the demo fails instead of waiting forever."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,12 @@ class Step:
     en: str
     method: str
     act: Callable[[Any], Any]
-    """Calls a client on a stage of either stack; what it returns is awaited in asyncio."""
+    """Calls a client on a stage of either stack. On asyncio, its result is awaited."""
     expect: ErrorCode | None = None
     foreign: type[Exception] | None = None
-    """What the handler raised instead of a ServiceError."""
+    """The exception that the handler raised instead of a ServiceError."""
     inferred: bool = False
-    """Whether nobody sends a code, so that the client guesses it from the status."""
+    """Whether no code is sent, so that the client infers it from the status."""
 
     @property
     def kind(self) -> str:
