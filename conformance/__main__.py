@@ -140,7 +140,7 @@ def _as_json(row: Row) -> dict[str, Any]:
 
 
 def with_matrix(page: str, rows: list[dict[str, Any]]) -> str:
-    """Returns the page with its table made again."""
+    """Returns the page with its table rebuilt."""
     head = ("peer", "version", "reads errgrpc's server", "errgrpc's clients read its server")
     body = [
         (

@@ -218,7 +218,7 @@ def _table(rows: Mapping[str, Mapping[str, Sequence[int]]]) -> Table:
 
 
 def with_table(page: str, rows: Mapping[str, Mapping[str, Sequence[int]]]) -> str:
-    """Returns the page with its table made again."""
+    """Returns the page with its table rebuilt."""
     head, *body = _lines(rows)
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ("---",) * len(head), *body))
     return re.sub(
