@@ -152,14 +152,14 @@ def main(arguments: Sequence[str]) -> int:
         description="Show what a release changes in catalogues, and in what methods raise.",
     )
     parser.add_argument("old", metavar="OLD.binpb", help="descriptor set of the last release")
-    parser.add_argument("new", metavar="NEW.binpb", help="descriptor set of this one")
+    parser.add_argument("new", metavar="NEW.binpb", help="descriptor set of this release")
     parser.add_argument(
         "--allow",
         metavar="ID",
         action="append",
         default=[],
         choices=CHANGES,
-        help="the id of changes that are meant: they do not fail; give it once for each id",
+        help="id of changes that are intended and do not fail; repeat it for each id",
     )
     given = parser.parse_args(arguments)
     try:

@@ -57,7 +57,7 @@ def bad_request(
         if not isinstance(error, ValidationError):
             raise TypeError(
                 f"{shown(error)} is no protovalidate.ValidationError: "
-                "translate that class by bad_request"
+                "use bad_request only for protovalidate.ValidationError"
             )
         for violation in error.violations:
             said = violation.proto

@@ -74,7 +74,7 @@ def bad_request(
             if not hasattr(error, "errors"):
                 raise TypeError(
                     f"{shown(error)} is no pydantic.ValidationError: "
-                    "translate that class by bad_request"
+                    "use bad_request only for pydantic.ValidationError"
                 )
             # FastAPI's RequestValidationError, which holds the list already
             return violations(error.errors(), custom_texts=custom_texts)

@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument(
         "command",
         nargs="*",
-        help="runs with the gateway's URL in VITE_GATEWAY; when it ends, so does all",
+        help="command to run with the gateway's URL in VITE_GATEWAY; the gateway stops after it",
     )
     arguments = parser.parse_args()
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
