@@ -1,4 +1,4 @@
-"""What errgrpc costs beside gRPC without it and beside what people use today: `make bench`, or `python -m bench`.
+"""Measures what errgrpc costs, compared with bare gRPC and with other ways to answer errors.
 
 works.py        what a call does: kind, messages, size, calls at once
 service.py      the service that all servers have, and its stub

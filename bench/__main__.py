@@ -1,11 +1,12 @@
-"""Measures what errgrpc costs, beside gRPC without it and beside what people use today, all in one run.
+"""Measures what errgrpc costs, compared with bare gRPC and with other ways, in one run.
 
 python -m bench                # all, about 20 minutes of a quiet machine; writes docs/performance*
 python -m bench --quick        # all of it once, to see that it runs; about two minutes
 python -m bench --in-process   # only what runs in one process
 python -m bench --render       # only tables and pictures, from docs/performance.json
 
-Less than all is written into build/bench/. Missed targets are printed; the exit code is 0 unless something failed.
+A complete run writes docs/performance.json, its tables and its pictures. A partial run writes into
+build/bench/. Missed targets are printed; the exit code is 0 unless an error occurs.
 """
 
 import argparse
@@ -26,11 +27,11 @@ from .works import FIRST, WORKS
 
 ROOT = Path(__file__).parents[1]
 DOCS, BUILD = ROOT / "docs", ROOT / "build" / "bench"
-BLOCK = 0.05  # seconds: short, so that all contenders meet the same disturbances
+BLOCK = 0.05  # seconds: short, so that disturbances of the machine affect all contenders equally
 
 
 def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
-    """What is to be measured."""
+    """Returns the parsed arguments."""
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description=__doc__,
@@ -72,7 +73,8 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
             text for text in getattr(given, option) if not any(text in item.name for item in items)
         ]:
             parser.error(
-                f"--{option} {unknown[0]!r}: no name contains it; there are {'; '.join(item.name for item in items)}"
+                f"--{option} {unknown[0]!r}: no name contains it; "
+                f"there are {'; '.join(item.name for item in items)}"
             )
     given.part = (
         given.quick
@@ -96,7 +98,7 @@ def _chosen(items: Any, texts: list[str], *always: str) -> list[Any]:
 
 
 def measure(given: argparse.Namespace, progress: Progress) -> Results:
-    """Everything that is asked for."""
+    """Measures everything that was requested."""
     results: Results = {
         "command": " ".join(["python -m bench", *sys.argv[1:]]),
         "machine": machine(),
@@ -154,7 +156,7 @@ def write(results: Results, folder: Path) -> None:
 
 
 def main() -> int:
-    """0 whether or not the targets are met."""
+    """Runs the measurement. Returns 0 whether or not the targets are met."""
     given, console = parsed(), Console(width=None if sys.stdout.isatty() else 200)
     if given.render:
         write(json.loads((DOCS / "performance.json").read_text("utf-8")), DOCS)

@@ -1,4 +1,7 @@
-"""What people write without errgrpc: a google.rpc.Status built and packed, read and unpacked, and a language chosen."""
+"""The code that a team writes without errgrpc.
+
+It builds and packs a google.rpc.Status, reads and unpacks it, and chooses a language.
+"""
 
 from typing import Any
 
@@ -83,7 +86,7 @@ CODES = {(DOMAIN, code.reason): code for code in ResCode}
 
 
 def read(error: Any) -> AppError:
-    """The Status by grpcio-status, its details unpacked, the application's own error."""
+    """Returns the application's own error, from the Status by grpcio-status and its details."""
     status = rpc_status.from_call(error)
     code, metadata, hint = None, {}, None
     for detail in () if status is None else status.details:
@@ -99,7 +102,10 @@ def read(error: Any) -> AppError:
 
 
 def choose(header: str, offered: dict[str, str], default: str) -> str:
-    """The language of an `accept-language`, as a short recipe has it: by weight, exact or by its first part."""
+    """Returns the language for an `accept-language` value, as a short recipe does it.
+
+    It goes by weight, and matches the exact tag or its first part.
+    """
     ranges = []
     for element in header.split(","):
         tag, _, weight = element.partition(";q=")

@@ -1,4 +1,4 @@
-"""Catalogues of many codes, as the project's own generator writes them, and the same tables as plain enums."""
+"""Catalogues of many codes, as errgrpc's generator writes them, and the same tables as enums."""
 
 import importlib
 import py_compile
@@ -19,12 +19,12 @@ SIZES = (10, 1_000, 10_000)
 
 
 def module(size: int) -> str:
-    """The name of the module with so many codes."""
+    """Returns the name of the module with this number of codes."""
     return f"bench_{size}_errgrpc"
 
 
 def write(folder: Path) -> None:
-    """Two modules for each size, compiled as an installer does it."""
+    """Writes two modules for each size, compiled as an installer does it."""
     for size in SIZES:
         codes = tuple(map(_code, range(size)))
         catalog = Catalog(
@@ -50,17 +50,20 @@ def _write(path: Path, text: str) -> None:
 
 
 def _plain(codes: Iterable[Code]) -> str:
-    """The same values in an enum and no more than that."""
+    """Returns an enum with the same values and nothing else."""
     lines = ["from enum import Enum", "from grpc import StatusCode", "class BenchCode(Enum):"]
     for code in codes:
         hints = {hint.locale: hint.text for hint in code.hints}
-        values = f"StatusCode.NOT_FOUND, {code.http_status}, {code.message!r}, {hints!r}, {code.description!r}"
+        values = (
+            f"StatusCode.NOT_FOUND, {code.http_status}, {code.message!r}, {hints!r}, "
+            f"{code.description!r}"
+        )
         lines.append(f"    {code.reason} = {code.number}, {values}")
     return "\n".join(lines) + "\n"
 
 
 def load(folder: Path, size: int) -> type[ErrorCode]:
-    """The catalogue of so many codes."""
+    """Returns the catalogue with this number of codes."""
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     found: Any = importlib.import_module(module(size))

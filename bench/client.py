@@ -1,7 +1,8 @@
-"""A process with the client of one contender: `python -m bench.client CLIENT STACK TARGET FOREIGN_TARGET`.
+"""A process with the client of one contender.
 
-Says when it is ready, then reads one block a line, `{"work": name, "calls": count}`, and prints
-`{"wall": seconds, "cpu": seconds}` for it. Ends when there are no more.
+`python -m bench.client CLIENT STACK TARGET FOREIGN_TARGET` prints a line when it is ready. Then it
+reads one block a line, `{"work": name, "calls": count}`, and prints
+`{"wall": seconds, "cpu": seconds}` for it. It ends at the end of its input.
 """
 
 import asyncio
@@ -19,12 +20,12 @@ from .works import FIRST, WORKS, Work
 
 OPTIONS = (("grpc.use_local_subchannel_pool", 1),)
 READY = "ready"
-DEADLINE = 300  # seconds; a call that hangs shall fail
+DEADLINE = 300  # seconds; a call that hangs must fail
 BY_NAME = {work.name: work for work in (*WORKS, FIRST)}
 
 
 def request(work: Work) -> BytesValue:
-    """What a call of a work sends first."""
+    """Returns the first request of a call."""
     payload = b"x" * work.size
     return (
         service.asked_for(work.messages, payload)
@@ -34,7 +35,7 @@ def request(work: Work) -> BytesValue:
 
 
 def sync_call(client: contenders.Client, work: Work) -> Callable[[], None]:
-    """What one call of a work does."""
+    """Returns a function that makes one call of a work."""
     method, message, read = client.methods[work.method], request(work), client.read
 
     def down() -> None:
@@ -51,7 +52,7 @@ def sync_call(client: contenders.Client, work: Work) -> Callable[[], None]:
     def fail() -> None:
         try:
             method(message, timeout=DEADLINE)
-        except Exception as error:  # what each contender raises
+        except Exception as error:  # each contender raises its own class
             read(error)
         else:
             raise AssertionError(f"{work.name} did not fail")
@@ -63,7 +64,7 @@ def sync_call(client: contenders.Client, work: Work) -> Callable[[], None]:
 
 
 def sync_block(client: contenders.Client, work: Work, calls: int, pool: ThreadPoolExecutor) -> None:
-    """So many calls."""
+    """Makes this number of calls."""
     call = sync_call(client, work)
 
     def some() -> None:
@@ -78,7 +79,7 @@ def sync_block(client: contenders.Client, work: Work, calls: int, pool: ThreadPo
 
 
 def aio_call(client: contenders.Client, work: Work) -> Callable[[], Any]:
-    """What one call of a work does."""
+    """Returns a function that makes one call of a work."""
     method, message, read = client.methods[work.method], request(work), client.read
 
     async def down() -> None:
@@ -94,7 +95,7 @@ def aio_call(client: contenders.Client, work: Work) -> Callable[[], Any]:
 
     async def up() -> None:
         call = method(requests(), timeout=DEADLINE)
-        if asyncio.iscoroutine(call):  # likewise
+        if asyncio.iscoroutine(call):  # see above
             call = await call
         await call
 
@@ -113,7 +114,7 @@ def aio_call(client: contenders.Client, work: Work) -> Callable[[], Any]:
 
 
 async def aio_block(client: contenders.Client, work: Work, calls: int) -> None:
-    """So many calls."""
+    """Makes this number of calls."""
     call = aio_call(client, work)
 
     async def some() -> None:

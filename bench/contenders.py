@@ -1,4 +1,7 @@
-"""The contenders: how the server of each fails and what its client makes of it. All else is the same: methods, messages, threads."""
+"""The contenders: how the server of each fails, and what its client reads.
+
+Methods, messages and threads are the same for all.
+"""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -17,7 +20,7 @@ from errgrpc.answering import Answering, Rpc
 
 from . import by_hand, null, service
 
-# some releases say at import that this Python's end of life will come
+# At import, some releases warn that support for this Python version will end.
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)
     from google.api_core import grpc_helpers, grpc_helpers_async
@@ -36,7 +39,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Contender:
-    """`server` and `client` name what each side does; `note` says what that is."""
+    """One contender. `server` and `client` name what each side does, and `note` explains it."""
 
     name: str
     server: str
@@ -96,7 +99,7 @@ NULL, NULL_AGAIN = CONTENDERS[1].name, CONTENDERS[2].name
 
 
 def server_interceptors(server: str, stack: str) -> list[Any]:
-    """One, or none for those without."""
+    """Returns the interceptors of a server: one or none."""
     aio = stack == "aio"
     match server:
         case "errgrpc":
@@ -112,11 +115,11 @@ def server_interceptors(server: str, stack: str) -> list[Any]:
     return []
 
 
-# Servers: what a handler does to fail, by method.
+# Servers: how a handler fails, by method.
 
 
 def failures(server: str, stack: str) -> Mapping[str, service.Fail]:
-    """What the handlers of the failing methods do; what they return is awaited on asyncio."""
+    """Returns the functions by which handlers fail. On asyncio, their result is awaited."""
     plain = {"Plain": lambda context: context.abort(grpc.StatusCode.NOT_FOUND, "No such thing")}
     match server:
         case "errgrpc":
@@ -157,7 +160,7 @@ def _by_hand(build: Callable[[], Any]) -> service.Fail:
 
 
 def _by_hand_aio(build: Callable[[], Any]) -> service.Fail:
-    def fail(context: Any) -> Any:  # asyncio's context has no abort_with_status
+    def fail(context: Any) -> Any:  # the context of asyncio has no abort_with_status
         status: Any = rpc_status.to_status(build())
         return context.abort(status.code, status.details, status.trailing_metadata)
 
@@ -184,7 +187,7 @@ def _prebuilt_aio(error: ServiceError) -> service.Fail:
 
 @dataclass(frozen=True)
 class Client:
-    """A channel, its methods by name, and what is done with an error that was caught."""
+    """A channel, its methods by name, and a function that handles a caught error."""
 
     channel: Any
     methods: Mapping[str, Any]
@@ -192,7 +195,7 @@ class Client:
 
 
 def client(name: str, stack: str, target: str, options: Any) -> Client:
-    """The client of a contender."""
+    """Returns the client of a contender."""
     channel = (
         _aio_channel(name, target, options)
         if stack == "aio"

@@ -1,4 +1,7 @@
-"""What a process pays once: `python -m bench.fresh WHAT FOLDER` prints seconds and the bytes of memory that came with them."""
+"""Measures the cost of a new process.
+
+`python -m bench.fresh WHAT FOLDER` prints seconds, and the bytes of memory that were added.
+"""
 
 import importlib
 import json
@@ -43,14 +46,15 @@ def _codes(module: str) -> Callable[[], object]:
     return lambda: imports(module)
 
 
-# What is imported before, and what is measured then.
+# The modules that are imported before, and the function that is measured.
 WHAT: dict[str, tuple[tuple[str, ...], Callable[[], object]]] = {
     "grpc and google.rpc imported": ((), lambda: imports(*GRPC)),
     "errgrpc imported": (GRPC, lambda: imports("errgrpc")),
     "first error": (("bench.in_process",), _first_error),
     "first error by hand": (("bench.in_process",), _first_error_by_hand),
 }
-for _size in (10, 1_000, 10_000):  # catalogues.SIZES, which would import what is to be measured
+# the values of catalogues.SIZES: its import would change the measurement
+for _size in (10, 1_000, 10_000):
     WHAT[f"{_size:,} codes imported"] = ("errgrpc",), _codes(f"bench_{_size}_errgrpc")
     WHAT[f"{_size:,} members of a plain Enum imported"] = (
         ("errgrpc",),

@@ -1,7 +1,9 @@
-"""What takes microseconds: `python -m bench.in_process CASE SIDE FOLDER` is a process that does one of two ways of a case.
+"""Measures cases of some microseconds in one process.
 
-For each number that it reads it does it so many times, and prints the seconds of processor time that all of them took: another
-process of the machine disturbs those least. FOLDER holds the catalogues of many codes.
+`python -m bench.in_process CASE SIDE FOLDER` runs one of the two ways of a case. It reads numbers.
+For each number, it runs the way that many times and prints the seconds of processor time for all of
+them. Other processes of the machine disturb processor time least. FOLDER holds the catalogues of
+many codes.
 """
 
 import sys
@@ -27,16 +29,16 @@ from . import by_hand, catalogues
 __all__ = ["CASES", "Case"]
 
 CODE = ResCode.ROOM_NOT_EXIST
-# as a client with a locale sends it
+# As a client with a locale sends it.
 ASKED = (("user-agent", "grpc-python/1.85.3"), ("accept-language", "zh-CN"))
 BROWSER = "zh-TW,zh;q=0.9,en-US;q=0.8,en;q=0.7"
 LIMIT = 7_900
-MANY = 1_000  # of what has never been seen: each comes back after so many others
+MANY = 1_000  # values that are new; each comes back only after this number of others
 Run = Callable[[], object]
 
 
 class Case(NamedTuple):
-    """Two ways to do the same, each made ready by a function; `ours` is measured against `other`."""
+    """Two ways to do the same. A function prepares each, and `ours` is compared with `other`."""
 
     name: str
     other_name: str
@@ -48,7 +50,7 @@ def ready(run: Run) -> Callable[[Path], Run]:
     return lambda _: run
 
 
-# Raise to bytes.
+# From raise to bytes.
 
 ANSWERING = Answering(ResCode)
 
@@ -109,13 +111,13 @@ def raised_by_hand(build: Callable[[], Any]) -> Run:
     return run
 
 
-# Bytes to exception.
+# From bytes to exception.
 
 READING = Reading((ResCode,))
 
 
 def failed(error: ServiceError) -> grpc.aio.AioRpcError:
-    """What grpc raises for the answer."""
+    """Returns the error that grpc raises for the answer."""
     answer = ANSWERING.answer(error, Rpc("/bench.Bench/Fail", ASKED, (), None, ""))
     trailers: Any = answer.trailers
     return grpc.aio.AioRpcError(answer.status, grpc.aio.Metadata(), trailers, answer.message, "")
@@ -157,18 +159,18 @@ def chosen_by_hand(header: str) -> object:
 
 HEADERS = [f"{BROWSER},x-{number}" for number in range(MANY)]
 
-# Catalogues: raised, answered, read and caught.
+# Catalogues: a code is raised, answered, read and caught.
 
 
 def caught(size: int, some: int) -> Callable[[Path], Run]:
-    """With `some` codes, spread over a catalogue of `size`, in turn."""
+    """Returns a run with `some` codes in turn, spread over a catalogue of `size` codes."""
 
     def prepare(folder: Path) -> Run:
         catalogue = catalogues.load(folder, size)
         codes = list(catalogue)[:: size // some]
         answering, reading = Answering(catalogue), Reading((catalogue,))
         pairs = [(code, errgrpc.remote(code)) for code in codes]
-        for pair in pairs:  # what is made once for each code
+        for pair in pairs:  # makes the parts that are made once for each code
             _once(answering, reading, *pair)
         return in_turn(pairs, lambda pair: _once(answering, reading, *pair))
 

@@ -1,4 +1,4 @@
-"""Runs what needs no calls: the cases of `in_process`, two ways in turn, and fresh processes in random order."""
+"""Runs the cases of `in_process`, two ways in turn, and new processes in random order."""
 
 import compileall
 import json
@@ -22,7 +22,7 @@ __all__ = ["FRESH_BESIDE", "measure", "steps"]
 
 ROOT = Path(__file__).parents[1]
 BLOCK = 0.005  # seconds
-# What a fresh process does, and what that is compared with.
+# Each task of a new process, and the task that it is compared with.
 FRESH_BESIDE = {
     "errgrpc imported": "grpc and google.rpc imported",
     "first error": "first error by hand",
@@ -35,12 +35,12 @@ Tick = Callable[[str], object]
 
 
 def steps(cases: Sequence[Case], processes: int) -> int:
-    """How many ticks `measure` makes."""
+    """Returns how many ticks `measure` makes."""
     return len(cases) + 3 * processes * len(WHAT)
 
 
 def measure(cases: Sequence[Case], processes: int, rounds: int, tick: Tick) -> dict[str, Any]:
-    """Everything, by name: medians in seconds, and ratios to what each is compared with."""
+    """Returns medians in seconds by name, and the ratios of those that are compared."""
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -58,10 +58,11 @@ def measure(cases: Sequence[Case], processes: int, rounds: int, tick: Tick) -> d
 
 
 def _in_turn(case: int, folder: Path, processes: int, rounds: int) -> tuple[Processes, Processes]:
-    """Seconds of the two ways, in blocks of all processes in random order.
+    """Returns the seconds of the two ways, in blocks of all processes in random order.
 
-    Tools that run one way after the other (pyperf) are at the mercy of what else the machine does meanwhile: with others at
-    work, ratios were off tenfold. Each way has processes of its own, as a large catalogue slows the garbage collector for both.
+    pyperf runs one way after the other. If other programs run meanwhile, its ratios are wrong by up
+    to a factor of ten. Each way has its own processes, as a large catalogue slows the garbage
+    collector for both.
     """
     values: dict[str, list[list[float]]] = {"ours": [], "other": []}
     with ExitStack() as closing:
@@ -72,7 +73,7 @@ def _in_turn(case: int, folder: Path, processes: int, rounds: int) -> tuple[Proc
             closing.callback(child.close)
             children.append((side, values[side][-1], child))
         loops = {}
-        for side, _, child in children:  # all: each warms up
+        for side, _, child in children:  # warms up all
             loops[side] = _loops(child)
         for _ in range(rounds):
             for side, seconds, child in random.sample(children, len(children)):
@@ -81,7 +82,7 @@ def _in_turn(case: int, folder: Path, processes: int, rounds: int) -> tuple[Proc
 
 
 def _loops(child: Child) -> int:
-    """How many fill a block."""
+    """Returns how many runs fill a block."""
     loops = 1
     while (seconds := float(child.ask(str(loops)))) < BLOCK / 2:
         loops *= 2

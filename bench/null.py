@@ -1,4 +1,4 @@
-"""Interceptors that do nothing, in the fewest steps that grpc's interfaces allow: what any interceptor costs."""
+"""Interceptors that do nothing, in the fewest steps: they show what any interceptor costs."""
 
 from typing import Any
 
@@ -10,18 +10,18 @@ __all__ = ["AIO_CLIENT", "AsyncServer", "Client", "ClientOfGrpcInterceptor", "Se
 
 
 class Server(grpc.ServerInterceptor):
-    """On a server."""
+    """An interceptor of a server."""
 
     def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
-        """As it is."""
+        """Changes nothing."""
         return continuation(handler_call_details)
 
 
 class AsyncServer(grpc.aio.ServerInterceptor):
-    """On an asyncio server."""
+    """An interceptor of an asyncio server."""
 
     async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
-        """As it is."""
+        """Changes nothing."""
         return await continuation(handler_call_details)
 
 
@@ -30,7 +30,7 @@ class Client(
     grpc.UnaryStreamClientInterceptor,
     grpc.StreamUnaryClientInterceptor,
 ):
-    """On a client."""
+    """An interceptor of a client."""
 
     def _intercept(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         return continuation(client_call_details, request)
@@ -41,10 +41,10 @@ class Client(
 
 
 class ClientOfGrpcInterceptor(ClientInterceptor):
-    """On a client, as grpc-interceptor has it."""
+    """An interceptor of a client by grpc-interceptor."""
 
     def intercept(self, method: Any, request_or_iterator: Any, call_details: Any) -> Any:
-        """As it is."""
+        """Changes nothing."""
         return method(request_or_iterator, call_details)
 
 

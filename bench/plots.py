@@ -12,7 +12,7 @@ __all__ = ["draw"]
 
 
 def draw(results: Results, folder: Path) -> list[Path]:
-    """Writes those that the results have figures for."""
+    """Draws the pictures for which the results have figures, and returns their paths."""
     import matplotlib as mpl  # takes half a second
 
     mpl.use("svg")
@@ -31,7 +31,7 @@ def draw(results: Results, folder: Path) -> list[Path]:
 
 
 def _calls(results: Results, plt: Any) -> Any:
-    """The ratios to null with their intervals, a panel for each stack."""
+    """Draws the ratios to null with their intervals, with a panel for each stack."""
     calls = {
         stack: works
         for stack, works in results.get("calls", {}).items()
@@ -100,7 +100,7 @@ SERIES = (
 
 
 def _growth(results: Results, plt: Any) -> Any:
-    """How the time of a call grows with what is in it, and that of an error with the number of codes."""
+    """Draws the time of a call by its contents, and of an error by the number of codes."""
     works = results.get("calls", {}).get("sync", {})
     cases, fresh = results.get("in process", {}), results.get("fresh", {})
     if (

@@ -1,4 +1,7 @@
-"""Ratios of medians, with intervals by bootstrap over processes and what each measured: two of the same code differ."""
+"""Ratios of medians with intervals, by bootstrap over processes and their measurements.
+
+Processes are sampled, too, because two processes of the same code differ.
+"""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -9,11 +12,11 @@ __all__ = ["Processes", "Ratio", "middle", "ratio"]
 
 RESAMPLED = 1_000
 Processes = Sequence[Sequence[float]]
-"""What each process of one kind measured."""
+"""The measurements of each process of one kind."""
 
 
 class Ratio(NamedTuple):
-    """A ratio of medians, with an interval that holds 95 of 100 such ratios."""
+    """A ratio of medians. Its interval holds 95 of 100 such ratios."""
 
     value: float
     low: float
@@ -21,7 +24,7 @@ class Ratio(NamedTuple):
 
 
 def ratio(top: Processes, bottom: Processes) -> Ratio:
-    """How much `top` is of `bottom`."""
+    """Returns the ratio of `top` to `bottom`."""
     chance = random.Random(1)  # the same figures give the same interval
     many = sorted(
         a / b for a, b in zip(_resampled(top, chance), _resampled(bottom, chance), strict=True)
@@ -31,7 +34,7 @@ def ratio(top: Processes, bottom: Processes) -> Ratio:
 
 
 def middle(processes: Processes) -> float:
-    """The median of the processes' medians."""
+    """Returns the median of the processes' medians."""
     return median(map(median, processes))
 
 

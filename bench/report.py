@@ -34,7 +34,7 @@ class Table(NamedTuple):
 
 
 def tables(results: Results) -> dict[str, Table]:
-    """By name, those that the results have figures for."""
+    """Returns the tables for which the results have figures, by name."""
     found = {"contenders": _contenders()}
     if "machine" in results:
         found["machine"] = _machine(results)
@@ -203,7 +203,7 @@ def _not_met(lines: list[Line]) -> Table:
 
 
 def rich_table(table: Table) -> RichTable:
-    """For the screen."""
+    """Returns a table for the screen."""
     shown = RichTable(title=table.title, title_justify="left")
     for index, name in enumerate(table.head):
         shown.add_column(name, justify="right" if index and "to null" in table.title else "left")
@@ -219,7 +219,7 @@ def _markdown(table: Table) -> Iterator[str]:
 
 
 def rendered(page: str, results: Results) -> str:
-    """The page with the tables between its markers made anew."""
+    """Returns the page with the tables between its markers rebuilt."""
     made = tables(results)
 
     def table(name: str) -> str:

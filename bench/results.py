@@ -1,4 +1,7 @@
-"""What was measured, as docs/performance.json has it: seconds, and ratios as [value, low, high] of a 95 % interval."""
+"""Collects the results as docs/performance.json has them.
+
+They are in seconds. Ratios are [value, low, high] of a 95 % interval.
+"""
 
 import os
 import platform
@@ -26,7 +29,7 @@ PACKAGES = (
 
 
 def machine() -> Results:
-    """What it is measured on."""
+    """Returns the facts about this machine."""
     versions = {
         "Python": platform.python_version(),
         **{name: metadata.version(name) for name in PACKAGES},
@@ -53,7 +56,10 @@ def _processor() -> str:
 
 
 def calls(blocks: Sequence[Block]) -> Results:
-    """Of one work, by contender: medians in seconds, and how wall and CPU time compare with null's."""
+    """Returns the results of one work by contender.
+
+    They are medians in seconds, and the ratios of wall and CPU time to those of null.
+    """
     names = list(dict.fromkeys(block.contender for block in blocks))
     walls = {
         name: _by_process(blocks, name, lambda block: block.wall / block.drift) for name in names
@@ -88,7 +94,7 @@ def _by_process(
 
 
 def rounded(value: Any) -> Any:
-    """With five digits, as more would be noise, and tuples as JSON has them."""
+    """Returns the value with five digits, as more are noise, and with lists for tuples."""
     if isinstance(value, float):
         return float(f"{value:.5g}")
     if isinstance(value, dict):

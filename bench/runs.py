@@ -1,4 +1,4 @@
-"""Runs blocks of calls: one at a time, alternating between all contenders and processes in random order."""
+"""Runs blocks of calls one at a time, in random order over all contenders and processes."""
 
 import json
 import random
@@ -21,9 +21,10 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Block:
-    """What a call took on average in one block, in seconds.
+    """The average seconds of a call in one block.
 
-    `drift` is how slow the machine was in this round: the median of all blocks of the round to that of the work.
+    `drift` tells how slow the machine was in this round. It is the median of the round's blocks,
+    divided by the median of all blocks of the work.
     """
 
     contender: str
@@ -35,12 +36,12 @@ class Block:
 
     @property
     def cpu(self) -> float:
-        """Of both processes."""
+        """The seconds of both processes."""
         return self.client_cpu + self.server_cpu
 
 
 class Child:
-    """A process that answers each line with a line, and sleeps meanwhile."""
+    """A process that answers each line with a line, and sleeps between them."""
 
     def __init__(self, *arguments: str) -> None:
         command = [sys.executable, "-m", *arguments]
@@ -52,20 +53,20 @@ class Child:
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
 
     def ask(self, line: str = "") -> str:
-        """The answer to a line."""
+        """Returns the answer to a line."""
         self._stdin.write(line + "\n")
         self._stdin.flush()
         return self.read()
 
     def read(self) -> str:
-        """What it says by itself. Raises RuntimeError when it has ended."""
+        """Returns the next line of the process. Raises RuntimeError if the process has ended."""
         line = self._stdout.readline()
         if not line:
             raise RuntimeError(f"{self._process.args!r} ended with {self._process.wait()}")
         return line
 
     def close(self) -> None:
-        """Ends it."""
+        """Ends the process."""
         self._stdin.close()
         try:
             self._process.wait(30)
@@ -77,7 +78,7 @@ class Child:
 
 @dataclass(frozen=True)
 class Pair:
-    """One server and one client of a contender, and the server that knows nothing of codes, which all share."""
+    """A server and a client of one contender, and the server without codes that all share."""
 
     contender: str
     number: int
@@ -86,7 +87,7 @@ class Pair:
     client: Child
 
     def block(self, work: Work, calls: int) -> Block:
-        """So many calls."""
+        """Makes this number of calls."""
         server = self.foreign if work.foreign else self.server
         before = float(server.ask())
         took = json.loads(self.client.ask(json.dumps({"work": work.name, "calls": calls})))
@@ -104,7 +105,7 @@ class Pair:
 def started(
     contenders: Sequence[Contender], stack: str, processes: int, tick: Callable[[], Any]
 ) -> Iterator[list[Pair]]:
-    """So many pairs of processes of each contender, all idle."""
+    """Starts this number of pairs of processes for each contender, all idle."""
     with ExitStack() as closing:
 
         def child(*arguments: str) -> Child:
@@ -127,13 +128,13 @@ def started(
                 )
                 pairs.append(Pair(contender.name, number, server, foreign, client))
             for pair in pairs[-len(mixed) :]:
-                pair.client.read()  # that it is ready
+                pair.client.read()  # it is ready
                 tick()
         yield pairs
 
 
 def first(pairs: list[Pair], tick: Callable[[], Any]) -> list[Block]:
-    """The first call of each client. It can be measured once, before all others."""
+    """Measures the first call of each client: possible only once, before all other calls."""
     blocks = []
     for pair in random.sample(pairs, len(pairs)):
         blocks.append(pair.block(FIRST, 1))
@@ -149,7 +150,10 @@ def measure(
     least: int,
     tick: Callable[[float], Any],
 ) -> list[Block]:
-    """Blocks of about so many seconds for about `budget` seconds, at least so many of each pair; what warms up does not count."""
+    """Runs blocks of about `seconds` for about `budget` seconds, at least `least` for each pair.
+
+    Warm-up calls do not count.
+    """
     once = median(pair.block(work, work.at_once).wall for pair in pairs)
     if once < seconds:  # the first call of a kind is slower
         once = median(pair.block(work, work.at_once).wall for pair in pairs)

@@ -1,6 +1,7 @@
-"""A process with the server of one contender: `python -m bench.server SERVER STACK` prints its port.
+"""A process with the server of one contender.
 
-For each line that it reads it prints the CPU seconds that it has used, in all its threads; it ends when there are no more.
+`python -m bench.server SERVER STACK` prints its port. For each line that it reads, it prints the
+CPU seconds that all its threads have used. It ends at the end of its input.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The service that all contenders have, and its stub, as generated code has them."""
+"""The service of all contenders and its stub, in the form of generated code."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
@@ -17,11 +17,11 @@ KINDS = {
     **dict.fromkeys(ERRORS, "unary_unary"),
 }
 Fail = Callable[[Any], Any]
-"""What a handler does to fail, with its context; a coroutine on asyncio, if it has to wait."""
+"""How a handler fails, given its context. If it has to wait on asyncio, it returns a coroutine."""
 
 
 def stub(channel: Any) -> dict[str, Any]:
-    """The methods of a channel by name."""
+    """Returns the methods of a channel by name."""
     return {
         name: getattr(channel, kind)(
             f"/{NAME}/{name}",
@@ -34,7 +34,7 @@ def stub(channel: Any) -> dict[str, Any]:
 
 
 def asked_for(messages: int, payload: bytes) -> BytesValue:
-    """The request for a stream of so many messages."""
+    """Returns the request for a stream of this number of messages."""
     return BytesValue(value=b"%d:%b" % (messages, payload))
 
 
@@ -51,17 +51,17 @@ class Servicer:
             setattr(self, name, self._failing(fail))
 
     def Echo(self, request: BytesValue, _: Any) -> BytesValue:
-        """The request."""
+        """Returns the request."""
         return request
 
     def Down(self, request: BytesValue, _: Any) -> Iterator[BytesValue]:
-        """As many messages as were asked for."""
+        """Yields the requested number of messages."""
         count, message = _asked(request)
         for _ in range(count):
             yield message
 
     def Up(self, requests: Iterator[BytesValue], _: Any) -> BytesValue:
-        """The last request."""
+        """Returns the last request."""
         received = BytesValue()
         for request in requests:
             received = request
@@ -83,17 +83,17 @@ class AsyncServicer:
             setattr(self, name, self._failing(fail))
 
     async def Echo(self, request: BytesValue, _: Any) -> BytesValue:
-        """The request."""
+        """Returns the request."""
         return request
 
     async def Down(self, request: BytesValue, _: Any) -> AsyncIterator[BytesValue]:
-        """As many messages as were asked for."""
+        """Yields the requested number of messages."""
         count, message = _asked(request)
         for _ in range(count):
             yield message
 
     async def Up(self, requests: AsyncIterator[BytesValue], _: Any) -> BytesValue:
-        """The last request."""
+        """Returns the last request."""
         received = BytesValue()
         async for request in requests:
             received = request
@@ -110,7 +110,7 @@ class AsyncServicer:
 
 
 def add_to_server(servicer: Any, server: Any) -> None:
-    """The handlers, registered as generated code does it."""
+    """Registers the handlers as generated code does it."""
     handlers = {
         name: getattr(grpc, f"{kind}_rpc_method_handler")(
             getattr(servicer, name),

@@ -1,9 +1,10 @@
-"""Where a failed call spends what it costs: from the handler to `context.abort`, and from grpc's own error to `except`.
+"""Measures where a failed call spends its time.
 
 python -m bench.stages    # about two minutes; into docs/performance.json and docs/performance-tables.md
 
-Each side is measured in a real call, in a process of its own, with null on the other side: between two calls code is cold,
-and takes several times what it takes in a loop.
+The server's part goes from the handler to `context.abort`. The client's part goes from grpc's error
+to `except`. Each part is measured in real calls, in a process of its own, with null on the other
+side. Between two calls the code is cold, so it takes several times longer than in a loop.
 """
 
 import asyncio
@@ -43,7 +44,7 @@ _began = 0
 
 
 class _Context:
-    """A context that notes when it is told to abort."""
+    """A context that notes the time of its abort."""
 
     def __init__(self, context: Any) -> None:
         self._context, self._began = context, _now()
@@ -88,7 +89,7 @@ def _noting(handler: Any) -> Any:
 
 
 def _serve(which: str, stack: str) -> None:
-    """As the bench's server; says at last how long each call took."""
+    """Runs the bench's server, and at the end prints how long each call took."""
     own = contenders.server_interceptors
     noting: Any = _NotingAio() if stack == "aio" else _Noting()
     contenders.server_interceptors = lambda server, stack: [noting, *own(server, stack)]
@@ -100,7 +101,7 @@ def _serve(which: str, stack: str) -> None:
 
 
 def _note_errors() -> None:
-    """Has grpc note when it makes an error: by private names, for nothing public is called there."""
+    """Makes grpc note when it makes an error, by private names: nothing public is called."""
     channel: Any = grpc._channel
     call: Any = grpc.aio._call
     ended, made = channel._end_unary_response_blocking, call._create_rpc_error
@@ -117,12 +118,12 @@ def _note_errors() -> None:
 
 
 def _begin() -> None:
-    global _began  # noqa: PLW0603  the clock of the one call that this process makes at a time
+    global _began  # noqa: PLW0603  the start of the one call that runs at a time
     _began = _now()
 
 
 def _call(which: str, stack: str, target: str, name: str, count: str) -> None:
-    """Makes the calls of a work, and says how long each took from its error on."""
+    """Makes the calls of a work, and prints how long each took from its error on."""
     _note_errors()
     work = next(work for work in WORKS if work.name == name)
 
@@ -150,11 +151,11 @@ def _call(which: str, stack: str, target: str, name: str, count: str) -> None:
 
 
 def _tell() -> None:
-    print(median(_took[-len(_took) * 7 // 8 :]) / 1e9, flush=True)  # what warms up does not count
+    print(median(_took[-len(_took) * 7 // 8 :]) / 1e9, flush=True)  # without the warm-up
 
 
 def measure(done: Callable[[], object]) -> Results:
-    """Medians in seconds: side and work -> contender -> from the error on."""
+    """Returns medians in seconds by side and work, and then by contender."""
     found: Results = {}
     for stack, name in product(("sync", "aio"), NAMES):
         for which in SERVERS:
@@ -171,7 +172,7 @@ def measure(done: Callable[[], object]) -> Results:
 def _pair(
     stack: str, name: str, serving: list[str], which: str, calls: int = CALLS
 ) -> tuple[float, float]:
-    """What the last lines of a server and of its client say."""
+    """Returns the last lines of a server and of its client."""
     with _process(*serving, stack) as running, running.stdout as lines:
         with _process(
             MODULE, "call", which, stack, f"127.0.0.1:{int(lines.readline())}", name, str(calls)

@@ -1,4 +1,4 @@
-"""What the project wants of the figures, and whether they show it."""
+"""The project's targets, and whether the figures meet them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _GROUPS = {"success": "success and streams", "stream": "success and streams"}
 
 @dataclass(frozen=True)
 class Target:
-    """Something that is wanted: at most `bound`, or at least if `more`, in some unit."""
+    """A target: at most `bound`, or at least `bound` if `more`, in some unit."""
 
     name: str
     bound: float
@@ -38,7 +38,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Line:
-    """One figure that a target asks for; `noise` says how far it may be off."""
+    """One figure for a target. `noise` tells how inexact the figure may be."""
 
     target: Target
     what: str
@@ -47,7 +47,7 @@ class Line:
 
     @property
     def verdict(self) -> str:
-        """Within noise: the figure misses the bound, its interval does not."""
+        """The verdict. If only the interval meets the bound, it is "within noise"."""
         value, low, high = self.ratio
         if self.target.more:
             return (
@@ -67,7 +67,7 @@ class Line:
 
 
 def judged(results: Results) -> list[Line]:
-    """Each figure of the results that is wanted to be something."""
+    """Returns each figure that has a target."""
     return [
         *_of_calls(results.get("calls", {})),
         *_in_process(results.get("in process", {})),
@@ -76,7 +76,7 @@ def judged(results: Results) -> list[Line]:
 
 
 def summary(lines: list[Line]) -> Iterator[tuple[Target, list[Line]]]:
-    """The lines of each target, the worst first."""
+    """Yields the lines of each target, the worst first."""
     targets = dict.fromkeys(line.target for line in lines)
     for target in targets:
         own = [line for line in lines if line.target == target]
@@ -159,5 +159,5 @@ def _fresh(fresh: Results) -> Iterator[Line]:
 
 
 def shown(ratio: Ratio) -> str:
-    """With its interval."""
+    """Returns a ratio with its interval."""
     return f"{ratio.value:.3g} ({ratio.low:.3g} to {ratio.high:.3g})"

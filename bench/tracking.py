@@ -1,7 +1,10 @@
-"""What `track_context` and `forward` cost: calls with and without them in turn, over one connection each, in one process.
+"""Measures the cost of `track_context` and `forward` in one process.
 
-python -m bench.tracking           # about a minute; writes docs/performance-tracking.json and its table in docs/performance.md
+python -m bench.tracking           # about a minute
 python -m bench.tracking --quick   # once, to see that it runs
+
+Calls with and without them run in turn, each over its own connection. The full run writes
+docs/performance-tracking.json and its table in docs/performance.md.
 """
 
 import argparse
@@ -28,7 +31,7 @@ __all__ = ["PAGE", "RESULTS", "WORKS", "measure", "with_table"]
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 RESULTS = PAGE.with_name("performance-tracking.json")
-CALLS = 100  # of one burst
+CALLS = 100  # calls of one burst
 METADATA = (("x-request-id", "0123456789abcdef0123456789abcdef"), ("accept-language", "zh-CN"))
 FORWARD = ("x-request-id", "accept-language")
 WORKS: Mapping[str, tuple[str, bytes, bool]] = {
@@ -38,7 +41,10 @@ WORKS: Mapping[str, tuple[str, bytes, bool]] = {
     "asyncio, ROOM_NOT_EXIST": ("aio", b"fail", False),
     "forward, success": ("sync", b"succeed", True),
 }
-"""By name: the server's stack, the request, and whether the client's `forward` is measured in place of the server's `track_context`."""
+"""The stack of the server, the request, and the measured option, by name.
+
+If the last value is true, the option is the client's `forward`, else the server's `track_context`.
+"""
 
 
 def _answer(request: bytes, _: Any) -> bytes:
@@ -94,7 +100,7 @@ def _served(stack: str, *, tracks: bool) -> Iterator[str]:
 
 
 def measure(name: str, rounds: int, calls: int = CALLS) -> tuple[float, float, Ratio]:
-    """Microseconds of a call without and with, and the ratio."""
+    """Returns the microseconds of a call without and with the option, and the ratio."""
     stack, request, forwards = WORKS[name]
     bursts: list[list[float]] = [[], []]
     with ExitStack() as exits:
@@ -116,7 +122,7 @@ def measure(name: str, rounds: int, calls: int = CALLS) -> tuple[float, float, R
                     for _ in range(calls):
                         with suppress(errgrpc.RemoteError):
                             method(request, metadata=None if forwards else METADATA)
-                    if number:  # the first warms up
+                    if number:  # the first round warms up
                         found.append((time.perf_counter() - begun) / calls * 1e6)
         finally:
             context.end(token)
@@ -148,7 +154,7 @@ def with_table(page: str, results: Mapping[str, Any]) -> str:
 
 
 def main() -> None:
-    """Measures all and writes it down."""
+    """Measures everything and writes it."""
 
     parser = argparse.ArgumentParser(
         prog="python -m bench.tracking",
@@ -166,7 +172,8 @@ def main() -> None:
     for name in WORKS:
         off, on, found = measure(name, rounds, 5 if quick else CALLS)
         print(
-            f"{name}: {off:.0f} us off, {on:.0f} us on, {found.value:.3f} ({found.low:.3f} to {found.high:.3f})",
+            f"{name}: {off:.0f} us off, {on:.0f} us on, {found.value:.3f} ({found.low:.3f} to "
+            f"{found.high:.3f})",
             flush=True,
         )
         works[name] = {

@@ -9,8 +9,11 @@ __all__ = ["FIRST", "WORKS", "Work"]
 class Work:
     """One kind of call.
 
-    `method` names a method of the service, `messages` how many there are in a stream, `size` the bytes of each message,
-    `at_once` how many calls are in flight, `foreign` whether the server is one that knows nothing of codes.
+    - `method`: the method of the service.
+    - `messages`: the number of messages in a stream.
+    - `size`: the bytes of each message.
+    - `at_once`: the number of calls in flight.
+    - `foreign`: whether the server knows no codes.
     """
 
     name: str
@@ -22,7 +25,7 @@ class Work:
 
     @property
     def kind(self) -> str:
-        """What the targets tell apart: success, stream, error or error with metadata."""
+        """The kind that the targets name: success, stream, error or error with metadata."""
         return {
             "Echo": "success",
             "Down": "stream",

@@ -1,1 +1,4 @@
-"""What errgrpc puts on the wire, as golden cases, and the peers of other languages that read and write it: `python -m conformance`."""
+"""Tests what errgrpc sends, with golden cases, against peers in other languages.
+
+The peers read and write these errors. Run them by `python -m conformance`.
+"""

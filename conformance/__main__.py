@@ -1,4 +1,4 @@
-"""The matrix: builds and runs the peers of the directories that are given, or of all, prints who passed and writes it down."""
+"""Builds and runs the peers of the given directories, or of all, and writes the matrix."""
 
 import argparse
 import json
@@ -22,7 +22,7 @@ Row = tuple[Peer, str, dict[str, Result]]
 
 
 def main() -> int:
-    """Returns 1 if anything failed."""
+    """Runs the peers. Returns 1 if a call failed."""
     parser = argparse.ArgumentParser(prog="python -m conformance", description=__doc__)
     parser.add_argument("directories", nargs="*", help="such as go or python; all if none is given")
     parser.add_argument(
@@ -63,7 +63,7 @@ def main() -> int:
 
 
 def _row(peer: Peer, target: str, *, lenient: bool) -> Row:
-    """The version is empty if it was not run."""
+    """Returns the row of a peer. If the peer was not run, its version is empty."""
     if missing := peer.missing():
         result = Result(not_run=f"{', '.join(missing)} is not installed")
         return peer, "", {CLIENT: result, SERVER: result}
@@ -112,7 +112,7 @@ def _cell(result: Result) -> str:
 
 
 def _explain(console: Console, rows: list[Row]) -> None:
-    """Why some passed in part, could not or failed."""
+    """Prints why calls passed in part, could not be made, or failed."""
     for peer, _, results in rows:
         for direction, result in results.items():
             name = f"{peer.directory.name}/{peer.name} as {direction}"
@@ -140,7 +140,7 @@ def _as_json(row: Row) -> dict[str, Any]:
 
 
 def with_matrix(page: str, rows: list[dict[str, Any]]) -> str:
-    """The page with its table made anew."""
+    """Returns the page with its table rebuilt."""
     head = ("peer", "version", "reads errgrpc's server", "errgrpc's clients read its server")
     body = [
         (

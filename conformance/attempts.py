@@ -1,6 +1,7 @@
-"""How often clients with a retry policy of their own try a call that errgrpc answers: its server counts the attempts.
+"""Counts how often clients with a retry policy try a call that errgrpc answers.
 
-`python -m conformance.attempts go java` takes the peers of some directories, without any it takes all.
+`python -m conformance.attempts go java` takes the peers of these directories. Without arguments, it
+takes all.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from errgrpc.retries import service_config
 __all__ = ["CASES", "MOST", "OTHERWISE", "calls", "check", "counting", "with_table"]
 
 MOST = 4
-"""The attempts of the policy."""
+"""The attempts that the policy allows."""
 PAGE = peers.HERE.parent / "docs" / "retries.md"
 RESULTS = PAGE.with_name("retries-attempts.json")
 
@@ -44,9 +45,12 @@ CASES: Mapping[str, tuple[str, int]] = {
     "retry/never_by_another_status": ("nothing, a status that is left out of the policy", 1),
     "details/all": ("RetryInfo 0.5 s, pushback 500, a status that no policy has", 1),
 }
-"""By the vector's name: what is sent beside the code, and how many attempts are expected before a first response."""
+"""What is sent beside the code, and the expected attempts before a response, by vector name."""
 OTHERWISE: Mapping[tuple[str, str], int] = {("grpc-java", "details/all"): MOST}
-"""Where a client does otherwise: grpc-java heeds a pushback whatever the status is, if the method has a policy at all."""
+"""Expected attempts of clients that differ from CASES.
+
+If a method has a policy, grpc-java obeys a pushback whatever the status is.
+"""
 _AFTER_A_RESPONSE = "retry/rounded_up"
 
 CONFIG = service_config(
@@ -61,7 +65,10 @@ CONFIG = service_config(
 
 
 def calls() -> list[Call]:
-    """Each case with each kind of method, and two that fail after a response; `x-call` tells the server which one it is."""
+    """Returns each case with each kind of method, and two calls that fail after a response.
+
+    The metadata `x-call` tell the server which call it is.
+    """
     numbers = {vector["name"]: vector["number"] for vector in load()}
     wanted = [(name, method, 0) for name in CASES for method in KINDS]
     wanted += [(_AFTER_A_RESPONSE, method, 1) for method in ("ServerStream", "BidiStream")]
@@ -78,14 +85,14 @@ def calls() -> list[Call]:
 
 
 def expected(client: str, call: Call) -> int:
-    """How many attempts a call of a client should take."""
+    """Returns how many attempts a call of a client should take."""
     name = load()[call["vector"] - 1]["name"]
     return 1 if call["messages"] else OTHERWISE.get((client, name), CASES[name][1])
 
 
 @contextmanager
 def counting() -> Iterator[tuple[str, Counter[str]]]:
-    """errgrpc's server; its address, and how often each call has come."""
+    """Runs errgrpc's server, and yields its address and the number of attempts by call."""
     came = Counter[str]()
 
     def fail(number: int, context: grpc.ServicerContext) -> None:
@@ -106,7 +113,7 @@ def counting() -> Iterator[tuple[str, Counter[str]]]:
 def check(
     client: str, make: Callable[[str, Sequence[Call]], Mapping[int, Said]]
 ) -> tuple[dict[str, list[int]], list[str]]:
-    """The attempts of each case by kind of method, and what was not as expected."""
+    """Returns the attempts of each case by kind of method, and the differences."""
     found, wrong = dict[str, list[int]](), list[str]()
     with counting() as (target, came):
         said = make(target, calls())
@@ -117,7 +124,8 @@ def check(
         status = said.get(call["id"], {}).get("status")
         if (attempts, status) != (expected(client, call), vector["read"]["status"]):
             wrong.append(
-                f"{client}: {name} {call['method']}: {attempts} attempts, expected {expected(client, call)}; ended with {status}"
+                f"{client}: {name} {call['method']}: "
+                f"{attempts} attempts, expected {expected(client, call)}; ended with {status}"
             )
     return found, wrong
 
@@ -127,14 +135,14 @@ def _ours(call: Callable[..., list[Said]], target: str, made: Sequence[Call]) ->
 
 
 def main() -> int:
-    """Returns 1 if a client tried otherwise than expected."""
+    """Runs the clients. Returns 1 if a client made other attempts than expected."""
     parser = argparse.ArgumentParser(prog="python -m conformance.attempts", description=__doc__)
     parser.add_argument("directories", nargs="*", help="such as go or java; all if none is given")
     parser.add_argument(
         "--lenient", action="store_true", help="a peer that does not build is not run"
     )
     arguments = parser.parse_args()
-    # some cases have a delay, and a code that says that trying again is in vain
+    # Some cases have a delay and a code that is not retryable.
     warnings.simplefilter("ignore", errgrpc.MisuseWarning)
     rows: dict[str, dict[str, list[int]]] = {}
     wrong: list[str] = []
@@ -160,7 +168,7 @@ def main() -> int:
 
 
 def _why_not(peer: Peer) -> str:
-    """Why it cannot be run; empty if it can."""
+    """Returns why a peer cannot be run, or an empty text."""
     if missing := peer.missing():
         return f"{', '.join(missing)} is not installed"
     try:
@@ -191,7 +199,7 @@ def _lines(rows: Mapping[str, Mapping[str, Sequence[int]]]) -> Iterator[tuple[st
 
 
 def grpc_name(status: int) -> str:
-    """`UNAVAILABLE` for 14."""
+    """Returns `UNAVAILABLE` for 14."""
     return next(each.name for each in grpc.StatusCode if each.value[0] == status)
 
 
@@ -210,7 +218,7 @@ def _table(rows: Mapping[str, Mapping[str, Sequence[int]]]) -> Table:
 
 
 def with_table(page: str, rows: Mapping[str, Mapping[str, Sequence[int]]]) -> str:
-    """The page with its table made anew."""
+    """Returns the page with its table rebuilt."""
     head, *body = _lines(rows)
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ("---",) * len(head), *body))
     return re.sub(

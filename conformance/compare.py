@@ -1,4 +1,4 @@
-"""What a peer read against what it must see."""
+"""Compares what a peer read with what it must read."""
 
 import base64
 import binascii
@@ -8,27 +8,27 @@ from typing import Any
 
 from google.protobuf import descriptor_pool, json_format, message_factory
 from google.protobuf.message import DecodeError
-from google.rpc import error_details_pb2 as _rpc  # noqa: F401  so that its types are known
+from google.rpc import error_details_pb2 as _rpc  # noqa: F401  registers its types
 
-from conformance.v1 import conformance_pb2 as _v1  # noqa: F401  likewise
+from conformance.v1 import conformance_pb2 as _v1  # noqa: F401  registers its types
 from conformance.vectors import Vector
 
 __all__ = ["CALL", "differences", "encoded"]
 
 CALL = "call"
-"""The field that differs where the call itself did not give an error to read."""
+"""The name of the difference if the call gave no error to read."""
 
 _FIELDS = ("status", "message", "reason", "domain", "metadata", "locale", "hint")
 _OWN_FIELDS = {"google.rpc.ErrorInfo", "google.rpc.LocalizedMessage"}
 
 
 def encoded(kind: str, value: bytes) -> dict[str, str]:
-    """A detail as a peer prints it."""
+    """Returns a detail in the form in which a peer prints it."""
     return {"type": kind, "base64": base64.b64encode(value).decode()}
 
 
 def differences(vector: Vector, messages: int, said: Mapping[str, Any]) -> dict[str, str]:
-    """Field -> what is wrong with it, empty if all is as it must be."""
+    """Returns the differences by field; none if the peer read everything."""
     if "failed" in said:
         return {CALL: str(said["failed"])}
     read: dict[str, Any] = vector["read"]
@@ -54,7 +54,10 @@ def _same(wanted: object, found: object) -> bool:
 
 
 def _canonical(detail: Mapping[str, Any]) -> str:
-    """One text for one message, in whichever of the two forms it is; empty for what has fields of its own."""
+    """Returns one text for a message, from either of its two forms.
+
+    If the message has fields of its own in the vector, the text is empty.
+    """
     kind = str(detail.get("type") or detail.get("@type", "")).rpartition("/")[2]
     if kind in _OWN_FIELDS:
         return ""
@@ -71,7 +74,7 @@ def _canonical(detail: Mapping[str, Any]) -> str:
             )
         value: object = json_format.MessageToDict(message)
     except (KeyError, TypeError, DecodeError, json_format.ParseError, binascii.Error):
-        value = detail.get("base64", detail)  # of a type that nobody knows, or broken
+        value = detail.get("base64", detail)  # of an unknown type, or broken
     return json.dumps([kind, value], sort_keys=True, ensure_ascii=False)
 
 

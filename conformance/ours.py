@@ -1,4 +1,4 @@
-"""errgrpc's clients of the vectors, sync and asyncio: what they read, in the words of `read` and `typed`."""
+"""errgrpc's clients of the vectors, sync and asyncio, with results named as in the vectors."""
 
 import asyncio
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ __all__ = ["call_aio", "call_sync", "read"]
 
 
 def read(error: errgrpc.RemoteError) -> Said:
-    """What errgrpc tells of an error."""
+    """Returns what errgrpc reads of an error."""
     info, hint = error.detail(rpc.ErrorInfo), error.detail(rpc.LocalizedMessage)
     return {
         "status": error.code().value[0],
@@ -82,7 +82,7 @@ def _call(channel: grpc.Channel, call: Call) -> Said:
 
 
 def call_aio(target: str, calls: Iterable[Call], config: str = "") -> list[Said]:
-    """The same with asyncio, through interceptors."""
+    """Makes calls with asyncio through interceptors."""
     return asyncio.run(_call_all(target, calls, config))
 
 

@@ -1,4 +1,4 @@
-"""The peers: what their `peers.json` says, and how they are built and run."""
+"""Loads, builds and runs the peers of the `peers.json` files."""
 
 import functools
 import json
@@ -35,17 +35,17 @@ __all__ = [
 
 HERE = Path(__file__).parent
 GATEWAY = "{gateway}"
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # Maven's, even in its batch mode
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # Maven prints colours even in batch mode
 BUILD_SECONDS, CLIENT_SECONDS, START_SECONDS, STOP_SECONDS = 1_800, 600, 60, 10
 
 
 class PeerError(Exception):
-    """A peer that did not do what README.md asks of it."""
+    """A peer that does not follow README.md."""
 
 
 @dataclass(frozen=True)
 class Cannot:
-    """What a peer cannot express, and why."""
+    """Vectors that a peer cannot express, with the reason."""
 
     direction: str
     reason: str
@@ -54,7 +54,7 @@ class Cannot:
     fields: Sequence[str] = ()
 
     def covers(self, direction: str, name: str, method: str) -> bool:
-        """Whether it is about this call."""
+        """Returns whether the entry is about this call."""
         in_reach = direction == self.direction and (not self.methods or method in self.methods)
         return in_reach and any(fnmatchcase(name, pattern) for pattern in self.vectors)
 
@@ -72,7 +72,7 @@ class Peer:
     client: Sequence[str] = ()
     server: Sequence[str] = ()
     retries: Sequence[str] = ()
-    """Its client with a retry policy of its own, if there is such a thing."""
+    """The command of the client with its own retry policy, if it has one."""
     no_client: str = ""
     no_server: str = ""
     cannot: Sequence[Cannot] = field(default=())
@@ -83,13 +83,13 @@ class Peer:
         return any(GATEWAY in word for word in self.client)
 
     def missing(self) -> list[str]:
-        """The tools that it needs and that are not here."""
+        """Returns the tools that the peer needs and that are missing."""
         missing = [tool for tool in self.needs if shutil.which(tool) is None]
         return [*missing, "envoy"] if self.through_envoy and find_envoy() is None else missing
 
 
 def load(languages: Sequence[str] = ()) -> list[Peer]:
-    """The peers of these directories, or of all."""
+    """Returns the peers of these directories, or of all."""
     known = sorted(path.parent.name for path in HERE.glob("*/peers.json"))
     if unknown := sorted(set(languages) - set(known)):
         raise PeerError(f"no peers in {', '.join(unknown)}: there are {', '.join(known)}")
@@ -108,14 +108,16 @@ def _load(directory: Path) -> Iterator[Peer]:
         for command, why in ((peer.client, peer.no_client), (peer.server, peer.no_server)):
             if bool(command) == bool(why):
                 raise PeerError(
-                    f"{directory.name}/{peer.name}: give each of client and server a command, or say in no_client, no_server why not"
+                    f"{directory.name}/{peer.name}: "
+                    "give each of client and server a command, or say in no_client, no_server "
+                    "why not"
                 )
         yield peer
 
 
 @functools.cache
 def _run_once(directory: Path, command: tuple[str, ...]) -> str:
-    """What a command prints; the same build of several peers is run once."""
+    """Returns what a command prints. If several peers share a build, it runs once."""
     words = _filled(command)
     try:
         done = subprocess.run(
@@ -136,19 +138,19 @@ def _run_once(directory: Path, command: tuple[str, ...]) -> str:
 
 
 def build(peer: Peer) -> None:
-    """Builds it."""
+    """Builds a peer."""
     for command in peer.build:
         _run_once(peer.directory, tuple(command))
 
 
 def version(peer: Peer) -> str:
-    """The version of its library."""
+    """Returns the version of the peer's library."""
     words = _COLOUR.sub("", _run_once(peer.directory, tuple(peer.version))).split()
     return words[-1] if words else "unknown"
 
 
 def run_client(peer: Peer, target: str, calls: Sequence[Call]) -> dict[int, Said]:
-    """What its client said of each call, by id."""
+    """Returns what the client of a peer read of each call, by id."""
     if not peer.through_envoy:
         return _run_client(peer, _filled(peer.client, target=target), calls)
     try:
@@ -161,7 +163,7 @@ def run_client(peer: Peer, target: str, calls: Sequence[Call]) -> dict[int, Said
 
 
 def run_retrying(peer: Peer, target: str, config: str, calls: Sequence[Call]) -> dict[int, Said]:
-    """The same of its client with a retry policy, a service config as JSON."""
+    """Returns the same for a client with a retry policy, a service config as JSON."""
     return _run_client(peer, _filled(peer.retries, target=target, config=config), calls)
 
 
@@ -191,7 +193,7 @@ def _run_client(peer: Peer, words: Sequence[str], calls: Sequence[Call]) -> dict
 
 @contextmanager
 def run_server(command: Sequence[str], directory: Path) -> Iterator[str]:
-    """A server, until the block ends; gives its address."""
+    """Runs a server until the block ends, and yields its address."""
     words = _filled(command)
     with tempfile.TemporaryFile() as errors:
 
@@ -221,7 +223,7 @@ def run_server(command: Sequence[str], directory: Path) -> Iterator[str]:
 
 
 def _port(process: "subprocess.Popen[str]", words: Sequence[str], told: Callable[[], str]) -> int:
-    """What a server prints when it is ready."""
+    """Returns the port that a server prints when it is ready."""
 
     timer = threading.Timer(START_SECONDS, process.kill)
     timer.start()
@@ -240,7 +242,8 @@ def _stop(process: "subprocess.Popen[str]", words: Sequence[str], told: Callable
     except subprocess.TimeoutExpired as error:
         process.kill()
         raise PeerError(
-            f"{' '.join(words)} did not end within {STOP_SECONDS} s of the end of its input\n{told()}"
+            f"{' '.join(words)} did not end within {STOP_SECONDS} s of the end of its "
+            f"input\n{told()}"
         ) from error
     if code:
         raise PeerError(f"{' '.join(words)} gave {code}:\n{told()}")

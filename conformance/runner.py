@@ -1,4 +1,4 @@
-"""Each peer in each direction: the calls, what came of them, and how it is counted."""
+"""Runs each peer in each direction, and counts the results of its calls."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,24 +24,24 @@ __all__ = [
 
 CLIENT, SERVER = "client", "server"
 MESSAGES = {"Unary": 0, "ServerStream": 2, "ClientStream": 0, "BidiStream": 1}
-"""How many responses come before the error."""
+"""The number of responses before the error."""
 
 
 @dataclass
 class Result:
-    """What came of one direction of a peer."""
+    """The results of one direction of a peer."""
 
     passed: int = 0
     in_part: int = 0
     cannot: int = 0
     failures: Counter[str] = field(default_factory=Counter)
-    """What went wrong in how many calls."""
+    """The number of failed calls by reason."""
     reasons: Counter[str] = field(default_factory=Counter)
-    """Why calls passed in part only or could not be expressed: how many of each."""
+    """The number of calls that passed in part or could not be expressed, by reason."""
     not_run: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """For the file."""
+        """Returns the result for the JSON file."""
         if self.not_run:
             return {"not_run": self.not_run}
         counts = {
@@ -57,7 +57,7 @@ class Result:
 
 
 def calls(vectors: Sequence[Vector] | None = None, *, brief: bool = False) -> list[Call]:
-    """Each vector with each kind of method; `brief`: with one of them, in turn."""
+    """Returns each vector with each kind of method; if `brief`, with one kind in turn."""
     every = [
         (vector, method)
         for vector in (load() if vectors is None else vectors)
@@ -77,12 +77,12 @@ def calls(vectors: Sequence[Vector] | None = None, *, brief: bool = False) -> li
 
 
 def reference() -> Any:
-    """errgrpc's own server; a context manager that gives its address."""
+    """Returns a context manager that runs errgrpc's server and yields its address."""
     return peers.run_server(["{python}", "-m", "conformance.server"], peers.HERE)
 
 
 def check_client(peer: Peer, target: str, *, brief: bool = False) -> Result:
-    """Whether it reads errgrpc's server."""
+    """Checks whether a peer's client reads errgrpc's server."""
     if not peer.client:
         return Result(not_run=peer.no_client)
     made = calls(brief=brief)
@@ -93,7 +93,7 @@ def check_client(peer: Peer, target: str, *, brief: bool = False) -> Result:
 
 
 def check_server(peer: Peer, *, brief: bool = False) -> Result:
-    """Whether errgrpc's clients, sync and asyncio, read its server."""
+    """Checks whether errgrpc's clients, sync and asyncio, read a peer's server."""
     if not peer.server:
         return Result(not_run=peer.no_server)
     made = calls([vector for vector in load() if vector["servable"]], brief=brief)
@@ -151,4 +151,7 @@ def _counted(
 def _needless(peer: Peer, direction: str, needed: set[int]) -> Iterator[str]:
     for number, entry in enumerate(peer.cannot):
         if entry.direction == direction and number not in needed:
-            yield f"`cannot` says {entry.reason!r} of {', '.join(entry.vectors)}, but no call needed it"
+            yield (
+                f"`cannot` says {entry.reason!r} of {', '.join(entry.vectors)}, but no call needed "
+                "it"
+            )

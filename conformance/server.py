@@ -1,4 +1,4 @@
-"""errgrpc's own server of the vectors, which the clients of all peers call: `python -m conformance.server`."""
+"""errgrpc's server of the vectors, which all clients call: `python -m conformance.server`."""
 
 import functools
 import warnings
@@ -18,7 +18,10 @@ _cases = functools.cache(cases)
 
 
 def fail(number: int, context: grpc.ServicerContext) -> None:
-    """Fails an RPC with a vector: raises what a handler would raise, or aborts with the bytes of another server."""
+    """Fails an RPC with a vector.
+
+    It raises the exception of a handler, or aborts with the bytes of another server.
+    """
     case: Case | Foreign | None = _cases()[number - 1] if 1 <= number <= len(_cases()) else None
     match case:
         case Case():
@@ -34,5 +37,5 @@ def fail(number: int, context: grpc.ServicerContext) -> None:
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore", errgrpc.MisuseWarning)  # of details/all
+    warnings.simplefilter("ignore", errgrpc.MisuseWarning)  # of the vector details/all
     serve(fail, errgrpc.ServerInterceptor(errgrpc.ResCode, on_error=lambda *_, **__: None))

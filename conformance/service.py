@@ -1,4 +1,4 @@
-"""The conformance service over grpcio, without generated stubs: what servers and clients here share."""
+"""The conformance service over grpcio without generated stubs, for servers and clients."""
 
 import itertools
 import json
@@ -34,22 +34,22 @@ KINDS = {
     "ClientStream": "stream_unary",
     "BidiStream": "stream_stream",
 }
-"""How grpcio calls each method's kind."""
-DEADLINE = 20.0  # seconds, far above what any call needs
+"""The name that grpcio has for each method's kind."""
+DEADLINE = 20.0  # seconds, far more than any call needs
 
 Call = dict[str, Any]
 """A line that a client reads."""
 Said = dict[str, Any]
-"""A line that it prints."""
+"""A line that a client prints."""
 
 
 def path(method: str) -> str:
-    """The HTTP path of a method."""
+    """Returns the HTTP path of a method."""
     return f"/{SERVICE}/{method}"
 
 
 def handler(fail: Callable[[int, grpc.ServicerContext], None]) -> grpc.GenericRpcHandler:
-    """The service, whose every method fails the RPC with a vector, given its number."""
+    """Returns the service. Each method passes the vector's number to `fail`."""
 
     def streamed(request: AnswerRequest, context: grpc.ServicerContext) -> Iterator[AnswerResponse]:
         for index in range(request.messages):
@@ -87,7 +87,7 @@ def handler(fail: Callable[[int, grpc.ServicerContext], None]) -> grpc.GenericRp
 def serve(
     fail: Callable[[int, grpc.ServicerContext], None], *interceptors: grpc.ServerInterceptor
 ) -> None:
-    """Serves until the input ends, as a peer's server does."""
+    """Serves until the input ends, as the server of a peer does."""
     with ThreadPoolExecutor(max_workers=8) as pool:
         server = grpc.server(pool, interceptors=list(interceptors))
         server.add_generic_rpc_handlers((handler(fail),))
@@ -98,13 +98,17 @@ def serve(
 
 
 def until_end_of_input(port: int) -> None:
-    """Tells the runner the port, and waits until it has enough."""
+    """Tells the runner the port, and waits until the input ends."""
     print(port, flush=True)
     sys.stdin.read()
 
 
 def free_port() -> socket.socket:
-    """A listening socket for asyncio, which turns Nagle's algorithm off only where the protocol is named; 40 ms a call otherwise."""
+    """Returns a listening socket for asyncio.
+
+    asyncio turns off Nagle's algorithm only if the socket names its protocol. Otherwise a call
+    takes 40 ms.
+    """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen()
@@ -112,7 +116,7 @@ def free_port() -> socket.socket:
 
 
 def responses(channel: grpc.Channel, call: Call) -> Iterator[AnswerResponse]:
-    """Makes a call; what comes before its error."""
+    """Makes a call, and yields the responses before its error."""
     kind = KINDS[call["method"]]
     invoke = getattr(channel, kind)(
         path(call["method"]),
@@ -129,11 +133,11 @@ def responses(channel: grpc.Channel, call: Call) -> Iterator[AnswerResponse]:
 
 
 def call_lines(make: Callable[[Call], Said]) -> None:
-    """Makes the calls of the input, as a peer's client does."""
+    """Makes the calls of the input, as the client of a peer does."""
     for line in sys.stdin:
         call = json.loads(line)
         try:
             said = make(call)
-        except Exception as failure:  # noqa: BLE001  the library's reader raises what the author does not expect
+        except Exception as failure:  # noqa: BLE001  any exception of the library's reader
             said = {"failed": f"{type(failure).__name__}: {failure}"}
         print(json.dumps({"id": call["id"], **said}))

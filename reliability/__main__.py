@@ -1,7 +1,7 @@
-"""`python -m reliability`: every figure of the reliability documents, one command after the other.
+"""Makes every figure of the reliability documents, one command after the other.
 
-python -m reliability              # all, as documented: about an hour
-python -m reliability --quick      # a hundredth of the inputs, to see that all of it runs
+- `python -m reliability`: everything as documented, about an hour.
+- `python -m reliability --quick`: a hundredth of the inputs, to see that everything runs.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-# Module, its option for how many, how many.
+# Module, the option for the number of inputs, and that number.
 COMMANDS: tuple[tuple[str, str | None, int], ...] = (
     ("budget", "--errors", 10_000),
     ("comparison", None, 0),
@@ -22,7 +22,7 @@ COMMANDS: tuple[tuple[str, str | None, int], ...] = (
 
 
 def command(module: str, option: str | None, count: int, *, quick: bool) -> list[str] | None:
-    """What to run; None when that has no quick form."""
+    """Returns the command to run, or None if it has no quick form."""
     line = [sys.executable, "-m", f"reliability.{module}"]
     if option is not None:
         line += [option, str(count // 100 if quick else count)]
@@ -50,7 +50,8 @@ def main() -> int:
         start = time.monotonic()
         done = subprocess.run(line, cwd=ROOT, check=False)  # noqa: S603
         print(
-            f"[{number}/{len(COMMANDS)}] {'ok' if done.returncode == 0 else 'FAILED'} after {time.monotonic() - start:.0f} s\n",
+            f"[{number}/{len(COMMANDS)}] {'ok' if done.returncode == 0 else 'FAILED'} after "
+            f"{time.monotonic() - start:.0f} s\n",
             flush=True,
         )
         if done.returncode != 0:

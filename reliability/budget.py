@@ -1,9 +1,11 @@
-"""The size budget: random errors over real connections. None is lost, each is within the limit and shed no more than needed.
+"""Tests the size budget: random errors over real connections.
 
     python -m reliability.budget --errors 10000
 
-A plain client (no errgrpc) receives each error; what it must receive is computed here once more, from the documented order
-alone: the error with the fewest units given up that fits, and then each unit back that fits.
+No error may be lost. Each must be within the limit, and shed no more than necessary. A plain client
+without errgrpc receives each error. This module computes the expected answer again, only from the
+documented order: the error sheds the fewest units that make it fit, and then regains each unit that
+still fits.
 """
 
 import argparse
@@ -42,11 +44,12 @@ ERRORS = [code for code in (*ResCode, *ComponentCode) if code is not ResCode.SUC
 DETAILS_KEY = harness.DETAILS_KEY
 
 _FIRST = (rpc.DebugInfo, rpc.Help)
-"""Which details go before the others."""
+"""The details that are shed before others."""
 
 Trailer = tuple[str, str | bytes]
 
-# ASCII, what grpc-message escapes, two, three and four bytes of UTF-8, NUL, a bidi override, a lone surrogate.
+# ASCII, characters that grpc-message escapes, characters of two, three and four bytes of UTF-8,
+# NUL, a bidi override, a lone surrogate.
 _ALPHABETS = (
     "abc xyz",
     "%\n\x00\x7f",
@@ -61,7 +64,7 @@ _ALPHABETS = (
 
 @dataclass
 class Case:
-    """One error: what a handler raises and has set, and where."""
+    """One error: what a handler raises and has set, and on which server."""
 
     index: int
     style: str
@@ -76,7 +79,7 @@ class Case:
     retry_delay: float | None
     trailers: list[Trailer]
     foreseen: bool = True
-    """Whether it is a coded error, and not one that is answered with the fallback and the request's id."""
+    """Whether it is a coded error. Other errors get the fallback and the id of the request."""
 
     @property
     def request_id(self) -> str:
@@ -100,7 +103,7 @@ class Case:
 def _text(rng: random.Random, longest: int) -> str:
     alphabet = rng.choice(_ALPHABETS)
     length = rng.choice((longest, rng.randint(0, longest), rng.randint(0, min(longest, 200))))
-    # A piece repeated: as long as asked for, and made in no time.
+    # A repeated piece gives the requested length quickly.
     piece = "".join(rng.choices(alphabet, k=61))
     return (piece * (length // 61 + 1))[:length]
 
@@ -149,7 +152,7 @@ def _details(rng: random.Random) -> list[Message]:
 
 
 def _trailers(rng: random.Random) -> list[Trailer]:
-    """Up to 6 kB; now and then more than the whole limit."""
+    """Returns up to 6 kB of trailers; now and then more than the whole limit."""
     room = rng.choice((0, 0, 0, 300, 2_000, 6_000, 6_000, 20_000 if rng.random() < 0.2 else 0))
     made: list[Trailer] = []
     while room > 40:
@@ -161,13 +164,13 @@ def _trailers(rng: random.Random) -> list[Trailer]:
             else (f"x-text-{number}", "t" * size)
         )
         room -= size + 44
-    if rng.random() < 0.05:  # what a handler set there is replaced
+    if rng.random() < 0.05:  # a handler's own value is replaced
         made.insert(rng.randint(0, len(made)), (DETAILS_KEY, rng.randbytes(50)))
     return made
 
 
 def make(seed: int, index: int) -> Case:
-    """The error of a number: a mix of sizes, for the most interesting ones are near the limit."""
+    """Returns the error with this number. Sizes near the limit are frequent."""
     rng = random.Random(f"{seed}/{index}")  # noqa: S311
     combinations = list(itertools.product(harness.STYLES, harness.KINDS, harness.STACKS))
     style, kind, stack = combinations[index % len(combinations)]
@@ -191,14 +194,14 @@ def make(seed: int, index: int) -> Case:
         rng.choice((None, None, 0, 0.5, 3_600)),
         _trailers(rng),
     )
-    # then what it declares, as long as may be; on no value here does a hint depend
+    # Then only the declared keys, with long values. No hint depends on these values.
     if made.code.metadata_fields:
         values = {int: "42", bool: "false"}
         made.metadata = {
             field.key: values.get(field.type) or _text(rng, rng.choice((10, 300, 3_000)))
             for field in made.code.metadata_fields
         }
-    if made.code.retryable is False:  # then a delay would be a MisuseWarning
+    if made.code.retryable is False:  # otherwise a delay causes a MisuseWarning
         made.retry_delay = None
     if rng.random() < 0.05:
         made.foreseen = False
@@ -212,11 +215,11 @@ def make(seed: int, index: int) -> Case:
     return made
 
 
-# What must arrive, from the documents alone.
+# The expected answer, from the documents alone.
 
 
 def clean(text: str) -> str:
-    """UTF-8 has no lone surrogates: U+FFFD stands for them."""
+    """Replaces lone surrogates, which UTF-8 does not have, by U+FFFD."""
     return "".join(
         "\ufffd" if 0xD800 <= ord(character) <= 0xDFFF else character for character in text
     )
@@ -224,7 +227,10 @@ def clean(text: str) -> str:
 
 @dataclass
 class Expected:
-    """The answer with a number of units given up; `units` are the stages in their order and how many each has."""
+    """The answer after some units were shed.
+
+    `units` holds the stages in their order, and the number of units of each.
+    """
 
     case: Case
     message: str = ""
@@ -283,7 +289,10 @@ class Expected:
         yield "trailing metadata of the handler", len(self.trailers)
 
     def without(self, given_up: int) -> list[list[int]]:
-        """The units that each stage keeps if so many are given up in the order, from the last of each stage."""
+        """Returns the units that each stage keeps after shedding `given_up` units in order.
+
+        Each stage sheds its last unit first.
+        """
         kept = []
         for _, count in self.units:
             gone = min(count, given_up)
@@ -292,7 +301,7 @@ class Expected:
         return kept
 
     def shed(self, kept: list[list[int]]) -> list[str]:
-        """The stages that have given up something."""
+        """Returns the stages that have shed a unit."""
         return [
             name
             for (name, count), units in zip(self.units, kept, strict=True)
@@ -300,7 +309,7 @@ class Expected:
         ]
 
     def after(self, kept: list[list[int]]) -> tuple[status_pb2.Status, list[Trailer]]:
-        """The Status and the handler's trailers with these units of each stage."""
+        """Returns the Status and the handler's trailers with these units of each stage."""
         case, left = self.case, dict[int, Message](enumerate(self.others))
         parts = iter(kept)
         beyond = len(next(parts))
@@ -362,7 +371,11 @@ class Expected:
         )
 
     def fitting(self) -> list[list[int]]:
-        """What each stage keeps: the fewest units go that make it fit, then each comes back that fits, from the last that went."""
+        """Returns the units that each stage keeps.
+
+        First the fewest units are shed that make the error fit. Then each unit that still fits
+        returns, from the last shed unit on.
+        """
         fewest = _first(
             sum(count for _, count in self.units),
             lambda given_up: self.size(self.without(given_up)) <= LIMIT,
@@ -385,7 +398,7 @@ class Expected:
         return kept
 
     def _longest(self, kept: list[list[int]], stage: int) -> list[int]:
-        """The characters of a text that fit."""
+        """Returns the characters of a text that fit."""
         had, count = len(kept[stage]), self.units[stage][1]
         more = _first(
             count - had, lambda number: self._grown(kept, stage, range(had + number + 1)) is None
@@ -395,13 +408,16 @@ class Expected:
     def _grown(
         self, kept: list[list[int]], stage: int, units: Iterable[int]
     ) -> list[list[int]] | None:
-        """The same with these units of a stage, or None if that does not fit."""
+        """Returns `kept` with these units of a stage, or None if that does not fit."""
         tried = [*kept[:stage], sorted(units), *kept[stage + 1 :]]
         return tried if self.size(tried) <= LIMIT else None
 
 
 def _first(count: int, holds: Callable[[int], bool]) -> int:
-    """The first of so many numbers for which it holds, and for all after it; `count` if there is none."""
+    """Returns the first number for which `holds` is true, or `count`.
+
+    If it is true for a number, it must be true for all later numbers.
+    """
     return bisect.bisect_left(range(count), True, key=holds)
 
 
@@ -412,7 +428,10 @@ def _violations_of(detail: Message) -> Any:
 
 
 def received_bytes(message: str, trailers: list[Trailer]) -> int:
-    """What a peer counts: name, value and 32 for each entry; binary values as base64, grpc-message percent-encoded."""
+    """Returns the size that a peer counts: name, value and 32 for each entry.
+
+    Binary values count as base64, and grpc-message counts as percent-encoded.
+    """
     size = len("grpc-status") + 2 + 32 + len("grpc-message") + 32
     size += sum(1 if 0x20 <= byte < 0x7F and byte != ord("%") else 3 for byte in message.encode())
     for key, value in trailers:
@@ -420,7 +439,7 @@ def received_bytes(message: str, trailers: list[Trailer]) -> int:
     return size
 
 
-# What does arrive.
+# The received answer.
 
 
 @dataclass
@@ -432,7 +451,7 @@ class Received:
 
 @dataclass
 class Result:
-    """The findings; all but the totals must stay 0."""
+    """The findings. All except the totals must stay 0."""
 
     errors: int = 0
     seed: int = 0
@@ -485,7 +504,7 @@ class Plain:
             await channel.close()
 
     def call(self, case: Case, request: bytes) -> Any:
-        """The error that a call ends with."""
+        """Returns the error of a call."""
         if case.stack == "aio":
             return asyncio.run_coroutine_threadsafe(self._call(case, request), self._loop).result(
                 2 * harness.DEADLINE
@@ -523,7 +542,7 @@ def _metadata(case: Case) -> tuple[tuple[str, str], ...]:
 
 
 class _Records(logging.Handler):
-    """The log records that say what was shed."""
+    """Collects the log records that say what was shed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -535,7 +554,7 @@ class _Records(logging.Handler):
 
 
 def check(case: Case, error: Any, records: list[str], result: Result) -> str | None:
-    """Counts what is wrong with what arrived; says it, or None."""
+    """Counts the differences of an answer, and returns them as text, or None."""
     result.errors += 1
     result.by_way[f"{case.style} {case.kind} from {case.stack}"] += 1
     if error is None or error.code() is not case.code.grpc_status:
@@ -571,7 +590,10 @@ def check(case: Case, error: Any, records: list[str], result: Result) -> str | N
             result.shed_too_much += 1
         else:
             result.otherwise_wrong += 1
-        found = f"received {received.ByteSize()} bytes and {len(own)} trailers, expected {status.ByteSize()} and {len(kept)}"
+        found = (
+            f"received {received.ByteSize()} bytes and {len(own)} trailers, expected "
+            f"{status.ByteSize()} and {len(kept)}"
+        )
         return f"{expected.shed(units)} go by the documents; {found}"
     stages = expected.shed(units)
     result.shed += bool(stages)
@@ -579,7 +601,7 @@ def check(case: Case, error: Any, records: list[str], result: Result) -> str | N
         name.split(" of ")[0] if name.startswith("violations") else name for name in stages
     )
     result.sheds_own_trailers += "trailing metadata of the handler" in stages
-    # One record for an error that was cut, none for another.
+    # A shortened error has one record, any other has none.
     named = {"rest of the message": "message"}
     wanted = list(dict.fromkeys(named.get(name, name) for name in stages))
     if len(records) != bool(stages) or (
@@ -591,7 +613,7 @@ def check(case: Case, error: Any, records: list[str], result: Result) -> str | N
 
 
 def _plain(status: status_pb2.Status) -> list[Any]:
-    """The details in a form that is equal when they say the same: maps have no order on the wire."""
+    """Returns the details in a form that can be compared: maps have no order on the wire."""
     plain: list[Any] = [status.code, status.message]
     for packed in status.details:
         info = rpc.ErrorInfo()
@@ -605,7 +627,7 @@ def _plain(status: status_pb2.Status) -> list[Any]:
 def run(
     errors: int, seed: int, start: int = 0, each: Callable[[Result], object] = lambda _: None
 ) -> tuple[Result, list[str]]:
-    """Makes, sends and checks so many errors; gives the figures and the first of what was wrong."""
+    """Makes, sends and checks errors; returns the figures and the first differences."""
     result, wrong = Result(seed=seed), list[str]()
     records, logger = _Records(), logging.getLogger("errgrpc")
     propagate = logger.propagate
@@ -657,7 +679,7 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     console = Console()
-    warnings.simplefilter("error", errgrpc.MisuseWarning)  # all that is raised here is in order
+    warnings.simplefilter("error", errgrpc.MisuseWarning)  # nothing that is raised here is misuse
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -675,7 +697,8 @@ def main() -> int:
 
         result, wrong = run(arguments.errors, arguments.seed, each=each)
     table = Table(
-        title=f"{result.errors:,} random errors of up to {result.raw_largest:,} bytes, limit {LIMIT:,}",
+        title=f"{result.errors:,} random errors of up to {result.raw_largest:,} bytes, "
+        f"limit {LIMIT:,}",
         show_header=False,
     )
     for name in (

@@ -1,4 +1,4 @@
-"""A secret, and all the places of an error in which a handler may carry it without knowing."""
+"""A secret, and all the places of an error in which a handler may carry it by accident."""
 
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
@@ -9,7 +9,7 @@ import errgrpc
 
 __all__ = ["CODED", "SECRET", "UNFORESEEN"]
 
-SECRET = "kanarienvogel-7f3a"  # noqa: S105  what must never leave the process
+SECRET = "kanarienvogel-7f3a"  # noqa: S105  it must never leave the process
 
 Act = Callable[[Any], None]
 Raised = TypeVar("Raised", bound=BaseException)
@@ -25,7 +25,7 @@ class Talkative:
 
 
 class Hostile(Exception):  # noqa: N818
-    """An exception that cannot even be printed."""
+    """An exception that cannot be printed."""
 
     def __str__(self) -> NoReturn:
         raise ValueError(SECRET)
@@ -34,18 +34,18 @@ class Hostile(Exception):  # noqa: N818
 
 
 class Forgetful(errgrpc.ServiceError):
-    """A ServiceError without a code, as its author has forgotten `super().__init__`."""
+    """A ServiceError without a code, because its author forgot `super().__init__`."""
 
     def __init__(self) -> None:
         Exception.__init__(self, SECRET)
 
 
 class Translated(Exception):  # noqa: N818
-    """The server is told to make a code of it."""
+    """An exception that the server translates to a code."""
 
 
 class MisTranslated(Exception):  # noqa: N818
-    """The server is told to make a code of it by a function that fails."""
+    """An exception that the server translates by a function that fails."""
 
 
 def of(error: BaseException, cause: BaseException | None = None) -> Act:
@@ -65,7 +65,7 @@ def in_context(error: BaseException) -> Act:
         try:
             raise KeyError(SECRET)
         except KeyError:
-            raise error  # noqa: B904  the context is what is tested
+            raise error  # noqa: B904  the test is about the context
 
     return act
 
@@ -79,7 +79,7 @@ def in_locals(error: BaseException) -> Act:
 
 
 def after_trailers(error: BaseException) -> Act:
-    """Trailing metadata that gRPC cannot send, hence not meant to be seen."""
+    """Sets trailing metadata that gRPC cannot send, so they must stay invisible."""
 
     def act(context: Any) -> None:
         context.set_trailing_metadata(
@@ -134,7 +134,7 @@ UNFORESEEN: dict[str, Act] = {
     "a translation that fails": of(MisTranslated(SECRET)),
     "trailers and text": after_trailers(ValueError(SECRET)),
 }
-"""What raises an error that nobody foresaw, by where the secret is."""
+"""Handlers that raise an unhandled exception, by the place of the secret."""
 
 CODED: dict[str, Any] = {
     "cause": of(errgrpc.ServiceError(errgrpc.ResCode.CONFLICT), ValueError(SECRET)),
@@ -146,4 +146,4 @@ CODED: dict[str, Any] = {
     "translated": of(Translated(SECRET)),
     "abort": aborting,
 }
-"""What raises a code or aborts, on purpose, with the secret beside it: nobody's log needs that."""
+"""Handlers that raise a code or abort, with the secret beside it. No log record needs it."""

@@ -94,7 +94,7 @@ class Bench:
     def cells(
         self, one: Callable[[str, str, str], str], styles: Iterable[str] = harness.STYLES
     ) -> dict[str, Outcomes]:
-        """The outcomes of `one(style, kind, stack)` by style, all at once."""
+        """Returns the outcomes of `one(style, kind, stack)` by style; the calls run in parallel."""
         running: list[tuple[str, Future[str]]] = [
             (style, self.pool.submit(one, style, kind, stack))
             for style in styles
@@ -108,7 +108,10 @@ class Bench:
         return counted
 
     def ended(self, future: Future[str]) -> str:
-        """What a call came to. With trailers of a megabyte, grpcio's clients now and then forget even their deadline."""
+        """Returns the outcome of a call.
+
+        With trailers of a megabyte, grpcio's clients sometimes miss even their deadline.
+        """
         try:
             return future.result(6 * self.deadline + 4)
         except TimeoutError:
@@ -120,7 +123,11 @@ class Bench:
         code: ErrorCode | None = None,
         stands: frozenset[Any] = frozenset(),
     ) -> str:
-        """What a call came to, when the handler failed with a code, with one of these statuses, or with what nobody foresaw."""
+        """Returns the outcome of a call whose handler failed.
+
+        The handler failed with `code`, with one of the statuses in `stands`, or with an unhandled
+        exception.
+        """
         if outcome.error is None:
             return "success"
         if outcome.code is grpc.StatusCode.DEADLINE_EXCEEDED:
@@ -143,7 +150,7 @@ class Bench:
 
 @dataclass(frozen=True)
 class Row:
-    """One promise, and how it is measured on a bench: outcomes by style of the handler (or by what else there is)."""
+    """One promise and its measurement: outcomes by style of the handler, or by another key."""
 
     promise: str
     group: str
@@ -154,7 +161,7 @@ class Row:
         return re.sub(r"[^a-z0-9]+", "-", self.promise.lower().replace("'", "")).strip("-")
 
 
-# Nothing hangs, nothing leaks.
+# Calls that could hang or leak.
 
 
 def _misbehave(misbehaviour: Misbehaviour) -> Callable[[Bench], dict[str, Outcomes]]:
@@ -171,11 +178,11 @@ def _misbehave(misbehaviour: Misbehaviour) -> Callable[[Bench], dict[str, Outcom
 
 
 def _client_gone(bench: Bench) -> dict[str, Outcomes]:
-    """The caller gives up, then the handler fails; the next caller is answered."""
+    """The caller gives up, and then the handler fails. The next caller must get an answer."""
 
     def one(style: str, kind: str, stack: str) -> str:
         act = misbehaviours.sleeping_then_failing(style, GONE, bench.peer.fail)
-        # On asyncio, grpc cancels a call by itself whose requests end when its deadline is past.
+        # On asyncio, grpc itself cancels a call whose requests end after its deadline.
         with contextlib.suppress(asyncio.CancelledError):
             bench.call(style, kind, stack, act, timeout=GONE / 3)
         return bench.judge(bench.call(style, kind, stack, act, timeout=GONE + bench.deadline), CODE)
@@ -184,7 +191,10 @@ def _client_gone(bench: Bench) -> dict[str, Outcomes]:
 
 
 def ends_the_process(bench: Bench, kinds: Sequence[str] = harness.KINDS) -> dict[str, Outcomes]:
-    """KeyboardInterrupt and SystemExit on an asyncio server's loop in the main thread: answered, and the process ends."""
+    """Raises KeyboardInterrupt and SystemExit on an asyncio server's loop in the main thread.
+
+    The call must be answered, and the process must end.
+    """
     names = ("KeyboardInterrupt", "SystemExit")
     running = {
         (name, kind): bench.pool.submit(_fatal, bench, name, kind)
@@ -210,7 +220,7 @@ def _fatal(bench: Bench, name: str, kind: str) -> str:
                 grpc.StatusCode.UNAVAILABLE,
                 grpc.StatusCode.CANCELLED,
             ):
-                found = "lost"  # not the handler's failure: the caller sees the server go down
+                found = "lost"  # the caller saw the server stop, and not the handler's failure
             try:
                 process.wait(5)
             except subprocess.TimeoutExpired:
@@ -220,11 +230,11 @@ def _fatal(bench: Bench, name: str, kind: str) -> str:
             process.kill()
 
 
-# No error lost.
+# Errors that could be lost.
 
 
 def _oversized(bench: Bench) -> dict[str, Outcomes]:
-    """The random errors of the size budget, sent as each peer sends them."""
+    """Sends the random errors of the size budget in the way of each peer."""
 
     def one(case: budget.Case) -> str:
         sent = _SENT[bench.peer.name](case)
@@ -242,7 +252,7 @@ def _oversized(bench: Bench) -> dict[str, Outcomes]:
     ][:OVERSIZED]
     counted: dict[str, Outcomes] = {}
     for case in cases:
-        case.code = ResCode.SERVICE_UNAVAILABLE  # which takes any metadata, and a delay
+        case.code = ResCode.SERVICE_UNAVAILABLE  # accepts any metadata, and a delay
     for case, future in [(case, bench.pool.submit(one, case)) for case in cases]:
         counted.setdefault(case.style, Counter())[bench.ended(future)] += 1
     return counted
@@ -282,7 +292,7 @@ _SENT: dict[str, Callable[[budget.Case], harness.Action]] = {
 }
 
 
-# What readers make of broken peers.
+# Broken peers and their readers.
 
 
 def _status(
@@ -323,7 +333,7 @@ def _broken(value: bytes) -> Callable[[Bench], dict[str, Outcomes]]:
         context.abort(CODE.grpc_status, CODE.message)
 
     def measure(bench: Bench) -> dict[str, Outcomes]:
-        """The server is a plain one whatever the peer: it is the reader that is measured."""
+        """Measures only the reader: for every peer, the server is the same plain server."""
         counted: Outcomes = Counter()
         with harness.sync_server(()) as target, harness.action(act) as request:
             for kind in harness.KINDS:
@@ -341,7 +351,7 @@ def _broken(value: bytes) -> Callable[[Bench], dict[str, Outcomes]]:
 
 
 def _forged(context: Any) -> None:
-    """An upstream whose error claims our domain, and says what is none of our callers' business."""
+    """An upstream whose error claims our domain and has contents that our callers must not see."""
     info, hint = any_pb2.Any(), any_pb2.Any()
     info.Pack(
         rpc.ErrorInfo(
@@ -396,7 +406,7 @@ ROWS: tuple[Row, ...] = (
 )
 
 
-# What no interceptor can mend, and what it can.
+# Failures outside any interceptor, and some inside.
 
 
 def _remade(handler: Any, method: str, **options: Any) -> Any:
@@ -407,7 +417,7 @@ def _remade(handler: Any, method: str, **options: Any) -> Any:
 
 
 class _Serializing(grpc.ServerInterceptor):
-    """Gives methods other serializers: a client of another version sends requests that do not parse."""
+    """Changes the serializers of methods, as if a client of another version sends bad requests."""
 
     def __init__(self, **options: Any) -> None:
         self._options = options
@@ -430,7 +440,10 @@ def _refuse(_: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Limit:
-    """Something outside any interceptor: how often a call is answered, by which status, over all styles and both ways."""
+    """A failure outside any interceptor: how often a call is answered, and by which status.
+
+    It is counted over all styles and kinds.
+    """
 
     name: str
     inner: Callable[[str], Sequence[Any]] = lambda _: ()
@@ -443,7 +456,10 @@ class Limit:
     def measure(
         self, peer: Peer, attempts: int = ATTEMPTS, deadline: float = DEADLINE
     ) -> dict[str, Outcomes]:
-        """Which status came how often, by style; `leaked` beside it when it says what was to stay inside."""
+        """Returns how often each status came, by style.
+
+        If an answer shows something internal, `leaked` is counted, too.
+        """
         counted: dict[str, Outcomes] = {}
         for style in self.styles:
             guards = list(peer.interceptors(style))
@@ -530,13 +546,14 @@ Figures = dict[str, Any]
 
 
 def measure(each: Callable[[str, int], object] = lambda *_: None) -> Figures:
-    """All of it. `each` hears of what is measured, and how many rows that was."""
+    """Measures everything. `each` is told what was measured, and how many rows."""
     rows: list[dict[str, Any]] = [
         {"id": row.id, "promise": row.promise, "group": row.group, "results": {}} for row in ROWS
     ]
     limits: list[dict[str, Any]] = [{"name": limit.name, "results": {}} for limit in LIMITS]
     for peer in peers.PEERS:
-        # A process for each: what one does to its event loops and threads is not to be another's affair.
+        # Each peer has a process of its own, so that its event loops and threads cannot affect
+        # others.
         command = [sys.executable, "-m", "reliability.comparison", "--peer", peer.name]
         with subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -551,7 +568,10 @@ def measure(each: Callable[[str, int], object] = lambda *_: None) -> Figures:
 
 
 def measure_one(peer: Peer) -> NoReturn:
-    """The figures of one peer, a line for each row and then for each limit; ends the process, whatever still hangs in it."""
+    """Prints the figures of one peer, a line for each row and then for each limit.
+
+    Then it ends the process, even if something still hangs.
+    """
     with quiet(), Bench(peer) as bench:
         for row in ROWS:
             print(json.dumps(row.measure(bench), sort_keys=True), flush=True)
@@ -573,7 +593,7 @@ def total(by_style: Mapping[str, Mapping[str, int]]) -> Outcomes:
 
 
 def cell(found: Mapping[str, int]) -> str:
-    """`24 status, 8 hung`: the worse, the later."""
+    """Returns `24 status, 8 hung`, with the worse outcomes last."""
     order = list(OUTCOMES)
     names = sorted(
         found, key=lambda name: (order.index(name) if name in order else len(order), name)
@@ -587,7 +607,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def tables(figures: Figures, size: Mapping[str, Any]) -> dict[str, str]:
-    """The parts of the page that are made from figures, by name."""
+    """Returns the parts of the page that come from figures, by name."""
     names = [peer.name for peer in peers.PEERS]
     comparison: list[str] = []
     for group in dict.fromkeys(row["group"] for row in figures["rows"]):
@@ -636,7 +656,10 @@ def tables(figures: Figures, size: Mapping[str, Any]) -> dict[str, str]:
     ]
     used = ", ".join(f"{name} {version}" for name, version in figures["versions"].items())
     return {
-        "versions": f"Measured in one run with {used}; a call counts as hung after {figures['deadline']:g} s.",
+        "versions": (
+            f"Measured in one run with {used}; "
+            f"a call counts as hung after {figures['deadline']:g} s."
+        ),
         "summary": _table(["calls", *names], summary),
         "comparison": "\n\n".join(comparison),
         "limits": _table(["what happens", *limited], limits),
@@ -654,7 +677,7 @@ _PART = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def rendered(page: str, parts: Mapping[str, str]) -> str:
-    """The page with the parts between its markers made anew."""
+    """Returns the page with the parts between its markers rebuilt."""
     return _PART.sub(lambda found: f"{found[1]}\n{parts[found[2]]}\n\n{found[3]}", page)
 
 
@@ -664,7 +687,7 @@ def load() -> tuple[Figures, dict[str, Any]]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Without the log records of the servers, which say of each failure what they should."""
+    """Silences the log records of the servers, which are expected for each failure."""
     logging.disable(logging.CRITICAL)
     try:
         yield

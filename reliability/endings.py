@@ -1,7 +1,8 @@
-"""`python -m reliability.endings`: event loops that end while a handler fails, and requests that stay alive.
+"""Tests event loops that end while a handler fails, and requests that stay alive.
 
-Runs a child process for each kind of handler many times: its loop ends in the middle of a failing call, and then the process
-must end. Counts how many requests of 2 MB are alive after each failed call, with the cycle collector off. Writes
+For each kind of handler, it runs a child process many times. The loop of the child ends in the
+middle of a failing call, and then the process must end. It also counts how many requests of 2 MB
+are alive after each failed call, with the cycle collector off. It writes
 docs/reliability-endings.json.
 """
 
@@ -29,13 +30,22 @@ __all__ = ["HANDLERS", "OUTCOMES", "alive", "ends", "main"]
 
 PAGE = Path(__file__).parents[1] / "docs" / "reliability-endings.json"
 PATIENCE = 30.0
-"""Seconds, far above the half second that a child takes: one that has not ended by then never will."""
+"""Seconds. A child takes half a second, so one that has not ended by then hangs."""
 
 HANDLERS = {
-    "sync, one response": "def handler(request, context):\n    end()\n    raise errgrpc.ServiceError(errgrpc.ResCode.CONFLICT)\n",
-    "sync, one response, aborts": "def handler(request, context):\n    end()\n    context.abort(grpc.StatusCode.ABORTED, '')\n",
+    "sync, one response": (
+        "def handler(request, context):\n    end()\n"
+        "    raise errgrpc.ServiceError(errgrpc.ResCode.CONFLICT)\n"
+    ),
+    "sync, one response, aborts": (
+        "def handler(request, context):\n    end()\n"
+        "    context.abort(grpc.StatusCode.ABORTED, '')\n"
+    ),
     "sync, masked": "def handler(request, context):\n    end()\n    raise LookupError\n",
-    "coroutine": "async def handler(request, context):\n    end()\n    raise errgrpc.ServiceError(errgrpc.ResCode.CONFLICT)\n",
+    "coroutine": (
+        "async def handler(request, context):\n    end()\n"
+        "    raise errgrpc.ServiceError(errgrpc.ResCode.CONFLICT)\n"
+    ),
 }
 _CHILD = """
 import asyncio
@@ -49,7 +59,8 @@ def end():
 async def serve():
     server = grpc.aio.server(pool, interceptors=[errgrpc.aio.ServerInterceptor(errgrpc.ResCode)])
     handlers = {{"Method": grpc.unary_unary_rpc_method_handler(handler)}}
-    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("test.Service", handlers)])
+    service = grpc.method_handlers_generic_handler("test.Service", handlers)
+    server.add_generic_rpc_handlers([service])
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     channel = grpc.aio.insecure_channel(f"127.0.0.1:{{port}}")
@@ -64,7 +75,7 @@ print("the loop has ended", flush=True)
 
 
 def ends(handler: str) -> bool:
-    """Whether a process ends whose loop has ended while the handler of that name failed."""
+    """Returns whether a process ends after its loop ended while this handler failed."""
     try:
         command = [sys.executable, "-c", _CHILD.format(handler=HANDLERS[handler])]
         done = subprocess.run(
@@ -94,7 +105,7 @@ OUTCOMES: dict[str, Callable[[Any], None]] = {"coded": coded, "masked": masked}
 
 
 def alive(outcome: str, calls: int, *, guarded: bool = True) -> int:
-    """How many requests are alive at most after one of so many failed calls, with the cycle collector off."""
+    """Returns the most requests alive after a failed call, with the cycle collector off."""
     requests: list[weakref.ref[Request]] = []
 
     async def handler(request: Request, context: Any) -> bytes:
@@ -135,7 +146,7 @@ def alive(outcome: str, calls: int, *, guarded: bool = True) -> int:
 
 
 def main() -> int:
-    """Runs all, and says how it went."""
+    """Runs everything and prints the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -151,7 +162,8 @@ def main() -> int:
             hung += not ends(name)
             if (run + 1) % max(1, options.runs // 10) == 0:
                 print(
-                    f"{name}: {run + 1} of {options.runs}, {hung} hung, {time.monotonic() - began:.0f} s",
+                    f"{name}: {run + 1} of {options.runs}, {hung} hung, "
+                    f"{time.monotonic() - began:.0f} s",
                     flush=True,
                 )
         figures["hung"][name] = hung

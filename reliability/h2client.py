@@ -1,7 +1,8 @@
-"""Both ends of a connection on the h2 library, which sees and sends what grpcio hides and refuses.
+"""Both ends of a connection on the h2 library.
 
-`Client` reads whole answers: each decoded header block, the data, and the bytes as they came. `Server` answers every call
-with the trailers that it is given. Neither checks what it sends.
+It reads and sends data that grpcio hides or refuses. `Client` reads whole answers: each decoded
+header block, the data, and the received bytes. `Server` answers every call with the given trailers.
+Neither checks what it sends.
 """
 
 import base64
@@ -21,7 +22,7 @@ import h2.events
 __all__ = ["Answer", "Client", "Header", "serve", "unbinary"]
 
 Header = tuple[bytes, bytes]
-TIMEOUT = 20.0  # seconds; far above what any call needs
+TIMEOUT = 20.0  # seconds, far more than any call needs
 
 
 def _connection(*, client: bool) -> h2.connection.H2Connection:
@@ -37,7 +38,10 @@ def _connection(*, client: bool) -> h2.connection.H2Connection:
 
 
 def unbinary(value: bytes) -> bytes:
-    """The bytes in the value of a `-bin` header, which may lack its padding; nothing if they are not base64."""
+    """Returns the bytes of a `-bin` header, or nothing if they are not base64.
+
+    The padding may be missing.
+    """
     try:
         return base64.b64decode(value + b"=" * (-len(value) % 4))
     except binascii.Error:
@@ -49,12 +53,12 @@ class Answer:
     """All that a server sent on one stream, and on the connection since the call began."""
 
     blocks: list[list[Header]] = field(default_factory=list)
-    """The decoded header blocks: the initial metadata, the trailers, or one block with both."""
+    """The decoded header blocks: initial metadata and trailers, or one block with both."""
     data: bytes = b""
     raw: bytes = b""
     """The bytes of the connection, of all frames."""
     reset: int | None = None
-    """The error code of RST_STREAM or GOAWAY, or of a connection that was cut."""
+    """The error code of RST_STREAM or GOAWAY, or of a closed connection."""
 
     @property
     def trailers(self) -> dict[bytes, bytes]:
@@ -73,7 +77,7 @@ class Answer:
         return unbinary(self.trailers.get(b"grpc-status-details-bin", b""))
 
     def texts(self) -> Iterator[bytes]:
-        """All that was sent, in each form in which somebody could read it."""
+        """Yields everything that was sent, in each form that a client could read."""
         yield self.raw
         yield self.data
         for name, value in (header for block in self.blocks for header in block):
@@ -85,7 +89,7 @@ class Answer:
 
 
 class Client:
-    """A connection to a gRPC server on which calls are made one after the other."""
+    """A connection to a gRPC server, for calls one after the other."""
 
     def __init__(self, target: str) -> None:
         host, _, port = target.rpartition(":")
@@ -102,7 +106,10 @@ class Client:
         self._socket.close()
 
     def call(self, method: str, request: bytes, metadata: Iterable[Header] = ()) -> Answer:
-        """Makes a call with one request and reads until the stream ends. Metadata go as they are, `-bin` already in base64."""
+        """Makes a call with one request, and reads until the stream ends.
+
+        Metadata are sent unchanged, so `-bin` values must be in base64.
+        """
         stream = self._h2.get_next_available_stream_id()
         headers = [
             (b":method", b"POST"),
@@ -154,7 +161,7 @@ class Client:
 
 @contextmanager
 def serve(trailers: Sequence[Header], *, messages: Sequence[bytes] = ()) -> Iterator[str]:
-    """A server that answers all calls with these messages and trailers, on as many connections as come; gives its address."""
+    """Runs a server that answers all calls with these messages and trailers; yields its address."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(TIMEOUT)
     connections: list[Any] = []
@@ -163,7 +170,7 @@ def serve(trailers: Sequence[Header], *, messages: Sequence[bytes] = ()) -> Iter
         while True:
             try:
                 connection, _ = listener.accept()
-            except OSError:  # the end: closed, or nobody came for long
+            except OSError:  # closed, or no client connected for a long time
                 return
             connection.settimeout(TIMEOUT)
             thread = threading.Thread(target=_answer_all, args=(connection, trailers, messages))
@@ -179,7 +186,7 @@ def serve(trailers: Sequence[Header], *, messages: Sequence[bytes] = ()) -> Iter
         accepting.join()
         listener.close()
         for connection, thread in connections:
-            with suppress(OSError):  # the client has gone before
+            with suppress(OSError):  # the client is gone
                 connection.shutdown(socket.SHUT_RDWR)
             thread.join()
             connection.close()
@@ -191,7 +198,7 @@ def _answer_all(
     try:
         _answer(connection, trailers, messages)
     except OSError:
-        return  # the client has gone
+        return  # the client is gone
 
 
 def _answer(

@@ -1,4 +1,4 @@
-"""What handlers do on a bad day, as actions for the harness's servers, and what a caller may expect of each."""
+"""Misbehaviours of handlers, as actions for the harness's servers, and the expected answers."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ from errgrpc import ErrorCode, ResCode
 from .peers import Fail
 
 CANARY = "canary-7f3a9c"
-"""A secret in the text of exceptions: no client may see it."""
+"""A secret in the text of exceptions. No client may see it."""
 LEAKS = (CANARY, "recursion depth exceeded")
 
 CODE, OTHER = ResCode.ROOM_NOT_EXIST, ResCode.ROOM_MEMBER_CONCURRENCY_OUT
@@ -24,19 +24,19 @@ _ABORTED = frozenset({CODE.grpc_status, OTHER.grpc_status})
 
 @dataclass(frozen=True)
 class Misbehaviour:
-    """What a handler does, given its peer's way of failing with a code."""
+    """A misbehaviour of a handler, given its peer's way of failing with a code."""
 
     name: str
     sync: Callable[[Fail], Action]
     aio: Callable[[Fail], Action] | None = None
-    """For async handlers, where it differs."""
+    """The action for async handlers, if it is different."""
     code: ErrorCode | None = None
-    """What the handler failed with; None when it is nothing that its author foresaw."""
+    """The code with which the handler failed, or None for an unhandled exception."""
     stands: frozenset[grpc.StatusCode] = frozenset()
-    """The statuses of which one must arrive, when the handler gave a status rather than a code."""
+    """If the handler gave a status rather than a code, one of these must arrive."""
     styles: tuple[str, ...] = harness.STYLES
     after: int = 1
-    """The number of responses before, in streams."""
+    """The number of responses before the error, in streams."""
 
     def act(self, style: str, fail: Fail) -> Action:
         make = self.sync if self.aio is None or style in ("sync", "sync_on_aio") else self.aio
@@ -106,7 +106,7 @@ async def _failing(fail: Fail, context: Any, code: ErrorCode) -> None:
     await _awaited(fail(context, code))
 
 
-# A coded error at odd places: each for sync and for async handlers.
+# A coded error at unusual places, for sync and for async handlers.
 
 
 def _coded(fail: Fail) -> Action:
@@ -215,7 +215,7 @@ def _group_aio(*codes: ErrorCode, first: tuple[Exception, ...] = ()) -> Callable
     return of
 
 
-# What a handler does to its context.
+# Misuse of the context by a handler.
 
 
 Make = Callable[[Fail], Action]
@@ -357,7 +357,7 @@ MISBEHAVIOURS = (*UNFORESEEN, *CODED, *ABORTS)
 
 
 def sleeping_then_failing(style: str, seconds: float, fail: Fail) -> Action:
-    """Fails with a code when the client has long gone."""
+    """Fails with a code after the client is gone."""
 
     def act(context: Any) -> None:
         time.sleep(seconds)

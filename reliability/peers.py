@@ -1,9 +1,13 @@
-"""The ways in which teams answer errors in Python gRPC, each as a server of every style and a reader: what errgrpc is measured beside.
+"""The ways in which teams answer errors in Python gRPC, for comparison with errgrpc.
 
-- bare grpcio: handlers call `context.abort`, callers read `code()` and `details()`.
-- grpc-interceptor: handlers raise its exceptions, its interceptor answers what is none of them with INTERNAL.
-- grpcio-status by hand: `abort_with_status` in a `try` / `except Exception` of each handler, `from_call` at the caller.
-- google-api-core: the same server, `from_grpc_error` at the caller.
+Each has a server of every style and a reader:
+
+- bare grpcio: handlers call `context.abort`, and callers read `code()` and `details()`.
+- grpc-interceptor: handlers raise its exceptions. Its interceptor answers other exceptions with
+  INTERNAL.
+- grpcio-status by hand: `abort_with_status` in a `try` / `except Exception` of each handler, and
+  `from_call` at the caller.
+- google-api-core: the same server, and `from_grpc_error` at the caller.
 - errgrpc.
 """
 
@@ -31,34 +35,37 @@ from grpc_status import rpc_status
 import errgrpc
 from errgrpc import ErrorCode, ResCode, ServiceError
 
-# some releases say at import that this Python's end of life will come
+# At import, some releases warn that support for this Python version will end.
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)
     from google.api_core.exceptions import GoogleAPICallError, from_grpc_error
 
 Fail = Callable[[Any, ErrorCode], Any]
-"""Fails a handler with a code, given its context: raises, or returns what an async handler awaits."""
+"""Fails a handler with a code, given its context.
+
+It raises, or returns an awaitable for an async handler.
+"""
 
 
 @dataclass(frozen=True)
 class Peer:
-    """One way: how a handler fails with a code, what guards the handlers, and what the caller reads."""
+    """One way: how a handler fails with a code, its interceptors, and what the caller reads."""
 
     name: str
     fail: Fail
     read: Callable[[grpc.RpcError], str | None]
-    """The reason in a failed call's error; None when it says none."""
+    """Returns the reason in the error of a failed call, or None."""
     interceptors: Callable[[str], Sequence[Any]] = lambda _: ()
-    """Of the server, by style."""
+    """The interceptors of the server, by style."""
     servicer: Callable[[str], Any] = lambda style: harness.SERVICERS[style]()
     seen: Callable[[Any], BaseException] = lambda error: error
     """The exception that the caller of a failed call sees."""
     typed: bool = False
-    """Whether calls are made through errgrpc's client interceptors."""
+    """Whether calls go through errgrpc's client interceptors."""
 
     @contextmanager
     def serve(self, style: str) -> Iterator[str]:
-        """A server of a style; gives its address."""
+        """Runs a server of a style, and yields its address."""
         with serve(style, self.interceptors(style), self.servicer(style)) as target:
             yield target
 
@@ -72,7 +79,7 @@ class Peer:
 
 @contextmanager
 def serve(style: str, interceptors: Sequence[Any], servicer: Any) -> Iterator[str]:
-    """A server of a style with these interceptors; gives its address."""
+    """Runs a server of a style with these interceptors, and yields its address."""
     with (
         harness.sync_server(interceptors, servicer)
         if style == "sync"
@@ -83,9 +90,10 @@ def serve(style: str, interceptors: Sequence[Any], servicer: Any) -> Iterator[st
 
 @contextmanager
 def _aio_server(interceptors: Sequence[Any], servicer: Any) -> Iterator[str]:
-    """As the harness's, on a loop that is started again when a handler's KeyboardInterrupt or SystemExit stops it.
+    """Runs an asyncio server like the harness's, but starts its loop again if a handler stops it.
 
-    In a program of its own that ends the process; here the other calls must go on.
+    KeyboardInterrupt or SystemExit in a handler would end a program of its own. Here the other
+    calls must continue.
     """
     loop, done = asyncio.new_event_loop(), threading.Event()
     loop.set_exception_handler(lambda *_: None)
@@ -120,7 +128,8 @@ def _aio_server(interceptors: Sequence[Any], servicer: Any) -> Iterator[str]:
         try:
             yield f"127.0.0.1:{port}"
         finally:
-            # A response that does not serialize blocks the thread of a sync streaming handler for ever: drop those that wait for one.
+            # A response that cannot be serialized blocks the thread of a sync streaming handler
+            # forever. So drop the handlers that wait for a thread.
             pool.shutdown(wait=False, cancel_futures=True)
             asyncio.run_coroutine_threadsafe(stop(server), loop).result(harness.DEADLINE)
     done.set()
@@ -138,7 +147,7 @@ def _abort(context: Any, code: ErrorCode) -> Any:
 
 
 def _says_nothing(error: Any) -> None:
-    """There is no code to read, only the status and a text."""
+    """Returns None: the call has only a status and a text."""
     error.code(), error.details(), str(error)
 
 
@@ -158,7 +167,7 @@ def _its_interceptors(style: str) -> Sequence[Any]:
 
 
 class TeamError(Exception):
-    """What a team that writes it by hand raises."""
+    """The exception of a team without a library."""
 
     def __init__(
         self, code: ErrorCode, details: Iterable[any_pb2.Any] = (), message: str | None = None
@@ -243,7 +252,7 @@ def _by_hand_generator(behavior: Any) -> Any:
 
 
 class _ByHand:
-    """The harness's servicer with the `try` that a team writes into each handler."""
+    """The harness's servicer with a `try` in each handler."""
 
     def __init__(self, style: str) -> None:
         servicer = harness.SERVICERS[style]()
@@ -309,7 +318,10 @@ PEERS = (BARE, GRPC_INTERCEPTOR, BY_HAND, GOOGLE_API_CORE, ERRGRPC)
 
 
 async def _serve_in_the_main_thread(peer: Peer, error: type[BaseException]) -> None:
-    """An asyncio server as a program of its own, whose handlers raise; it says where it is and what to ask for."""
+    """Runs an asyncio server in the main thread, whose handlers raise.
+
+    It prints its address and the request to send.
+    """
 
     def act(_: Any) -> None:
         raise error(3)

@@ -1,7 +1,8 @@
-"""A TCP proxy between client and server that breaks connections at exact places of an HTTP/2 answer.
+"""A TCP proxy between client and server that breaks connections at exact places of an answer.
 
-It parses no more than the headers of the frames that the server sends (RFC 9113 section 4.1). A fault strikes a number of
-connections or answers, then everything passes: a channel that reconnects finds a healthy server.
+It parses only the headers of the HTTP/2 frames that the server sends (RFC 9113 section 4.1). A
+fault is applied to a number of connections or answers, and later ones pass unchanged. So a channel
+that reconnects finds a healthy server.
 """
 
 import asyncio
@@ -19,11 +20,11 @@ _FRAME_HEADER = 9
 _DATA, _HEADERS = 0, 1
 _END_STREAM = 0x1
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-_NO_LINGER = struct.pack("ii", 1, 0)  # closing resets
+_NO_LINGER = struct.pack("ii", 1, 0)  # a close resets the connection
 
 
 class Place(enum.Enum):
-    """Where a fault strikes; the server's frames before it have passed, those after it have not."""
+    """The place of a fault. The server's frames before it have passed; later frames have not."""
 
     NOWHERE = "nowhere"
     ACCEPT = "when the client connects"
@@ -40,7 +41,7 @@ class Place(enum.Enum):
 
 
 class Deed(enum.Enum):
-    """What happens there."""
+    """The action at the place of a fault."""
 
     CLOSE = "close"
     RESET = "reset"
@@ -70,10 +71,11 @@ _INSIDE: dict[Place, Callable[[int], int]] = {
 
 
 class Proxy:
-    """Forwards to `target`; a fault strikes as often as `arm` says. Its event loop has a thread of its own.
+    """Forwards to `target`, and applies a fault as often as `arm` says.
 
-    `slow` sends byte by byte, each in a segment of its own; `mirrored` sends all that a client says to the server over a
-    second connection too, whose answers nobody hears.
+    `slow` sends each byte in a segment of its own. `mirrored` also sends the client's data to the
+    server over a second connection, and drops the answers. The event loop of the proxy has its own
+    thread.
     """
 
     def __init__(self, target: str, *, slow: bool = False, mirrored: bool = False) -> None:
@@ -103,8 +105,9 @@ class Proxy:
         self.target = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def _stop(self) -> None:
-        # Not closed before all tasks of this loop have ended: a client that has just arrived is one of asyncio's own first, and
-        # with its server closed that would leave the connection open.
+        # The server is closed only after all tasks of this loop have ended. A client that has just
+        # arrived is at first a task of asyncio. If its server were closed, its connection would
+        # stay open.
         self._loop.remove_reader(self._server.sockets[0])
         self._released.set()
         while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
@@ -114,11 +117,11 @@ class Proxy:
         self._server.close()
 
     def arm(self, fault: Fault, times: int = 1) -> None:
-        """The next answers that come to the fault's place are struck."""
+        """Applies the fault to the next answers that reach its place."""
         self._fault, self._left, self.struck = fault, times, 0
 
     def drop(self, *, reset: bool = False) -> None:
-        """Ends all connections there are; new ones are accepted."""
+        """Ends all connections. New ones are accepted."""
 
         async def drop() -> None:
             for writer in self._writers:
@@ -134,7 +137,10 @@ class Proxy:
         return self._fault
 
     async def _link(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
-        """One client's connection, and the one or two to the server behind it: the end of any is the end of all."""
+        """Forwards one client's connection to the server, over one or two connections.
+
+        If any of them ends, all end.
+        """
         self.connections += 1
         writers, directions = [client], list[asyncio.Task[None]]()
         try:
@@ -208,7 +214,7 @@ class Proxy:
                 await writer.drain()
 
     async def _do(self, fault: Fault, client: asyncio.StreamWriter) -> bool:
-        """Does it; whether the connection goes on."""
+        """Applies the fault, and returns whether the connection continues."""
         if fault.deed is Deed.RESET:
             _end(client, reset=True)
         elif fault.deed is Deed.STALL:
@@ -217,7 +223,7 @@ class Proxy:
 
 
 async def _frame(reader: asyncio.StreamReader) -> bytes:
-    """The next frame, with its header."""
+    """Returns the next frame, with its header."""
     header = await reader.readexactly(_FRAME_HEADER)
     return header + await reader.readexactly(int.from_bytes(header[:3]))
 

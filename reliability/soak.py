@@ -1,13 +1,16 @@
-"""A great many calls: `python -m reliability.soak --calls 1000000`. Every outcome the expected one, memory flat, nothing left.
+"""Makes many calls, and checks that every outcome is expected and that no memory is lost.
 
-Client and server are processes of their own, and this one only watches. The server has handlers of all four styles; the
-client calls them with both stacks at once. What call number n does follows from n. After each round, when no call is under
-way, both processes count their objects (after a full collection), memory blocks and resident memory; growth over the second
-half of the run is what counts. Figures and plot go to `--out`, by default docs/ when it is the full run.
+`python -m reliability.soak --calls 1000000` starts a client and a server as processes, and watches
+them. The server has handlers of all four styles, and the client calls them with both stacks at the
+same time. The number of a call determines what it does.
 
-Left out is what grpcio cannot do: a sync handler on an asyncio server is not told that its client has gone. A streaming one
-keeps its thread for ever, and of the status of one that fails grpc keeps some objects, so those are neither cancelled nor
-given a deadline.
+After each round, no call is running. Both processes then count their objects (after a full
+collection), memory blocks and resident memory. Only growth over the second half of the run counts.
+Figures and plot go to `--out`; for the full run, the default is docs/.
+
+Two limitations of grpcio are left out. On an asyncio server, a sync handler is not told that its
+client is gone. If it streams, it keeps its thread forever. If it fails, grpc keeps some objects of
+its status. So these calls are not cancelled and have no deadline.
 """
 
 import argparse
@@ -41,16 +44,16 @@ from errgrpc import RemoteError, ResCode, ServiceError, remote
 
 ROOT = Path(__file__).parents[1]
 FULL = 1_000_000
-DEADLINE = 120.0  # seconds; above what any call needs
-# seconds that a sync handler on an asyncio server waits for a client that goes: nobody tells it
+DEADLINE = 120.0  # Seconds, more than any call needs.
+# Seconds that a sync handler on an asyncio server waits for its client to go, as it is not told.
 HELD = 0.05
-# seconds after which a call is cancelled that nothing comes from; if the server has it then does
-# not matter
+# Seconds after which a call without a response is cancelled. It does not matter whether the server
+# has received it by then.
 MOMENT = 0.005
-SHORT = 0.03  # seconds, the deadline of calls that are to exceed it
+SHORT = 0.03  # seconds, the deadline of calls that must exceed it
 THREADS, TASKS, CHANNELS = 8, 48, 2
 
-# In percent.
+# Percent of the calls.
 MIX = {
     "result": 25,
     "coded": 34,
@@ -69,19 +72,20 @@ CODES = [code for code in ResCode if code is not ResCode.SUCCESS]
 
 
 def key_of(code: errgrpc.ErrorCode) -> str:
-    """Under which key an error has the number of its call: the first that the code declares, else any."""
+    """Returns the metadata key for the call's number: the first declared key, or `call`."""
     return code.metadata_fields[0].key if code.metadata_fields else "call"
 
 
 LOCALES = ("zh-CN", "en-US")
 
-# What may grow over the second half: a constant for what fills and empties by itself, and so much for each call. Of Python's
-# own nothing may; the resident memory of a client without interceptors (`--bare`) grows by about 17 bytes for each call.
+# The growth that is allowed over the second half: a constant for caches, and an amount for each
+# call. Python's own objects must not grow. The resident memory of a client without interceptors
+# (`--bare`) grows by about 17 bytes for each call.
 ALLOWED = {"objects": (400, 0.001), "blocks": (2_000, 0.004), "rss": (6 * 2**20, 32)}
 
 
 def dealt(number: int) -> tuple[str, str, str, ResCode, str]:
-    """What call number n is: style of handler, kind, act, code, locale."""
+    """Returns what a call does: style of handler, kind, act, code, locale."""
     mixed = number * 2_654_435_761 % 2**32 >> 7  # Knuth's multiplicative hash
     style, kind = harness.STYLES[number % 4], harness.KINDS[number // 4 % 4]
     act = _DEALT[mixed % 100]
@@ -96,7 +100,7 @@ SHARED = ServiceError(ResCode.ROOM_NOT_EXIST, room_uuid="shared")
 
 
 class Foreseen(Exception):  # noqa: N818
-    """What the server translates."""
+    """An exception that the server translates."""
 
 
 def translated(error: Foreseen) -> ServiceError:
@@ -148,7 +152,7 @@ def act_large(context: Any) -> None:
 
 
 def hold(context: Any) -> None:
-    """Until the client has gone; a sync handler on an asyncio server is not told."""
+    """Waits until the client is gone; a sync handler on an asyncio server is not told."""
     gone = threading.Event()
     if not hasattr(context, "is_active"):
         gone.wait(HELD)
@@ -161,7 +165,7 @@ async def hold_async(_: Any) -> None:
 
 
 class Counting(logging.Handler):
-    """Counts the records of the package by their level; of what it does not know it keeps the text, for there should be none."""
+    """Counts the records of errgrpc by level, and keeps the texts of unexpected records."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -173,7 +177,7 @@ class Counting(logging.Handler):
         if record.name == "errgrpc" and kind in {None, LookupError}:
             self.levels[record.levelname] += 1
         elif record.name == "errgrpc" and kind in {IndexError, KeyError}:
-            # the handler found no request, for its client had gone
+            # the client was gone, so the handler found no request
             self.levels["no request"] += 1
         elif record.name == "grpc._cython.cygrpc" and record.getMessage().startswith(
             "Invalid encoding"
@@ -202,7 +206,7 @@ def serve(leak: bool) -> None:
         acts["result"] = lambda _: kept.append([[] for _ in range(5)])
     for name, act in acts.items():
         harness.ACTIONS[name.encode()] = act, 1
-    # Of a stream the first response goes before.
+    # In a stream, these handlers send one response first.
     for name, act in (("hold", hold), ("hold_async", hold_async)):
         harness.ACTIONS[name.encode()] = act, 1
     translate: Any = {Foreseen: translated}
@@ -222,7 +226,7 @@ def serve(leak: bool) -> None:
             for style in harness.STYLES
         }
 
-    with ExitStack() as once:  # what grpc and asyncio make once and keep
+    with ExitStack() as once:  # objects that grpc and asyncio make once and keep
         start(once)
     before = resources()
     with ExitStack() as stack:
@@ -230,7 +234,7 @@ def serve(leak: bool) -> None:
         for line in sys.stdin:
             if line.strip() != "sample":
                 break
-            time.sleep(HELD)  # for the sync handlers that were not told
+            time.sleep(HELD)  # for the sync handlers that are not told
             say(sample())
     say({"left": left(before), "levels": dict(counting.levels), "others": counting.others})
 
@@ -258,7 +262,10 @@ def is_inferred(error: Any, code: grpc.StatusCode) -> bool:
 
 
 def odd(error: Any) -> bool:
-    """What bare grpcio's asyncio client, too, now and then makes of a deadline that ends a call before its requests are sent."""
+    """Returns whether the error is a rare one of bare grpcio's asyncio client.
+
+    It occurs if a deadline ends a call before its requests are sent.
+    """
     cancelled = isinstance(error, asyncio.CancelledError) or is_inferred(
         error, grpc.StatusCode.CANCELLED
     )
@@ -269,7 +276,7 @@ def odd(error: Any) -> bool:
 
 
 def expected(number: int, responses: list[bytes], error: Any) -> bool:
-    """Whether call number n ended as it had to."""
+    """Returns whether a call ended as expected."""
     style, kind, act, code, locale = dealt(number)
     partly = [harness.RESPONSES[0]] if kind.endswith("stream") else []
     if act == "result":
@@ -277,9 +284,9 @@ def expected(number: int, responses: list[bytes], error: Any) -> bool:
             harness.RESPONSES if partly else harness.RESPONSES[:1]
         )
     if act.startswith("cancelled"):
-        # asyncio, and the future of a unary call, say so by their own exceptions.
+        # asyncio, and the future of a unary call, raise their own exceptions for it.
         cancelled = isinstance(error, asyncio.CancelledError | grpc.FutureCancelledError)
-        # whose handler waits no longer than a moment
+        # its handler waits only a moment
         done = error is None and style == "sync_on_aio"
         return done or (
             (cancelled or is_inferred(error, grpc.StatusCode.CANCELLED))
@@ -320,7 +327,7 @@ def expected(number: int, responses: list[bytes], error: Any) -> bool:
     }
     if not (responses == partly and error is not None and checks[act](error)):
         return False
-    if act in {"coded", "shared"}:  # what any other reader sees
+    if act in {"coded", "shared"}:  # what other readers see
         raw = dict(iter(error.trailing_metadata()))["grpc-status-details-bin"]
         status = status_pb2.Status.FromString(raw)
         return (status.code, status.message) == (error.code().value[0], error.details())
@@ -386,20 +393,20 @@ async def call_aio(channels: dict[str, Any], number: int) -> tuple[list[bytes], 
             responses.append(await call)
         else:
             async for response in call:
-                responses.append(response)  # noqa: PERF401  those before an error count, too
+                responses.append(response)  # noqa: PERF401  responses before an error count, too
     except (grpc.RpcError, asyncio.CancelledError) as error:
         return responses, error
     return responses, None
 
 
 class Callers:
-    """Threads and tasks that make calls, each the next one that nobody has begun."""
+    """Threads and tasks that make calls. Each takes the next number."""
 
     def __init__(self, targets: dict[str, str], stack: ExitStack, bare: bool) -> None:
         self._bare = bare
         sync = [] if bare else [errgrpc.ClientInterceptor(ResCode)]
         interceptors = [] if bare else errgrpc.aio.client_interceptors(ResCode)
-        options = [("grpc.use_local_subchannel_pool", 1)]  # so that channels are connections
+        options = [("grpc.use_local_subchannel_pool", 1)]  # each channel has its own connection
         self.ended: collections.Counter[str] = collections.Counter()
         self.violations = list[str]()
         self._lock = threading.Lock()
@@ -436,7 +443,7 @@ class Callers:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def run(self, numbers: Iterator[int]) -> None:
-        """Makes these calls; ends when all have."""
+        """Makes these calls, and returns when all have ended."""
         threads = [
             self._pool.submit(self._in_thread, self._sync[index % CHANNELS], numbers)
             for index in range(THREADS)
@@ -477,7 +484,7 @@ class Callers:
 def call(targets: dict[str, str], bare: bool) -> None:
     counting = Counting()
     logging.basicConfig(level=logging.WARNING, handlers=[counting])
-    with ExitStack() as once:  # what grpc and asyncio make once and keep
+    with ExitStack() as once:  # objects that grpc and asyncio make once and keep
         Callers(targets, once, bare).run(iter(range(100)))
     before = resources()
     with ExitStack() as stack:
@@ -494,7 +501,7 @@ def call(targets: dict[str, str], bare: bool) -> None:
     say({"left": left(before), "ended": ended, "violations": violations, "others": counting.others})
 
 
-# What both count.
+# The counters of both processes.
 
 
 def say(what: object) -> None:
@@ -525,7 +532,7 @@ def resources() -> dict[str, int]:
 
 
 def left(before: dict[str, int]) -> dict[str, list[int]]:
-    """What was there before, and is now; grpc ends its own a moment after it has been told."""
+    """Returns the counts before and now. grpc ends its own threads a moment after they are told."""
     until = time.monotonic() + 20
     found = resources()
     while any(now > before[name] for name, now in found.items()) and time.monotonic() < until:
@@ -538,7 +545,7 @@ def left(before: dict[str, int]) -> dict[str, list[int]]:
 
 
 class Process:
-    """One of the two, asked line by line; it ends with us."""
+    """The client or the server, controlled line by line. It ends with this process."""
 
     def __init__(self, *role: str) -> None:
         command = [sys.executable, "-m", "reliability.soak", *role]
@@ -547,7 +554,10 @@ class Process:
         )  # noqa: S603
 
     def ask(self, text: str | None = None, patience: float = 600) -> Any:
-        """What it answers; one that does not within so many seconds is killed, for then something hangs."""
+        """Returns the answer to a line.
+
+        If the process does not answer in time, something hangs, so the process is killed.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         if text is not None:
@@ -580,7 +590,7 @@ Progress = Callable[[int, str], None]
 
 
 def watch(calls: int, rounds: int, leak: bool, bare: bool, progress: Progress) -> dict[str, Any]:
-    """Runs it all; what was found."""
+    """Runs everything, and returns the findings."""
     samples = list[dict[str, Any]]()
     start = time.monotonic()
     with ExitStack() as stack:
@@ -607,7 +617,8 @@ def watch(calls: int, rounds: int, leak: bool, bare: bool, progress: Progress) -
             rate = end / samples[-1]["seconds"]
             progress(
                 end,
-                f"{rate:,.0f} calls/s, client {rss['client']:.1f} MiB, server {rss['server']:.1f} MiB, {len(violations)} violations",
+                f"{rate:,.0f} calls/s, client {rss['client']:.1f} MiB, server {rss['server']:.1f} "
+                f"MiB, {len(violations)} violations",
             )
         ends = {"client": client.ask("", 120), "server": server.ask("end", 120)}
     return {
@@ -619,7 +630,7 @@ def watch(calls: int, rounds: int, leak: bool, bare: bool, progress: Progress) -
 
 
 def slope(points: list[tuple[float, float]]) -> float:
-    """Of the straight line that fits best."""
+    """Returns the slope of the straight line that fits best."""
     mean_x, mean_y = (sum(values) / len(points) for values in zip(*points, strict=True))
     return float(
         sum((x - mean_x) * (y - mean_y) for x, y in points)
@@ -628,7 +639,7 @@ def slope(points: list[tuple[float, float]]) -> float:
 
 
 def growth(samples: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """By process and measure: what one call adds, over the second half."""
+    """Returns what one call adds over the second half, by process and measure."""
     half = [entry for entry in samples if entry["calls"] > samples[-1]["calls"] / 2]
     return {
         process: {
@@ -640,7 +651,7 @@ def growth(samples: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 
 def verdict(found: dict[str, Any]) -> list[str]:
-    """All that was not as promised."""
+    """Returns all broken promises."""
     ends, calls = found["ends"], found["calls"]
     broken: list[str] = list(ends["client"]["violations"])
     if (count := ends["client"]["ended"].get("violations", 0)) > len(broken):
@@ -661,7 +672,7 @@ def verdict(found: dict[str, Any]) -> list[str]:
             for text in end["others"]
             if "PollerCompletionQueue" not in text
         )
-    # The calls of the client's first, short acquaintance are answered, too.
+    # The calls of the client's warm-up are answered, too.
     acts = collections.Counter(dealt(number)[2] for number in (*range(100), *range(calls)))
     for level, act in (("ERROR", "unforeseen"), ("WARNING", "large")):
         if (count := ends["server"]["levels"].get(level, 0)) != acts[act]:
@@ -672,7 +683,7 @@ def verdict(found: dict[str, Any]) -> list[str]:
 
 
 def plot(found: dict[str, Any], path: Path) -> None:
-    import matplotlib as mpl  # noqa: PLC0415  nothing else needs it
+    import matplotlib as mpl  # noqa: PLC0415  only the plot needs it
 
     mpl.use("svg")
     import matplotlib.pyplot as plt  # noqa: PLC0415
@@ -723,7 +734,7 @@ def plot(found: dict[str, Any], path: Path) -> None:
 
 @contextlib.contextmanager
 def showing(calls: int) -> Iterator[Progress]:
-    """A bar on a terminal, else a line for every twentieth."""
+    """Shows a bar on a terminal, else a line for every twentieth."""
     bar = None
     if sys.stderr.isatty():
         with contextlib.suppress(ImportError):

@@ -1,7 +1,7 @@
-"""A server that a test can stop when it likes; and one to be killed, in a process of its own.
+"""A server that a test can stop at any time, and one to be killed, in a process of its own.
 
-`python -m reliability.victim STYLE PORT` serves until its input ends. The request `raise` fails with a code; `hold`
-says so on the output, and never ends.
+`python -m reliability.victim STYLE PORT` serves until its input ends. The request `raise` fails
+with a code. The request `hold` prints a line and never ends.
 """
 
 import asyncio
@@ -42,8 +42,9 @@ def fail(_: Any) -> None:
 def stoppable(
     style: str, port: int = 0
 ) -> Iterator[tuple[str, Callable[[float | None], Future[Any]]]]:
-    """A server's address, and how to begin to stop it with a grace."""
-    # The handlers' threads end before the loop does: on an asyncio server each hands grpc's loop the end of its stream.
+    """Runs a server, and yields its address and a function that begins to stop it with a grace."""
+    # The handlers' threads end before the loop. On an asyncio server, each gives grpc's loop the
+    # end of its stream.
     with harness.loop_thread() as loop, ThreadPoolExecutor(16) as pool:
         on_loop = functools.partial(asyncio.run_coroutine_threadsafe, loop=loop)
 

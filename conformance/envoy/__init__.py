@@ -1,1 +1,1 @@
-"""Envoy before errgrpc's server: what clients see that speak no gRPC."""
+"""Envoy in front of errgrpc's server, for clients that do not speak gRPC."""

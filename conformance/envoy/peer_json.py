@@ -1,4 +1,7 @@
-"""Envoy's gRPC-JSON transcoder with `convert_grpc_status`: an error is an HTTP status and its google.rpc.Status as JSON."""
+"""Envoy's gRPC-JSON transcoder with `convert_grpc_status`.
+
+An error is an HTTP status with its google.rpc.Status as JSON.
+"""
 
 import json
 import sys
@@ -11,7 +14,7 @@ TYPE = "type.googleapis.com/google.rpc."
 
 
 def read(body: dict[str, Any]) -> Said:
-    """What a client author writes."""
+    """Reads an error as the author of a client does."""
     said: Said = {"status": body.get("code", 0), "message": body.get("message", ""), "details": []}
     for detail in body.get("details", ()):
         if detail["@type"] == TYPE + "ErrorInfo" and "reason" not in said:
@@ -28,7 +31,7 @@ def read(body: dict[str, Any]) -> Said:
 
 
 def client(gateway: str) -> None:
-    """Calls as the runner says."""
+    """Makes the calls of the runner."""
     connection = HTTPConnection(gateway, timeout=DEADLINE)
 
     def make(call: Call) -> Said:

@@ -1,4 +1,8 @@
-"""gRPC-Web through Envoy, by hand: trailers are headers when nothing else comes, else the last frame of the body."""
+"""gRPC-Web through Envoy, without a library.
+
+If the answer has no message, the trailers are headers. Otherwise they are the last frame of the
+body.
+"""
 
 import base64
 import sys
@@ -17,7 +21,7 @@ from conformance.v1.conformance_pb2 import AnswerRequest
 
 
 def read(trailers: dict[str, str]) -> Said:
-    """What a client author writes."""
+    """Reads an error as the author of a client does."""
     said: Said = {
         "status": int(trailers["grpc-status"]),
         "message": unquote(trailers.get("grpc-message", "")),
@@ -45,7 +49,11 @@ def read(trailers: dict[str, str]) -> Said:
 
 
 def client(kind: str, gateway: str) -> None:
-    """Calls as the runner says; `kind` is the content type, `application/grpc-web+proto` or, in base64, `…-text+proto`."""
+    """Makes the calls of the runner.
+
+    `kind` is the content type: `application/grpc-web+proto`, or `application/grpc-web-text+proto`
+    in base64.
+    """
     connection, text = HTTPConnection(gateway, timeout=DEADLINE), "-text" in kind
 
     def make(call: Call) -> Said:
@@ -70,7 +78,7 @@ def client(kind: str, gateway: str) -> None:
 
 
 def frames(body: bytes, headers: Message) -> tuple[int, dict[str, str]]:
-    """How many messages there are, and the trailers."""
+    """Returns the number of messages, and the trailers."""
     messages, trailers = 0, {name.lower(): value for name, value in headers.items()}
     while body:
         end = 5 + int.from_bytes(body[1:5], "big")
@@ -88,7 +96,7 @@ def frames(body: bytes, headers: Message) -> tuple[int, dict[str, str]]:
 
 
 def _from_base64(text: bytes) -> bytes:
-    """Each frame may have padding of its own."""
+    """Decodes base64 in which each frame may have its own padding."""
     whole = b""
     while text:
         end = text.find(b"=") + 1

@@ -1,1 +1,1 @@
-"""grpcurl: what somebody at a shell sees."""
+"""grpcurl: what a user of a shell sees."""

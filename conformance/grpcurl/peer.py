@@ -1,4 +1,4 @@
-"""grpcurl with `-format-error`: an error is its google.rpc.Status as JSON, which it prints to the standard error."""
+"""grpcurl with `-format-error`, which prints an error's google.rpc.Status as JSON on stderr."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ PROTOS = [
 
 
 def read(printed: str) -> Said:
-    """What a script's author writes, or sees with `jq`."""
+    """Reads an error as the author of a script does, for instance with `jq`."""
     status = json.loads(printed)
     said: Said = {"status": status["code"], "message": status.get("message", ""), "details": []}
     for detail in status.get("details", ()):
@@ -39,7 +39,7 @@ def read(printed: str) -> Said:
 
 
 def client(target: str) -> None:
-    """Calls as the runner says."""
+    """Makes the calls of the runner."""
 
     def make(call: Call) -> Said:
         headers = [

@@ -1,5 +1,5 @@
 # mypy: allow-untyped-calls
-"""google-api-core: `from_grpc_error` makes the exceptions that Google's own clients raise. It is no server."""
+"""google-api-core: `from_grpc_error` makes the exceptions of Google's clients. It has no server."""
 
 import base64
 import sys
@@ -12,14 +12,14 @@ from google.rpc import error_details_pb2 as rpc
 
 from conformance.service import Call, Said, call_lines, responses
 
-# some releases say at import that this Python's end of life will come
+# At import, some releases warn that support for this Python version will end.
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)
     from google.api_core.exceptions import from_grpc_error
 
 
 def read(error: Any) -> Said:
-    """What a client author writes."""
+    """Reads an error as the author of a client does."""
     raised = from_grpc_error(error)
     hint = next(
         (detail for detail in raised.details if isinstance(detail, rpc.LocalizedMessage)), None
@@ -44,14 +44,14 @@ def read(error: Any) -> Said:
 def _printed(detail: Any) -> dict[str, str]:
     kind, value = (
         (detail.TypeName(), detail.value)
-        if isinstance(detail, Packed)  # of a type that is none of google.rpc's
+        if isinstance(detail, Packed)  # a type outside google.rpc
         else (detail.DESCRIPTOR.full_name, detail.SerializeToString())
     )
     return {"type": kind, "base64": base64.b64encode(value).decode()}
 
 
 def client(target: str) -> None:
-    """Calls as the runner says."""
+    """Makes the calls of the runner."""
     with grpc.insecure_channel(target) as channel:
 
         def make(call: Call) -> Said:

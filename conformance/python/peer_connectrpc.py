@@ -1,4 +1,7 @@
-"""connectrpc: a client and an ASGI server of its own (here in hypercorn), which speak gRPC among other protocols."""
+"""connectrpc: a client, and an ASGI server (here in hypercorn).
+
+Both speak gRPC among other protocols.
+"""
 
 import asyncio
 import base64
@@ -43,7 +46,7 @@ METHODS: Mapping[str, MethodInfo[AnswerRequest, AnswerResponse]] = {
     )
     for name, kind in _TYPES.items()
 }
-# Connect's codes are gRPC's by another spelling of one of them.
+# Connect's codes are gRPC's codes; only one is spelled differently.
 _NUMBERS = {
     code: GrpcCode.Value({"canceled": "CANCELLED"}.get(code.value, code.value.upper()))
     for code in Code
@@ -52,7 +55,7 @@ _CODES = {number: code for code, number in _NUMBERS.items()}
 
 
 def read(error: ConnectError) -> Said:
-    """What a client author writes."""
+    """Reads an error as the author of a client does."""
     said: Said = {"status": _NUMBERS[error.code], "message": error.message, "details": []}
     for detail in error.details:
         if detail.type_name == rpc.ErrorInfo.DESCRIPTOR.full_name and "reason" not in said:
@@ -72,7 +75,7 @@ def read(error: ConnectError) -> Said:
 
 
 def client(target: str) -> None:
-    """Calls as the runner says."""
+    """Makes the calls of the runner."""
     transport = SyncHTTPTransport(http_version=HTTPVersion.HTTP2)
     options: Any = {
         "codec": google_protobuf_binary_codec(),
@@ -120,7 +123,7 @@ def _responses(connection: ConnectClientSync, call: Call) -> Iterator[AnswerResp
 
 
 def _error(wanted: Said) -> ConnectError:
-    """What a server author writes."""
+    """Returns an error as the author of a server writes it."""
     details: list[tuple[str, bytes]] = []
 
     def add(message: Message) -> None:
@@ -186,7 +189,7 @@ class Service:
         self._fail(first.vector, context)
 
     def endpoints(self) -> dict[str, Any]:
-        """Which function answers which path."""
+        """Returns the function for each path."""
         return {
             path("Unary"): Endpoint.unary(METHODS["Unary"], self.unary),
             path("ServerStream"): Endpoint.server_stream(
@@ -200,7 +203,7 @@ class Service:
 
 
 class Application(ConnectASGIApplication[Service]):
-    """As generated code would have it."""
+    """The application as generated code has it."""
 
     def __init__(self, service: Service) -> None:
         super().__init__(

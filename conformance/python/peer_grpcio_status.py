@@ -15,7 +15,7 @@ from conformance.service import Call, Said, call_lines, responses, serve
 
 
 def read(error: Any) -> Said:
-    """What a client author writes: the Status of a failed call, and the details by their type."""
+    """Reads an error as the author of a client does: the Status and its details by type."""
     said: Said = {"status": error.code().value[0], "message": error.details(), "details": []}
     # None without details; raises when they are garbage or contradict the call
     status = rpc_status.from_call(error)
@@ -38,7 +38,7 @@ def read(error: Any) -> Said:
 
 
 def answer(wanted: Said, context: grpc.ServicerContext) -> None:
-    """What a server author writes."""
+    """Answers as the author of a server does."""
     status = status_pb2.Status(code=wanted["status"], message=wanted["message"])
     if wanted["reason"] is not None:
         info = rpc.ErrorInfo(
@@ -72,7 +72,7 @@ class _WithTrailing(grpc.Status):
 
 
 def client(target: str) -> None:
-    """Calls as the runner says."""
+    """Makes the calls of the runner."""
     with grpc.insecure_channel(target) as channel:
 
         def make(call: Call) -> Said:

@@ -1,4 +1,7 @@
-"""grpclib: gRPC in pure Python, with asyncio. `GRPCError` has the details, decoded, when the channel is given a codec for them."""
+"""grpclib: gRPC in pure Python, with asyncio.
+
+If the channel has a codec for details, `GRPCError` has the decoded details.
+"""
 
 import asyncio
 import base64
@@ -33,7 +36,7 @@ METHODS: Mapping[str, Any] = {
 
 
 def read(error: GRPCError) -> Said:
-    """What a client author writes."""
+    """Reads an error as the author of a client does."""
     said: Said = {"status": error.status.value, "message": error.message or "", "details": []}
     for detail in error.details or ():
         if isinstance(detail, rpc.ErrorInfo):
@@ -81,7 +84,7 @@ async def _call(channel: Channel, call: Call) -> Said:
 
 
 async def client(target: str) -> None:
-    """Calls as the runner says."""
+    """Makes the calls of the runner."""
     host, _, port = target.rpartition(":")
     async with Channel(
         host, int(port), codec=ProtoCodec(), status_details_codec=ProtoStatusDetailsCodec()
@@ -114,7 +117,7 @@ def _details(wanted: Said) -> list[Any]:
 
 
 class Service:
-    """The conformance service, as generated code would have it."""
+    """The conformance service, as generated code has it."""
 
     def __init__(self, wanted: Mapping[int, Said]) -> None:
         self._wanted = wanted

@@ -1,4 +1,4 @@
-"""The golden cases: `vectors.json`, read; `python -m conformance.vectors` makes it."""
+"""Reads the golden cases in `vectors.json`, which `python -m conformance.vectors` writes."""
 
 import json
 from functools import cache
@@ -15,5 +15,5 @@ Vector = dict[str, Any]
 
 @cache
 def load() -> tuple[Vector, ...]:
-    """All vectors, in their order."""
+    """Returns all vectors in their order."""
     return tuple(json.loads(PATH.read_text("utf-8")))

@@ -1,4 +1,4 @@
-"""Makes `vectors.json` anew."""
+"""Writes `vectors.json` again."""
 
 from conformance.vectors import PATH
 from conformance.vectors.build import as_json, vectors

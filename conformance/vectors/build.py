@@ -1,4 +1,7 @@
-"""A case -> its vector: the bytes from errgrpc's decisions, what is to be read of them from protobuf alone."""
+"""Builds the vector of each case.
+
+The bytes come from errgrpc's decisions. What readers must find in them comes from protobuf alone.
+"""
 
 import base64
 import json
@@ -23,27 +26,27 @@ __all__ = ["answer", "as_json", "cases", "vectors"]
 
 
 def cases() -> tuple[Case | Foreign, ...]:
-    """All cases; the number of a vector is the place of its case, from 1."""
+    """Returns all cases. The number of a vector is the place of its case, starting at 1."""
     return (*raised(), *foreign(), *later())
 
 
 def vectors() -> list[Vector]:
-    """All vectors, made anew."""
-    # what is masked or shed here is meant to be
+    """Builds all vectors."""
+    # The log records about masked or shed parts are expected.
     logging.getLogger("errgrpc").addHandler(logging.NullHandler())
     with warnings.catch_warnings():
-        # details/all has a delay, and a code that says that trying again is in vain
+        # The vector details/all has a delay and a code that is not retryable.
         warnings.simplefilter("ignore", MisuseWarning)
         return [_vector(number, case) for number, case in enumerate(cases(), 1)]
 
 
 def as_json(made: list[Vector]) -> str:
-    """As they are checked in."""
+    """Returns the vectors as text for the file."""
     return json.dumps(made, ensure_ascii=False, indent=1) + "\n"
 
 
 def answer(case: Case | Foreign) -> RpcAnswer:
-    """What is on the wire."""
+    """Returns the answer to a case as it is sent."""
     if isinstance(case, Foreign):
         return RpcAnswer(
             case.status,
@@ -83,7 +86,7 @@ def _vector(number: int, case: Case | Foreign) -> Vector:
 
 
 def _read(details: Iterable[any_pb2.Any]) -> dict[str, Any]:
-    """What any reader sees, in the words of the standard messages."""
+    """Returns what any reader must see, in the words of the standard messages."""
     read: dict[str, Any] = dict.fromkeys(("reason", "domain", "metadata", "locale", "hint"))
     others = []
     for packed in details:
@@ -117,13 +120,13 @@ def _json(kind: str, value: bytes) -> dict[str, Any] | None:
         message = found.FromString(value)
     except (KeyError, DecodeError):
         return None
-    # A well-known type has no object of its own: in an Any its JSON is the field `value`.
+    # The JSON of a well-known type is not an object, so an Any has it in `value`.
     made = json_format.MessageToDict(message)
     return made if isinstance(made, dict) else {"value": made}
 
 
 def _typed(case: Case | Foreign, read: dict[str, Any]) -> dict[str, Any]:
-    """What a reader makes of it who knows our catalogues."""
+    """Returns what a reader with our catalogues must find."""
     code = _known(case)
     catalogue = (
         None
@@ -146,7 +149,7 @@ def _typed(case: Case | Foreign, read: dict[str, Any]) -> dict[str, Any]:
             None,
         ),
     }
-    # from its own table; no case of these asks for a language
+    # from the reader's catalogue: no case of these asks for a language
     if code is not None and read["hint"] is None:
         typed |= {"locale": code.default_locale, "hint": code.hints[code.default_locale]}
     return typed
@@ -159,7 +162,7 @@ def _known(case: Case | Foreign) -> ErrorCode | None:
 
 
 def _number(read: dict[str, Any]) -> int | None:
-    """The number that an unknown code gives itself: 32 bits in ASCII digits."""
+    """Returns the number that an unknown code sends: 32 bits in ASCII digits."""
     text = (read["metadata"] or {}).get("code", "")
     digits = text.removeprefix("-")
     return int(text) if digits.isascii() and digits.isdecimal() and abs(int(text)) < 2**31 else None

@@ -1,4 +1,7 @@
-"""The cases that errgrpc answers itself: what a handler raises, for whom, and which code a reader must find in it."""
+"""The cases that errgrpc answers itself.
+
+Each says what a handler raises, what its client sends, and which code a reader must find.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,15 +30,15 @@ class Case:
 
     name: str
     error: Callable[[], BaseException]
-    """Makes what the handler raises."""
+    """Makes the exception that the handler raises."""
     code: ErrorCode
-    """What is answered."""
+    """The code of the answer."""
     metadata: tuple[tuple[str, str], ...] = ()
-    """What the client sends."""
+    """The metadata that the client sends."""
     trailing: tuple[tuple[str, str], ...] = ()
-    """What the handler set."""
+    """The trailing metadata that the handler set."""
     known_as: ErrorCode | None = None
-    """The code that a reader finds who does not know `code`."""
+    """The code that a reader finds if it does not know `code`."""
     servable: bool = True
 
 
@@ -54,7 +57,7 @@ class OtherTeamCode(ErrorCode, domain="shop.example.com", default_locale="en-US"
 
 
 class GateCode(ErrorCode, domain="gate.example.com"):
-    """Another team's catalogue, of failures in which trying again is in vain."""
+    """Another team's catalogue of failures that must not be retried."""
 
     CLOSED = 1, Spec(StatusCode.UNAVAILABLE, message="Closed", retryable=False)
     LOCKED = 2, Spec(StatusCode.RESOURCE_EXHAUSTED, message="Locked", retryable=False)
@@ -98,7 +101,7 @@ class NewerCode(ErrorCode, domain=ResCode.domain, default_locale="zh-CN"):
 
 
 class OlderCode(ErrorCode, domain=ResCode.domain):
-    """ResCode as it was before it had hints."""
+    """ResCode before it had hints."""
 
     ROOM_NOT_EXIST = (
         ResCode.ROOM_NOT_EXIST.number,
@@ -107,7 +110,7 @@ class OlderCode(ErrorCode, domain=ResCode.domain):
 
 
 def raised() -> Iterator[Case]:
-    """All of them, in the order of the vectors."""
+    """Yields all cases in the order of the vectors."""
     yield from _codes()
     yield from _locales()
     yield from _texts()
@@ -189,14 +192,14 @@ def _locales() -> Iterator[Case]:
 
 
 def later() -> Iterator[Case]:
-    """What came after the others, behind which it stands, so that a vector keeps its number."""
+    """Yields cases that were added later: at the end, so that the others keep their numbers."""
     yield from _languages()
     yield from _placeholders()
     yield from _retries()
 
 
 def _placeholders() -> Iterator[Case]:
-    """Texts that the server fills: a reader takes them as they are."""
+    """Yields texts that the server fills in: a reader takes them unchanged."""
     for name, metadata in (
         ("filled", {"limit": 30, "room_name": "数学 {limit}"}),
         ("missing", {"limit": 30}),
@@ -207,7 +210,7 @@ def _placeholders() -> Iterator[Case]:
 
 
 def _retries() -> Iterator[Case]:
-    """What a client's own retry policy is told, beside the RetryInfo and without one."""
+    """Yields what a client's own retry policy is told, with and without a RetryInfo."""
     code = ResCode.SERVICE_UNAVAILABLE
     for name, delay in (
         ("none", 0),
@@ -225,7 +228,7 @@ def _retries() -> Iterator[Case]:
     yield _of("retry/never_by_another_status", GateCode.LOCKED)
     own = (("grpc-retry-pushback-ms", "70"),)
     yield Case("retry/own", lambda: ServiceError(code, retry_delay=2), code, trailing=own)
-    # 0 makes a client of grpcio wait until its deadline: 1 goes out in its place.
+    # After 0, a grpcio client waits until its deadline. So 1 is sent in its place.
     yield Case(
         "retry/own_zero",
         lambda: ServiceError(code),
@@ -235,7 +238,7 @@ def _retries() -> Iterator[Case]:
 
 
 def _languages() -> Iterator[Case]:
-    """A hint by the script of the language asked for, and what else `accept-language` may hold."""
+    """Yields hints by the script of the requested language, and other `accept-language` values."""
     chinese = {"zh-CN": "请稍候", "zh-TW": "請稍候", "en-US": "Please wait"}
     by_script = {"zh-Hant": "請稍候", "zh-Hans": "请稍候", "en-US": "Please wait"}
     serbian = {"sr-Latn": "Molimo sačekajte", "sr-Cyrl": "Молимо сачекајте"}
@@ -373,7 +376,7 @@ def _details() -> Iterator[Case]:
 
 
 def _oversized() -> Iterator[Case]:
-    # near the limit, and no other server knows what to give up
+    # Near the limit. No other server knows which parts to drop.
     code, cut = ResCode.BAD_REQUEST, partial(_of, servable=False)
     violations = [
         _VIOLATION(field=f"items[{index}].name", description=f"item {index} has no name")
@@ -428,7 +431,7 @@ def _between_services() -> Iterator[Case]:
 
 
 def _received(code: ErrorCode, **arguments: object) -> errgrpc.RemoteError:
-    """The error of a server further back, which had a request id."""
+    """Returns the error of a server behind this one, which had a request id."""
     request = rpc.RequestInfo(request_id=UPSTREAM_ID)
     error = ServiceError(code, details=[request], **arguments)  # type: ignore[arg-type]
     return errgrpc.decode(errgrpc.encode(error), ResCode)

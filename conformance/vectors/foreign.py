@@ -1,6 +1,6 @@
-"""The cases that errgrpc would not answer: other servers' errors, errors without a code, garbage.
+"""The cases that errgrpc would not answer: errors of other servers, without a code, or garbage.
 
-Their bytes are made by hand, and so is what of them is readable.
+Their bytes, and what a reader must find in them, are written by hand.
 """
 
 import random
@@ -20,7 +20,7 @@ __all__ = ["Foreign", "foreign"]
 
 @dataclass(frozen=True)
 class Foreign:
-    """What a server sends that is not ours."""
+    """An answer of a server without errgrpc."""
 
     name: str
     status: StatusCode
@@ -28,12 +28,12 @@ class Foreign:
     details: bytes | None
     """The bytes of `grpc-status-details-bin`."""
     seen: tuple[any_pb2.Any, ...] = ()
-    """Those details that a reader must see."""
+    """The details that a reader must see."""
     code: ErrorCode | None = None
     """The code that a typed reader finds or infers."""
     servable: bool = False
     metadata: tuple[tuple[str, str], ...] = ()
-    """What the client sends."""
+    """The metadata that the client sends."""
 
 
 NOT_FOUND = StatusCode.NOT_FOUND
@@ -42,7 +42,7 @@ _DOMAIN = ResCode.domain
 
 
 def foreign() -> Iterator[Foreign]:
-    """All of them, in the order of the vectors."""
+    """Yields all cases in the order of the vectors."""
     yield from _inferred()
     yield from _readable()
     yield from _odd()
@@ -89,12 +89,12 @@ def _inferred() -> Iterator[Foreign]:
 
 
 def _whole(name: str, *details: any_pb2.Any, code: ErrorCode | None) -> Foreign:
-    """Readable as a whole, by anybody."""
+    """Returns a case that every reader can read completely."""
     return Foreign(name, NOT_FOUND, TEXT, _raw(*details), details, code, servable=True)
 
 
 def _readable() -> Iterator[Foreign]:
-    """What servers without errgrpc, or with another release of a catalogue, may well send."""
+    """Yields answers of servers without errgrpc, or with another release of a catalogue."""
     room = ResCode.ROOM_NOT_EXIST
     yield _whole("foreign/empty_domain", _info(domain="", code="1004"), code=room)
     yield _whole("foreign/empty_domain_without_number", _info(domain=""), code=room)
@@ -128,7 +128,7 @@ def _readable() -> Iterator[Foreign]:
 
 
 def _odd() -> Iterator[Foreign]:
-    """Valid protobuf, but not as the contract has it."""
+    """Yields answers that are valid protobuf but break the contract."""
     room, infos = ResCode.ROOM_NOT_EXIST, (_info(code="1004"), HINT)
     other = _info("ROOM_SIT_FULL", code="1018")
     yield Foreign("odd/two_error_infos", NOT_FOUND, TEXT, _raw(infos[0], other), (infos[0],), room)
@@ -144,7 +144,7 @@ def _odd() -> Iterator[Foreign]:
 
 
 def _garbage() -> Iterator[Foreign]:
-    """What a typed reader infers from the status alone, or reads without what is broken."""
+    """Yields answers from which a reader infers the code, or reads all except the broken part."""
     guess, info = ResCode.NOT_FOUND, _info(code="1004")
     whole = _raw(info, HINT)
     for part, count in (
@@ -156,7 +156,7 @@ def _garbage() -> Iterator[Foreign]:
         yield Foreign(f"garbage/truncated_{part}", NOT_FOUND, TEXT, whole[:count], (), guess)
     start = whole.index(b"\x1a", 2 + 2 + len(TEXT))
     flipped = bytearray(whole)
-    flipped[start] ^= 0x01  # the wire type of the first detail: a group that never ends
+    flipped[start] ^= 0x01  # the wire type of the first detail becomes a group without an end
     yield Foreign("garbage/bit_flipped_in_status", NOT_FOUND, TEXT, bytes(flipped), (), guess)
     for name, broken in (
         (
@@ -176,7 +176,7 @@ def _garbage() -> Iterator[Foreign]:
     ):
         seen = (broken, HINT) if name == "bit_flipped_in_type" else (HINT,)
         yield Foreign(f"garbage/{name}", NOT_FOUND, TEXT, _raw(broken, HINT), seen, guess)
-    noise = b"\x0f" + random.Random(7).randbytes(200)  # noqa: S311  a fixed sequence is wanted
+    noise = b"\x0f" + random.Random(7).randbytes(200)  # noqa: S311  a fixed sequence is intended
     yield Foreign("garbage/random", NOT_FOUND, TEXT, noise, (), guess)
     yield Foreign("garbage/text", NOT_FOUND, TEXT, b"not protobuf", (), guess)
     yield Foreign("garbage/empty", NOT_FOUND, TEXT, b"", (), guess)

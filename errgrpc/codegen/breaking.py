@@ -1,15 +1,20 @@
-"""What a release changes in catalogues and in what methods raise: `python -m errgrpc.codegen.breaking OLD.binpb NEW.binpb`.
+"""Compares two releases: catalogues, and what methods raise.
 
-Both are descriptor sets (`buf build -o`, or `protoc --include_imports --descriptor_set_out`). `buf breaking` sees numbers and
-names but is blind to options: a changed status, domain or hint passes it. A catalogue is the same one while its enum keeps
-its full name, or else its domain; a code while it keeps its reason, or else its number.
+`python -m errgrpc.codegen.breaking OLD.binpb NEW.binpb` reads two descriptor sets. They are made by
+`buf build -o`, or by `protoc --include_imports --descriptor_set_out`. `buf breaking` compares
+numbers and names but no options: it does not see a changed status, domain or hint.
 
-Each change has a stable id and a severity. By AIP-193, texts may change where ErrorInfo is always sent, as errgrpc does:
-clients branch on reason and domain. What they branch on may not change.
+A catalogue is paired with the one of the same full name, or else of the same domain. A code is
+paired with the one of the same reason, or else of the same number.
 
-breaking   a reader of the old catalogue treats the error otherwise, or not at all
-caution    what is answered, inferred or shown changes for some; look at it
-note       worth a line in the changelog
+Each change has a stable id and a severity:
+
+- breaking: a client with the old catalogue handles the error differently, or not at all.
+- caution: some answers, inferred codes or shown texts change; check the change.
+- note: it belongs in the changelog.
+
+Clients branch on reason and domain, so these may not change. By AIP-193, texts may change if
+ErrorInfo is always sent, as errgrpc does.
 """
 
 import sys
@@ -74,11 +79,12 @@ CHANGES: Mapping[str, Severity] = {
 
 _T = TypeVar("_T", Catalog, Code)
 _Facts = Mapping[str, tuple[str, str]]
-"""What is declared: by its name, the stem of the ids of its changes, and the value as it is shown."""
+"""Declared values by name: the stem of the ids of its changes, and the value as text.
+"""
 
 
 class Change(NamedTuple):
-    """One difference: its id, where it is, and what it was and is."""
+    """One difference: its id, its place, and the old and the new value."""
 
     id: str
     where: str
@@ -86,7 +92,7 @@ class Change(NamedTuple):
 
     @property
     def severity(self) -> Severity:
-        """How much it matters to readers of the old catalogue."""
+        """Returns how much the change matters to clients with the old catalogue."""
         return CHANGES[self.id]
 
     def __str__(self) -> str:
@@ -94,7 +100,10 @@ class Change(NamedTuple):
 
 
 def compare(old: FileDescriptorSet, new: FileDescriptorSet) -> list[Change]:
-    """All that changed in the catalogues from `old` to `new`, and in what methods raise; both in the order of `old`."""
+    """Returns all changes from `old` to `new`, in the order of `old`.
+
+    They are changes in catalogues and in the errors that methods declare.
+    """
     before, after = _catalogs(old), _catalogs(new)
     changes = list[Change]()
     pairs, added = _pair(before, after, "full_name", "domain")
@@ -111,7 +120,10 @@ def compare(old: FileDescriptorSet, new: FileDescriptorSet) -> list[Change]:
 
 
 def load(path: str) -> FileDescriptorSet:
-    """The descriptor set in a file. Raises OSError, and ValueError when it holds none."""
+    """Reads a descriptor set from a file.
+
+    Raises OSError, and ValueError if the file holds no complete descriptor set.
+    """
     try:
         files = FileDescriptorSet.FromString(Path(path).read_bytes())
     except DecodeError as error:
@@ -124,26 +136,30 @@ def load(path: str) -> FileDescriptorSet:
     for file in files.file:
         if lacking := next((name for name in file.dependency if name not in known), None):
             raise ValueError(
-                f"{path} lacks {lacking}, which {file.name} imports: make it with `protoc --include_imports`"
+                f"{path} lacks {lacking}, which {file.name} imports: "
+                "make it with `protoc --include_imports`"
             )
     return files
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Prints every change, a line each: 1 if one is breaking and not allowed, 0 if none is, 2 if the two files cannot be compared."""
+    """Prints every change on a line, and returns the exit code.
+
+    It is 1 if a change is breaking and not allowed, 2 if the files cannot be compared, and else 0.
+    """
     parser = ArgumentParser(
         "python -m errgrpc.codegen.breaking",
         description="Show what a release changes in catalogues, and in what methods raise.",
     )
     parser.add_argument("old", metavar="OLD.binpb", help="descriptor set of the last release")
-    parser.add_argument("new", metavar="NEW.binpb", help="descriptor set of this one")
+    parser.add_argument("new", metavar="NEW.binpb", help="descriptor set of this release")
     parser.add_argument(
         "--allow",
         metavar="ID",
         action="append",
         default=[],
         choices=CHANGES,
-        help="the id of changes that are meant: they do not fail; give it once for each id",
+        help="id of changes that are intended and do not fail; repeat it for each id",
     )
     given = parser.parse_args(arguments)
     try:
@@ -159,7 +175,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 class _Raised:
-    """What the methods of a set of files declare: the numbers of codes by catalogue, for each service and method."""
+    """The codes that the methods of some files declare, by catalogue, service and method."""
 
     def __init__(self, files: FileDescriptorSet, catalogs: Sequence[Catalog]) -> None:
         by_name = {catalog.full_name: catalog for catalog in catalogs}
@@ -175,7 +191,7 @@ class _Raised:
 
     @staticmethod
     def of(service: services.Service) -> dict[str, set[tuple[str, int]]]:
-        """The codes of each method by its path, those of the service included."""
+        """Returns the codes of each method by its path, with the codes of the service."""
         every = {(each.option.type_name, each.number) for each in service.declared}
         return {
             method.path: every | {(each.option.type_name, each.number) for each in method.declared}
@@ -227,7 +243,10 @@ def _services(
 def _options(
     old: FileDescriptorSet, new: FileDescriptorSet, after: Sequence[Catalog]
 ) -> Iterator[Change]:
-    """What became of the options by which methods declare codes; `buf breaking` does not see the numbers of extensions."""
+    """Yields changes in the options that declare codes.
+
+    `buf breaking` does not see the numbers of extensions.
+    """
     names = {catalog.full_name for catalog in after}
     was = {
         extension.full_name: extension
@@ -249,7 +268,10 @@ def _options(
                 f"number was {other.number}, is {option.number}",
             )
     for first, second in rules.clashes(known, names):
-        what = f"has the number {second.number} of {second.extended}, as {first.full_name}: no Python process can import both"
+        what = (
+            f"has the number {second.number} of {second.extended}, as {first.full_name}: "
+            "no Python process can import both"
+        )
         yield Change("option-number-clash", second.full_name, what)
 
 
@@ -260,7 +282,10 @@ def _catalogs(files: FileDescriptorSet) -> list[Catalog]:
 def _pair(
     before: Sequence[_T], after: Sequence[_T], *keys: str
 ) -> tuple[list[tuple[_T, _T | None]], list[_T]]:
-    """Each of `before` with what it became, by the first key, the rest by the next; and what is new."""
+    """Pairs each of `before` with one of `after`, by the first key, and the rest by the next key.
+
+    The second list holds what is new.
+    """
     became = dict[int, _T]()
     left = list(after)
     for key in keys:
@@ -288,7 +313,8 @@ def _code(where: str, was: Code, now: Code) -> Iterator[Change]:
     yield from _differences(where, _code_facts(was), _code_facts(now))
     yield from _fields(where, was, now)
     old, new = list(_hints(was)), list(_hints(now))
-    # What a client is shown when no hint has its language is the first one, and of two conditions of equal length the first counts.
+    # If no hint has the client's language, the client shows the first hint. If two conditions have
+    # equal length, the first one wins. So the order matters.
     kept = [hint for hint in new if hint in old]
     if [hint for hint in old if hint in new] != kept or (
         kept and old[0] in new and new[0] != old[0]
@@ -414,7 +440,7 @@ def _code_facts(code: Code) -> _Facts:
 
 
 def _hints(code: Code) -> Iterator[str]:
-    """What each hint is for, in the order of the declaration; tags of languages have no case."""
+    """Names each hint by locale and condition, as declared. Language tags are case-insensitive."""
     return (
         f"{hint.locale.lower()}{f' when {dict(hint.when)}' if hint.when else ''}"
         for hint in code.hints

@@ -1,4 +1,7 @@
-"""protoc-gen-errgrpc: bytes in, bytes out. protoc and buf start it as `--errgrpc_out=DIR` or `local: protoc-gen-errgrpc`."""
+"""protoc-gen-errgrpc, the plugin that generates a Python module for each catalogue.
+
+protoc starts it by `--errgrpc_out=DIR`, and buf by `local: protoc-gen-errgrpc`.
+"""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,9 +18,10 @@ _NAME = "protoc-gen-errgrpc"
 
 
 def generate(request: CodeGeneratorRequest) -> CodeGeneratorResponse:
-    """The Python module of each requested file that has annotated enums, or services that declare what they raise.
+    """Generates a Python module for each requested file.
 
-    Or `error`, with all that is refused, one a line.
+    A file gets a module if it has annotated enums, or services that declare their errors. If
+    anything is refused, the response has only `error`, with one refusal a line.
     """
     files = {schema.utf8(file.name): file for file in request.proto_file}
     asked = [
@@ -32,7 +36,8 @@ def generate(request: CodeGeneratorRequest) -> CodeGeneratorResponse:
         for name in asked
         if catalogs[name] or any(service.declares for service in declared[name])
     ]
-    # An imported catalogue that a service declares codes of is judged, too: what is wrong with it would be wrong with RAISES.
+    # An imported catalogue whose codes a service declares is checked, too: RAISES would share its
+    # mistakes.
     used = {
         each.option.type_name
         for found in declared.values()
@@ -70,7 +75,7 @@ def generate(request: CodeGeneratorRequest) -> CodeGeneratorResponse:
 
 
 def notes(request: CodeGeneratorRequest) -> list[str]:
-    """What to tell the user of the files, a line each, if they are accepted."""
+    """Returns notes for the user about accepted files, one a line."""
     asked = set(request.file_to_generate)
     catalogs = [catalog for file in request.proto_file for catalog in schema.read(file)]
     known = [
@@ -105,7 +110,10 @@ def _same_outputs(names: Sequence[str]) -> Iterator[rules.Refusal]:
 
 
 def run(request: bytes) -> bytes:
-    """The serialized answer to a serialized request. Raises ValueError if the bytes are no CodeGeneratorRequest."""
+    """Answers a serialized request with a serialized response.
+
+    Raises ValueError if the bytes are not a CodeGeneratorRequest.
+    """
     try:
         return generate(CodeGeneratorRequest.FromString(request)).SerializeToString(
             deterministic=True
@@ -117,13 +125,14 @@ def run(request: bytes) -> bytes:
 
 
 def main() -> None:
-    """The console script: from standard input to standard output, with notes on standard error.
+    """Runs the plugin from standard input to standard output, with notes on standard error.
 
-    Exits with 1 and a line on standard error if it cannot.
+    If it fails, it exits with 1 and prints a line on standard error.
     """
     if sys.argv[1:] or sys.stdin.isatty():
         sys.exit(
-            f"{_NAME} is a plugin of protoc and buf and takes no arguments: protoc --errgrpc_out=DIR FILE.proto"
+            f"{_NAME} is a plugin of protoc and buf and takes no arguments: "
+            "protoc --errgrpc_out=DIR FILE.proto"
         )
     request = sys.stdin.buffer.read()
     try:

@@ -1,4 +1,7 @@
-"""Values to Python text: pure, the same for the same values on every version of Python, laid out here and by no formatter."""
+"""Renders the values of a .proto file as a Python module.
+
+The same values give the same text on every version of Python. The layout needs no formatter.
+"""
 
 import inspect
 import keyword
@@ -14,15 +17,19 @@ __all__ = ["literal", "output", "render"]
 
 _RAISES = "RAISES"
 _WHAT_RAISES = "The errors that each method declares, for `ServerInterceptor(..., raises=RAISES)`."
-_WIDTH = 100  # characters, from which on what is in brackets stands on lines of its own
-# What would be invisible or would reorder a source line. A table, as str.isprintable() changes with Python's Unicode version.
+_WIDTH = 100  # characters; if a line would be longer, each item in brackets gets its own line
+# Characters that are invisible or that reorder a source line. This is a table because the result of
+# str.isprintable() depends on the Python version.
 _UNSEEN = re.compile(
     "[\x00-\x1f\x7f-\xa0\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
 
 
 def output(file: str) -> str:
-    """Beside protoc's own `_pb2.py`, named by the same rule: `my-shop/a.b.proto` -> `my_shop/a/b_errgrpc.py`."""
+    """Returns the name of the module: `my-shop/a.b.proto` -> `my_shop/a/b_errgrpc.py`.
+
+    protoc names `_pb2.py` by the same rule, so both stand side by side.
+    """
     return _module(file).replace(".", "/") + ".py"
 
 
@@ -36,9 +43,10 @@ def render(
     services: Sequence[Service] = (),
     known: Mapping[str, Catalog] = MappingProxyType({}),
 ) -> str:
-    """The Python module of the catalogues and services of one .proto, which must be without refusals.
+    """Renders the Python module of the catalogues and services of one .proto file.
 
-    `known` has each catalogue that the services declare codes of, by its full name.
+    `errgrpc.codegen.rules` must have accepted them. `known` has each catalogue whose codes the
+    services declare, by its full name.
     """
     declaring = [service for service in services if service.declares]
     codes = [code for catalog in catalogs for code in catalog.codes]
@@ -111,7 +119,7 @@ def _imports(
         for module, name, alias in imported
         if (module, name, alias) not in dynamic
     )
-    # A name that Python has for itself can only be imported by function.
+    # A module path with a Python keyword cannot stand in an import statement.
     assigned = [
         f"{alias} = {names['import_module']}({literal(module)}).{name}"
         for module, name, alias in dynamic
@@ -124,7 +132,7 @@ def _as(name: str, alias: str) -> str:
 
 
 def _can_import(segment: str) -> bool:
-    # Python normalizes other identifiers, and not the names of files.
+    # Python normalizes other identifiers, but it does not normalize file names.
     return segment.isascii() and segment.isidentifier() and not keyword.iskeyword(segment)
 
 
@@ -133,7 +141,7 @@ def _place(catalog: Catalog) -> tuple[str, str, str]:
 
 
 def _raised(services: Sequence[Service]) -> set[str]:
-    """The full names of the catalogues that services declare codes of."""
+    """Returns the full names of the catalogues whose codes the services declare."""
     return {each.option.type_name for service in services for _, each in service.every()}
 
 
@@ -167,7 +175,10 @@ def _raises(
 
 
 def literal(text: str) -> str:
-    """`text` as a Python string on one line, in the quotes that need the fewest backslashes, what cannot be seen escaped."""
+    """Returns `text` as a Python string literal on one line.
+
+    The quotes are those that need fewer backslashes, and invisible characters are escaped.
+    """
     quote = "'" if text.count('"') > text.count("'") else '"'
     return quote + _escape(text).replace(quote, "\\" + quote) + quote
 
@@ -192,7 +203,7 @@ def _code_point(char: str) -> str:
 
 def _free(name: str, taken: Collection[str]) -> str:
     while name in taken:
-        name += "_"  # behind: before, two would be mangled in the class
+        name += "_"  # at the end: a name with two leading underscores would be mangled in the class
     return name
 
 
@@ -280,7 +291,7 @@ def _field(field: Field, names: Mapping[str, str]) -> "_Group":
 
 def _docstring(text: str) -> Iterator[str]:
     lines = inspect.cleandoc(text).split("\n")
-    ends = r'(?<="")"' if lines[1:] else r'(?<="")"|"\Z'  # the quotes that would end the docstring
+    ends = r'(?<="")"' if lines[1:] else r'(?<="")"|"\Z'  # quotes that would end the docstring
     first, *more = (re.sub(ends, r"\"", _escape(line)) for line in lines)
     if more:
         yield f'    """{first}'
@@ -292,7 +303,7 @@ def _docstring(text: str) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Items between brackets, which may stand one a line; each has a text before it, `keyword=` or `key: `."""
+    """Items between brackets, each with a text before it: `keyword=` or `key: `."""
 
     open: str
     items: "Sequence[tuple[str, _Node]]"
@@ -313,7 +324,7 @@ def _flat(node: _Node) -> str:
 
 
 def _lay(indent: str, before: str, node: _Node, after: str) -> Iterator[str]:
-    """The node on one line if it fits, else what is in it on lines of their own."""
+    """Renders the node on one line if it fits, else each of its items on its own line."""
     line = indent + before + _flat(node) + after
     if isinstance(node, str) or len(line) <= _WIDTH:
         yield line

@@ -1,4 +1,7 @@
-"""What is wrong with the catalogues of a request, all of it at once. Valid is what `errgrpc.codes` takes: the same predicates."""
+"""Finds all mistakes in the catalogues of a request at once.
+
+The predicates are those of `errgrpc.codes`, so both accept the same catalogues.
+"""
 
 import difflib
 import re
@@ -18,7 +21,7 @@ _FAILURES = ", ".join(status.name for number, status in sorted(STATUSES.items())
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Something that is not accepted, where it stands and what would be; line 0 is unknown."""
+    """A refused declaration: its place, the mistake and the remedy. Line 0 means unknown."""
 
     file: str
     line: int
@@ -33,7 +36,10 @@ class Refusal:
 
 
 def refusals(catalogs: Sequence[Catalog], imported: Sequence[Catalog] = ()) -> list[Refusal]:
-    """All that is wrong with `catalogs`, alone and together with the `imported` ones, sorted by file and line."""
+    """Returns all mistakes in `catalogs`, sorted by file and line.
+
+    It also looks for conflicts with the `imported` catalogues.
+    """
     found = list(_clashes(catalogs, imported))
     for catalog in catalogs:
         found += (
@@ -50,7 +56,8 @@ def refusals(catalogs: Sequence[Catalog], imported: Sequence[Catalog] = ()) -> l
             )
             if value.annotated and not value.has_prefix and prefixed is not None:
                 wrongs.append(
-                    f"lacks the prefix {catalog.prefix}, which {prefixed} has; its reason would be {value.reason}"
+                    f"lacks the prefix {catalog.prefix}, which {prefixed} has; "
+                    f"its reason would be {value.reason}"
                 )
             if (first := numbers.setdefault(value.number, value.name)) != value.name:
                 wrongs.append(
@@ -73,12 +80,13 @@ def refusals_of_services(
     catalogs: Mapping[str, Catalog],
     files: Collection[str],
 ) -> list[Refusal]:
-    """All that is wrong with what the services of `files` declare, sorted by file and line.
+    """Returns all mistakes in the errors that services of `files` declare, by file and line.
 
-    `known` and `catalogs` are all extensions and catalogues of the request, by full name.
+    `known` and `catalogs` are all extensions and all catalogues of the request; the catalogues by
+    full name.
     """
     found = [*_singular(services, known, catalogs, files), *_clashing(known, catalogs, files)]
-    if found:  # the values of such options cannot be told
+    if found:  # the values of these options cannot be read
         return sorted(found, key=lambda refusal: (refusal.file, refusal.line))
     for service in services:
         found += (
@@ -90,7 +98,10 @@ def refusals_of_services(
         if service.declares:
             for catalog in catalogs.values():
                 if catalog.file == service.file and catalog.class_name == "RAISES":
-                    wrong = f"makes the Python class RAISES, which is the name of what {service.full_name} declares; rename the enum"
+                    wrong = (
+                        "makes the Python class RAISES, which is the name of what "
+                        f"{service.full_name} declares; rename the enum"
+                    )
                     found.append(Refusal(catalog.file, catalog.line, catalog.name, wrong))
     return sorted(dict.fromkeys(found), key=lambda refusal: (refusal.file, refusal.line))
 
@@ -109,14 +120,20 @@ def _singular(
             and not option.repeated
             and (option in used or option.file in files)
         ):
-            wrong = f"holds one code at most; make it `repeated {option.type_name}`, as a method may raise several"
+            wrong = (
+                "holds one code at most; "
+                f"make it `repeated {option.type_name}`, as a method may raise several"
+            )
             yield Refusal(option.file, option.line, option.full_name, wrong)
 
 
 def clashes(
     known: Sequence[Extension], catalogs: Collection[str]
 ) -> Iterator[tuple[Extension, Extension]]:
-    """Two extensions with one number, of which one declares codes or makes a catalogue: Python cannot import both."""
+    """Yields pairs of extensions with the same number: Python cannot import both.
+
+    At least one of the two declares codes or makes a catalogue.
+    """
     owners = dict[tuple[str, int], Extension]()
     for extension in sorted(known, key=lambda extension: (extension.file, extension.full_name)):
         first = owners.setdefault((extension.extended, extension.number), extension)
@@ -134,12 +151,16 @@ def _clashing(
         wrong, other = (
             (first, second) if first.file in files and second.file not in files else (second, first)
         )
-        has = f"has the number {wrong.number} of {wrong.extended}, as {other.full_name} of {other.file}"
+        has = (
+            f"has the number {wrong.number} of {wrong.extended}, as {other.full_name} of "
+            f"{other.file}"
+        )
         yield Refusal(
             wrong.file,
             wrong.line,
             wrong.full_name,
-            f"{has}: no Python process can import both; give it a number of its own (50000 to 99999 are for use within an organization)",
+            f"{has}: no Python process can import both; "
+            "give it a number of its own (50000 to 99999 are for use within an organization)",
         )
 
 
@@ -156,7 +177,10 @@ def _wrong_declared(declared: Declared, catalog: Catalog) -> str | None:
     )
     name = str(declared.number) if value is None else value.name
     accepted = next((f", such as {code.name}" for code in catalog.codes if code.grpc_status), "")
-    return f"declares ({declared.option.full_name}) {name}, {what}; give an error of {catalog.full_name}{accepted}"
+    return (
+        f"declares ({declared.option.full_name}) {name}, {what}; "
+        f"give an error of {catalog.full_name}{accepted}"
+    )
 
 
 _ANNOTATIONS = {"errgrpc.v1.catalog", "errgrpc.v1.code"}
@@ -165,14 +189,20 @@ _ANNOTATIONS = {"errgrpc.v1.catalog", "errgrpc.v1.code"}
 def notes(
     catalogs: Sequence[Catalog], known: Sequence[Extension] = (), every: Collection[str] = ()
 ) -> list[Refusal]:
-    """What is accepted and may not be meant, of these catalogues and extensions; `every` has the names of all catalogues."""
+    """Returns notes about declarations that are accepted but may be mistakes.
+
+    `every` has the names of all catalogues.
+    """
     return [*_prefix_notes(catalogs), *_option_notes(known, every)]
 
 
 def _option_notes(known: Sequence[Extension], catalogs: Collection[str]) -> Iterator[Refusal]:
     for option in known:
         if option.extended in PREFIXES and option.type_name in catalogs and not option.declares:
-            wrong = f"has the type of a catalogue but declares no codes, as its name does not begin with {PREFIXES[option.extended]}"
+            wrong = (
+                "has the type of a catalogue but declares no codes, as its name does not begin "
+                f"with {PREFIXES[option.extended]}"
+            )
             yield Refusal(option.file, option.line, option.full_name, wrong)
 
 
@@ -190,13 +220,16 @@ def _prefix_notes(catalogs: Sequence[Catalog]) -> list[Refusal]:
 
 
 def _clashes(catalogs: Sequence[Catalog], imported: Sequence[Catalog]) -> Iterator[Refusal]:
-    """Where an enum takes what another has: the class of its file, the reason of its domain."""
+    """Yields enums whose class name is taken, and codes whose reason is taken in the domain."""
     classes = dict[tuple[str, str], str]()
     for catalog in catalogs:
         if (
             first := classes.setdefault((catalog.file, catalog.class_name), catalog.name)
         ) != catalog.name:
-            wrong = f"makes the Python class {catalog.class_name}, as {first} does; rename one of the two"
+            wrong = (
+                f"makes the Python class {catalog.class_name}, as {first} does; "
+                "rename one of the two"
+            )
             yield Refusal(catalog.file, catalog.line, catalog.name, wrong)
     owners = {
         (catalog.domain, code.reason): catalog for catalog in imported for code in catalog.codes
@@ -205,7 +238,10 @@ def _clashes(catalogs: Sequence[Catalog], imported: Sequence[Catalog]) -> Iterat
         for code in catalog.codes:
             owner = owners.setdefault((catalog.domain, code.reason), catalog)
             if owner is not catalog and catalog.domain:
-                wrong = f"has the domain {catalog.domain!r} and the reason {code.reason}, as in {owner.full_name} of {owner.file}"
+                wrong = (
+                    f"has the domain {catalog.domain!r} and the reason {code.reason}, as in "
+                    f"{owner.full_name} of {owner.file}"
+                )
                 yield Refusal(
                     catalog.file,
                     code.line,
@@ -218,16 +254,28 @@ def _wrong_catalog(catalog: Catalog) -> Iterator[str]:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", catalog.class_name):
         yield "is no name of a Python class; give letters, digits and underscores"
     if not catalog.annotated:
-        yield f'has codes ({catalog.codes[0].name}) but is no catalogue; add `option (errgrpc.v1.catalog) = {{domain: "..."}};`'
+        yield (
+            f"has codes ({catalog.codes[0].name}) but is no catalogue; "
+            f'add `option (errgrpc.v1.catalog) = {{domain: "..."}};`'
+        )
         return
     if not catalog.domain:
-        yield 'has no domain; give who answers for the codes, such as "shop.example.com"'
+        yield 'has no domain; give the owner of the codes, such as "shop.example.com"'
     elif not DOMAIN.fullmatch(catalog.domain):
-        yield f"has the domain {catalog.domain!r}; give 1 to 255 printable ASCII characters without spaces"
+        yield (
+            f"has the domain {catalog.domain!r}; "
+            "give 1 to 255 printable ASCII characters without spaces"
+        )
     if catalog.default_locale and not is_language_tag(catalog.default_locale):
-        yield f"has the default_locale {catalog.default_locale!r}; give a BCP 47 language tag such as zh-CN"
+        yield (
+            f"has the default_locale {catalog.default_locale!r}; "
+            "give a BCP 47 language tag such as zh-CN"
+        )
     if not catalog.codes:
-        yield "is a catalogue without codes; annotate its values with (errgrpc.v1.code), or remove (errgrpc.v1.catalog)"
+        yield (
+            "is a catalogue without codes; "
+            "annotate its values with (errgrpc.v1.code), or remove (errgrpc.v1.catalog)"
+        )
         return
     if catalog.fallback:
         yield from _wrong_reason(catalog, "the fallback", catalog.fallback)
@@ -239,7 +287,9 @@ def _wrong_catalog(catalog: Catalog) -> Iterator[str]:
         if not number:
             yield f"infers {reason!r} from OK or from no grpc_status; give one of {_FAILURES}"
         elif number not in STATUSES:
-            yield f"infers {reason!r} from the unknown grpc_status {number}; give one of {_FAILURES}"
+            yield (
+                f"infers {reason!r} from the unknown grpc_status {number}; give one of {_FAILURES}"
+            )
         if number and number in seen:
             yield f"infers twice from {status}; give one reason for each status"
         seen.add(number)
@@ -257,7 +307,10 @@ def _wrong_options(catalog: Catalog) -> Iterator[str]:
 def _wrong_fallback(catalog: Catalog) -> Iterator[str]:
     for code in (code for code in catalog.codes if code.reason == catalog.fallback):
         if required := [field.key for field in code.metadata_fields if not field.optional]:
-            yield f"has the fallback {code.reason}, which requires {', '.join(required)}; make it optional: no unhandled exception has it"
+            yield (
+                f"has the fallback {code.reason}, which requires {', '.join(required)}; "
+                "make it optional: no unhandled exception has it"
+            )
         if code.deprecated:
             yield f"has the fallback {code.reason}, which is deprecated; give another one"
 
@@ -265,7 +318,10 @@ def _wrong_fallback(catalog: Catalog) -> Iterator[str]:
 def _gaps(catalog: Catalog, code: Code) -> Iterator[str]:
     had = {hint.locale.lower() for hint in code.hints if not hint.when}
     if had and (lacking := [locale for locale in catalog.locales if locale.lower() not in had]):
-        yield f"has no hint for {', '.join(lacking)}; give one for each of the catalogue's locales, or none at all"
+        yield (
+            f"has no hint for {', '.join(lacking)}; "
+            "give one for each of the catalogue's locales, or none at all"
+        )
 
 
 def _wrong_reason(catalog: Catalog, role: str, reason: str) -> Iterator[str]:
@@ -273,19 +329,28 @@ def _wrong_reason(catalog: Catalog, role: str, reason: str) -> Iterator[str]:
     if reason not in errors:
         wrong = "is OK" if any(code.reason == reason for code in catalog.codes) else "names no code"
         nearest = difflib.get_close_matches(reason, errors, 1, 0)
-        yield f"has {role} {reason!r}, which {wrong}; give the reason of an error{f', such as {nearest[0]}' if nearest else ''}"
+        yield (
+            f"has {role} {reason!r}, which {wrong}; "
+            f"give the reason of an error{f', such as {nearest[0]}' if nearest else ''}"
+        )
 
 
 def _wrong_bare(catalog: Catalog, value: Code) -> Iterator[str]:
     if catalog.annotated and (value.number != 0 or not value.name.endswith("_UNSPECIFIED")):
-        yield "is no code; annotate it with (errgrpc.v1.code), which only a zero named *_UNSPECIFIED may lack"
+        yield (
+            "is no code; annotate it with (errgrpc.v1.code), which only a zero named "
+            "*_UNSPECIFIED may lack"
+        )
 
 
 def _wrong_code(code: Code) -> Iterator[str]:
     if not REASON.fullmatch(code.reason) or len(code.reason) > MAX_REASON:
         prefix = code.name.removesuffix(code.reason)
         what = f"what follows {prefix}" if prefix else "the name"
-        yield f"has the reason {code.reason!r}; make {what} match {REASON.pattern} with at most {MAX_REASON} characters (AIP-193)"
+        yield (
+            f"has the reason {code.reason!r}; "
+            f"make {what} match {REASON.pattern} with at most {MAX_REASON} characters (AIP-193)"
+        )
     or_ok = " or, as its number is 0, OK" if code.number == 0 else ""
     if code.grpc_status is None:
         yield f"has no grpc_status; give one of {_FAILURES}{or_ok}"
@@ -303,15 +368,24 @@ def _wrong_code(code: Code) -> Iterator[str]:
     for hint in code.hints:
         condition = f" when {dict(hint.when)}" if hint.when else ""
         if not is_language_tag(hint.locale):
-            yield f"has a hint for the locale {hint.locale!r}{condition}; give a BCP 47 language tag such as zh-CN"
+            yield (
+                f"has a hint for the locale {hint.locale!r}{condition}; "
+                "give a BCP 47 language tag such as zh-CN"
+            )
         elif (key := (hint.locale.lower(), hint.when)) in seen:
-            yield f"has two hints for the locale {hint.locale}{condition}; give one for each locale and condition"
+            yield (
+                f"has two hints for the locale {hint.locale}{condition}; "
+                "give one for each locale and condition"
+            )
         else:
             seen.add(key)
         if (wrong := wrong_when(dict(hint.when), types)) is not None:
             yield f"has a hint with {wrong}"
         if not hint.text:
-            yield f"has a hint without text for the locale {hint.locale!r}{condition}; give the text, or leave the hint out"
+            yield (
+                f"has a hint without text for the locale {hint.locale!r}{condition}; "
+                "give the text, or leave the hint out"
+            )
 
 
 def _wrong_fields(code: Code) -> Iterator[str]:
@@ -323,9 +397,15 @@ def _wrong_fields(code: Code) -> Iterator[str]:
             yield f"has the metadata field {field.key!r} twice; give each key once"
         seen.add(field.key)
         if field.type not in TYPES:
-            yield f"has the metadata field {field.key!r} of the unknown type {field.type}; give STRING, INT64, DOUBLE or BOOL"
+            yield (
+                f"has the metadata field {field.key!r} of the unknown type {field.type}; "
+                "give STRING, INT64, DOUBLE or BOOL"
+            )
         elif field.example and not FITS[TYPES[field.type]](field.example):
-            yield f"has the metadata field {field.key!r}, whose example {field.example!r} is no {TYPES[field.type].__name__}; give another"
+            yield (
+                f"has the metadata field {field.key!r}, whose example {field.example!r} is no "
+                f"{TYPES[field.type].__name__}; give another"
+            )
 
 
 def _wrong_texts(code: Code, types: Mapping[str, MetadataType]) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""What annotated enums declare, as values. Reading judges nothing and never fails: `rules` says what is wrong."""
+"""Reads the declarations of annotated enums as values.
+
+Reading never fails and never judges: `errgrpc.codegen.rules` finds the mistakes.
+"""
 
 import keyword
 import re
@@ -20,22 +23,24 @@ from errgrpc.specs import MetadataType
 from errgrpc.v1 import annotations_pb2
 
 __all__ = [
-    "STATUSES", "TYPES", "Catalog", "Code", "Field", "Hint", "Path", "Places", "enums", "line_of", "places_of", "read", "upper_snake",
-    "utf8",
+    "STATUSES", "TYPES", "Catalog", "Code", "Field", "Hint", "Path", "Places", "enums", "line_of",
+    "places_of", "read", "upper_snake", "utf8",
 ]  # fmt: skip
 
-_USED = {"bool", "float", "frozenset", "int", "str"}  # by the generated modules, as Python's own
-# Any: protoc's stubs and types-protobuf disagree on what an extension is
+# names of Python that the generated modules use
+_USED = {"bool", "float", "frozenset", "int", "str"}
+# Any: the stubs of protoc and of types-protobuf disagree on the type of an extension.
 _CATALOG: Any = annotations_pb2.catalog
 _CODE: Any = annotations_pb2.code
-_FOR_LINTERS = ("buf:lint:ignore", "errgrpc:lint:ignore")  # comments that describe nothing
+# comments for linters, which describe nothing
+_FOR_LINTERS = ("buf:lint:ignore", "errgrpc:lint:ignore")
 Path = tuple[int, ...]
 Places = Mapping[Path, SourceCodeInfo.Location]
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """One text for the end user; `when` is sorted by key."""
+    """One text for the end user. `when` is sorted by key."""
 
     locale: str
     text: str
@@ -44,7 +49,7 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One key of an error's metadata as declared; `type` is the number of `MetadataField.Type`."""
+    """One declared metadata key. `type` is the number of a `MetadataField.Type`."""
 
     key: str
     description: str
@@ -54,12 +59,12 @@ class Field:
 
 
 TYPES: Mapping[int, MetadataType] = {0: str, 1: int, 2: float, 3: bool}
-"""What each number of `MetadataField.Type` is in Python."""
+"""The Python type for each number of `MetadataField.Type`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One value of an enum as declared: an error code if it is `annotated`."""
+    """One declared enum value. It is an error code if it is `annotated`."""
 
     name: str
     reason: str
@@ -78,12 +83,15 @@ class Code:
 
     @property
     def has_prefix(self) -> bool:
-        """Whether the name begins with that of the enum, which the reason lacks."""
+        """Whether the name begins with the enum's prefix, which the reason omits."""
         return self.name != self.reason
 
     @property
     def variants(self) -> list[tuple[dict[str, str], dict[str, str]]]:
-        """The hints under a condition, grouped by it, in an order that leaves the first of equally long conditions first."""
+        """The hints that have a condition, grouped by it.
+
+        If two conditions have equal length, the one declared first stays first.
+        """
         groups: list[tuple[dict[str, str], dict[str, str]]] = []
         for hint in self.hints:
             if not (when := dict(hint.when)):
@@ -97,7 +105,7 @@ class Code:
                     and len(other) == len(when)
                     and hint.locale.lower() in map(str.lower, hints)
                 ):
-                    # in the earlier group this text would come before one that was declared first
+                    # In the earlier group, this text would come before one that was declared first.
                     group = None
             if group is None:
                 groups.append((when, group := {}))
@@ -107,7 +115,10 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """One enum as declared: a catalogue if it is `annotated`. `name` lacks the package and has the messages around it."""
+    """One declared enum. It is a catalogue if it is `annotated`.
+
+    `name` omits the package, but has the names of the messages around the enum.
+    """
 
     file: str
     package: str
@@ -121,7 +132,7 @@ class Catalog:
     infer: tuple[tuple[int, str], ...]
     values: tuple[Code, ...]
     prefix: str = ""
-    """What the names of values begin with: `SHOP_CODE_` for `ShopCode`, as buf's ENUM_VALUE_PREFIX has it."""
+    """The prefix of the values by buf's ENUM_VALUE_PREFIX: `SHOP_CODE_` for `ShopCode`."""
     reserved_numbers: tuple[tuple[int, int], ...] = ()
     """The first and the last number of each range."""
     reserved_names: frozenset[str] = frozenset()
@@ -135,7 +146,11 @@ class Catalog:
 
     @property
     def class_name(self) -> str:
-        """The name of the Python class: `OuterInner` for `Inner` in the message `Outer`, `None_` for `None`, `int_` for `int`."""
+        """The name of the Python class.
+
+        It is `OuterInner` for `Inner` in the message `Outer`, `None_` for `None`, and `int_` for
+        `int`.
+        """
         name = self.name.replace(".", "")
         return (
             name + "_"
@@ -150,7 +165,10 @@ class Catalog:
 
 
 def read(file: FileDescriptorProto) -> list[Catalog]:
-    """The annotated enums of a file, and those with annotated values: first the top level's, then message by message."""
+    """Returns the enums of a file that are annotated or have annotated values.
+
+    The enums of the top level come first, then those in each message.
+    """
     places = places_of(file)
     found = (_catalog(file, path, name, enum, places) for path, name, enum in enums(file, (), ""))
     return [catalog for catalog in found if catalog.annotated or catalog.codes]
@@ -159,9 +177,12 @@ def read(file: FileDescriptorProto) -> list[Catalog]:
 def enums(
     holder: FileDescriptorProto | DescriptorProto, path: Path, outer: str
 ) -> Iterator[tuple[Path, str, EnumDescriptorProto]]:
-    """Each enum with its path and its name: the top level's, then message by message. From outside, `enums(file, (), "")`."""
+    """Yields each enum with its path and its name; call it as `enums(file, (), "")`.
+
+    The enums of the top level come first, then those in each message.
+    """
     if isinstance(holder, FileDescriptorProto):
-        # field numbers of descriptor.proto
+        # Field numbers of descriptor.proto.
         enum_field, message_field, messages = 5, 4, holder.message_type
     else:
         enum_field, message_field, messages = 4, 3, holder.nested_type
@@ -226,24 +247,24 @@ def _value(value: EnumValueDescriptorProto, prefix: str, place: tuple[int, str])
 
 
 def utf8(text: str | bytes) -> str:
-    """A text of descriptor.proto: protobuf hands it out as bytes when it is no UTF-8."""
+    """Returns a text of descriptor.proto as str: protobuf returns bytes if it is not UTF-8."""
     return text if isinstance(text, str) else text.decode(errors="replace")
 
 
 def places_of(file: FileDescriptorProto) -> Places:
-    """Where each declaration of a file stands, by its path; empty if the set was built without."""
+    """Returns the place of each declaration by its path; empty if the set has no source info."""
     return {tuple(place.path): place for place in file.source_code_info.location}
 
 
 def line_of(places: Places, *paths: Path) -> int:
-    """The line of the first of these declarations whose place is known; 0 if none is."""
+    """Returns the line of the first declaration whose place is known, or 0."""
     return next(
         (places[path].span[0] + 1 for path in paths if path in places and places[path].span), 0
     )
 
 
 def upper_snake(name: str) -> str:
-    """`HTTPCode` -> `HTTP_CODE`: as buf's ENUM_VALUE_PREFIX has it."""
+    """Returns `HTTP_CODE` for `HTTPCode`, as buf's ENUM_VALUE_PREFIX has it."""
     return (
         re.sub(r"_+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[^_])(?=[A-Z][a-z])", "_", name))
         .strip("_")
@@ -252,7 +273,7 @@ def upper_snake(name: str) -> str:
 
 
 def _place(places: Places, path: Path) -> tuple[int, str]:
-    """The line of a declaration and the comments before and after it."""
+    """Returns the line of a declaration, and the comments before and after it."""
     if (place := places.get(path)) is None:
         return 0, ""
     comments = (_comment(utf8(place.leading_comments)), _comment(utf8(place.trailing_comments)))
@@ -260,7 +281,7 @@ def _place(places: Places, path: Path) -> tuple[int, str]:
 
 
 def _comment(text: str) -> str:
-    # a `/**` leaves its second star
+    # In a `/**` comment, the second star is left.
     lines = (line.rstrip() for line in re.sub(r"\A\*+", "", text).expandtabs().split("\n"))
     return textwrap.dedent(
         "\n".join(line for line in lines if not line.lstrip().startswith(_FOR_LINTERS))

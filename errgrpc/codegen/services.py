@@ -1,7 +1,12 @@
-"""What services declare that their methods raise, as values. Like `schema`, it judges nothing: `rules` says what is wrong.
+"""Reads the errors that services declare, as values.
 
-An option declares codes if it is a repeated extension of MethodOptions, or ServiceOptions, whose type is the enum of a
-catalogue and whose name begins with `raises_`, or `every_method_raises_`.
+An option declares codes if all of these are true:
+
+- It is a repeated extension of MethodOptions or ServiceOptions.
+- Its type is the enum of a catalogue.
+- Its name begins with `raises_` (methods) or `every_method_raises_` (services).
+
+Like `schema`, this module judges nothing: `rules` finds the mistakes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,17 +26,17 @@ from errgrpc.codegen.schema import Catalog, Path, Places, line_of, places_of, ut
 
 __all__ = ["PREFIXES", "Declared", "Extension", "Method", "Service", "extensions", "read"]
 
-_NUMBERS = range(1_000, 2**29)  # what descriptor.proto has for extensions of options
+_NUMBERS = range(1_000, 2**29)  # the numbers that descriptor.proto allows for extensions of options
 PREFIXES = {
     "google.protobuf.MethodOptions": "raises_",
     "google.protobuf.ServiceOptions": "every_method_raises_",
 }
-"""How the name of an option that declares codes begins, by what it extends."""
+"""The prefix of an option that declares codes, by the message that the option extends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """An extension, as declared."""
+    """One declared extension."""
 
     file: str
     line: int
@@ -41,11 +46,11 @@ class Extension:
     number: int
     repeated: bool
     type_name: str
-    """The full name of its enum or message; empty for another type."""
+    """The full name of its enum or message. It is empty for other types."""
 
     @property
     def declares(self) -> bool:
-        """Whether an option of this name declares codes, if its type is a catalogue."""
+        """Whether the option declares codes, if its type is a catalogue. Its name decides."""
         prefix = PREFIXES.get(self.extended)
         return prefix is not None and self.full_name.rpartition(".")[2].startswith(prefix)
 
@@ -61,7 +66,7 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method; `path` is what a call has, `/package.Service/Method`."""
+    """One method. `path` is the path of a call: `/package.Service/Method`."""
 
     path: str
     declared: tuple[Declared, ...]
@@ -69,7 +74,7 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service; `declared` is what every method raises."""
+    """One service. `declared` has the codes that every method raises."""
 
     file: str
     full_name: str
@@ -77,18 +82,18 @@ class Service:
     methods: tuple[Method, ...]
 
     def every(self) -> Iterator[tuple[str, Declared]]:
-        """Each declared code, with the name of the service or the path of the method that declares it."""
+        """Yields each declared code, with its service's name or its method's path."""
         yield from ((self.full_name, each) for each in self.declared)
         yield from ((method.path, each) for method in self.methods for each in method.declared)
 
     @property
     def declares(self) -> bool:
-        """Whether it, or one of its methods, declares codes."""
+        """Whether the service or one of its methods declares codes."""
         return any(True for _ in self.every())
 
 
 def extensions(file: FileDescriptorProto) -> list[Extension]:
-    """The extensions that a file declares, in messages, too."""
+    """Returns the extensions that a file declares, also those inside messages."""
     places = places_of(file)
     return list(_extensions(utf8(file.name), file, (), utf8(file.package), places))
 
@@ -97,7 +102,7 @@ def _extensions(
     file: str, holder: FileDescriptorProto | DescriptorProto, path: Path, scope: str, places: Places
 ) -> Iterator[Extension]:
     if isinstance(holder, FileDescriptorProto):
-        # field numbers of descriptor.proto
+        # Field numbers of descriptor.proto.
         extension_field, message_field, messages = 7, 4, holder.message_type
     else:
         extension_field, message_field, messages = 6, 3, holder.nested_type
@@ -120,7 +125,10 @@ def _extensions(
 def read(
     file: FileDescriptorProto, known: Sequence[Extension], catalogs: Mapping[str, Catalog]
 ) -> list[Service]:
-    """The services of a file, with what they declare by the `known` extensions whose types are among `catalogs`."""
+    """Returns the services of a file, with the codes that they declare.
+
+    The codes are declared by the `known` extensions whose types are among `catalogs`.
+    """
     options = [
         extension
         for extension in known
@@ -157,7 +165,7 @@ def _declared(
     kind, fields = _reader(extended, tuple(numbers))
     try:
         found = kind.FromString(given.SerializePartialToString())
-    except DecodeError:  # a value that no compiler makes
+    except DecodeError:  # a value that no compiler writes
         return ()
     return tuple(
         Declared(option, number, line_of(places, (*path, option.number, index), path[:-1]))
@@ -169,10 +177,10 @@ def _declared(
 
 @lru_cache(maxsize=16)
 def _reader(extended: str, numbers: tuple[int, ...]) -> tuple[Any, Mapping[int, Any]]:
-    """The class of a message of descriptor.proto with extensions of these numbers, each `repeated int32`.
+    """Returns the class of an options message that has these extensions, as `repeated int32`.
 
-    In a pool of its own: one of the files' own fails for editions that this protobuf does not know, and for two
-    extensions with one number.
+    It uses a descriptor pool of its own. A pool of the request's files fails if two extensions have
+    one number, or if this protobuf does not know an edition.
     """
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(descriptor_pb2.DESCRIPTOR.serialized_pb)

@@ -1,7 +1,10 @@
-"""The same errors over HTTP: an error to status, headers and JSON, and back. Needs no framework.
+"""Sends the same errors over HTTP: from an error to status, headers and JSON, and back.
 
-`errgrpc.http.starlette` answers for Starlette and FastAPI, `errgrpc.http.asgi` for any other ASGI application,
-`errgrpc.http.httpx` reads httpx's responses.
+This package needs no framework. Three modules connect it to others:
+
+- `errgrpc.http.starlette` answers for Starlette and FastAPI.
+- `errgrpc.http.asgi` answers for any other ASGI application.
+- `errgrpc.http.httpx` reads the responses of httpx.
 """
 
 from errgrpc.http.bodies import Answer, Form, Headers, Request, encode

@@ -1,4 +1,4 @@
-"""Answers what an ASGI application raises, whatever its framework: `ErrorMiddleware(app, Responder(ResCode))`."""
+"""Answers the exceptions of any ASGI application: `ErrorMiddleware(app, Responder(ResCode))`."""
 
 import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
@@ -17,40 +17,51 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_STARTED = "errgrpc.http"  # of a scope's keys
+_STARTED = "errgrpc.http"  # a key of the scope
 _ASKED = {b"accept-language", b"grpcgateway-accept-language", b"x-request-id"}
 
 
 @dataclass(slots=True)
 class _Started:
-    """What is kept of a request while it lasts."""
+    """The state of one request."""
 
     at: float
     logged: bool = False
     """Whether its failure has been logged."""
     request_id: str | None = None
-    """Its id, if it is tracked."""
+    """The id of the request, if `track_context` is on."""
 
 
 class ErrorMiddleware:
-    """Answers the exceptions of an ASGI application. Once the response has begun there is nothing left to answer: the error
-    is logged and goes on to the server, which closes the connection. Websockets and lifespans are left alone.
+    """Answers the exceptions of an ASGI application.
 
-    In an application of Starlette or FastAPI use `errgrpc.http.starlette.install`, which adds it.
+    If the response has already begun, no error can be sent. The middleware then logs the exception
+    and raises it again, and the server closes the connection. Websockets and lifespans pass
+    unchanged.
+
+    In an application of Starlette or FastAPI, use `errgrpc.http.starlette.install`, which adds this
+    middleware.
     """
 
     def __init__(self, app: App, responder: Responder, *, track_context: bool = False) -> None:
-        """With `track_context`, `errgrpc.current_call()` is the request in all that the application does."""
+        """Wraps `app`.
+
+        Args:
+            app: The ASGI application.
+            responder: Makes the answers.
+            track_context: If true, `errgrpc.current_call()` is the request in all code that the
+                application runs.
+        """
         self._app = app
         self._responder = responder
         self._tracks = track_context
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Runs the application, guarded."""
+        """Runs the application and answers its exceptions."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # unless another of us is around this one
+        # An ErrorMiddleware around this one may have set it.
         started: _Started = scope.setdefault(_STARTED, _Started(time.monotonic()))
         if not self._tracks or started.request_id is not None:
             await self._run(started, scope, receive, send)
@@ -77,7 +88,7 @@ class ErrorMiddleware:
 
         try:
             await self._app(scope, receive, sending)
-        except Exception as error:  # cancellation and the end of the process are the server's
+        except Exception as error:  # the server handles cancellation and the end of the process
             if begun is not None:
                 if not started.logged:
                     started.logged = True
@@ -86,13 +97,13 @@ class ErrorMiddleware:
             answer = self._responder.answer(error, request_of(scope))
         else:
             return
-        # outside of `except`: no error of `send` has this one as context
+        # Outside of `except`: an error that `send` raises does not have this error as its context.
         for message in messages_of(answer, scope["method"]):
             await send(message)
 
 
 def request_of(scope: Scope) -> Request:
-    """What is known of a request. Of headers only those that the answer depends on."""
+    """Returns the request of a scope, with only the headers that the answer depends on."""
     headers = [
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in scope["headers"]
@@ -110,13 +121,16 @@ def request_of(scope: Scope) -> Request:
 
 
 def was_logged(scope: Scope) -> bool:
-    """Whether the failure of a request has been logged already."""
+    """Returns whether the failure of a request has been logged already."""
     started: _Started | None = scope.get(_STARTED)
     return started is not None and started.logged
 
 
 def messages_of(answer: Answer, method: str) -> Iterator[Message]:
-    """An answer as ASGI's messages; to HEAD only the headers, with the length that GET would get."""
+    """Yields an answer as ASGI messages.
+
+    The answer to HEAD has no body, but the `content-length` of the answer to GET.
+    """
     headers = [
         (name.encode("latin-1", "replace"), value.encode("latin-1", "replace"))
         for name, value in answer.headers

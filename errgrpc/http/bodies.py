@@ -1,8 +1,8 @@
-"""What an error looks like over HTTP: status, headers and one of three JSON bodies.
+"""Writes an error as an HTTP answer: status, headers and one of three JSON bodies.
 
 envelope   {"code": 1004, "msg": "Room Not Found", "data"?, "ts", "requestId", "cost"?}
-aip193     {"error": {"code": 404, "message": "Room Not Found", "status": "NOT_FOUND", "details": [...]}}
-both       the keys of both: for clients of the one while others move to the other
+aip193     {"error": {"code": 404, "message": "Room Not Found", "status": "NOT_FOUND", "details"}}
+both       the keys of both: some clients can still read one while others already read the other
 """
 
 import json
@@ -44,11 +44,14 @@ Headers = Iterable[tuple[str, str]]
 
 ACCEPT_LANGUAGE = locales.ACCEPT_LANGUAGE
 REQUEST_ID = "x-request-id"
-_OWNED = {"content-type", "content-length", REQUEST_ID}  # which say what is in our body
+_OWNED = {"content-type", "content-length", REQUEST_ID}  # errgrpc writes these itself
 
 
 class Answer(NamedTuple):
-    """What goes over HTTP. Names of headers are in lower case; the body is empty where the status allows none."""
+    """An HTTP answer.
+
+    Names of headers are in lower case. If the status allows no body, `body` is empty.
+    """
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -57,13 +60,13 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is known of the request that failed."""
+    """The facts about a failed request that its answer depends on."""
 
     method: str = "GET"
     path: str = "/"
     headers: Sequence[tuple[str, str]] = ()
     started: float | None = None
-    """When it began, by `time.monotonic()`; without it an envelope has no `cost`."""
+    """When the request began, by `time.monotonic()`. If it is None, an envelope has no `cost`."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "headers", [(name.lower(), value) for name, value in self.headers])
@@ -71,7 +74,7 @@ class Request:
 
 @dataclass(slots=True)
 class _Facts:
-    """What the bodies are written from."""
+    """The facts from which the bodies are written."""
 
     status: int
     number: int
@@ -81,12 +84,12 @@ class _Facts:
     request_id: str
     started: float | None
     data: Json = None
-    """Data without a code, as JSON."""
+    """JSON data that a handler gave with an HTTP status and without a code."""
     headers: list[tuple[str, str]] = field(default_factory=list)
 
 
 def form_of(form: object) -> Form:
-    """`form` itself. Raises ValueError for what is none."""
+    """Returns `form`. Raises ValueError if it is not the name of a form."""
     if form not in get_args(Form):
         raise ValueError(
             f"form is {shown(form, 80)}: give one of {', '.join(map(repr, get_args(Form)))}"
@@ -97,10 +100,19 @@ def form_of(form: object) -> Form:
 def encode(
     service_error: ServiceError, accept_language: str | None = None, *, form: Form = "envelope"
 ) -> Answer:
-    """What an error is over HTTP, with the hint in a language of this `accept-language` value.
+    """Returns the HTTP answer for an error.
 
-    For who has no framework that we know: `Responder` answers whatever is raised. Raises TypeError for what is no
-    ServiceError, ValueError for an unknown form.
+    If you use no supported framework, call this. `Responder` answers other exceptions, too.
+
+    Args:
+        service_error: The error.
+        accept_language: The value of the request's `accept-language` header. It chooses the
+            language of the hint.
+        form: The form of the body.
+
+    Raises:
+        TypeError: `service_error` is not a ServiceError.
+        ValueError: The form is unknown.
     """
     if (values := values_of(service_error)) is None:
         raise TypeError(f"{shown(service_error)} is no errgrpc.ServiceError")
@@ -118,9 +130,16 @@ def coded(
     headers: Headers = (),
     send_help: bool = False,
 ) -> Answer:
-    """The answer that has the code of an error; `request_id` is that of the log record about it, if there is one.
+    """Returns the answer that has the code of an error.
 
-    `data` and `headers` are those of a handler that failed with an HTTP status.
+    Args:
+        values: The values of the error.
+        request_id: The id in the log record about the error, if there is a record.
+        request: The request that failed.
+        form: The form of the body.
+        data: Data that the handler gave with an HTTP status.
+        headers: Headers that the handler gave with an HTTP status.
+        send_help: Whether to send the catalogue's help link.
     """
     code, parts = (
         values.code,
@@ -140,7 +159,8 @@ def coded(
         as_json(data),
         _given(headers),
     )
-    if form != "envelope":  # which has no text for the end user: its clients know the numbers
+    # an envelope has no text for the end user: its clients look up the number
+    if form != "envelope":
         if parts.localized is not None and all(
             name != "content-language" for name, _ in facts.headers
         ):
@@ -153,7 +173,7 @@ def coded(
 def uncoded(
     status: int, message: str, data: object, request: Request, form: Form, headers: Headers = ()
 ) -> Answer:
-    """The answer of a handler that failed with an HTTP status on purpose: that status, its data as JSON, and no code."""
+    """Returns the answer for an HTTP status that a handler chose: its data as JSON, and no code."""
     name, request_id = grpc_status(status).name, _request_id(request)
     facts = _Facts(
         status,

@@ -1,4 +1,4 @@
-"""Reads the responses of httpx and httpx2: `raise_for_error(client.get("/rooms/r-42"), ResCode)`."""
+"""Reads responses of httpx and httpx2: `raise_for_error(client.get("/rooms/r-42"), ResCode)`."""
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
@@ -13,7 +13,7 @@ __all__ = ["araise_for_error", "raise_for_error"]
 
 
 class Response(Protocol):
-    """What `httpx.Response` and `httpx2.Response` have in common, as far as it is needed."""
+    """The members of `httpx.Response` and `httpx2.Response` that this module needs."""
 
     status_code: int
     stream: Any
@@ -36,22 +36,33 @@ R = TypeVar("R", bound=Response)
 
 
 def raise_for_error(response: R, /, *catalogues: type[ErrorCode]) -> R:
-    """`response` itself if it is a success (2xx) or redirects, else the typed error.
+    """Returns the response if it is a success (2xx) or a redirect, else raises the typed error.
 
-    As `response.raise_for_status()`, also in event hooks: of a stream that was not read yet it reads what it needs. The hint is
-    in the language that the request's `accept-language` asked for. Raises RuntimeError for an unread response of the asyncio
-    client, which `araise_for_error` reads.
+    Use it as you use `response.raise_for_status()`, also in event hooks. If the response is an
+    unread stream, it reads as much of the body as it needs. The hint is in the language that the
+    request's `accept-language` header asks for.
+
+    Args:
+        response: A response of the sync client, or a response that has been read.
+        catalogues: The catalogues by which the error is read.
+
+    Raises:
+        RemoteError: The response is an error.
+        RuntimeError: The response comes from the asyncio client and has not been read. Use
+            `araise_for_error`.
     """
     unread = _content(response) is None
     if unread and not hasattr(response.stream, "__iter__"):
         raise RuntimeError(
-            "this response of an asyncio client is not read yet: await araise_for_error(response, ...)"
+            "this response of an asyncio client is not read yet: "
+            "await araise_for_error(response, ...)"
         )
     if _is_no_error(response):
         return response
     body = bytearray()
     if unread:
-        with contextlib.suppress(Exception):  # what does not arrive is missing: the status is here
+        # if the body does not arrive, the status still tells the error
+        with contextlib.suppress(Exception):
             for part in response.iter_bytes():
                 body += part
                 if len(body) > MAX_BODY_BYTES:
@@ -60,7 +71,10 @@ def raise_for_error(response: R, /, *catalogues: type[ErrorCode]) -> R:
 
 
 async def araise_for_error(response: R, /, *catalogues: type[ErrorCode]) -> R:
-    """The same for the asyncio client, whose event hooks and streams give responses that are not read yet."""
+    """Does the same as `raise_for_error` for the asyncio client.
+
+    Event hooks and streams of that client give responses that have not been read yet.
+    """
     if _is_no_error(response):
         return response
     body = bytearray()
@@ -88,7 +102,7 @@ def _decoded(
     response: Response, body: bytearray, catalogues: tuple[type[ErrorCode], ...]
 ) -> RemoteError:
     accept_language = None
-    with contextlib.suppress(RuntimeError):  # of a response that was made without a request
+    with contextlib.suppress(RuntimeError):  # a response may have no request
         accept_language = response.request.headers.get(ACCEPT_LANGUAGE)
     content = _content(response) or bytes(body)
     return decode(

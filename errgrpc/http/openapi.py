@@ -1,4 +1,7 @@
-"""The answers to refused requests, as FastAPI's OpenAPI schema shows them: 400 and our body in place of 422 and FastAPI's."""
+"""Changes FastAPI's OpenAPI schema so that it shows errgrpc's answers to refused requests.
+
+They have status 400 and errgrpc's body in place of 422 and FastAPI's body.
+"""
 
 import itertools
 from collections.abc import Callable
@@ -48,13 +51,14 @@ _OPTIONAL = ("data", "cost")
 def shown_by(
     openapi: Callable[[], dict[str, Any]], form: Form, status: int, description: str
 ) -> Callable[[], dict[str, Any]]:
-    """`app.openapi`, with this answer to a refused request in place of FastAPI's own.
+    """Wraps `app.openapi`: the answer to a refused request is errgrpc's in place of FastAPI's.
 
-    An answer that an operation declares for the status itself stays. Never fails: what is not as FastAPI writes it stays.
+    If an operation declares an answer for the same status, that answer stays. The function never
+    fails: it leaves any part that FastAPI did not write.
     """
 
     def shown() -> dict[str, Any]:
-        schema = openapi()  # the same object each time, so nothing is left to do the second time
+        schema = openapi()  # returns the same object each time, so only the first call changes it
         components = _dict(_dict(schema, "components"), "schemas")
         if not _is_fastapis(components.get(_OF_FASTAPI[0])):
             return schema
@@ -89,7 +93,7 @@ def _dict(value: Any, key: str) -> dict[str, Any]:
 
 
 def _is_fastapis(component: Any) -> bool:
-    """Whether it is FastAPI's own, and no model of the application's that has its name."""
+    """Returns whether it is FastAPI's component, and not an application's model of that name."""
     return _dict(component, "properties").keys() == {"detail"}
 
 

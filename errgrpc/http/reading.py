@@ -1,4 +1,7 @@
-"""What a client makes of an HTTP answer that failed: status, headers and body -> RemoteError. Never raises on what a peer sent."""
+"""Reads an HTTP answer that failed: from status, headers and body to a RemoteError.
+
+Nothing that a peer sends makes it raise another error.
+"""
 
 import itertools
 import json
@@ -39,20 +42,23 @@ from errgrpc.wire.received import Received
 __all__ = ["MAX_BODY_BYTES", "decode"]
 
 MAX_BODY_BYTES = 262_144
-"""A larger body is not parsed: no error needs it."""
+"""A larger body is not parsed: no error needs so many bytes."""
 _MOST_VALUES = 10_000
-"""Of the details in a body. Those behind are left out, as json_format takes 25 us for each value (Python 3.11)."""
+"""Values in the details of a body.
+
+Later details are left out, as json_format takes 25 us for each value (Python 3.11).
+"""
 
 _MOST_DETAILS = 100
-_LONGEST_INTEGER = 20  # digits; Python's own int() is quadratic in them
+_LONGEST_INTEGER = 20  # digits; the time of Python's int() grows with their square
 _SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
-_MAX_SECONDS = 315_576_000_000  # google.protobuf.Duration
-_LONGEST_DATE = 64  # characters; an HTTP-date has 29, and the obsolete forms at most 33
+_MAX_SECONDS = 315_576_000_000  # the most that a google.protobuf.Duration holds
+_LONGEST_DATE = 64  # characters; an HTTP-date has 29, and the obsolete forms have at most 33
 _ENVELOPE = ("code", "msg", "ts", "requestId")
 
 
 class _Body(NamedTuple):
-    """What a body says."""
+    """The contents of a body."""
 
     status: StatusCode | None = None
     message: str | None = None
@@ -69,17 +75,27 @@ def decode(
     *catalogues: type[ErrorCode],
     accept_language: str | None = None,
 ) -> RemoteError:
-    """The error in an HTTP answer, read by these catalogues; `accept_language` is what the request asked for.
+    """Returns the error in an HTTP answer.
 
-    An envelope's number is that of the first catalogue that declares it, as an envelope names no domain. A body that is
-    neither an envelope nor AIP-193's leaves what the status says: an inferred code. Raises TypeError for what is no catalogue.
+    An envelope names no domain, so its number is looked up in each catalogue in turn. If the body
+    is neither an envelope nor in the form of AIP-193, the code is inferred from the status.
+
+    Args:
+        status: The HTTP status.
+        headers: The headers of the answer.
+        body: The body of the answer.
+        catalogues: The catalogues by which the error is read.
+        accept_language: The value of the request's `accept-language` header.
+
+    Raises:
+        TypeError: One of the catalogues is not a catalogue.
     """
     reading = Reading.by(*catalogues)
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     known = tuple((str(name).lower(), str(value)) for name, value in pairs)
     first = dict(reversed(known))
     found = _read(_parsed(body), status, reading.registry)
-    # A status whose answers have no body: else the number would be lost.
+    # An answer with status 304 has no body, so its number is found by the status.
     if (
         status == 304
         and (code := sole_code(304, itertools.chain(*reading.registry.catalogues))) is not None
@@ -107,7 +123,10 @@ def decode(
 
 
 def _parsed(body: bytes) -> Json:
-    """The JSON of a body, None for what is none; numbers that JSON or Python cannot hold are None in it."""
+    """Returns the JSON of a body, or None if it is not JSON.
+
+    Numbers that JSON or Python cannot hold become None.
+    """
     if len(body) > MAX_BODY_BYTES:
         return None
     try:
@@ -139,7 +158,8 @@ def _read(body: Json, http: int, registry: Registry) -> _Body:
 
 
 def _read_envelope(body: dict[str, Json], http: int, registry: Registry) -> _Body:
-    if not all(key in body for key in _ENVELOPE):  # of another service: its numbers are not ours
+    # from another service: its numbers are not those of these catalogues
+    if not all(key in body for key in _ENVELOPE):
         return _Body()
     number, message, request_id, details = body["code"], body["msg"], body["requestId"], []
     if type(number) is not int or not isinstance(message, str):
@@ -154,7 +174,8 @@ def _read_envelope(body: dict[str, Json], http: int, registry: Registry) -> _Bod
             )
         )
     elif number not in (0, http):
-        # a code of a newer server; its HTTP status is no code, as `Responder.stand` answers
+        # A code of a newer server. Its HTTP status is not used to find a code: `Responder.stand`
+        # answers that status without a code.
         details.append(pack(rpc.ErrorInfo(metadata={NUMBER_KEY: str(number)})))
     if (data := storable(body.get("data"))) is not None:
         details.append(as_detail(data))
@@ -165,7 +186,10 @@ def _read_envelope(body: dict[str, Json], http: int, registry: Registry) -> _Bod
 
 
 def _read_status(body: dict[str, Json], http: int) -> _Body:
-    """A google.rpc.Status in JSON: AIP-193's, or as gateways for gRPC write it, with gRPC's number in `code`."""
+    """Reads a google.rpc.Status in JSON.
+
+    It is in the form of AIP-193, or as gateways for gRPC write it, with the gRPC number in `code`.
+    """
     name, number, details = (body.get(key) for key in ("status", "code", "details"))
     message = body.get("message", "")
     status = StatusCode.__members__.get(name) if isinstance(name, str) else None
@@ -176,7 +200,7 @@ def _read_status(body: dict[str, Json], http: int) -> _Body:
         and isinstance(details, list)
     ):
         status = STATUSES.get(number)
-        # of another service, which counts otherwise
+        # another service uses other numbers
         if status is not None and of_grpc(status) != http:
             return _Body()
     if status in (None, StatusCode.OK) or not isinstance(message, str):
@@ -196,7 +220,7 @@ def _read_status(body: dict[str, Json], http: int) -> _Body:
 def _from_headers(
     headers: dict[str, str], request_ids: list[str], found: _Body
 ) -> Iterable[any_pb2.Any]:
-    """What the headers say and the details do not."""
+    """Yields the details that only the headers have."""
     delay = _retry_after(headers)
     if delay is not None and not _has(found, rpc.RetryInfo):
         yield pack(rpc.RetryInfo(retry_delay=Duration(seconds=delay)))
@@ -208,7 +232,10 @@ def _from_headers(
 
 
 def _retry_after(headers: dict[str, str]) -> int | None:
-    """`Retry-After` in seconds (RFC 9110 section 10.2.3); a date counts from the answer's own `Date`, else from now."""
+    """Returns `Retry-After` in seconds (RFC 9110 section 10.2.3).
+
+    A date counts from the `Date` header of the answer, or else from now.
+    """
     given = headers.get("retry-after", "")
     if _SECONDS.fullmatch(given):
         return int(given) if int(given) <= _MAX_SECONDS else None

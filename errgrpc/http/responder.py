@@ -1,4 +1,4 @@
-"""What an HTTP service answers to whatever was raised: the decisions are those of gRPC's servers (`errgrpc.answering`)."""
+"""Answers exceptions of an HTTP service; decides as gRPC servers do (`errgrpc.answering`)."""
 
 from collections.abc import Mapping
 
@@ -14,17 +14,24 @@ from errgrpc.wire.values import Values
 
 __all__ = ["Responder", "method_of"]
 
-_LONGEST_PATH = 200  # characters of it in a log record
+_LONGEST_PATH = 200  # characters in a log record
 
 
 class Responder:
-    """Answers what handlers raise, for any framework: `Responder(ResCode).answer(error, Request("GET", "/rooms/r-42", headers))`.
+    """Answers the exceptions of handlers, for any framework.
 
-    `catalogue` is the one whose fallback answers an unhandled exception; a ServiceError of any catalogue is answered as itself.
-    `translate`, `on_error`, `on_answer` and `send_help` are those of `errgrpc.ServerInterceptor`; the `method` of a request is
-    `GET /rooms/r-42`. `form` is what the bodies look like: `envelope`, `aip193` or `both`.
+    For instance: `Responder(ResCode).answer(error, Request("GET", "/rooms/r-42", headers))`. A
+    ServiceError of any catalogue is answered with its own code.
 
-    Raises TypeError if `catalogue` is not a catalogue, and ValueError if it has no fallback or the form is unknown.
+    Args:
+        catalogue: Its fallback answers an unhandled exception.
+        form: The form of the bodies: `envelope`, `aip193` or `both`.
+        translate, on_error, on_answer, send_help: As for `errgrpc.ServerInterceptor`. The `method`
+            of a request is `GET /rooms/r-42`.
+
+    Raises:
+        TypeError: `catalogue` is not a catalogue.
+        ValueError: The catalogue has no fallback, or the form is unknown.
     """
 
     def __init__(
@@ -54,9 +61,13 @@ class Responder:
         gone: bool = False,
         cause: BaseException | None = None,
     ) -> Answer:
-        """What the client is answered; logs and reports what goes with it. `gone`: no answer can reach the client.
+        """Returns the answer to an exception, and logs and reports the exception. Never raises.
 
-        `cause` is what was raised, if `error` only says what it means. Never raises.
+        Args:
+            error: The exception.
+            request: The request that failed.
+            cause: The exception that was raised, if `error` was made from it.
+            gone: Whether the client is gone, so that no answer can reach it.
         """
         method, raised = method_of(request), cause or error
         decision = self._answering.decide(error, Rpc(method, request.headers, gone=gone))
@@ -74,7 +85,10 @@ class Responder:
         return answer
 
     def lose(self, error: BaseException, request: Request, status: int) -> None:
-        """Logs an exception that came when the response had begun with this status: no answer can be sent any more."""
+        """Logs an exception that was raised after the response had begun: no answer can be sent.
+
+        `status` is the HTTP status of that response.
+        """
         self._answering.lost(error, method_of(request), status)
 
     def stand(
@@ -88,10 +102,18 @@ class Responder:
         cause: BaseException | None = None,
         code: ErrorCode | None = None,
     ) -> Answer:
-        """What a handler fails with on purpose: an HTTP status with a text for developers, data and headers.
+        """Returns the answer for an HTTP status that a handler chose.
 
-        `cause` is what was raised to say so. As with `context.abort` of gRPC nothing claims that a catalogue's code was raised,
-        unless `code` is given, which is then answered in place of the status.
+        Unless `code` is given, the answer has no code, as with `context.abort` in gRPC.
+
+        Args:
+            status: The HTTP status.
+            message: A text for developers. By default it is the phrase of the status.
+            request: The request that failed.
+            data: JSON data for the body.
+            headers: Further headers.
+            cause: The exception that the handler raised.
+            code: The error code to answer in place of the status.
         """
         given: Headers = headers.items() if headers is not None else ()
         if code is not None:
@@ -119,7 +141,7 @@ class Responder:
 
 
 def method_of(request: Request) -> str:
-    """`GET /rooms/r-42`, its path cut to 200 characters."""
+    """Returns a request as `GET /rooms/r-42`, with the path cut to 200 characters."""
     return f"{request.method} {request.path[:_LONGEST_PATH]}"
 
 

@@ -1,10 +1,10 @@
-"""Answers what an application of Starlette or FastAPI raises: `install(app, ResCode)`.
+"""Answers the exceptions of a Starlette or FastAPI application: `install(app, ResCode)`.
 
-what is raised                         what is answered
-ServiceError, what `translate` names   its code
-RequestValidationError of FastAPI      the catalogue's code for INVALID_ARGUMENT, with a BadRequest
-HTTPException, also an unknown path    that status, without a code
-anything else                          the catalogue's fallback and a request id
+- A ServiceError, or an exception whose class is in `translate`, is answered with its code.
+- A RequestValidationError of FastAPI is answered with the catalogue's code for INVALID_ARGUMENT and
+  a BadRequest.
+- An HTTPException, also for an unknown path, is answered with its status and without a code.
+- Any other exception is answered with the catalogue's fallback and a request id.
 """
 
 from collections.abc import Callable, Coroutine
@@ -57,16 +57,24 @@ def install(
     send_help: bool = False,
     track_context: bool = False,
 ) -> None:
-    """Makes an application of Starlette or FastAPI answer with codes; the arguments are those of `Responder`.
+    """Makes an application of Starlette or FastAPI answer with codes.
 
-    If `http_errors` is "code", an `HTTPException`, hence an unknown path or method, too, is answered with the code that alone
-    declares its HTTP status; if no code does, or several do, and by default, with that status and without a code. FastAPI's
-    OpenAPI schema shows the answer to a refused request. Raises ValueError if `form` or `http_errors` is unknown.
+    Exceptions of middleware are answered, too, if it was added before. Headers that it sets on
+    responses, such as CORS headers, are also set on errors. FastAPI's OpenAPI schema shows the
+    answer to a refused request.
 
-    With `track_context`, `errgrpc.current_call()` is the request in all that the application does, and each error that answers it
-    has its id.
+    Args:
+        app: The application.
+        catalogue, form, translate, on_error, on_answer, send_help: As for `Responder`.
+        http_errors: By default, an `HTTPException` is answered with its status and without a code.
+            Starlette also raises it for an unknown path or method. If it is "code" and exactly one
+            code declares that HTTP status, the answer has that code.
+        track_context: If true, `errgrpc.current_call()` is the request in all code that the
+            application runs. Each error that answers the request has its id.
 
-    Middleware is guarded, too, if it was added before; what it sets on responses (CORS, say) is set on errors as well.
+    Raises:
+        TypeError: `catalogue` is not a catalogue.
+        ValueError: `form` or `http_errors` is unknown, or the catalogue has no fallback.
     """
     responder = Responder(
         catalogue,
@@ -85,7 +93,8 @@ def install(
         and RequestValidationError not in (translate or ())
     ):
         app.openapi = shown_by(app.openapi, form, *handlers.refusal())  # type: ignore[method-assign]
-    # Around the routes, where other middleware still sees the answer, and around that middleware for what it raises itself.
+    # One is around the routes, where other middleware still sees the answer. The other is around
+    # that middleware and answers its exceptions.
     app.add_middleware(cast(Any, ErrorMiddleware), responder=responder, track_context=track_context)
     app.user_middleware.append(Middleware(cast(Any, ErrorMiddleware), responder=responder))
 
@@ -100,10 +109,14 @@ def exception_handlers(
     on_answer: OnAnswer | None = None,
     send_help: bool = False,
 ) -> dict[Any, Handler]:
-    """The same for `Starlette(exception_handlers=...)`, or one by one for `add_exception_handler`.
+    """Returns handlers for `Starlette(exception_handlers=...)` or `add_exception_handler`.
 
-    They know less than `install`: an envelope has no `cost`, and FastAPI's OpenAPI schema shows FastAPI's own 422. Starlette
-    hands an unhandled exception on to the server after it has been answered; the server logs it a second time.
+    They do less than `install`:
+
+    - An envelope has no `cost`.
+    - FastAPI's OpenAPI schema shows FastAPI's own 422.
+    - After an unhandled exception is answered, Starlette raises it again, and the server logs it a
+      second time.
     """
     responder = Responder(
         catalogue,
@@ -117,7 +130,7 @@ def exception_handlers(
 
 
 class _Handlers:
-    """A handler for each class of exceptions that Starlette is to know."""
+    """Holds a handler for each class of exceptions."""
 
     def __init__(
         self,
@@ -131,7 +144,8 @@ class _Handlers:
         self._responder = responder
         self._codes = catalogue if http_errors == "code" else ()
         self._invalid = catalogue.inference.get(StatusCode.INVALID_ARGUMENT)
-        # Each by its class, as Starlette hands what only the handler for Exception takes on to the server.
+        # Each class has its own entry: if only the handler for Exception takes an error, Starlette
+        # raises it again to the server.
         translated = (kind for kind in translate or () if issubclass(kind, Exception))
         self.by_class: dict[Any, Handler] = {
             HTTPException: self._stand,
@@ -145,9 +159,9 @@ class _Handlers:
 
     async def _answer(self, request: Request, error: Exception) -> Response:
         if request.scope["type"] != "http":
-            raise error  # a websocket is left alone
+            raise error  # websockets pass unchanged
         if was_logged(request.scope):
-            return Response()  # which Starlette does not send, as the response has begun
+            return Response()  # the response has begun, so Starlette does not send this one
         return _response(self._responder.answer(error, request_of(request.scope)), request)
 
     async def _gone(self, request: Request, error: ClientDisconnect) -> Response:
@@ -156,19 +170,19 @@ class _Handlers:
         )
 
     async def _stand(self, request: Request, error: HTTPException) -> Response:
-        # FastAPI takes any JSON for it
+        # FastAPI accepts any JSON as `detail`.
         asked, detail = request_of(request.scope), cast(Json, error.detail)
         text, data = (detail, None) if isinstance(detail, str) else (None, detail)
         code = sole_code(error.status_code, self._codes)
         if code is not None and text == phrase(error.status_code):
-            text = None  # Starlette's own, hence the code's
+            text = None  # Starlette's default text: the code has a better one
         answer = self._responder.stand(
             error.status_code, text, asked, data=data, headers=error.headers, cause=error, code=code
         )
         return _response(answer, request)
 
     def refusal(self) -> tuple[int, str]:
-        """The HTTP status and the message of the answer to a refused request."""
+        """Returns the HTTP status and the message of the answer to a refused request."""
         return (
             (400, phrase(400))
             if self._invalid is None
@@ -195,7 +209,7 @@ class _Handlers:
 
 
 def _response(answer: Answer, request: Request) -> Response:
-    """An answer as Starlette's."""
+    """Turns an answer into a response of Starlette."""
     head, body = messages_of(answer, request.scope.get("method", "GET"))
     response = Response(body["body"], head["status"])
     response.raw_headers = head["headers"]

@@ -1,4 +1,4 @@
-"""HTTP statuses and gRPC's, both ways: google/rpc/code.proto says which belong together."""
+"""Maps HTTP statuses and gRPC statuses to each other, as google/rpc/code.proto does."""
 
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -32,15 +32,16 @@ _OF_GRPC: Mapping[StatusCode, int] = MappingProxyType(
     }
 )
 
-# Of the gRPC statuses that share an HTTP one, that which says least of the cause; 409 is what creating twice answers nearly
-# everywhere. Then the HTTP statuses that code.proto does not name, by what RFC 9110 says of them.
+# If several gRPC statuses share an HTTP status, the one that says least about the cause is chosen.
+# For 409 it is ALREADY_EXISTS, as most services answer 409 to a second creation. The later entries
+# are statuses that code.proto does not name; they follow RFC 9110.
 _OF_HTTP: Mapping[int, StatusCode] = MappingProxyType(
     {
         **{http: grpc for grpc, http in _OF_GRPC.items() if grpc is not StatusCode.OK},
         400: StatusCode.INVALID_ARGUMENT,
         409: StatusCode.ALREADY_EXISTS,
         500: StatusCode.INTERNAL,
-        # as 412: the two answers to a precondition that failed
+        # like 412: both answer a failed precondition
         304: StatusCode.FAILED_PRECONDITION,
         405: StatusCode.UNIMPLEMENTED,
         407: StatusCode.UNAUTHENTICATED,
@@ -56,7 +57,7 @@ _BODILESS = {204, 205, 304}
 
 
 def sole_code(http: int, codes: Iterable[ErrorCode]) -> ErrorCode | None:
-    """The code that alone declares an HTTP status, or None."""
+    """Returns the code that declares an HTTP status, or None unless exactly one code does."""
     found = [
         code for code in codes if code.http_status == http and code.grpc_status is not StatusCode.OK
     ]
@@ -64,18 +65,24 @@ def sole_code(http: int, codes: Iterable[ErrorCode]) -> ErrorCode | None:
 
 
 def http_status(code: ErrorCode) -> int:
-    """The HTTP status of a code: the declared one if it can end a request, else that of its gRPC status."""
+    """Returns the HTTP status of a code.
+
+    It is the declared status if that can end a request, or else the status for its gRPC status.
+    """
     declared = code.http_status
     return of_grpc(code.grpc_status) if declared is None or declared < 200 else declared
 
 
 def of_grpc(status: StatusCode) -> int:
-    """The HTTP status of a gRPC one."""
+    """Returns the HTTP status for a gRPC status."""
     return _OF_GRPC[status]
 
 
 def grpc_status(http: int) -> StatusCode:
-    """The failure that an HTTP status stands for when nothing else is known; UNKNOWN for what is neither 4xx nor 5xx."""
+    """Returns the gRPC status for a failed HTTP status if nothing else is known.
+
+    If the status is neither 4xx nor 5xx, and not in the table, it is UNKNOWN.
+    """
     if (known := _OF_HTTP.get(http)) is not None:
         return known
     return {4: StatusCode.INVALID_ARGUMENT, 5: StatusCode.INTERNAL}.get(
@@ -84,12 +91,12 @@ def grpc_status(http: int) -> StatusCode:
 
 
 def has_body(http: int) -> bool:
-    """Whether an answer with this status may carry content (RFC 9110 sections 6.4.1 and 15)."""
+    """Returns whether a status allows a body (RFC 9110 sections 6.4.1 and 15)."""
     return http >= 200 and http not in _BODILESS
 
 
 def phrase(http: int) -> str:
-    """What RFC 9110 calls a status, such as `Not Found`."""
+    """Returns the name of a status in RFC 9110, such as `Not Found`."""
     try:
         return HTTPStatus(http).phrase
     except ValueError:

@@ -1,6 +1,12 @@
-"""For tests of services and clients: errors as a client gets them, servers on free ports, stand-ins for stubs, what was answered.
+"""Helps to test services and clients.
 
-Nothing here needs pytest; its plugin, `pytest_errgrpc`, is made of this.
+- `remote_error` makes an error as a client gets it.
+- `raises` checks that an error is raised.
+- `serve` serves a servicer on a free port.
+- `failing` stands in for a method of a stub.
+- `recorded` lists what servers have answered.
+
+None of them needs pytest. The pytest plugin, `pytest_errgrpc`, uses them.
 """
 
 from errgrpc.testing.errors import Raised, raises, remote_error

@@ -1,4 +1,4 @@
-"""An error as a client gets it, and the check that one was raised."""
+"""Makes an error as a client gets it, and checks that an error was raised."""
 
 import re
 import traceback
@@ -31,7 +31,7 @@ from errgrpc.wire.packing import DETAILS_KEY
 __all__ = ["Expected", "Raised", "raises", "remote_error"]
 
 Expected = ErrorCode | type[ErrorCode] | StatusCode
-"""What `raises` takes."""
+"""What `raises` accepts."""
 
 _PACKAGE = str(Path(__file__).parents[1])
 _MOST_LINES, _LONGEST_LINE = 100, 1_000
@@ -49,11 +49,20 @@ def remote_error(
     retry_delay: float | timedelta | None = None,
     **more_metadata: object,
 ) -> RemoteError:
-    """The RemoteError that a client gets when a handler raises `ServiceError(code, message, ...)`.
+    """Returns the RemoteError that a client gets for `ServiceError(code, message, ...)`.
 
-    `locale` is the language that the client asks for. A grpc.StatusCode in place of a code stands for a failure without one, such as
-    a refused connection: `remote_error(grpc.StatusCode.UNAVAILABLE, "connection refused")`. Raises what ServiceError raises, and
-    TypeError if a status is given more than a message.
+    If you give a grpc.StatusCode in place of a code, the error has no code. For instance,
+    `remote_error(grpc.StatusCode.UNAVAILABLE, "connection refused")` is a refused connection.
+
+    Args:
+        code: The code, or a gRPC status.
+        message: The text for developers.
+        locale: The language that the client asks for.
+        metadata, hint, details, retry_delay, more_metadata: As for ServiceError.
+
+    Raises:
+        TypeError, ValueError: As ServiceError does. Also if more than a message is given with a
+            status, or if the status is OK.
     """
     if isinstance(code, StatusCode):
         if code is StatusCode.OK:
@@ -64,7 +73,8 @@ def remote_error(
             or any(given is not None for given in (metadata, hint, retry_delay))
         ):
             raise TypeError(
-                f"{code} has a message alone: give a code for hint, details, retry_delay and metadata"
+                f"{code} has a message alone: "
+                "give a code for hint, details, retry_delay and metadata"
             )
         nothing = grpc.aio.Metadata()
         return Reading.by().read(
@@ -96,18 +106,25 @@ def remote_error(
 def raises(
     expected: Expected, /, *, metadata: Mapping[str, object] | None = None, **more_metadata: object
 ) -> "Raised":
-    """A context manager that expects a ServiceError or a RemoteError with this code, or with any of a catalogue.
+    """Expects a ServiceError or a RemoteError with this code, or with any code of a catalogue.
 
         with raises(ResCode.ROOM_NOT_EXIST, room_uuid="r-42") as caught:
             rooms.get("r-42")
         assert caught.error.hint == ...
 
-    The error must have these metadata, and may have others; values become text as those of a ServiceError do. A code that a client has
-    inferred from a status is not expected. A grpc.StatusCode expects a RemoteError with that status, whatever its code. If something
-    else is raised, or nothing, the block ends with an AssertionError that shows both, and the traceback of the handler if its server
-    runs in this process.
+    The error must have the given metadata, and may have more. Values become text as in a
+    ServiceError. If the client inferred the code from a status, the error does not count. To expect
+    a RemoteError by its status, whatever its code is, give a grpc.StatusCode.
 
-    Raises TypeError if `expected` is neither a code nor a catalogue nor a status.
+    If the block raises another error or none, it ends with an AssertionError that shows both. If
+    the server runs in this process, the AssertionError also shows the traceback of the handler.
+
+    Args:
+        expected: A code, a catalogue or a gRPC status.
+        metadata, more_metadata: The metadata that the error must have.
+
+    Raises:
+        TypeError: `expected` is not a code, a catalogue or a status.
     """
     if not isinstance(expected, ErrorCode | StatusCode):
         as_catalogue(expected)
@@ -117,11 +134,11 @@ def raises(
 class _Heard(NamedTuple):
     answered: Answered
     lines: list[str]
-    """The traceback of what the handler raised: no frames, as they hold the request."""
+    """The lines of the handler's traceback. Frames are not kept, as they hold the request."""
 
 
 class _Recorder:
-    """An observer that keeps the tracebacks of handlers as text."""
+    """Keeps the tracebacks of handlers as text."""
 
     def __init__(self) -> None:
         self.heard: list[_Heard] = []
@@ -130,7 +147,7 @@ class _Recorder:
         error = answered.error
         if error is not None:
             told = traceback.TracebackException(type(error), error, trace or error.__traceback__)
-            # The first frames are errgrpc's own.
+            # The first frames belong to errgrpc.
             first = next(
                 (
                     n
@@ -143,11 +160,11 @@ class _Recorder:
             self.heard.append(_Heard(answered, "".join(told.format()).rstrip().split("\n")))
 
     def declared(self, raises: Mapping[str, frozenset[ErrorCode]], /) -> None:
-        """Of no interest."""
+        """Does nothing."""
 
 
 class Raised:
-    """What `raises` gives: the error that was raised is in `error`, after the block."""
+    """Holds the error that was raised, in `error`, after the block of `raises`."""
 
     def __init__(self, expected: Expected, metadata: Mapping[str, str]) -> None:
         self._expected = expected
@@ -158,7 +175,7 @@ class Raised:
 
     @property
     def error(self) -> ServiceError | RemoteError:
-        """The error. Raises AttributeError as long as the block has not ended."""
+        """The error. Raises AttributeError if the block has not ended yet."""
         if self._error is None:
             raise AttributeError("the block has not ended: there is no error yet")
         return self._error
@@ -175,14 +192,14 @@ class Raised:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        __tracebackhide__ = True  # pytest then shows the line of the test
+        __tracebackhide__ = True  # makes pytest show the line of the test
         if self._observing is not None:
             self._observing.__exit__(None, None, None)
         heard, self._recorder.heard = self._recorder.heard, []
         if kind is not None and (
             not issubclass(kind, Exception) or issubclass(kind, unittest.SkipTest)
         ):
-            return False  # KeyboardInterrupt, and the outcomes of pytest and unittest
+            return False  # KeyboardInterrupt, or an outcome of pytest or unittest
         if self._fits(error):
             self._error = error  # type: ignore[assignment]
             return True
@@ -206,7 +223,7 @@ class Raised:
                 and not _is_inferred(error)
                 and self._metadata.items() <= error.metadata.items()  # type: ignore[union-attr]
             )
-        except Exception:  # noqa: BLE001  of a double, or a subclass that did not call our `__init__`
+        except Exception:  # noqa: BLE001  a double, or a subclass without our `__init__`
             return False
 
     def _differences(self, error: BaseException | None, heard: Iterable[_Heard]) -> Iterator[str]:
@@ -251,7 +268,7 @@ def _is_inferred(error: BaseException | None) -> bool:
 
 
 def _handler(error: RemoteError, heard: Iterable[_Heard]) -> Iterator[str]:
-    """What the handler raised, if this process has surely answered the error."""
+    """Yields the traceback of the handler if it is certain that this process answered the error."""
     same = [
         each
         for each in heard
@@ -280,7 +297,7 @@ def _handler(error: RemoteError, heard: Iterable[_Heard]) -> Iterator[str]:
 
 
 def _line(text: str) -> str:
-    """One line of a failure: nothing in it moves the cursor, or is endless."""
+    """Returns a line of a failure, without control characters and at most 2,000 characters long."""
     text = _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
     return text if len(text) <= _LONGEST_LINE * 2 else text[: _LONGEST_LINE * 2] + "..."
 

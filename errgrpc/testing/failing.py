@@ -1,4 +1,4 @@
-"""Stand-ins for the methods of a stub, which fail as the real ones do. No channel, no server, no thread."""
+"""Makes stand-ins for methods of a stub, which fail without a channel, a server or a thread."""
 # ruff: noqa: ARG001, ARG002  the arguments are those of grpc's own
 
 import asyncio
@@ -20,9 +20,9 @@ from errgrpc.testing.errors import remote_error
 
 __all__ = ["failing"]
 
-_CANCELLED = "Locally cancelled by application!"  # grpc's own words
+_CANCELLED = "Locally cancelled by application!"  # the words of grpc
 _Make = Callable[[Any], RemoteError]
-"""From the metadata of a call to its error: each call has one of its own."""
+"""From the metadata of a call to its error: each call has an error of its own."""
 
 
 def failing(
@@ -37,16 +37,26 @@ def failing(
     retry_delay: float | timedelta | None = None,
     **more_metadata: object,
 ) -> Any:
-    """A stand-in for a method of a stub, each call of which fails with an error: `stub.GetRoom = failing(ResCode.ROOM_NOT_EXIST)`.
+    """Returns a stand-in for a method of a stub; each of its calls fails with the error.
 
-    `like` is the method that it stands for, such as `ShopServiceStub(channel).Watch`, of either stack and any kind. The stand-in
-    fails where that one does: at the call, the iteration or the await. Without `like`, it stands for a method with one request and one
-    response: of the asyncio stack if an event loop runs where it is called, else of the sync stack. All other arguments are those of
-    `remote_error`; `accept-language` in the metadata of a call goes before `locale`.
+        stub.GetRoom = failing(ResCode.ROOM_NOT_EXIST)
 
-    Requests are not looked at; an iterator of requests is not consumed. On asyncio, `write` goes on to succeed until the response is
-    awaited or `done_writing` is called. Raises what ServiceError raises, and TypeError if `like` is
-    no method of a stub.
+    The stand-in fails where the real method does: at the call, the iteration or the await. It does
+    not read requests, and it does not consume an iterator of requests. On asyncio, `write` succeeds
+    until the response is awaited or `done_writing` is called.
+
+    Args:
+        code: The code, or a gRPC status.
+        message: The text for developers.
+        like: The method that it stands for, such as `ShopServiceStub(channel).Watch`, of either
+            stack and any kind. By default it stands for a method with one request and one response.
+            If an event loop runs at the call, that method is of the asyncio stack, else of the sync
+            stack.
+        locale: The language of the hint, unless the metadata of the call have `accept-language`.
+        metadata, hint, details, retry_delay, more_metadata: As for `remote_error`.
+
+    Raises:
+        TypeError, ValueError: As `remote_error` does. Also if `like` is not a method of a stub.
     """
     details = tuple(details)
 
@@ -62,7 +72,7 @@ def failing(
             **more_metadata,
         )
 
-    make(())  # what is wrong with the arguments is wrong here and not at the call
+    make(())  # fails here, and not at the call, if the arguments are wrong
     if like is None:
         return _Either(make)
     for kind, stand_in in _STAND_INS.items():
@@ -77,7 +87,7 @@ def failing(
 
 
 class _Call(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg]
-    """A call that fails as soon as it is asked for anything, and until then can be cancelled."""
+    """A call that fails at the first question about it; until then it can be cancelled."""
 
     def __init__(self, error: RemoteError, timeout: float | None) -> None:
         self._error = error
@@ -174,7 +184,7 @@ def _unary(
     wait_for_ready: bool | None = None,
     compression: Any = None,
 ) -> tuple[float | None, Any]:
-    """The arguments of grpc's own methods with one request: what of them matters."""
+    """Returns the timeout and the metadata of a call with one request."""
     return timeout, metadata
 
 
@@ -186,7 +196,7 @@ def _stream(
     wait_for_ready: bool | None = None,
     compression: Any = None,
 ) -> tuple[float | None, Any]:
-    """Those with a stream of requests."""
+    """Does the same for a method with a stream of requests."""
     return timeout, metadata
 
 
@@ -228,7 +238,10 @@ class _StreamStream(_StreamResponse, grpc.StreamStreamMultiCallable):  # type: i
 
 
 class _AsyncCall(grpc.aio.Call):
-    """A call whose failure arrives with the next step of the loop; one that streams requests goes on until its response is awaited."""
+    """A call that fails at the next step of the event loop.
+
+    If it streams requests by `write`, it fails when its response is awaited.
+    """
 
     streams_requests = False
 
@@ -314,7 +327,7 @@ class _Iterated(_AsyncCall):
     _responses: AsyncIterator[Any] | None = None
 
     def __aiter__(self) -> AsyncIterator[Any]:
-        # as with grpc's own, a second loop goes on where the first stopped
+        # As in grpc, a second loop continues where the first stopped.
         if self._responses is None:
             self._responses = self._iterate()
         return self._responses
@@ -427,7 +440,7 @@ class _AsyncStreamStream(_AsyncStandIn, grpc.aio.StreamStreamMultiCallable):  # 
 
 
 class _Either(_UnaryUnary):
-    """Of the asyncio stack if a loop runs where it is called."""
+    """Fails as the asyncio stack if a loop runs at the call, else as the sync stack."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return (
@@ -438,7 +451,7 @@ class _Either(_UnaryUnary):
 
 
 def _runs() -> bool:
-    """Whether an event loop runs in this thread."""
+    """Returns whether an event loop runs in this thread."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -1,4 +1,4 @@
-"""What all servers of this process have answered, and which of the declared errors."""
+"""Records the answers of all servers in this process, and which declared errors were raised."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,25 +12,25 @@ __all__ = ["Coverage", "Recorder", "recorded"]
 
 
 class Recorder:
-    """An observer that keeps what it hears."""
+    """An observer that keeps each answer."""
 
     def __init__(self) -> None:
         self.heard: list[Answered] = []
 
     def answered(self, answered: Answered, traceback: TracebackType | None, /) -> None:  # noqa: ARG002
-        """Called by each server."""
+        """Keeps an answer."""
         self.heard.append(answered)
 
     def declared(self, raises: Mapping[str, frozenset[ErrorCode]], /) -> None:
-        """Called for each server."""
+        """Does nothing."""
 
 
 @contextmanager
 def recorded() -> Iterator[list[Answered]]:
-    """Yields a list that grows by an `errgrpc.Answered` for each call that fails meanwhile in a handler, on any server of this process.
+    """Yields a list that gets an `errgrpc.Answered` for each failed call while the block runs.
 
-    A server is one with errgrpc's interceptor; over HTTP, `install` and `Responder` are servers, too. When a client has its error,
-    its server's entry is there.
+    It hears all servers of this process that use errgrpc's interceptor, and over HTTP `install` or
+    `Responder`. The entry is in the list before the client gets its error.
     """
     recorder = Recorder()
     with observing(recorder):
@@ -38,24 +38,24 @@ def recorded() -> Iterator[list[Answered]]:
 
 
 class Coverage:
-    """An observer that counts which of the declared errors of methods have been raised."""
+    """An observer that counts which declared errors of methods have been raised."""
 
     def __init__(self) -> None:
         self._declared = dict[str, set[ErrorCode]]()
         self._raised = dict[str, set[ErrorCode]]()
 
     def declared(self, raises: Mapping[str, frozenset[ErrorCode]], /) -> None:
-        """Called for each server."""
+        """Adds the declared errors of a server."""
         for method, codes in raises.items():
             self._declared.setdefault(method, set()).update(codes)
 
     def answered(self, answered: Answered, traceback: TracebackType | None, /) -> None:  # noqa: ARG002
-        """Called by each server."""
+        """Marks a declared error as raised."""
         if answered.code is not None:
             self._raised.setdefault(answered.method, set()).add(answered.code)
 
     def as_json(self) -> dict[str, dict[str, bool]]:
-        """Whether each declared code of each method has been raised; codes are named `domain/REASON`."""
+        """Returns for each method which of its declared codes were raised, as `domain/REASON`."""
         declared = sorted(self._declared.items())
         return {
             method: {

@@ -1,4 +1,4 @@
-"""A server of a servicer on a free port, with a client's channel to it: for `with` on the sync stack, for `async with` on asyncio."""
+"""Serves a servicer on a free port, with a channel to it, on the sync or the asyncio stack."""
 
 import asyncio
 import inspect
@@ -20,23 +20,23 @@ from errgrpc.reports import OnReceived
 
 __all__ = ["ClientOptions", "Serving", "serve"]
 
-_HANDLERS = 16  # sync ones at a time
-_PATIENCE = 5.0  # seconds for a handler that still runs when its server has stopped
-# gRPC would go through the proxy of the environment, also to this machine.
+_HANDLERS = 16  # Sync handlers that run at the same time.
+_PATIENCE = 5.0  # Seconds for a handler that still runs after its server has stopped.
+# Otherwise gRPC uses the proxy of the environment, even for this machine.
 _NO_PROXY = ("grpc.enable_http_proxy", 0)
 
 
 class ClientOptions(TypedDict, total=False):
-    """What `serve(client=...)` takes."""
+    """The options of the client, for `serve(client=...)`."""
 
     catalogues: Sequence[type[ErrorCode]]
-    """Those that the client reads; by default that of the server."""
+    """The catalogues that the client reads; by default the catalogue of the server."""
     locale: str
-    """The language that it asks for."""
+    """The language that the client asks for."""
     on_received: OnReceived
     forward: Sequence[str]
     options: Sequence[tuple[str, Any]]
-    """Of the channel, such as a service config."""
+    """Options of the channel, such as a service config."""
 
 
 def serve(
@@ -50,23 +50,35 @@ def serve(
 ) -> "Serving":
     """Serves a servicer on a free port of 127.0.0.1 and yields a client's channel to it.
 
-        with serve(add_ShopServiceServicer_to_server, Shop(), ShopCode, client={"locale": "en"}) as channel:
+        client = {"locale": "en"}
+        with serve(add_ShopServiceServicer_to_server, Shop(), ShopCode, client=client) as channel:
             stub = ShopServiceStub(channel)
 
-    `with` starts a sync server and yields a grpc.Channel, `async with` an asyncio server and a grpc.aio.Channel; both are wrapped, so
-    that errors are typed. `interceptors` are further ones of the server, behind errgrpc's own, whose further arguments, such as
-    `raises`, are in `interceptor`. After the block the server has stopped and its handlers have ended; one that still runs after 5
-    seconds is named in a ResourceWarning and left behind.
+    `with` starts a sync server and yields a grpc.Channel. `async with` starts an asyncio server and
+    yields a grpc.aio.Channel. Both channels are wrapped, so that errors are typed.
 
-    Raises what ServerInterceptor and wrap_channel raise, and TypeError if a servicer with async handlers is served by `with`.
+    After the block, the server has stopped and its handlers have ended. If a handler still runs
+    after 5 seconds, a ResourceWarning names it and it is left running.
+
+    Args:
+        add_to_server: The generated function that adds the servicer to a server.
+        servicer: The servicer.
+        catalogue: The catalogue of the server.
+        interceptors: Further interceptors of the server. They run inside errgrpc's interceptor.
+        interceptor: Further arguments of errgrpc's interceptor, such as `raises`.
+        client: Options of the client.
+
+    Raises:
+        TypeError: `with` is used for a servicer with async handlers. Also, as ServerInterceptor and
+            wrap_channel raise it.
     """
-    # what is wrong with its arguments is wrong here
+    # fails here if the arguments are wrong
     sync.ServerInterceptor(catalogue, **interceptor)
     return Serving(add_to_server, servicer, catalogue, client or {}, interceptors, interceptor)
 
 
 class Serving:
-    """What `serve` gives: a context manager of both kinds."""
+    """The context manager that `serve` returns, for `with` and for `async with`."""
 
     def __init__(
         self,
@@ -79,7 +91,8 @@ class Serving:
     ) -> None:
         if unknown := set(client) - ClientOptions.__annotations__.keys():
             raise TypeError(
-                f"client has {', '.join(sorted(unknown))}: give some of {', '.join(ClientOptions.__annotations__)}"
+                f"client has {', '.join(sorted(unknown))}: "
+                f"give some of {', '.join(ClientOptions.__annotations__)}"
             )
         self._add_to_server = add_to_server
         self._servicer = servicer
@@ -133,7 +146,7 @@ class Serving:
     async def __aenter__(self) -> grpc.aio.Channel:
         self._check_free()
         async with AsyncExitStack() as exits:
-            pool = _Pool(_HANDLERS)  # of sync handlers
+            pool = _Pool(_HANDLERS)  # for sync handlers
             exits.push_async_callback(self._end, pool)
             interceptors = [
                 aio.ServerInterceptor(self._catalogue, **self._interceptor),
@@ -158,7 +171,7 @@ class Serving:
             self._warn()
 
     async def _end(self, pool: "_Pool") -> None:
-        # Off the loop: a handler may wait for it.
+        # Off the loop: a handler may wait for the loop.
         self._left += await asyncio.to_thread(pool.end, _PATIENCE)
 
     def _warn(self) -> None:
@@ -173,7 +186,7 @@ class Serving:
 
 
 class _Pool(Executor):
-    """Threads that hold no process up: a handler that waits for ever is left behind."""
+    """Threads that do not keep the process alive: a handler that never ends is left running."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -204,7 +217,7 @@ class _Pool(Executor):
             self._idle.release()
 
     def end(self, seconds: float) -> list[threading.Thread]:
-        """Ends the threads; those that still run after so many seconds."""
+        """Ends the threads, and returns those that still run after this time."""
         for _ in self._threads:
             self._work.put(None)
         for thread in self._threads:
@@ -213,14 +226,14 @@ class _Pool(Executor):
         return [thread for thread in self._threads if thread.is_alive()]
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
-        """As an Executor has it."""
+        """Ends the threads; if `wait` is true, waits at most 5 seconds for them."""
         self.end(_PATIENCE if wait else 0)
 
 
 def _where(thread: threading.Thread, servicer: object) -> str:
-    """The handler in which a thread is, if it is one of this servicer's."""
+    """Returns the name of the servicer's handler that the thread runs."""
     name = type(servicer).__name__
-    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  public in all but its name
+    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  public except for its name
     while frame is not None:
         if frame.f_locals.get("self") is servicer:
             return f"{name}.{frame.f_code.co_name}"
@@ -229,7 +242,10 @@ def _where(thread: threading.Thread, servicer: object) -> str:
 
 
 def _async_handler(servicer: object) -> str | None:
-    """The name of a handler that is async, or None; handlers are named as methods of a `.proto` are."""
+    """Returns the name of a handler that is async, or None.
+
+    A method is taken for a handler if its name is like the name of a method in a `.proto`.
+    """
     for name, method in inspect.getmembers(type(servicer), inspect.isfunction):
         if name[0].isupper() and (
             inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method)

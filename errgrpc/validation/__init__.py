@@ -1,1 +1,4 @@
-"""A validator's error as a BadRequest: `errgrpc.validation.protovalidate` and `errgrpc.validation.pydantic` each have `bad_request`."""
+"""Turns a validator's error into a BadRequest.
+
+`errgrpc.validation.protovalidate` and `errgrpc.validation.pydantic` each have a `bad_request`.
+"""

@@ -1,4 +1,7 @@
-"""protovalidate's ValidationError as a ServiceError: `translate={protovalidate.ValidationError: bad_request(code)}`."""
+"""Turns protovalidate's ValidationError into a ServiceError.
+
+Use it with `translate={protovalidate.ValidationError: bad_request(code)}`.
+"""
 
 import re
 from collections.abc import Callable, Iterator
@@ -19,28 +22,42 @@ _ONEOF = re.compile(r"(only )?one of [A-Za-z0-9_]+(, [A-Za-z0-9_]+)* (can|must) 
 def bad_request(
     code: ErrorCode, *, messages: Messages | None = None, custom_texts: bool = False
 ) -> Callable[[ValidationError], ServiceError]:
-    """From a `protovalidate.ValidationError` to an error with `code` and one `google.rpc.BadRequest`.
+    """Returns a function from `protovalidate.ValidationError` to an error with `code`.
 
-    Each violation becomes a FieldViolation, in protovalidate's order, at most 100:
+    The error has one `google.rpc.BadRequest`. At most 100 violations become a FieldViolation each,
+    in protovalidate's order:
 
-    - `field` is protovalidate's own path, `seats[0].user` or `prices["a"]`, at most 200 characters. Empty for a rule of the whole
-      message. It holds map keys, which the client chose.
-    - `reason` is the rule's id in capitals: STRING_MIN_LEN of `string.min_len`. Empty for an id that google.rpc does not allow.
-    - `description` is protovalidate's message, at most 300 characters, if all of it comes from the schema. A CEL expression may
-      put the value into its text. The id in words then stands for it. `custom_texts=True` sends every text as it is: for
-      schemas whose texts quote no secret.
-    - `localized_message` is what `messages` has for the id: `{"string.min_len": {"en-US": "Too short", "zh-CN": "太短"}}`. A BadRequest has
-      one text for each violation. Under `translate=`, that is in the caller's language, as `accept-language` asks for it. A text
-      without a locale is in the catalogue's default locale, which also stands in for languages that are missing.
+    - `field` is protovalidate's path, such as `seats[0].user` or `prices["a"]`, at most 200
+      characters. It can hold map keys, which the client chose. It is empty for a rule of the whole
+      message.
+    - `reason` is the rule's id in capitals: STRING_MIN_LEN for `string.min_len`. It is empty if
+      google.rpc does not allow the id.
+    - `description` is protovalidate's message, at most 300 characters, if all of it comes from the
+      schema. A CEL expression may put the value into its text, so then the id in words is used.
+    - `localized_message` is the text that `messages` has for the id. It is in the language that the
+      caller's `accept-language` asks for, if the error is made by `translate=`.
 
-    The values that were given are never sent. CompilationError and EvaluationError are not the caller's: they stay unhandled.
-    Raises TypeError and ValueError if `code` is no failure or `messages` are no texts.
+    The values themselves are never sent. CompilationError and EvaluationError are not the caller's
+    fault, so they stay unhandled exceptions.
+
+    Args:
+        code: The code of the error.
+        messages: Texts for end users by rule id, such as
+            `{"string.min_len": {"en-US": "Too short", "zh-CN": "太短"}}`. A text without a locale
+            is in the catalogue's default locale. That locale also stands in for missing languages.
+        custom_texts: If true, every text is sent unchanged. Use it if no text of the schema quotes
+            a secret.
+
+    Raises:
+        TypeError, ValueError: `code` is not a failure, or `messages` does not map rule ids to
+            texts.
     """
 
     def found(error: ValidationError) -> Iterator[Violation]:
         if not isinstance(error, ValidationError):
             raise TypeError(
-                f"{shown(error)} is no protovalidate.ValidationError: translate that class by bad_request"
+                f"{shown(error)} is no protovalidate.ValidationError: "
+                "use bad_request only for protovalidate.ValidationError"
             )
         for violation in error.violations:
             said = violation.proto
@@ -62,7 +79,7 @@ def _path(field: Any) -> str:
 
 
 def _subscript(key: Any) -> str:
-    """A place in a list, or a key of a map."""
+    """Returns the index in a list, or the key of a map, in brackets."""
     if key is None:
         return ""
     if isinstance(key.value, str):
@@ -71,7 +88,10 @@ def _subscript(key: Any) -> str:
 
 
 def _is_of_schema(violation: Any) -> bool:
-    """Whether a violation's message can quote no value: it is a standard rule's, or stands in the schema as it is."""
+    """Returns whether a violation's message cannot quote a value.
+
+    That is so for a message of a standard rule, and for one that stands in the schema literally.
+    """
     said, rule = violation.proto, violation.rule_value
     names = {element.field_name for element in said.rule.elements} if said.rule else set()
     if names and not names & {"cel", "cel_expression"}:
@@ -81,13 +101,14 @@ def _is_of_schema(violation: Any) -> bool:
         said.message == rule.message or _stands_in(said.message, rule.expression)
     ):
         return True
-    if _stands_in(said.message, said.rule_id):  # which is the expression of a `cel_expression`
+    # the id of a `cel_expression` is the expression itself
+    if _stands_in(said.message, said.rule_id):
         return True
     if names:
         return False
-    if said.field:  # of a oneof, which has no number
+    if said.field:  # a oneof has no number
         return not said.field.elements[-1].field_number
-    # Of a whole message, whose own rules may have that id, too.
+    # For a whole message: its custom rules may have that id, too.
     return said.rule_id == "message.oneof" and _ONEOF.fullmatch(said.message) is not None
 
 

@@ -1,4 +1,7 @@
-"""pydantic's ValidationError as a ServiceError: `translate={pydantic.ValidationError: bad_request(code)}`."""
+"""Turns pydantic's ValidationError into a ServiceError.
+
+Use it with `translate={pydantic.ValidationError: bad_request(code)}`.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,50 +17,66 @@ from errgrpc.validation.violations import Messages, Violation, quoted, refusing
 
 __all__ = ["Messages", "bad_request", "violations"]
 
-# What of an error's context the schema says, and not the input.
+# The keys of an error's context whose values come from the schema and not from the input.
 _OF_SCHEMA = {
-    "gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "field_type", "expected", "expected_tags",
-    "expected_schemes", "expected_plural", "expected_version", "pattern", "discriminator", "max_digits", "decimal_places",
-    "whole_digits", "class", "class_name", "encoding", "method_name", "tz_expected",
+    "gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "field_type", "expected",
+    "expected_tags", "expected_schemes", "expected_plural", "expected_version", "pattern",
+    "discriminator", "max_digits", "decimal_places", "whole_digits", "class", "class_name",
+    "encoding", "method_name", "tz_expected",
 }  # fmt: skip
-_OWN = {"value_error", "assertion_error"}  # whose text is a validator's
+_OWN = {"value_error", "assertion_error"}  # their text comes from a validator
 _LEFT_OUT = re.compile("(,|:|, error:|, got) …$|, not 0$")
-_COUNT = "actual_length"  # of the input, and pydantic takes no text for it
+_COUNT = "actual_length"  # comes from the input; pydantic takes no text in its place
 _MOST_ERRORS = 10_000  # pydantic makes a record of each, about 600 bytes
 _PLAIN = re.compile(r'[^\s.\[\]"\\\x00-\x1f]+')
-# pydantic's last part for a key of a dict; a protobuf path is the same for a key and its value
+# Pydantic's last part for a key of a dict. A protobuf path is the same for a key and its value.
 _KEY = "[key]"
 
 
 def bad_request(
     code: ErrorCode, *, messages: Messages | None = None, custom_texts: bool = False
 ) -> Callable[[ValidationError], ServiceError]:
-    """From a `pydantic.ValidationError`, or a RequestValidationError of FastAPI, to an error with `code` and one `google.rpc.BadRequest`.
+    """Returns a function from `pydantic.ValidationError` to an error with `code`.
 
-    Each of pydantic's errors becomes a FieldViolation, in pydantic's order, at most 100:
+    It also takes a RequestValidationError of FastAPI. The error has one `google.rpc.BadRequest`. At
+    most 100 of pydantic's errors become a FieldViolation each, in pydantic's order:
 
-    - `field` is its `loc` in protobuf's form, `seats[0].user`, at most 200 characters. Empty for the whole model. A key that is no
-      plain name is quoted, `prices["a b"]`; it may be one that the client chose.
-    - `reason` is its type in capitals: STRING_TOO_SHORT of `string_too_short`.
-    - `description` is pydantic's message without all that may quote the input, at most 300 characters. The text of a validator's
-      own ValueError, AssertionError or PydanticCustomError may quote it, so the type in words stands for it. `custom_texts=True`
-      sends those texts: for validators that quote no secret. Of more than 10,000 errors only the number is told.
-    - `localized_message` is what `messages` has for the type, as in `{"missing": {"en-US": "Missing", "zh-CN": "缺失"}}`. A BadRequest
-      has one text for each violation. Under `translate=`, that is in the caller's language, as `accept-language` asks for it. A
-      text without a locale is in the catalogue's default locale, which also stands in for languages that are missing.
+    - `field` is pydantic's `loc` in the form of protobuf, such as `seats[0].user`, at most 200
+      characters. If a key is not a plain name, it is quoted: `prices["a b"]`. The client may have
+      chosen that key. The field is empty for the whole model.
+    - `reason` is pydantic's type in capitals: STRING_TOO_SHORT for `string_too_short`.
+    - `description` is pydantic's message without any part that may quote the input, at most 300
+      characters. A validator's own ValueError, AssertionError or PydanticCustomError may quote the
+      input, so then the type in words is used.
+    - `localized_message` is the text that `messages` has for the type. It is in the language that
+      the caller's `accept-language` asks for, if the error is made by `translate=`.
 
-    The values that were given are never sent, if a validator puts none into the type of its PydanticCustomError or into a
-    PydanticKnownError. Each ValidationError of a handler counts as the caller's, also that of a model that was not made from the
-    request. Raises TypeError and ValueError if `code` is no failure or `messages` are no texts.
+    If there are more than 10,000 errors, only their number is sent.
+
+    The values themselves are not sent, with one exception: a validator may put a value into the
+    type of its PydanticCustomError, or into a PydanticKnownError. Every ValidationError of a
+    handler counts as the caller's fault, even if its model was not made from the request.
+
+    Args:
+        code: The code of the error.
+        messages: Texts for end users by type, such as
+            `{"missing": {"en-US": "Missing", "zh-CN": "缺失"}}`. A text without a locale is in the
+            catalogue's default locale. That locale also stands in for missing languages.
+        custom_texts: If true, the texts of validators are sent, too. Use it if no validator quotes
+            a secret.
+
+    Raises:
+        TypeError, ValueError: `code` is not a failure, or `messages` does not map types to texts.
     """
 
     def found(error: ValidationError) -> Iterator[Violation]:
         if not isinstance(error, ValidationError):
             if not hasattr(error, "errors"):
                 raise TypeError(
-                    f"{shown(error)} is no pydantic.ValidationError: translate that class by bad_request"
+                    f"{shown(error)} is no pydantic.ValidationError: "
+                    "use bad_request only for pydantic.ValidationError"
                 )
-            # FastAPI's RequestValidationError, which has them made
+            # FastAPI's RequestValidationError, which holds the list already
             return violations(error.errors(), custom_texts=custom_texts)
         if (count := error.error_count()) > _MOST_ERRORS:
             return iter([Violation("", "", f"{count} errors, more than {_MOST_ERRORS}")])
@@ -71,7 +90,7 @@ def bad_request(
 def violations(
     errors: Iterable[Mapping[str, Any]], *, custom_texts: bool = False
 ) -> Iterator[Violation]:
-    """What pydantic's `errors()` are as violations."""
+    """Yields pydantic's `errors()` as violations."""
     for error in errors:
         kind, context, text = (
             str(error.get("type", "")),
@@ -86,7 +105,7 @@ def violations(
 
 
 def _description(kind: str, context: Mapping[str, Any], text: str, own: str) -> str:
-    """The error's text if it is pydantic's, without what the input says; `own` if it is a validator's."""
+    """Returns pydantic's text without parts of the input, or `own` for a validator's text."""
     if own and kind in _OWN:
         return own
     said = {
@@ -98,21 +117,22 @@ def _description(kind: str, context: Mapping[str, Any], text: str, own: str) -> 
         for key, value in said.items()
     }
     try:
-        if kind not in _OWN and PydanticKnownError(kind, said or None).message() != text:  # type: ignore[arg-type]  # any type
-            return own  # a validator's own type may bear the name of one of pydantic's
-        return _LEFT_OUT.sub("", PydanticKnownError(kind, of_schema or None).message())  # type: ignore[arg-type]  # likewise
+        known: Any = PydanticKnownError  # its annotations take only pydantic's own types
+        if kind not in _OWN and known(kind, said or None).message() != text:
+            return own  # a validator's own type may have the name of a type of pydantic
+        return _LEFT_OUT.sub("", known(kind, of_schema or None).message())
     except (KeyError, TypeError, ValueError):
-        # of a validator's own type, or with a number of the input in its text
+        # A validator's own type, or a text with a number from the input.
         return own
 
 
 def _path(location: Iterable[str | int]) -> str:
-    """`body.seats[0].user` of `("body", "seats", 0, "user")`."""
+    """Returns `body.seats[0].user` for `("body", "seats", 0, "user")`."""
     path = ""
     for part in location:
         if isinstance(part, int):
             path += f"[{part}]"
-        elif part != _KEY or not path:  # a first part names the field or key itself
-            name = str(part)  # FastAPI's errors may be made by hand
+        elif part != _KEY or not path:  # a first part is the field or key itself
+            name = str(part)  # an error of FastAPI may be made by hand
             path += f".{name}" if _PLAIN.fullmatch(name) else quoted(name)
     return path.removeprefix(".")

@@ -1,4 +1,7 @@
-"""What every validator's violations become: one BadRequest of bounded texts, without the values that were given."""
+"""Turns the violations of any validator into one BadRequest.
+
+Its texts are bounded, and it never holds the values that were given.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,43 +20,50 @@ from errgrpc.translating import accept_language
 __all__ = ["Messages", "Violation", "field_violations", "quoted", "refusing"]
 
 Messages = Mapping[str, str | Mapping[str, str]]
-"""What end users are told, by the validator's name for a rule: texts by locale, or one in the catalogue's default locale."""
+"""Texts for end users by the validator's name for a rule.
 
-# the trailers hold fewer, and a hostile request can break a rule a million times
+A rule has texts by locale, or one text in the catalogue's default locale.
+"""
+
+# The trailers hold fewer. A hostile request can break a rule a million times.
 MOST_VIOLATIONS = 100
-# characters; a client chooses map keys, and the names of fields that are not expected
+# Characters. A client chooses map keys and the names of unexpected fields.
 LONGEST_PATH = 200
-LONGEST_DESCRIPTION = 300  # characters; a pattern or a list of what is allowed may be long
+LONGEST_DESCRIPTION = 300  # characters; a pattern or a list of allowed values may be long
 
-# As protovalidate itself writes keys: no other character is escaped.
+# The same escapes as protovalidate: no other character is escaped.
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r"})
 
 _NAME = re.compile(r"[\w.-]+")
-_UNDETERMINED = "und"  # BCP 47, for a text whose catalogue has no default locale
+_UNDETERMINED = "und"  # the BCP 47 tag for a text whose catalogue has no default locale
 
 _Error = TypeVar("_Error", bound=BaseException)
 
 
 class Violation(NamedTuple):
-    """One rule that was broken."""
+    """One broken rule."""
 
     field: str
     """The path of the field; empty for the whole message."""
     rule: str
     """The rule, as the validator names it."""
     description: str = ""
-    """What the rule asks for, in English; empty if there is no text that surely quotes no value."""
+    """What the rule requires, in English. It is empty if every text might quote a value."""
 
 
 def refusing(
     code: ErrorCode, messages: Messages | None, found: Callable[[_Error], Iterable[Violation]]
 ) -> Callable[[_Error], ServiceError]:
-    """From a validator's exception to an error with `code` and one BadRequest. Raises TypeError and ValueError for wrong arguments."""
+    """Returns a function from a validator's exception to an error with `code` and one BadRequest.
+
+    Raises TypeError and ValueError if the arguments are wrong.
+    """
     if not isinstance(code, ErrorCode):
         raise TypeError(
-            f"{shown(code)} is no error code: give a member of a catalogue such as errgrpc.ResCode.BAD_REQUEST"
+            f"{shown(code)} is no error code: "
+            "give a member of a catalogue such as errgrpc.ResCode.BAD_REQUEST"
         )
-    made_of(code)  # SUCCESS is a ValueError here rather than in production
+    made_of(code)  # raises ValueError for a success here rather than in production
     texts = _texts(code, {} if messages is None else messages)
 
     def localized(rule: str) -> rpc.LocalizedMessage | None:
@@ -76,7 +86,10 @@ def field_violations(
     found: Iterable[Violation],
     localized: Callable[[str], rpc.LocalizedMessage | None] = lambda _: None,
 ) -> Iterator[rpc.BadRequest.FieldViolation]:
-    """The first of the violations, as BadRequest says them; `localized` is what end users are told of a rule."""
+    """Yields the first violations as BadRequest has them.
+
+    `localized` returns the text for end users for a rule.
+    """
     for field, rule, description in islice(found, MOST_VIOLATIONS):
         yield rpc.BadRequest.FieldViolation(
             field=_cut(field, LONGEST_PATH),
@@ -87,7 +100,7 @@ def field_violations(
 
 
 def quoted(key: str) -> str:
-    """A key of a map as a path has it."""
+    """Returns a map's key in the form that it has in a path."""
     return f'["{key[:LONGEST_PATH].translate(_ESCAPES)}"]'
 
 
@@ -108,13 +121,16 @@ def _texts(code: ErrorCode, messages: Messages) -> dict[str, Mapping[str, str]]:
 
 
 def _reason(rule: str) -> str:
-    """`STRING_MIN_LEN` of `string.min_len`; nothing if google.rpc allows no such reason."""
+    """Returns `STRING_MIN_LEN` for `string.min_len`, or nothing if google.rpc does not allow it."""
     reason = re.sub(r"[.-]", "_", rule).upper()
     return reason if len(reason) <= MAX_REASON and REASON.fullmatch(reason) else ""
 
 
 def _words(rule: str) -> str:
-    """`String min len` of `string.min_len`: for developers, where no other text is safe. What is no name stays as it is."""
+    """Returns `String min len` for `string.min_len`, or the rule unchanged if it is not a name.
+
+    Developers see these words if every other text might quote a value.
+    """
     return re.sub(r"[._-]+", " ", rule).strip().capitalize() if _NAME.fullmatch(rule) else rule
 
 

@@ -1,1 +1,4 @@
-"""A classroom service whose error codes are its contract: `python -m examples.classroom demo`, or `serve`."""
+"""A classroom service whose error codes are its contract.
+
+Run it by `python -m examples.classroom demo` or `python -m examples.classroom serve`.
+"""

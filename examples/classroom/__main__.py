@@ -9,7 +9,7 @@ def main() -> int:
         prog="classroom", description="A classroom service whose error codes are its contract."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("demo", help="walk through all of it, on both sides, and exit")
+    commands.add_parser("demo", help="show every feature, on both sides, and exit")
     serve = commands.add_parser(
         "serve", help="run the server until Ctrl-C or SIGTERM, with reflection and health"
     )
@@ -21,7 +21,7 @@ def main() -> int:
         "--aio", action="store_true", help="the asyncio server instead of the sync one"
     )
     arguments = parser.parse_args()
-    # Each command needs packages of its own: see requirements.txt.
+    # Each command needs different packages: see requirements.txt.
     if arguments.command == "demo":
         from . import demo  # noqa: PLC0415
 

@@ -1,4 +1,7 @@
-"""The asyncio client: errors come as `errgrpc.remote(...)`, with a hint in the language that was asked for. Its twin is client.py."""
+"""The asyncio client; client.py is the same for the sync stack.
+
+Errors are raised as `errgrpc.remote(...)`, with a hint in the requested language.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -13,14 +16,14 @@ from .v1 import classroom_pb2 as pb
 from .v1 import classroom_pb2_grpc
 
 if TYPE_CHECKING:
-    # the types of the same stub over an asyncio channel
+    # The types of the same stub over an asyncio channel.
     from .v1.classroom_pb2_grpc import ClassroomServiceAsyncStub
 
 __all__ = ["Client", "Line"]
 
 
 class Client:
-    """A user of a classroom server. `timeout` is that of each call but feeds and lines, which last."""
+    """A user of a classroom server. `timeout` applies to each call except feeds and lines."""
 
     def __init__(
         self, target: str, user: str | None, *, locale: str = "zh-CN", timeout: float = 10
@@ -40,7 +43,10 @@ class Client:
         return response.room
 
     async def ensure_room(self, room_uuid: str, config_id: str) -> pb.Room:
-        """The room, created unless it is there already. A room with another configuration is still an error."""
+        """Creates the room, or returns it if it exists with the same configuration.
+
+        If the room has another configuration, the server's error is raised.
+        """
         try:
             return await self.create_room(room_uuid, config_id)
         except errgrpc.remote(ResCode.CONFLICT):
@@ -76,7 +82,7 @@ class Client:
         return response.seat.number
 
     async def import_seats(self, room_uuid: str, seats: Iterable[tuple[int, str]]) -> int:
-        """Adds seats, each a number and who takes it (or an empty text)."""
+        """Adds seats: each is a number and the user in it, or an empty text."""
         requests = [pb.ImportSeatsRequest(room_uuid=room_uuid)]
         requests += [
             pb.ImportSeatsRequest(seat=pb.Seat(number=number, user_uuid=user))
@@ -129,12 +135,12 @@ class Client:
 
 
 class Line:
-    """A signalling line: letters to and from the members of a room."""
+    """A signalling line, which sends letters to the members of a room and receives letters."""
 
     def __init__(self, stub: "ClassroomServiceAsyncStub", **call: Any) -> None:
         self._requests: asyncio.Queue[pb.SignalRequest | None] = asyncio.Queue()
         line = stub.Signal(self._queued(), **call)
-        # grpc waits for requests in a task that would not end
+        # Otherwise grpc waits for requests in a task that never ends.
         line.add_done_callback(lambda _: self.hang_up())
         self._responses = aiter(line)
 
@@ -148,7 +154,7 @@ class Line:
         )
 
     async def receive(self) -> pb.SignalResponse:
-        """The next letter. Raises what ended the line; EOFError when it ended well."""
+        """Returns the next letter. If the line has ended, raises its error or EOFError."""
         try:
             return await anext(self._responses)
         except StopAsyncIteration:

@@ -1,5 +1,8 @@
-"""The asyncio server: each handler asks the rules, and has nothing to do with errors. Its twin is server.py."""
-# ruff: noqa: N802  the methods are named by the proto
+"""The asyncio server; server.py is the same for the sync stack.
+
+The handlers only call the rules: no handler deals with errors.
+"""
+# ruff: noqa: N802  the proto names the methods
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -27,11 +30,11 @@ Context = grpc.aio.ServicerContext[Any, Any]
 def build(
     rooms: Classrooms, im: Im, interceptors: Sequence[grpc.aio.ServerInterceptor] = ()
 ) -> grpc.aio.Server:
-    """The server of some rooms, not started."""
+    """Returns a server for these rooms, which is not started yet."""
     guard = errgrpc.aio.ServerInterceptor(
         ResCode, translate={UnreachableError: ResCode.NIM_SERVICE_ERROR}, raises=RAISES
     )
-    # Without the option, a second server on the same port would take every other call.
+    # Without this option, a second server on the same port would take half of the calls.
     server = grpc.aio.server(
         interceptors=[guard, *interceptors], options=[("grpc.so_reuseport", 0)]
     )
@@ -84,7 +87,8 @@ class Classroom(classroom_pb2_grpc.ClassroomServiceServicer):
     async def ImportSeats(
         self, request_iterator: AsyncIterator[pb.ImportSeatsRequest], context: Context
     ) -> pb.ImportSeatsResponse:
-        # To its end, and only then the answer: asyncio clients of grpcio may lose one that comes while they still write.
+        # Read all requests before the answer: if it comes while an asyncio client of grpcio still
+        # writes, the client may lose it.
         room_uuid, seats = messages.seats([request async for request in request_iterator])
         return pb.ImportSeatsResponse(
             imported=self._rooms.import_seats(_caller(context), room_uuid, seats)
@@ -140,7 +144,7 @@ def _caller(context: Context) -> str:
 
 
 class Inbox(AsyncIterator[T]):
-    """What was put in, until there is an exception, which is raised, or None."""
+    """Yields the items that were put in. An exception is raised, and None ends the iteration."""
 
     def __init__(self) -> None:
         self._items: asyncio.Queue[T | Exception | None] = asyncio.Queue()
@@ -158,7 +162,7 @@ class Inbox(AsyncIterator[T]):
 async def _forward(
     requests: AsyncIterator[pb.SignalRequest], send: Send, inbox: Inbox[Letter]
 ) -> None:
-    """Sends the letters of a line. Runs beside its handler, which raises what goes wrong here."""
+    """Sends the letters of a line. The handler raises an error of this task."""
     try:
         async for request in requests:
             send(request.letter.user_uuid, request.letter.text)

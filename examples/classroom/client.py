@@ -1,4 +1,7 @@
-"""The sync client: errors come as `errgrpc.remote(...)`, with a hint in the language that was asked for. Its twin is aio_client.py."""
+"""The sync client; aio_client.py is the same for the asyncio stack.
+
+Errors are raised as `errgrpc.remote(...)`, with a hint in the requested language.
+"""
 
 from collections.abc import Iterable, Iterator
 from queue import SimpleQueue
@@ -16,7 +19,7 @@ __all__ = ["Client", "Line"]
 
 
 class Client:
-    """A user of a classroom server. `timeout` is that of each call but feeds and lines, which last."""
+    """A user of a classroom server. `timeout` applies to each call except feeds and lines."""
 
     def __init__(
         self, target: str, user: str | None, *, locale: str = "zh-CN", timeout: float = 10
@@ -34,7 +37,10 @@ class Client:
         ).room
 
     def ensure_room(self, room_uuid: str, config_id: str) -> pb.Room:
-        """The room, created unless it is there already. A room with another configuration is still an error."""
+        """Creates the room, or returns it if it exists with the same configuration.
+
+        If the room has another configuration, the server's error is raised.
+        """
         try:
             return self.create_room(room_uuid, config_id)
         except errgrpc.remote(ResCode.CONFLICT):
@@ -67,7 +73,7 @@ class Client:
         ).seat.number
 
     def import_seats(self, room_uuid: str, seats: Iterable[tuple[int, str]]) -> int:
-        """Adds seats, each a number and who takes it (or an empty text)."""
+        """Adds seats: each is a number and the user in it, or an empty text."""
         requests = [pb.ImportSeatsRequest(room_uuid=room_uuid)]
         requests += [
             pb.ImportSeatsRequest(seat=pb.Seat(number=number, user_uuid=user))
@@ -121,12 +127,12 @@ class Client:
 
 
 class Line:
-    """A signalling line: letters to and from the members of a room."""
+    """A signalling line, which sends letters to the members of a room and receives letters."""
 
     def __init__(self, stub: classroom_pb2_grpc.ClassroomServiceStub, **call: Any) -> None:
         self._requests: SimpleQueue[pb.SignalRequest | None] = SimpleQueue()
         self._responses = stub.Signal(iter(self._requests.get, None), **call)
-        # grpc waits for requests in a thread that would not end
+        # Otherwise grpc waits for requests in a thread that never ends.
         self._responses.add_callback(self.hang_up)
 
     def start(self, sign_in: pb.SignIn) -> None:
@@ -137,7 +143,7 @@ class Line:
         self._requests.put(pb.SignalRequest(letter=pb.Letter(user_uuid=user_uuid, text=text)))
 
     def receive(self) -> pb.SignalResponse:
-        """The next letter. Raises what ended the line; EOFError when it ended well."""
+        """Returns the next letter. If the line has ended, raises its error or EOFError."""
         try:
             return next(self._responses)
         except StopIteration:

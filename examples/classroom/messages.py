@@ -1,4 +1,7 @@
-"""Between the messages of `v1/classroom.proto` and the values of `rules.py`: what both servers need."""
+"""Converts between the messages of `v1/classroom.proto` and the values of `rules.py`.
+
+Both servers use it.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -10,14 +13,14 @@ __all__ = ["caller", "event", "letter", "room", "seats", "sign_in"]
 
 
 def caller(metadata: Iterable[Any] | None) -> str:
-    """The user who calls. Raises UNAUTHORIZED."""
+    """Returns the user of a call. Raises UNAUTHORIZED."""
     return rules.authenticate(
         next((value for key, value in metadata or () if key == "authorization"), None)
     )
 
 
 def seats(requests: Sequence[pb.ImportSeatsRequest]) -> tuple[str, list[tuple[int, str]]]:
-    """The room of an import, and its seats."""
+    """Returns the room and the seats of an import."""
     first, *rest = requests or [pb.ImportSeatsRequest()]
     if first.WhichOneof("request") != "room_uuid":
         raise rules.bad_request({"room_uuid": "must come first"})

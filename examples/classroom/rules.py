@@ -1,7 +1,8 @@
-"""What a classroom allows: rooms, roles, seats, properties, feeds and signalling, all in memory.
+"""The rules of a classroom: rooms, roles, seats, properties, feeds and signalling, in memory.
 
-No gRPC and no I/O. A broken rule raises a ServiceError; what that looks like on the wire is not decided here. Thread-safe,
-and it never waits for anybody: a sync server calls it from its threads, an asyncio server from its loop.
+This module uses no gRPC and no I/O. A broken rule raises a ServiceError; errgrpc decides how it is
+sent. The module is thread-safe, and its functions never block. A sync server calls it from its
+threads, and an asyncio server from its event loop.
 """
 
 import copy
@@ -37,12 +38,12 @@ SCREEN_SHARE = "screen_share"
 
 @dataclass(frozen=True)
 class Config:
-    """What a kind of room allows."""
+    """The rules for a kind of room."""
 
     roles: Mapping[str, int]
-    """How many members each role may have."""
+    """The most members for each role."""
     seats: int = 0
-    """Seats to begin with. More can be imported, but only into a room that has some."""
+    """The seats at the start. More can be imported, but only into a room that has seats."""
 
 
 CONFIGS = {
@@ -63,7 +64,7 @@ class Room:
     config_id: str
     members: dict[str, Member] = field(default_factory=dict)
     seats: dict[int, str] = field(default_factory=dict)
-    """Number -> the user who sits there, or an empty text."""
+    """The user in each seat, by the seat's number; an empty text for a free seat."""
     properties: dict[str, str] = field(default_factory=dict)
 
 
@@ -89,14 +90,17 @@ class Letter:
 
 
 DeliverEvent = Callable[[Event | ServiceError | None], object]
-"""Takes what a feed brings: events, at the end an error or None. Is called with the lock held: it must only store it."""
+"""Stores what a feed brings: events, and at the end an error or None.
+
+It is called with the lock held, so it must not do more.
+"""
 DeliverLetter = Callable[[Letter | ServiceError | None], object]
 Send = Callable[[str, str], None]
 
 
 @dataclass
 class _Live:
-    """A room, and who listens in it."""
+    """A room with its feeds and lines."""
 
     room: Room
     feeds: list[tuple[str, DeliverEvent]] = field(default_factory=list)
@@ -107,7 +111,10 @@ class _Live:
             deliver(Event(kind, user_uuid, str(subject)))
 
     def end(self, user_uuid: str, error: Callable[[], ServiceError | None]) -> None:
-        """Ends the feeds and the line of a user; each gets an error of its own, as they are raised in different threads."""
+        """Ends the feeds and the line of a user.
+
+        Each gets an error of its own, as the errors are raised in different threads.
+        """
         for feed in [feed for feed in self.feeds if feed[0] == user_uuid]:
             self.feeds.remove(feed)
             feed[1](error())
@@ -116,7 +123,7 @@ class _Live:
 
 
 def authenticate(authorization: str | None) -> str:
-    """The user behind `Bearer <user>`. A real service would check a signature here."""
+    """Returns the user of `Bearer <user>`. A real service would check a signature here."""
     scheme, _, user_uuid = (authorization or "").partition(" ")
     if scheme != "Bearer" or not user_uuid:
         raise ServiceError(ResCode.UNAUTHORIZED)
@@ -124,7 +131,7 @@ def authenticate(authorization: str | None) -> str:
 
 
 def bad_request(violations: Mapping[str, str]) -> ServiceError:
-    """BAD_REQUEST for these fields, each with what is wrong with it."""
+    """Returns BAD_REQUEST with these fields and what is wrong with each."""
     fields = [
         BadRequest.FieldViolation(field=name, description=text) for name, text in violations.items()
     ]
@@ -132,7 +139,7 @@ def bad_request(violations: Mapping[str, str]) -> ServiceError:
 
 
 class Classrooms:
-    """All rooms of a server. The first argument of each method is the user who calls."""
+    """All rooms of a server. The first argument of each method is the user of the call."""
 
     def __init__(self, *, max_rooms: int = 100) -> None:
         self._max_rooms = max_rooms
@@ -184,15 +191,16 @@ class Classrooms:
             self._close(live)
 
     def close_all(self) -> None:
-        """Closes all rooms, as the server goes down."""
+        """Closes all rooms before the server stops."""
         with self._lock:
             for live in list(self._rooms.values()):
                 self._close(live)
 
     def occupancy(self, room_uuid: str) -> int:
-        """How many percent of the seats are taken."""
+        """Returns the percentage of seats that are taken."""
         seats = self.get_room(room_uuid).seats.values()
-        # A bug, left in on purpose: a small class has no seats. See what its client gets to know of it.
+        # A deliberate bug: a small class has no seats. The demo shows what its client learns about
+        # it.
         return 100 * sum(map(bool, seats)) // len(seats)
 
     def join_room(self, caller: str, room_uuid: str, role: str) -> Room:
@@ -210,7 +218,7 @@ class Classrooms:
             return copy.deepcopy(room)
 
     def leave_room(self, caller: str, room_uuid: str, user_uuid: str) -> None:
-        """Leaves a room oneself, or removes another as its host."""
+        """Removes the caller from a room. If the caller is the host, it can remove other users."""
         with self._lock:
             live = self._live(room_uuid)
             if user_uuid != caller:
@@ -237,7 +245,7 @@ class Classrooms:
             live.tell(EventKind.LEFT, user_uuid)
 
     def take_seat(self, caller: str, room_uuid: str, number: int) -> int:
-        """Takes a seat, 0 being any that is free; returns its number."""
+        """Takes a seat and returns its number. Number 0 means any free seat."""
         with self._lock:
             live = self._live(room_uuid)
             self._check_member(live.room, caller)
@@ -262,7 +270,10 @@ class Classrooms:
             return number
 
     def import_seats(self, caller: str, room_uuid: str, seats: Sequence[tuple[int, str]]) -> int:
-        """Adds seats, each a number and who takes it (or an empty text), all or none; returns how many."""
+        """Adds all seats or none, and returns how many were added.
+
+        Each is a number and the user in it, or an empty text.
+        """
         if not 1 <= len(seats) <= MAX_SEATS:
             raise ServiceError(
                 ResCode.ROOM_SITS_BAD, f"Import 1 to {MAX_SEATS} seats", seats=len(seats)
@@ -314,7 +325,7 @@ class Classrooms:
     def set_member_property(
         self, caller: str, room_uuid: str, key: str, value: str, *, exclusive: bool = False
     ) -> None:
-        """Sets a property of the caller; an empty value takes it away."""
+        """Sets a property of the caller. An empty value removes it."""
         _check_key(key)
         with self._lock:
             live = self._live(room_uuid)
@@ -335,7 +346,7 @@ class Classrooms:
 
     @contextmanager
     def watch(self, caller: str, room_uuid: str, deliver: DeliverEvent) -> Iterator[None]:
-        """Delivers what happens in a room, as long as the context lasts."""
+        """Delivers the events of a room while the context lasts."""
         feed = caller, deliver
         with self._lock:
             live = self._live(room_uuid)
@@ -359,7 +370,7 @@ class Classrooms:
         im_accepted: bool,
         im_reused: bool,
     ) -> Iterator[Send]:
-        """Delivers letters to the caller, as long as the context lasts, which is the function that sends some."""
+        """Delivers letters to the caller while the context lasts, and yields a send function."""
         with self._lock:
             live = self._live(room_uuid)
             self._check_member(live.room, caller)

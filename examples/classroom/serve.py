@@ -1,4 +1,7 @@
-"""The server by itself, for grpcurl and for clients in other languages: with health and reflection, until it is told to stop."""
+"""Runs the server alone, until it is stopped, for grpcurl and for clients in other languages.
+
+It has the health and the reflection service.
+"""
 
 import asyncio
 import signal
@@ -21,11 +24,11 @@ SERVICE: str = pb.DESCRIPTOR.services_by_name["ClassroomService"].full_name
 SERVICES = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE = 1.0
-"""Seconds for the calls that are under way."""
+"""Seconds for calls that still run."""
 
 
 def main(address: str, *, aio: bool) -> int:
-    """Serves until SIGINT or SIGTERM. Raises SystemExit when the address is not to be had."""
+    """Serves until SIGINT or SIGTERM. Raises SystemExit if the address cannot be used."""
     if aio:
         asyncio.run(_serve_aio(address))
     else:
@@ -52,7 +55,7 @@ def _serve(address: str) -> None:
         _announce(address, port)
         stop.wait()
         checks.enter_graceful_shutdown()
-        rooms.close_all()  # tells those who listen why
+        rooms.close_all()  # tells the listening clients the reason
         running.stop(GRACE).wait()
 
 
@@ -72,7 +75,7 @@ async def _serve_aio(address: str) -> None:
     _announce(address, port)
     await stop.wait()
     await checks.enter_graceful_shutdown()
-    rooms.close_all()  # tells those who listen why
+    rooms.close_all()  # tells the listening clients the reason
     await running.stop(GRACE)
 
 

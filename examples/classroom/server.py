@@ -1,5 +1,8 @@
-"""The sync server: each handler asks the rules, and has nothing to do with errors. Its twin is aio_server.py."""
-# ruff: noqa: N802  the methods are named by the proto
+"""The sync server; aio_server.py is the same for the asyncio stack.
+
+The handlers only call the rules: no handler deals with errors.
+"""
+# ruff: noqa: N802  the proto names the methods
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,11 +34,14 @@ def build(
     im: Im,
     interceptors: Sequence[grpc.ServerInterceptor] = (),
 ) -> grpc.Server:
-    """The server of some rooms, not started. Each feed and each signalling line takes a thread of the pool."""
+    """Returns a server for these rooms, which is not started yet.
+
+    Each feed and each signalling line takes a thread of the pool.
+    """
     guard = errgrpc.ServerInterceptor(
         ResCode, translate={UnreachableError: ResCode.NIM_SERVICE_ERROR}, raises=RAISES
     )
-    # Without the option, a second server on the same port would take every other call.
+    # Without this option, a second server on the same port would take half of the calls.
     server = grpc.server(
         pool, interceptors=[guard, *interceptors], options=[("grpc.so_reuseport", 0)]
     )
@@ -94,7 +100,8 @@ class Classroom(classroom_pb2_grpc.ClassroomServiceServicer):
     def ImportSeats(
         self, request_iterator: Iterator[pb.ImportSeatsRequest], context: grpc.ServicerContext
     ) -> pb.ImportSeatsResponse:
-        # To its end, and only then the answer: asyncio clients of grpcio may lose one that comes while they still write.
+        # Read all requests before the answer: if it comes while an asyncio client of grpcio still
+        # writes, the client may lose it.
         room_uuid, seats = messages.seats(list(request_iterator))
         return pb.ImportSeatsResponse(
             imported=self._rooms.import_seats(_caller(context), room_uuid, seats)
@@ -147,7 +154,10 @@ def _caller(context: grpc.ServicerContext) -> str:
 
 
 class Inbox(Iterator[T]):
-    """What was put in, until there is an exception, which is raised, or None, or the client has gone."""
+    """Yields the items that were put in, until the client is gone.
+
+    An exception is raised, and None ends the iteration.
+    """
 
     def __init__(self, context: grpc.ServicerContext) -> None:
         self._items: SimpleQueue[T | Exception | None] = SimpleQueue()
@@ -165,12 +175,12 @@ class Inbox(Iterator[T]):
 
 
 def _forward(requests: Iterator[pb.SignalRequest], send: Send, inbox: Inbox[Letter]) -> None:
-    """Sends the letters of a line. Runs beside its handler, which raises what goes wrong here."""
+    """Sends the letters of a line. The handler raises an error of this thread."""
     try:
         for request in requests:
             send(request.letter.user_uuid, request.letter.text)
     except grpc.RpcError:
-        pass  # the client has gone
+        pass  # the client is gone
     except Exception as error:  # noqa: BLE001  raised again by the handler
         inbox.put(error)
     finally:

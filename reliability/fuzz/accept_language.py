@@ -1,4 +1,7 @@
-"""atheris on the check `accept_language`: `python -m reliability.fuzz.accept_language CORPUS`, with options of libFuzzer."""
+"""Runs atheris on the check `accept_language`.
+
+`python -m reliability.fuzz.accept_language CORPUS` also takes options of libFuzzer.
+"""
 
 from .atheris_main import main
 

@@ -1,6 +1,7 @@
-"""`python -m reliability.fuzz.memory --values 1000000`: whether so many different values of strangers fill the memory.
+"""Tests whether many different values of peers fill the memory.
 
-Each subject gets values that no other had. The resident memory is compared, and for a smaller number what Python holds.
+`python -m reliability.fuzz.memory --values 1000000` gives each subject values that are all
+different. It compares the resident memory, and for a smaller number the memory that Python holds.
 """
 
 import argparse
@@ -30,9 +31,13 @@ from . import targets
 __all__ = ["MOST", "SUBJECTS", "WARM", "growth"]
 
 MOST = 50
-"""Bytes for each value that may be held beyond what full caches hold: a key that is kept takes more."""
+"""Bytes that may be held for each value after all caches are full.
+
+A key that is kept takes more.
+"""
 WARM = 4_096
-"""Values after which every cache is full, and a multiple of which leaves it as full as before."""
+"""Values that fill every cache. After a multiple of it, the caches are equally full.
+"""
 
 Subject = Callable[[int], object]
 _ANSWERING = Answering(errgrpc.ResCode, on_error=lambda *_, **__: None)
@@ -47,7 +52,7 @@ def _languages(number: int) -> object:
 
 
 def _metadata(number: int) -> object:
-    """Of a request: its id, its languages and names that nobody knows."""
+    """The metadata of a request: its id, its languages and unknown names."""
     sent = (
         ("x-request-id", f"id-{number}"),
         ("accept-language", f"a-{number:x}"),
@@ -61,14 +66,14 @@ def _metadata(number: int) -> object:
 
 class _Interceptor(errgrpc.ServerInterceptor):
     def method(self, number: int) -> object:
-        """A generic handler that answers each name that a client makes up."""
+        """A generic handler that answers each name that a client invents."""
         handler: Any = grpc.unary_unary_rpc_method_handler(lambda request, _: request)
         details = SimpleNamespace(method=f"/test.Service/{number}", invocation_metadata=())
         return self.intercept_service(lambda _: handler, details)
 
 
 def _details(number: int) -> object:
-    """Of an error: reasons, domains, numbers, types and texts that nobody knows."""
+    """The details of an error: unknown reasons, domains, numbers, types and texts."""
     status = status_pb2.Status(code=5, message=f"message {number}")
     known = errgrpc.ResCode.domain if number % 2 else f"domain-{number}.example.com"
     info = rpc.ErrorInfo(
@@ -103,7 +108,7 @@ SUBJECTS: dict[str, Subject] = {
 
 
 def growth(subject: Subject, values: Iterator[int], count: int) -> int:
-    """The bytes that Python holds more after `count` values than before, counted from when the caches are full."""
+    """Returns how many bytes more Python holds after `count` values, once the caches are full."""
     gc.collect()
     tracemalloc.start()
     try:
@@ -119,14 +124,14 @@ def growth(subject: Subject, values: Iterator[int], count: int) -> int:
 
 
 def _resident() -> int:
-    """The resident memory of this process in bytes; 0 where there is no /proc."""
+    """Returns the resident memory of this process in bytes, or 0 without /proc."""
     path = Path("/proc/self/status")
     found = re.search(r"VmRSS:\s+(\d+) kB", path.read_text("ascii")) if path.exists() else None
     return int(found[1]) * 1_024 if found else 0
 
 
 def main() -> int:
-    """Measures each subject, and says what grew."""
+    """Measures each subject and prints the growth."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--values", type=int, default=1_000_000)
     options = parser.parse_args()

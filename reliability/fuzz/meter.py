@@ -1,4 +1,7 @@
-"""Counts inputs, and finds the slow ones by the processor's time, which other processes on the machine do not change."""
+"""Counts inputs and finds the slow ones.
+
+It uses processor time, which other processes of the machine do not change.
+"""
 
 import time
 from array import array
@@ -9,7 +12,7 @@ from typing import Any
 __all__ = ["SLOW_MS", "Meter"]
 
 SLOW_MS = 100.0
-"""An input is slow if the best of three runs takes longer; the median takes well under one."""
+"""An input is slow if the best of three runs takes longer. The median takes far less than one."""
 
 
 class Meter:
@@ -23,7 +26,8 @@ class Meter:
 
     def __call__(self, *given: Any) -> None:
         spent = self._time(given)
-        if spent > self._slowest:  # a pause for the garbage of earlier inputs does not come thrice
+        # a pause for the garbage of earlier inputs does not happen three times
+        if spent > self._slowest:
             spent = min(spent, self._time(given), self._time(given))
             self._slowest = max(spent, self._slowest)
             if spent > SLOW_MS:
@@ -36,7 +40,7 @@ class Meter:
         return (time.thread_time() - start) * 1_000
 
     def result(self) -> dict[str, Any]:
-        """What can be written as JSON."""
+        """Returns the counts as JSON data."""
         spent = self._spent
         return {
             "inputs": len(spent),

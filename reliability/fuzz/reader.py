@@ -1,4 +1,7 @@
-"""atheris on the check `reader`: `python -m reliability.fuzz.reader CORPUS`, with options of libFuzzer."""
+"""Runs atheris on the check `reader`.
+
+`python -m reliability.fuzz.reader CORPUS` also takes options of libFuzzer.
+"""
 
 from .atheris_main import main
 

@@ -1,8 +1,10 @@
-"""`python -m reliability.fuzz.run --inputs 1000000`: hypothesis and atheris on all that strangers feed.
+"""Runs hypothesis and atheris on all code that reads bytes of peers.
 
-Counts inputs, crashes and slow ones, shows how far it is, writes docs/reliability-fuzz.json, and fails if there was one of
-either. atheris (Python 3.11 or 3.13) is optional: without it, hypothesis has its share too. `--save` keeps a minimized corpus
-of what atheris found beside this file, where the tests run it.
+`python -m reliability.fuzz.run --inputs 1000000` counts inputs, crashes and slow inputs, and shows
+its progress. It writes docs/reliability-fuzz.json, and fails after a crash or a slow input.
+
+The library atheris (Python 3.11 or 3.13) is optional: without it, hypothesis runs its share, too.
+`--save` writes a minimized corpus of atheris beside this file, where the tests run it.
 """
 
 import argparse
@@ -33,9 +35,9 @@ CORPUS = Path(__file__).parent / "corpus"
 WORK = ROOT / "build" / "fuzz"
 LINES = WORK / "results.jsonl"
 LONGEST = 4_096
-"""Bytes of an input: atheris grows them from the shortest."""
+"""The most bytes of an input. atheris starts with the shortest inputs."""
 
-# Of all inputs, in percent; hypothesis on nested values costs most.
+# Percent of all inputs. hypothesis on nested values takes most of the time.
 SHARES = {
     ("atheris", "reader"): 32,
     ("atheris", "accept_language"): 40,
@@ -47,13 +49,13 @@ SHARES = {
     ("hypothesis", "decision"): 1,
 }
 LONGEST_CHUNK = 900
-"""Seconds, far above what a chunk takes: what does not end then hangs."""
+"""Seconds, far more than a chunk takes: a chunk that has not ended by then hangs."""
 CHUNKS = {"atheris": 25_000, "hypothesis": 2_500}
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """So many inputs from one seed, for one process."""
+    """A number of inputs from one seed, for one process."""
 
     tool: str
     target: str
@@ -62,7 +64,7 @@ class Chunk:
 
 
 def main() -> int:
-    """Runs all, and says how it went."""
+    """Runs everything and prints the results."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
@@ -105,13 +107,14 @@ def main() -> int:
         _save()
     total = report["total"]
     print(
-        f"{total['inputs']} inputs, {total['crashes']} crashes, {total['slow']} slow, {report['seconds']} s: {output}"
+        f"{total['inputs']} inputs, {total['crashes']} crashes, {total['slow']} slow, "
+        f"{report['seconds']} s: {output}"
     )
     return 1 if total["crashes"] or total["slow"] or total["inputs"] < options.inputs else 0
 
 
 def _chunks(shares: dict[tuple[str, str], int], inputs: int, first: int) -> Iterator[Chunk]:
-    """All chunks, those of the targets in turn, so that an early stop has seen something of each."""
+    """Yields all chunks, in turn over the targets: a run that stops early has tested them all."""
     lists = []
     for (tool, target), share in shares.items():
         left, size = -(-inputs * share // 100), CHUNKS[tool]
@@ -125,7 +128,10 @@ def _chunks(shares: dict[tuple[str, str], int], inputs: int, first: int) -> Iter
 def _run(
     chunks: list[Chunk], inputs: int, jobs: int
 ) -> tuple[dict[tuple[str, str], list[dict[str, Any]]], float]:
-    """What all chunks found, and the seconds that they took; a run that was stopped had written what it had by then."""
+    """Returns the results of all chunks, and the seconds that they took.
+
+    If the run is stopped, the results so far have been written.
+    """
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     before, done, crashes = 0.0, 0, 0
     finished: set[Chunk] = set()
@@ -143,7 +149,7 @@ def _run(
             add(Chunk(**chunk), result)
     todo = [chunk for chunk in chunks if chunk not in finished]
     start = time.monotonic() - before
-    # A new process after 20 chunks, as hypothesis keeps some memory of each.
+    # Each process ends after 20 chunks, as hypothesis keeps some memory of each.
     with (
         get_context("spawn").Pool(jobs, maxtasksperchild=20) as pool,
         LINES.open("a", encoding="utf-8") as lines,
@@ -158,14 +164,15 @@ def _run(
             for crash in result["crashes"]:
                 print(f"{chunk}: {crash[-1_500:]}", file=sys.stderr, flush=True)
             print(
-                f"{done:>9,} of {inputs:,} inputs, {crashes} crashes, {done / seconds:,.0f} a second",
+                f"{done:>9,} of {inputs:,} inputs, {crashes} crashes, {done / seconds:,.0f} a "
+                "second",
                 flush=True,
             )
     return found, time.monotonic() - start
 
 
 def run_chunk(chunk: Chunk) -> tuple[Chunk, dict[str, Any]]:
-    """A chunk and its result; never raises for what is wrong with the code under test."""
+    """Returns a chunk and its result. Errors of the code under test are never raised."""
     return chunk, _atheris(chunk) if chunk.tool == "atheris" else _hypothesis(chunk)
 
 
@@ -192,11 +199,11 @@ def _hypothesis(chunk: Chunk) -> dict[str, Any]:
         measured(*given)
 
     left = chunk.inputs
-    while left > 0 and not crashes:  # hypothesis may run a few less than it is asked for
+    while left > 0 and not crashes:  # hypothesis may run fewer inputs than requested
         before = measured.result()["inputs"]
         try:
             one()
-        except Exception:  # noqa: BLE001  whatever a check raises is what we look for
+        except Exception:  # noqa: BLE001  whatever a check raises is a crash
             crashes.append(traceback.format_exc()[-4_000:])
         left -= max(1, measured.result()["inputs"] - before)
     return {**measured.result(), "crashes": crashes}
@@ -227,7 +234,8 @@ def _atheris(chunk: Chunk) -> dict[str, Any]:
                 "-print_final_stats=0",
             ),
         ]
-        # A hang is found here and not by libFuzzer: its timer, which kills Python while that ends, must never fire.
+        # This process finds a hang, and not libFuzzer. The timer of libFuzzer would kill Python
+        # while the interpreter ends.
         environment = {**os.environ, RESULT: str(path)}
         failure: str | int
         try:
@@ -244,7 +252,8 @@ def _atheris(chunk: Chunk) -> dict[str, Any]:
         else:
             failure = (
                 done.returncode
-                and f"exit status {done.returncode}: {done.stderr.decode(errors='replace')[-4_000:]}"
+                and f"exit status {done.returncode}: "
+                f"{done.stderr.decode(errors='replace')[-4_000:]}"
             )
         result: dict[str, Any] = (
             json.loads(path.read_text("utf-8"))
@@ -280,7 +289,8 @@ def _report(
         if util.find_spec(name) or name in ("protobuf", "grpcio")
     ]
     return {
-        "command": f"python -m reliability.fuzz.run --inputs {options.inputs} --seed {options.seed}",
+        "command": "python -m reliability.fuzz.run "
+        f"--inputs {options.inputs} --seed {options.seed}",
         "python": platform.python_version(),
         "versions": {name: metadata.version(name) for name in names},
         "slow_ms": meter.SLOW_MS,
@@ -295,7 +305,10 @@ def _report(
 
 
 def _save() -> None:
-    """The fewest inputs that reach all that atheris ever reached, the old corpus included."""
+    """Saves the fewest inputs that reach everything that atheris ever reached.
+
+    The old corpus counts, too.
+    """
     for target in targets.CHECKS:
         with tempfile.TemporaryDirectory() as folder:
             command = [

@@ -1,4 +1,7 @@
-"""Inputs for hypothesis: valid ones, damaged ones and nonsense, small enough for hundreds in a second."""
+"""Inputs for hypothesis: valid, damaged and random ones.
+
+They are small, so that hundreds run in a second.
+"""
 
 import functools
 import json
@@ -23,7 +26,7 @@ Edit = tuple[int, int, bytes]
 
 
 def damage(data: bytes, edits: list[Edit]) -> bytes:
-    """`data` with pieces overwritten, cut out or put in at places that are counted in thousandths."""
+    """Overwrites, removes or inserts pieces of `data`, at places counted in thousandths."""
     for place, count, piece in edits:
         at = place * len(data) // 1_000
         data = data[:at] + piece + data[at + (len(piece) if count < 0 else count) :]
@@ -177,7 +180,7 @@ BUDGET: st.SearchStrategy[tuple[Any, ...]] = st.tuples(
     st.sampled_from((7_900, 7_900, 4_000, 1_024)) | st.integers(1_024, 9_000),
 )
 
-# Any: protoc's stubs and types-protobuf disagree on what an extension is
+# Any: the stubs of protoc and of types-protobuf disagree on the type of an extension.
 _CATALOG: Any = annotations_pb2.catalog
 _CODE: Any = annotations_pb2.code
 _GOOD_NAMES = ("A_B_C", "GONE", "SHOP_CODE_GONE", "R" * 63, "None", "MRO", "X9", "LOCALS")
@@ -212,7 +215,7 @@ _STRAY_TEXTS = (
 
 @functools.cache
 def _requests() -> tuple[bytes, ...]:
-    """What protoc sends for a catalogue of the project, and for its options, which declare no code."""
+    """Returns the requests of protoc for a catalogue of the project, and for its options."""
     files = [module.DESCRIPTOR for module in (annotations_pb2, component_code_pb2)]
     made = []
     for file in files:
@@ -227,7 +230,7 @@ def _requests() -> tuple[bytes, ...]:
 
 
 class _Choices(targets.Source):
-    """What a declaration is made of; a good one is right but for clashes."""
+    """The choices of which a declaration is made. A good one is right except for clashes."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
@@ -280,7 +283,7 @@ def _enum(source: _Choices) -> EnumDescriptorProto:
 
 
 def _request(data: bytes) -> bytes:
-    """What protoc might send: right, or wrong in places."""
+    """Returns a request that protoc might send, valid or wrong in places."""
     source = _Choices(data)
     request = CodeGeneratorRequest(parameter=source.some(("",), (",", "paths=x")))
     paths = ("a.proto", "a-b.proto", "x/y.z.proto", "../../etc/x.proto", "\u202e\n.proto", "")
@@ -309,7 +312,8 @@ CODEGEN: st.SearchStrategy[tuple[Any, ...]] = st.integers(0, 9).flatmap(
     ).map(lambda data: (data,))
 )
 
-# Recipes of exceptions whose attributes raise, as groups and causes of each other: hypothesis itself reads its inputs.
+# Recipes of exceptions whose attributes raise, as groups and causes of each other. They are recipes
+# because hypothesis reads the attributes of its inputs.
 _RECIPE = st.recursive(
     st.none(),
     lambda inner: st.tuples(
@@ -333,8 +337,9 @@ DECISION: st.SearchStrategy[tuple[Any, ...]] = st.tuples(
 
 # JSON with lone surrogates in each position, as `json.loads` makes them.
 _WORDS = st.sampled_from(
-    ("code", "msg", "ts", "requestId", "data", "error", "status", "message", "details", "@type", "value", "NOT_FOUND", "aGk=", "\ud800",
-     "type.googleapis.com/google.rpc.ErrorInfo", "type.googleapis.com/google.protobuf.Struct", "x/\udfff", "reason", "metadata", "domain",
+    ("code", "msg", "ts", "requestId", "data", "error", "status", "message", "details", "@type",
+     "value", "NOT_FOUND", "aGk=", "\ud800", "type.googleapis.com/google.rpc.ErrorInfo",
+     "type.googleapis.com/google.protobuf.Struct", "x/\udfff", "reason", "metadata", "domain",
      "ROOM_NOT_EXIST", errgrpc.ResCode.domain)
 ) | st.text(max_size=3)  # fmt: skip
 _JSON = st.recursive(
@@ -381,4 +386,4 @@ STRATEGIES: dict[str, tuple[Callable[..., None], st.SearchStrategy[tuple[Any, ..
     "decision": (targets.decision, DECISION),
     "http": (targets.http, HTTP),
 }
-"""Each check with its inputs."""
+"""The inputs of each check."""

@@ -1,6 +1,7 @@
-"""What must hold for whatever bytes arrive: one check for each piece of code that strangers feed.
+"""The properties that must hold for any bytes of a peer, with one check for each reader of bytes.
 
-A check takes an input, raises AssertionError when a promise is broken, and lets through what the code under test raises.
+A check takes an input. It raises AssertionError if a promise is broken, and does not catch
+exceptions of the code under test.
 """
 
 import logging
@@ -56,14 +57,17 @@ STANDARD: tuple[type[Message], ...] = (
     rpc.LocalizedMessage,
 )
 LONGEST_TEXT = 8_000
-"""Characters of `str(error)`: seven texts of a peer, of which 1,000 are shown each, and what stands between them."""
+"""Characters of `str(error)`: seven texts of a peer with 1,000 characters each, and separators."""
 
 _FORMAT = logging.Formatter("%(message)s")
 _FAILURES = tuple(status for status in StatusCode if status is not StatusCode.OK)
 
 
 class Source:
-    """Bytes as choices, so that who mutates bytes reaches deep structures. At its end it chooses the first and shortest."""
+    """Bytes read as choices, so that mutated bytes reach deep structures.
+
+    After the last byte, it chooses the first and the shortest.
+    """
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -75,7 +79,7 @@ class Source:
 
     def take(self) -> bytes:
         count = self.byte()
-        if count == 255:  # how a short input asks for a long text
+        if count == 255:  # a short input can so ask for a long text
             return bytes([self.byte()]) * (self.byte() * 32)
         self._at += count
         return self._data[self._at - count : self._at]
@@ -109,7 +113,7 @@ class Failed(grpc.RpcError):
 
 
 def reader(data: bytes) -> None:
-    """Any bytes: as details, or as choices of which details are made, whole or damaged."""
+    """Reads any bytes: as details, or as choices of which details are made, whole or damaged."""
     source = Source(data)
     if source.byte() % 4 == 0:
         raw = source.rest()
@@ -121,7 +125,7 @@ def reader(data: bytes) -> None:
 
 
 def read(values: Sequence[Any], status: StatusCode, text: str | None) -> errgrpc.RemoteError:
-    """A failed call with these values of `grpc-status-details-bin`: it keeps its own status and text."""
+    """Reads a failed call with these detail bytes; it must keep its status and text."""
     error = errgrpc.from_error(Failed(status, text, values), *CATALOGUES)
     assert error.details() == text
     examine(error, status)
@@ -149,7 +153,7 @@ def _detail(source: Source) -> any_pb2.Any:
             "google.protobuf.Any", "no.such.Type", "google.rpc.Status", source.text()
         )
         return any_pb2.Any(type_url=prefix + name, value=source.take())
-    if made == 1:  # a type that is known, with bytes that are not its own
+    if made == 1:  # a known type with bytes that are not its own
         return any_pb2.Any(
             type_url=prefix + source.one_of(*STANDARD).DESCRIPTOR.full_name, value=source.take()
         )
@@ -180,7 +184,7 @@ def _detail(source: Source) -> any_pb2.Any:
 
 
 def examine(error: errgrpc.RemoteError, status: StatusCode | None = None) -> None:
-    """Asks a received error for everything, prints it, copies it, lets it go through a handler, and passes it on."""
+    """Reads all attributes of an error, prints and copies it, and passes it on in a handler."""
     assert isinstance(error, errgrpc.RemoteError)
     assert isinstance(error.code(), StatusCode)
     assert error.code() is not StatusCode.OK
@@ -206,20 +210,23 @@ def examine(error: errgrpc.RemoteError, status: StatusCode | None = None) -> Non
         assert text.isprintable()
         assert len(text) <= 2 * LONGEST_TEXT
     assert len(str(error)) <= LONGEST_TEXT
-    copy = pickle.loads(pickle.dumps(error))  # noqa: S301  our own bytes
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301  the bytes are from this process
     assert (type(copy), str(copy)) == (type(error), str(error))
     _answered(error)
 
 
 def _ignored(_: BaseException, **__: object) -> None:
-    """The fuzzers would fill the log."""
+    """Does nothing, as the fuzzers would fill the log."""
 
 
 _ANSWERING = Answering(errgrpc.ResCode, on_error=_ignored)
 
 
 def _answered(error: errgrpc.RemoteError) -> None:
-    """What a service in between makes of it: its own fallback, and the code itself only by `from_remote`."""
+    """Passes a received error through a service in between.
+
+    The service must answer its own fallback, and the code itself only by `from_remote`.
+    """
     masked = _status(error)
     info = rpc.ErrorInfo()
     assert masked.details[0].Unpack(info)
@@ -247,7 +254,10 @@ def _status(error: BaseException) -> status_pb2.Status:
 
 
 def _size(message: str, trailers: Iterable[tuple[str, str | bytes]]) -> int:
-    """The size of an answer's trailers, counted anew here: name, value as it is sent, and 32 for each entry."""
+    """Returns the size of an answer's trailers: name, sent value, and 32 for each entry.
+
+    It is computed here independently of errgrpc.
+    """
     size = len("grpc-status") + 2 + 32
     size += (
         len("grpc-message")
@@ -264,14 +274,17 @@ _HINTS = (("zh-CN", "en-US"), ("en", "en-GB", "zh-Hans-CN", "sr-Latn-RS"), ("de"
 
 
 def accept_language(data: bytes) -> None:
-    """Any bytes as the value of `accept-language`: as it arrives, and as text of other characters."""
+    """Reads any bytes as an `accept-language` value, also as text of other characters."""
     listen(data.decode("latin-1"))
     if not data.isascii():
         listen(data.decode(errors="replace"))
 
 
 def listen(header: str) -> None:
-    """One of the hints is chosen, whatever the header; one without a readable range is as good as none."""
+    """Checks that a hint is chosen for any header.
+
+    A header without a readable range must give the same result as no header.
+    """
     gateway = ("grpcgateway-accept-language", header)
     for metadata in (
         [(locales.ACCEPT_LANGUAGE, header)],
@@ -305,7 +318,7 @@ def budget(
     trailers: Sequence[tuple[str, str | bytes]],
     limit: int,
 ) -> None:
-    """Any error of a raiser: the trailers fit, and reason, domain and number are in them."""
+    """Checks any error of a handler: the trailers fit, and hold reason, domain and number."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", errgrpc.MisuseWarning)
         error = errgrpc.ServiceError(code, **arguments)
@@ -336,9 +349,10 @@ _TRANSLATE: Any = {KeyError: errgrpc.ResCode.NOT_FOUND, ZeroDivisionError: lambd
 _DECIDING = Answering(errgrpc.ResCode, translate=_TRANSLATE, on_error=lambda *_, **__: None)
 
 ATTRIBUTES = (
-    "__traceback__", "__cause__", "__context__", "__class__", "__suppress_context__", "__notes__", "args", "exceptions", "message",
-    "made", "request_id", "error_code", "code", "details", "_values", "_details", "__dict__", "__str__", "__repr__", "__hash__", "__eq__",
-    "__bool__", "__len__", "__getattr__", "__getattribute__",
+    "__traceback__", "__cause__", "__context__", "__class__", "__suppress_context__", "__notes__",
+    "args", "exceptions", "message", "made", "request_id", "error_code", "code", "details",
+    "_values", "_details", "__dict__", "__str__", "__repr__", "__hash__", "__eq__", "__bool__",
+    "__len__", "__getattr__", "__getattribute__",
 )  # fmt: skip
 FAILURES: dict[str, type[BaseException]] = {
     failure.__name__: failure
@@ -352,8 +366,9 @@ FAILURES: dict[str, type[BaseException]] = {
     )
 }
 BASES: dict[str, type[BaseException]] = {
-    "other": LookupError, "translated": KeyError, "made": ZeroDivisionError, "group": BaseExceptionGroup, "coded": errgrpc.ServiceError,
-    "forgetful": errgrpc.ServiceError, "double": errgrpc.RemoteError, "ending": SystemExit,
+    "other": LookupError, "translated": KeyError, "made": ZeroDivisionError,
+    "group": BaseExceptionGroup, "coded": errgrpc.ServiceError, "forgetful": errgrpc.ServiceError,
+    "double": errgrpc.RemoteError, "ending": SystemExit,
 }  # fmt: skip
 _METHODS = (
     "__str__",
@@ -369,7 +384,7 @@ Recipe = tuple[str, frozenset[str], str, Any]
 
 
 def hostile(recipe: Recipe | None) -> BaseException:
-    """An exception whose attributes raise."""
+    """Returns an exception whose attributes raise."""
     if recipe is None:
         return LookupError(SECRET)
     base, names, failure, inner = recipe
@@ -387,7 +402,7 @@ def hostile(recipe: Recipe | None) -> BaseException:
         try:
             return kind(SECRET, [hostile(inner)])  # type: ignore[no-any-return]
         except tuple(FAILURES.values()):
-            # Python itself looks at the classes of the members, so there is no such group
+            # Python looks at the classes of the members, so it refuses such a group.
             return kind(SECRET, [LookupError(SECRET)])  # type: ignore[no-any-return]
     made = kind.__new__(kind, SECRET)
     if inner is not None:
@@ -398,14 +413,17 @@ def hostile(recipe: Recipe | None) -> BaseException:
 
 
 def decision(recipe: Recipe | None, metadata: Any, trailers: Any, status: Any) -> None:
-    """Whatever a handler raises, and whatever its context says: an answer that gRPC can send, with a code, and no text of theirs."""
+    """Checks the answer to any exception of a handler, whatever its context says.
+
+    gRPC can send the answer. It has a code, and no text of the exception.
+    """
     answer = _DECIDING.answer(
         hostile(recipe), Rpc("/test.Service/Method", metadata, trailers, status, "text")
     )
     assert isinstance(answer.status, StatusCode)
     assert answer.status is not StatusCode.OK
     raw: Any = dict(answer.trailers).get(DETAILS_KEY)
-    if raw is None:  # a status that the handler had set stands
+    if raw is None:  # a status that the handler had set is kept
         assert status is answer.status
         return
     assert SECRET not in answer.message
@@ -416,29 +434,29 @@ def decision(recipe: Recipe | None, metadata: Any, trailers: Any, status: Any) -
 
 
 def http(status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-    """Any answer over HTTP: an error whose attributes can be read and shown."""
+    """Reads any HTTP answer: the attributes of the error can be read and shown."""
     error = errgrpc.http.decode(status, headers, body, *CATALOGUES)
     examine(error)
     errgrpc.http.data(error)
 
 
 def codegen(request: bytes) -> None:
-    """Any bytes on the plugin's standard input: refused by name, or modules that run."""
+    """Runs the plugin on any bytes: it refuses them by name, or writes modules that run."""
     try:
         answer = plugin.run(request)
     except ValueError as error:
-        assert isinstance(error.__cause__, DecodeError)  # noqa: PT017  no other error has an excuse
+        assert isinstance(error.__cause__, DecodeError)  # noqa: PT017  no other error is allowed
         return
     response = CodeGeneratorResponse.FromString(answer)
     assert not (response.error and response.file)
     assert all(line.isprintable() for line in response.error.split("\n"))
     for file in response.file:
         namespace: dict[str, Any] = {"__name__": "generated"}
-        exec(compile(file.content, file.name, "exec"), namespace)  # noqa: S102  what the plugin made must run
+        exec(compile(file.content, file.name, "exec"), namespace)  # noqa: S102  the plugin's output must run
         for name in namespace["__all__"]:
             assert issubclass(namespace[name], errgrpc.ErrorCode)
             assert list(namespace[name])
 
 
 CHECKS: dict[str, Callable[[bytes], None]] = {"reader": reader, "accept_language": accept_language}
-"""What faces the bytes of strangers, for the coverage-guided fuzzer."""
+"""The checks for the coverage-guided fuzzer."""

@@ -236,7 +236,7 @@ def test_buf_generate_shows_every_refusal(workspace: Callable[..., Path], tool: 
     assert result.returncode != 0
     for line in (
         "protoc-gen-errgrpc: paths=x: is an unknown option; this plugin takes none",
-        'shop/v1/shop_code.proto:8: ShopCode: has no domain; give who answers for the codes, such as "shop.example.com"',
+        'shop/v1/shop_code.proto:8: ShopCode: has no domain; give the owner of the codes, such as "shop.example.com"',
         "shop/v1/shop_code.proto:19: SHOP_CODE_GONE: has the http_status 1; give 100 to 599, or leave it out",
     ):
         assert line in result.stderr.decode()

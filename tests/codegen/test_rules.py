@@ -46,7 +46,7 @@ def code(options: str) -> str:
 REFUSED = {
     "no_domain": (
         catalog(""),
-        ['4: BadCode: has no domain; give who answers for the codes, such as "shop.example.com"'],
+        ['4: BadCode: has no domain; give the owner of the codes, such as "shop.example.com"'],
     ),
     "bad_domain": (
         catalog('domain: "a shop"'),
@@ -290,7 +290,7 @@ REFUSED = {
             "BAD_CODE_NOTHING = 0;\nBAD_CODE_W = 1 [(errgrpc.v1.code) = {http_status: 1 hints: {}}];",
         ),
         [
-            '4: BadCode: has no domain; give who answers for the codes, such as "shop.example.com"',
+            '4: BadCode: has no domain; give the owner of the codes, such as "shop.example.com"',
             "4: BadCode: has the default_locale '-'; give a BCP 47 language tag such as zh-CN",
             "4: BadCode: has the fallback 'X', which names no code; give the reason of an error",
             "5: BAD_CODE_NOTHING: is no code; annotate it with (errgrpc.v1.code), which only a zero named *_UNSPECIFIED may lack",

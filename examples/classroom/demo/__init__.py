@@ -1,4 +1,7 @@
-"""The story of a classroom, told in both stacks and both languages: what was raised, what was on the wire, what was caught."""
+"""Tells the story of a classroom on both stacks and in both languages.
+
+It shows what was raised, what was sent, and what was caught.
+"""
 
 import time
 
@@ -11,7 +14,7 @@ __all__ = ["CHAPTERS", "main"]
 
 
 def main() -> int:
-    """Tells the story; returns 0 when everything came as expected, else 1."""
+    """Tells the story. Returns 0 if every step ended as expected, else 1."""
     start = time.monotonic()
     scenes = iter(perform([step for chapter in CHAPTERS for step in chapter.steps]))
     seconds = time.monotonic() - start

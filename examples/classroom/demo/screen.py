@@ -1,4 +1,4 @@
-"""The demo in a terminal, or in a file: at most 100 columns, Chinese characters taking two."""
+"""Prints the demo in at most 100 columns; a Chinese character takes two."""
 
 import io
 import sys
@@ -25,7 +25,7 @@ CODE = "bold magenta"
 
 def console() -> Console:
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Chinese, whatever a pipe or an old terminal is set to
+        # A pipe or an old terminal may have an encoding without Chinese.
         sys.stdout.reconfigure(encoding="utf-8")
     found = Console(highlight=False, emoji=False, markup=False)
     return Console(
@@ -58,7 +58,10 @@ def heading(console: Console, chapter: Chapter) -> None:
 def show(
     console: Console, step: Step, scenes: Sequence[Scene], mistakes: Sequence[Sequence[str]]
 ) -> None:
-    """A step in all its scenes, each with its mistakes: a line when it succeeded as it should, else a panel."""
+    """Prints a step in all its scenes, with the mistakes of each scene.
+
+    A step that is expected to succeed gets a line; any other step gets a panel.
+    """
     title = Text.assemble(step.zh, ("  " + step.en, "dim"))
     if step.expect is None and not any(mistakes):
         console.print(Text.assemble(("✓ ", "green"), title))

@@ -1,4 +1,4 @@
-"""Interceptors inside errgrpc's that remember what handlers raise, for the demo to show it."""
+"""Interceptors inside errgrpc's interceptor that keep the exceptions of handlers for the demo."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -12,7 +12,7 @@ __all__ = ["AioSpy", "Spy"]
 class _Spy:
     def __init__(self) -> None:
         self.raised: dict[str, Exception] = {}
-        """Method -> what its handler raised last."""
+        """The last exception of a handler, by method."""
 
     def _watched(
         self, handler: Any, call_details: Any, watch: Callable[[Any, bool, str], Any]

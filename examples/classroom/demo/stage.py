@@ -1,4 +1,4 @@
-"""Runs the story: a server on a free port and its clients, once for each stack and language."""
+"""Runs the story: a server on a free port and its clients, for each stack and language."""
 
 import asyncio
 import inspect
@@ -29,29 +29,29 @@ Records = list[logging.LogRecord]
 
 @dataclass(frozen=True)
 class Scene:
-    """What was seen of a step, in one stack and language."""
+    """The result of a step in one stack and language."""
 
     stack: str
     locale: str
     raised: Exception | None
-    """By the handler."""
+    """The exception of the handler."""
     wire: Seen | None
     caught: Exception | None
-    """By the client."""
+    """The exception that the client caught."""
     log: logging.LogRecord | None
     events: list[Any]
-    """What a feed brought before it ended."""
+    """The events of a feed before it ended."""
 
 
 def perform(steps: Sequence[Step]) -> list[list[Scene]]:
-    """All scenes of each step: in sync and in asyncio, each in Chinese and in English."""
+    """Returns all scenes of each step: sync and asyncio, each in Chinese and in English."""
     with _records() as records:
         runs = [run(steps, locale, records) for run in (_run_sync, _run_aio) for locale in LOCALES]
     return [list(scenes) for scenes in zip(*runs, strict=True)]
 
 
 class _Stage:
-    """What the steps act on. Their streams differ, hence the two subclasses."""
+    """The server and the clients of a step. The stacks' streams differ, so each has a subclass."""
 
     stack: str
 
@@ -78,7 +78,7 @@ class _Stage:
             else None
         )
         log = self._records[-1] if self._records else None
-        # A stream may have ended before somebody reads how: what was raised waits for it.
+        # A stream can fail before its client reads the error, so the spy keeps the exception.
         raised = None if caught is None else spy.raised.pop(step.method, None)
         return Scene(self.stack, self._locale, raised, wire, caught, log, self.events)
 
@@ -127,7 +127,7 @@ def _run_sync(steps: Sequence[Step], locale: str, records: Records) -> list[Scen
                 caught = None
                 try:
                     step.act(stage)
-                except Exception as error:  # noqa: BLE001  whatever it is, it is shown
+                except Exception as error:  # noqa: BLE001  every exception is shown
                     caught = error
                 scenes.append(stage.scene(step, spy, caught))
         finally:
@@ -156,7 +156,7 @@ async def _run_async(steps: Sequence[Step], locale: str, records: Records) -> li
                 result = step.act(stage)
                 if inspect.isawaitable(result):
                     await result
-            except Exception as error:  # noqa: BLE001  whatever it is, it is shown
+            except Exception as error:  # noqa: BLE001  every exception is shown
                 caught = error
             scenes.append(stage.scene(step, spy, caught))
     finally:
@@ -168,7 +168,7 @@ async def _run_async(steps: Sequence[Step], locale: str, records: Records) -> li
 
 @contextmanager
 def _records() -> Iterator[Records]:
-    """What errgrpc logs, which would otherwise go to the terminal."""
+    """Collects the log records of errgrpc, which would otherwise appear in the terminal."""
     records: Records = []
     logger = logging.getLogger("errgrpc")
 

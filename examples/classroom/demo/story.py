@@ -1,4 +1,7 @@
-"""What happens in the demo, in order. A step that expects a code breaks a rule on purpose; the others must succeed."""
+"""The steps of the demo, in order.
+
+A step that expects a code breaks a rule on purpose. All other steps must succeed.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +15,7 @@ __all__ = ["CHAPTERS", "DEADLINE", "MAX_ROOMS", "Chapter", "Step"]
 
 MAX_ROOMS = 2
 DEADLINE = 10.0
-"""For every call, feeds and lines included: the demo fails rather than hangs."""
+"""Seconds for every call, also for feeds and lines: the demo fails instead of waiting forever."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,12 @@ class Step:
     en: str
     method: str
     act: Callable[[Any], Any]
-    """Calls a client on a stage of either stack; what it returns is awaited in asyncio."""
+    """Calls a client on a stage of either stack. On asyncio, its result is awaited."""
     expect: ErrorCode | None = None
     foreign: type[Exception] | None = None
-    """What the handler raised instead of a ServiceError."""
+    """The exception that the handler raised instead of a ServiceError."""
     inferred: bool = False
-    """Whether nobody sends a code, so that the client guesses it from the status."""
+    """Whether no code is sent, so that the client infers it from the status."""
 
     @property
     def kind(self) -> str:
@@ -55,7 +58,7 @@ CHAPTERS = [
         [
             Step(
                 "没有令牌的人想建房间",
-                "Somebody without a token wants a room",
+                "A user without a token wants a room",
                 "CreateRoom",
                 lambda s: s.stranger.create_room("math-101", "lecture"),
                 ResCode.UNAUTHORIZED,
@@ -68,8 +71,8 @@ CHAPTERS = [
                 ResCode.BAD_REQUEST,
             ),
             Step(
-                "没有人知道的配置",
-                "A configuration that nobody knows",
+                "未知的配置",
+                "An unknown configuration",
                 "CreateRoom",
                 lambda s: s.chen.create_room("math-101", "planetarium"),
                 ResCode.ROOM_BAD_CONFIG,
@@ -174,7 +177,7 @@ CHAPTERS = [
             ),
             Step(
                 "陈老师要请出一个不在场的人",
-                "Chen removes somebody who is not there",
+                "Chen removes a user that is not there",
                 "LeaveRoom",
                 lambda s: s.chen.leave_room("math-101", "sun"),
                 ResCode.ROOM_DESTINATION_MEMBER_NOT_EXIST,
@@ -351,7 +354,7 @@ CHAPTERS = [
             Step("小王收到了", "Wang gets it", "Signal", lambda s: s.kept["wang"].receive()),
             Step(
                 "小李写信给不在的人",
-                "Li writes to somebody who is not there",
+                "Li writes to a user that is not there",
                 "Signal",
                 lambda s: s.kept["li"].send("sun", "在吗？"),
             ),
@@ -425,8 +428,8 @@ CHAPTERS = [
         ],
     ),
     Chapter(
-        "没有人料到的",
-        "What nobody foresaw",
+        "未处理的异常",
+        "Unhandled exceptions",
         [
             Step(
                 "一个 bug：客户端只看到请求号，日志里有全部",
@@ -438,8 +441,8 @@ CHAPTERS = [
             ),
             Step("服务器停了", "The server stops", "", lambda s: s.stop_server()),
             Step(
-                "没有人发错误码：由状态推断，不当作真的捕获",
-                "Nobody sent a code: inferred, not caught as one",
+                "没有收到错误码：由状态推断，不当作真的捕获",
+                "No code was sent: it is inferred, not caught as one",
                 "GetRoom",
                 lambda s: s.chen.get_room("art-7"),
                 ResCode.SERVICE_UNAVAILABLE,

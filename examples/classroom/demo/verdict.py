@@ -1,4 +1,4 @@
-"""Whether a scene came out as the story says."""
+"""Checks whether a scene ended as the story says."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ __all__ = ["wrong"]
 
 
 def wrong(step: Step, scene: Scene) -> list[str]:
-    """What is not as expected."""
+    """Returns the differences between a scene and its step."""
     return list(_wrong(step, scene))
 
 

@@ -1,4 +1,7 @@
-"""What came over the wire with an error, read without errgrpc: the trailing metadata and plain `google.rpc` messages."""
+"""Reads what came over the wire with an error, without errgrpc.
+
+It uses only the trailing metadata and the `google.rpc` messages.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,20 +20,20 @@ class Seen:
     status: grpc.StatusCode
     message: str
     raw: bytes | None
-    """`grpc-status-details-bin`."""
+    """The bytes of `grpc-status-details-bin`."""
     details: list[Any]
-    """Its `google.rpc` messages."""
+    """The `google.rpc` messages in it."""
 
     def detail(self, kind: Any) -> Any:
         return next((detail for detail in self.details if isinstance(detail, kind)), None)
 
     def lines(self) -> list[tuple[str, str]]:
-        """Each detail as its type and a text."""
+        """Returns each detail as its type and a text."""
         return [(type(detail).__name__, _TEXTS[type(detail)](detail)) for detail in self.details]
 
 
 def read(error: grpc.Call) -> Seen:
-    """What a client without errgrpc sees of a failed call."""
+    """Returns what a client without errgrpc reads of a failed call."""
     raw = next(
         (
             value

@@ -1,4 +1,4 @@
-"""Envoy before the classroom's server: its errors for curl and for browsers."""
+"""Runs Envoy in front of the classroom's server, so that curl and browsers can read its errors."""
 
 import json
 import os
@@ -28,25 +28,28 @@ __all__ = ["SERVICE", "descriptors", "envoy", "find_envoy", "gateway"]
 
 SERVICE: str = pb.DESCRIPTOR.services_by_name["ClassroomService"].full_name
 START = 30.0
-"""Seconds for Envoy to come up."""
+"""Seconds that Envoy may take to start."""
 GRACE = 1.0
 
 
 @contextmanager
 def gateway(port: int = 0) -> Iterator[str]:
-    """A classroom's server with Envoy before it, as long as the context lasts; the value is Envoy's URL.
+    """Runs a classroom's server with Envoy in front of it, and yields Envoy's URL.
 
-    Raises SystemExit when Envoy is missing or does not start.
+    Raises SystemExit if Envoy is missing or does not start.
     """
     if find_envoy() is None:
-        _missing()  # before there is a server
+        _missing()  # before a server starts
     with _server() as server_port, envoy(server_port, pb.DESCRIPTOR, port) as url:
         yield url
 
 
 @contextmanager
 def envoy(server_port: int, file: FileDescriptor, port: int = 0) -> Iterator[str]:
-    """Envoy before a server of the first service in `file`, as long as the context lasts; the value is its URL. Raises SystemExit, too."""
+    """Runs Envoy in front of a server of the first service in `file`, and yields Envoy's URL.
+
+    Raises SystemExit if Envoy is missing or does not start.
+    """
     with TemporaryDirectory() as name:
         folder = Path(name)
         config, protos, admin = (
@@ -72,9 +75,10 @@ def envoy(server_port: int, file: FileDescriptor, port: int = 0) -> Iterator[str
             "--log-level",
             "error",
         ]
-        # In a process group of its own, so that a Ctrl-C ends it after those that use it, and by us.
+        # In a process group of its own: Ctrl-C does not reach Envoy, so this process can end it
+        # last.
         command += ["--concurrency", "1", "--disable-hot-restart"]
-        process = subprocess.Popen(command, process_group=0)  # noqa: S603  Envoy  # noqa: S603
+        process = subprocess.Popen(command, process_group=0)  # noqa: S603  Envoy
         try:
             yield f"http://127.0.0.1:{_port(process, admin)}"
         finally:
@@ -83,7 +87,7 @@ def envoy(server_port: int, file: FileDescriptor, port: int = 0) -> Iterator[str
 
 
 def find_envoy() -> str | None:
-    """Envoy of this Python environment, else of the PATH."""
+    """Returns the path of Envoy in this Python environment, or else on the PATH."""
     return shutil.which(
         "envoy",
         path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
@@ -97,7 +101,10 @@ def _missing() -> NoReturn:
 
 
 def descriptors(file: FileDescriptor = pb.DESCRIPTOR) -> FileDescriptorSet:
-    """The service's file and all that it imports, as `protoc --include_imports -o` writes them; no protoc is needed for it."""
+    """Returns the service's file and all its imports, without protoc.
+
+    `protoc --include_imports -o` writes the same.
+    """
     files: dict[str, FileDescriptorProto] = {}
 
     def add(file: FileDescriptor) -> None:
@@ -112,7 +119,7 @@ def descriptors(file: FileDescriptor = pb.DESCRIPTOR) -> FileDescriptorSet:
 
 @contextmanager
 def _server() -> Iterator[int]:
-    """A classroom's server on a free port, which is the value."""
+    """Runs a classroom's server on a free port, and yields the port."""
     with ThreadPoolExecutor(max_workers=32) as pool:
         rooms = Classrooms()
         running = server.build(pool, rooms, Im())
@@ -121,15 +128,16 @@ def _server() -> Iterator[int]:
         try:
             yield port
         finally:
-            rooms.close_all()  # tells those who listen why
+            rooms.close_all()  # tells the listening clients the reason
             running.stop(GRACE).wait()
 
 
 def _port(process: subprocess.Popen[bytes], admin: Path) -> int:
-    """Where Envoy listens, once it does."""
+    """Waits until Envoy listens, and returns its port."""
     end = time.monotonic() + START
     while process.poll() is None and time.monotonic() < end:
-        with suppress(OSError, HTTPException):  # not there yet, or going down: it says why itself
+        # Envoy is starting, or it has failed and prints the reason itself
+        with suppress(OSError, HTTPException):
             with urlopen(
                 f"http://{admin.read_text()}/listeners?format=json", timeout=START
             ) as answer:

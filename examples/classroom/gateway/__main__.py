@@ -1,4 +1,7 @@
-"""`python -m examples.classroom.gateway`: the gateway until Ctrl-C, or as long as a command runs that uses it."""
+"""Runs the gateway until Ctrl-C, or as long as a given command runs that uses it.
+
+Start it by `python -m examples.classroom.gateway`.
+"""
 
 import argparse
 import logging
@@ -25,12 +28,12 @@ def main() -> int:
     parser.add_argument(
         "command",
         nargs="*",
-        help="runs with the gateway's URL in VITE_GATEWAY; when it ends, so does all",
+        help="command to run with the gateway's URL in VITE_GATEWAY; the gateway stops after it",
     )
     arguments = parser.parse_args()
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     for number in SIGNALS:
-        # which nohup asks for
+        # nohup sets SIGHUP to be ignored.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _end)
     try:
@@ -41,7 +44,7 @@ def main() -> int:
 
 
 def _end(number: int, _: object) -> NoReturn:
-    """The first of them ends all in order; another one changes nothing."""
+    """Ends the program in order at the first signal; later signals are ignored."""
     for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt(number)
@@ -49,7 +52,10 @@ def _end(number: int, _: object) -> NoReturn:
 
 def _wait(url: str) -> int:
     def curl(language: str, method: str, body: str) -> str:
-        headers = f"-H 'content-type: application/json' -H 'authorization: Bearer chen' -H 'accept-language: {language}'"
+        headers = (
+            "-H 'content-type: application/json' -H 'authorization: Bearer chen' "
+            f"-H 'accept-language: {language}'"
+        )
         return f"  curl {headers} {url}/{SERVICE}/{method} -d '{body}'"
 
     print(f"{SERVICE} listens on {url} for JSON, gRPC-Web, Connect and gRPC (Ctrl-C stops it)\n")
@@ -62,14 +68,17 @@ def _wait(url: str) -> int:
 
 
 def _run(command: list[str], url: str) -> int:
-    # What ends all while the command starts is held until the command is known: else it would go on alone.
+    # A signal that arrives while the command starts is held until the process is known. Otherwise
+    # the command would continue alone.
     held: list[int] = []
     caught = [number for number in SIGNALS if signal.getsignal(number) is _end]
     for number in caught:
         signal.signal(number, lambda number, _: held.append(number))
-    # In a group of its own, as npm does not always pass on what ends it.
+    # In a process group of its own, as npm does not always pass on signals.
     env = {**os.environ, "VITE_GATEWAY": url}
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=env, process_group=0)  # noqa: S603  # noqa: S603
+    process = subprocess.Popen(  # noqa: S603
+        command, stdin=subprocess.DEVNULL, env=env, process_group=0
+    )
     try:
         for number in caught:
             signal.signal(number, _end)

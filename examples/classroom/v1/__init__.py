@@ -1,1 +1,1 @@
-"""The contract, and what protoc makes of it."""
+"""The contract, and the code that protoc generates from it."""
