@@ -54,7 +54,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def _report(value: str) -> str:
     if value not in {"text", "json"} and not value.startswith("json:"):
         raise argparse.ArgumentTypeError(
-            f"{value!r} is no report: give text, json or json:FILE; before a path, write --errgrpc-coverage=text"
+            f"{value!r} is no report: "
+            "give text, json or json:FILE; before a path, write --errgrpc-coverage=text"
         )
     return value
 
@@ -162,7 +163,10 @@ class _Coverage:
             for line in self._table() if report == "text" else [self._written or self._as_json()]:
                 write(line)
         if self._is_under():
-            said = f"FAIL {self._percent():.1f} % of the declared errors were raised, and {self._fail_under:g} % are required"
+            said = (
+                f"FAIL {self._percent():.1f} % of the declared errors were raised, and "
+                f"{self._fail_under:g} % are required"
+            )
             write(f"{said} (--errgrpc-fail-under)", red=True, bold=True)
 
     def _add(self, found: _Found) -> None:
@@ -188,7 +192,8 @@ class _Coverage:
     def _table(self) -> list[str]:
         if not self._found:
             return [
-                "no server of this run declares the errors of its methods: give the interceptor raises="
+                "no server of this run declares the errors of its methods: "
+                "give the interceptor raises="
             ]
         totals = self._totals()
         width = max(map(len, (*self._found, "TOTAL")))

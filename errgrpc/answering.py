@@ -133,7 +133,8 @@ class Answering:
         self.hears = self._looks = False
         if type(max_trailer_bytes) is not int or max_trailer_bytes < _MIN_TRAILER_BYTES:
             raise ValueError(
-                f"max_trailer_bytes is {max_trailer_bytes!r}, not an int of at least {_MIN_TRAILER_BYTES}"
+                f"max_trailer_bytes is {max_trailer_bytes!r}, not an int of at least "
+                f"{_MIN_TRAILER_BYTES}"
             )
         self._max_trailer_bytes = max_trailer_bytes
         observing.enlist(self)

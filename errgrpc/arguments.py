@@ -78,7 +78,8 @@ def values(
         delay, given = _own_delay(given)
     if delay is not None and code.retryable is False:
         warn(
-            f"a retry_delay is given with {code}, which declares that trying again is in vain: leave it out, or declare otherwise"
+            f"a retry_delay is given with {code}, which declares that trying again is in vain: "
+            "leave it out, or declare otherwise"
         )
     own_hints = None if given_hint is None else hints(given_hint, code, warn)
     return Values(
@@ -126,7 +127,8 @@ def metadata(given: Any, more: Mapping[str, object], warn: Warn) -> dict[str, st
     for key, value in more.items():
         if not issubclass(type(key), str) or not KEY.fullmatch(key) or len(key) > MAX_KEY:
             warn(
-                f"the metadata key {shown(key, 80)} is left out: AIP-193 asks for {KEY.pattern} of at most {MAX_KEY} characters"
+                f"the metadata key {shown(key, 80)} is left out: "
+                f"AIP-193 asks for {KEY.pattern} of at most {MAX_KEY} characters"
             )
         elif key == NUMBER_KEY:
             warn(f"the metadata key {key!r} is left out: it holds the code's number")
@@ -137,7 +139,8 @@ def metadata(given: Any, more: Mapping[str, object], warn: Warn) -> dict[str, st
                 texts[key] = clean(_as_text(value))
             except Exception as error:  # noqa: BLE001  whatever a foreign __str__ raises
                 warn(
-                    f"the metadata {key!r} is left out: its value does not become text ({type(error).__name__})"
+                    f"the metadata {key!r} is left out: "
+                    f"its value does not become text ({type(error).__name__})"
                 )
     return texts
 
@@ -153,7 +156,8 @@ def compare(code: ErrorCode, texts: Mapping[str, str], warn: Warn) -> None:
             warn(f"the metadata key {key!r} is not declared by {code}: did you mean {nearest!r}?")
         elif not declared[key].fits(text):
             warn(
-                f"the metadata {key!r} of {code} is {shown(text, 80)}, which is no {declared[key].type.__name__}"
+                f"the metadata {key!r} of {code} is {shown(text, 80)}, which is no "
+                f"{declared[key].type.__name__}"
             )
     for key, field in declared.items():
         if key not in texts and not field.optional:
@@ -191,7 +195,8 @@ def hints(given: Any, code: ErrorCode, warn: Warn) -> dict[str, str] | None:
     if not issubclass(type(given), Mapping):
         if given is not None:
             warn(
-                f"hint is a {type(given).__name__}, neither a str nor a mapping of locale to text: the hints of {code} are used"
+                f"hint is a {type(given).__name__}, neither a str nor a mapping of locale to text: "
+                f"the hints of {code} are used"
             )
         return None
     items = _listed("hint", given, _items, warn)
@@ -199,17 +204,20 @@ def hints(given: Any, code: ErrorCode, warn: Warn) -> dict[str, str] | None:
     for locale, text in items or ():
         if not locales.is_language_tag(locale):
             warn(
-                f"the hint for {shown(locale, 80)} is left out: that is no BCP 47 language tag such as 'zh-CN'"
+                f"the hint for {shown(locale, 80)} is left out: "
+                "that is no BCP 47 language tag such as 'zh-CN'"
             )
         elif not issubclass(type(text), str):
             warn(
-                f"the hint for {shown(locale, 80)} is left out: it is a {type(text).__name__}, not a str"
+                f"the hint for {shown(locale, 80)} is left out: "
+                f"it is a {type(text).__name__}, not a str"
             )
         elif not text:
             warn(f"the hint for {shown(locale, 80)} is left out: it is empty")
         elif locale.lower() in texts:
             warn(
-                f"the hint for {shown(locale, 80)} is left out: there is one for {texts[locale.lower()][0]!r}"
+                f"the hint for {shown(locale, 80)} is left out: "
+                f"there is one for {texts[locale.lower()][0]!r}"
             )
         else:
             texts[locale.lower()] = locale, clean(text)
@@ -233,7 +241,8 @@ def seconds(given: Any, warn: Warn) -> float | None:
         return delay  # type: ignore[no-any-return]
     if given is not None:
         warn(
-            f"retry_delay {shown(given, 80)} is left out: give seconds from 0 to {MAX_SECONDS}, or a timedelta"
+            f"retry_delay {shown(given, 80)} is left out: "
+            f"give seconds from 0 to {MAX_SECONDS}, or a timedelta"
         )
     return None
 
@@ -247,7 +256,8 @@ def details(given: Any, *, with_retry: bool, warn: Warn) -> _Details:
     for detail in _listed("details", given, iter, warn) or ():
         if not issubclass(type(detail), Message):
             warn(
-                f"the detail {shown(detail, 80)} is left out: it is a {type(detail).__name__}, not a protobuf message"
+                f"the detail {shown(detail, 80)} is left out: "
+                f"it is a {type(detail).__name__}, not a protobuf message"
             )
             continue
         name = type_name(detail)

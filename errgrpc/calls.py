@@ -39,7 +39,8 @@ class Caller:
         )
         if locale is not None and not locales.is_accept_language(locale):
             raise ValueError(
-                f"locale is {locale!r}, no language tag such as 'zh-CN' and no accept-language such as 'zh-CN, en;q=0.5'"
+                f"locale is {locale!r}, no language tag such as 'zh-CN' and no accept-language "
+                "such as 'zh-CN, en;q=0.5'"
             )
         self.locale = locale
         self._forward = as_forward(forward)

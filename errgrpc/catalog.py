@@ -33,7 +33,8 @@ class Registry:
                 other = declared.setdefault((catalogue.domain, code.reason), code)
                 if other is not code:
                     raise ValueError(
-                        f"{other} and {code} share the domain {code.domain!r} and the reason {code.reason!r}: "
+                        f"{other} and {code} share the domain {code.domain!r} and the reason "
+                        f"{code.reason!r}: "
                         "a reader could not tell them apart; give one catalogue another domain"
                     )
                 if code.grpc_status is not StatusCode.OK:  # SUCCESS is no error, hence never found
@@ -74,7 +75,8 @@ def as_catalogue(catalogue: object) -> type[ErrorCode]:
     ):
         return catalogue
     raise TypeError(
-        f"{catalogue!r} is no catalogue: give a subclass of errgrpc.ErrorCode such as errgrpc.ResCode"
+        f"{catalogue!r} is no catalogue: "
+        "give a subclass of errgrpc.ErrorCode such as errgrpc.ResCode"
     )
 
 
@@ -83,6 +85,7 @@ def fallback_of(catalogue: object) -> ErrorCode:
     guarding = as_catalogue(catalogue)
     if guarding.fallback is None:
         raise ValueError(
-            f"{guarding.__name__} declares no fallback: a server needs a code for what nobody foresaw"
+            f"{guarding.__name__} declares no fallback: "
+            "a server needs a code for what nobody foresaw"
         )
     return guarding.fallback

@@ -75,11 +75,13 @@ class ErrorCode(Enum):
     def __new__(cls, number: int, spec: Spec | None = None) -> Self:
         if type(number) is not int or not -(2**31) <= number < 2**31:
             raise TypeError(
-                f"the number is {number!r}, not an int of 32 bits: declare `NAME = number, Spec(...)`"
+                f"the number is {number!r}, not an int of 32 bits: "
+                "declare `NAME = number, Spec(...)`"
             )
         if not isinstance(spec, Spec):
             raise TypeError(
-                f"{cls.__name__} {number} has {spec!r} for its Spec: declare `NAME = number, Spec(...)`"
+                f"{cls.__name__} {number} has {spec!r} for its Spec: "
+                "declare `NAME = number, Spec(...)`"
             )
         member = object.__new__(cls)
         member._value_ = number
@@ -281,13 +283,19 @@ _HTTPS = re.compile(r"https://[^\x00- {}\x7f-\uffff]+")
 def wrong_help_url(url: object) -> str | None:
     """What is wrong with the template of a help URL, or None."""
     if not isinstance(url, str) or not _HTTPS.fullmatch(_HELP_KEY.sub("x", url)):
-        return f"is {url!r}: give an https URL in ASCII, in which {{reason}}, {{domain}} and {{number}} stand for those of the code"
+        return (
+            f"is {url!r}: give an https URL in ASCII, in which {{reason}}, {{domain}} and "
+            f"{{number}} stand for those of the code"
+        )
     return None
 
 
 def _wrong_fallback(code: "ErrorCode") -> Iterator[str]:
     if required := [declared.key for declared in code.metadata_fields if not declared.optional]:
-        yield f"the fallback {code.reason} requires {', '.join(required)}, which an unhandled exception lacks: make the field optional"
+        yield (
+            f"the fallback {code.reason} requires {', '.join(required)}, which an unhandled "
+            "exception lacks: make the field optional"
+        )
     if code.deprecated:
         yield f"the fallback {code.reason} is deprecated: give another one"
 
@@ -299,7 +307,10 @@ def _wrong_locales(members: Mapping[str, "ErrorCode"], wanted: Sequence[str]) ->
     for name, member in members.items():
         had = {locale.lower() for locale in member.hints}
         if had and (lacking := [locale for locale in wanted if locale.lower() not in had]):
-            yield f"{name} has no hint for {', '.join(lacking)}: give one for each of the locales, or none at all"
+            yield (
+                f"{name} has no hint for {', '.join(lacking)}: "
+                "give one for each of the locales, or none at all"
+            )
 
 
 def _wrong_members(members: Mapping[str, ErrorCode]) -> list[str]:
@@ -308,14 +319,17 @@ def _wrong_members(members: Mapping[str, ErrorCode]) -> list[str]:
         # an alias: to Enum its values, and what is wrong with them, are those of the first
         if name != member.name:
             wrong.append(
-                f"{member.name} and {name} have the same number, {member.number}: give each code its own"
+                f"{member.name} and {name} have the same number, {member.number}: "
+                "give each code its own"
             )
         if not REASON.fullmatch(name) or len(name) > MAX_REASON:
             wrong.append(
-                f"{name} is no reason: AIP-193 asks for {REASON.pattern} of at most {MAX_REASON} characters"
+                f"{name} is no reason: "
+                f"AIP-193 asks for {REASON.pattern} of at most {MAX_REASON} characters"
             )
         if name == member.name and member.grpc_status is StatusCode.OK and member.number != 0:
             wrong.append(
-                f"{name} ({member.number}) is OK: only the number 0 may be, give it the status of a failure"
+                f"{name} ({member.number}) is OK: "
+                "only the number 0 may be, give it the status of a failure"
             )
     return wrong

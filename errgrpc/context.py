@@ -116,7 +116,8 @@ def as_forward(names: Iterable[str]) -> tuple[str, ...]:
     """The names of metadata that a client sends on. Raises TypeError, and ValueError for one that is not to be sent on."""
     if isinstance(names, str | bytes) or not isinstance(names, Iterable):
         raise TypeError(
-            f"forward is {names!r}: give a collection of names such as ('x-request-id', 'accept-language')"
+            f"forward is {names!r}: "
+            "give a collection of names such as ('x-request-id', 'accept-language')"
         )
     for name in (listed := tuple(names)):
         if not isinstance(name, str) or not _NAME.fullmatch(name):
@@ -128,7 +129,8 @@ def as_forward(names: Iterable[str]) -> tuple[str, ...]:
             or name.endswith("-bin")
         ):
             raise ValueError(
-                f"forward holds {name!r}, which is not sent on: it belongs to one call, or is a secret of its caller's"
+                f"forward holds {name!r}, which is not sent on: "
+                "it belongs to one call, or is a secret of its caller's"
             )
     return tuple(dict.fromkeys(listed))
 

@@ -45,7 +45,8 @@ def _tables(raises: Any) -> list[Mapping[Any, Any]]:
     for table in tables:
         if not isinstance(table, Mapping):
             raise TypeError(
-                f"raises is {raises!r}: give the RAISES of a generated module, or a list of such mappings"
+                f"raises is {raises!r}: "
+                "give the RAISES of a generated module, or a list of such mappings"
             )
     return tables
 
@@ -53,7 +54,8 @@ def _tables(raises: Any) -> list[Mapping[Any, Any]]:
 def _check(method: object, codes: object) -> None:
     if not isinstance(method, str) or not _PATH.fullmatch(method):
         raise TypeError(
-            f"raises has the key {method!r}: give the path of a method, such as '/shop.v1.ShopService/Buy'"
+            f"raises has the key {method!r}: "
+            "give the path of a method, such as '/shop.v1.ShopService/Buy'"
         )
     if isinstance(codes, type | str | bytes) or not isinstance(codes, Collection):
         raise TypeError(f"raises[{method!r}] is {codes!r}: give a collection of error codes")

@@ -160,6 +160,7 @@ def _paths(methods: Any) -> list[str]:
     for path in paths:
         if path is methods or not isinstance(path, str) or not _PATH.fullmatch(path):
             raise TypeError(
-                f"methods is or holds {path!r}: give a collection of paths such as '/shop.v1.ShopService/Buy'"
+                f"methods is or holds {path!r}: "
+                "give a collection of paths such as '/shop.v1.ShopService/Buy'"
             )
     return paths

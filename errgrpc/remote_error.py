@@ -320,7 +320,8 @@ def _class_of(target: Target) -> type[RemoteError]:
         base = RemoteError
     else:
         raise TypeError(
-            f"{target!r} is neither an error code nor a catalogue: give errgrpc.ResCode or one of its members"
+            f"{target!r} is neither an error code nor a catalogue: "
+            "give errgrpc.ResCode or one of its members"
         )
     name = f"remote({target})" if isinstance(target, ErrorCode) else f"remote({target.__name__})"
     doc = (

@@ -99,7 +99,8 @@ def _safe(services: Iterable[ServiceDescriptor], named: Iterable[str]) -> Iterat
     for service in services:
         if not isinstance(service, ServiceDescriptor):
             raise TypeError(
-                f"services holds {service!r}: give a descriptor such as shop_pb2.DESCRIPTOR.services_by_name['ShopService']"
+                f"services holds {service!r}: "
+                "give a descriptor such as shop_pb2.DESCRIPTOR.services_by_name['ShopService']"
             )
         for method in service.methods:
             path = f"/{service.full_name}/{method.name}"
@@ -113,7 +114,8 @@ def _safe(services: Iterable[ServiceDescriptor], named: Iterable[str]) -> Iterat
         nearest = difflib.get_close_matches(name, known, 1, 0)
         hint = f", such as {nearest[0]!r}" if nearest else ""
         raise ValueError(
-            f"safe_methods names {name!r}, which no service has: give '/package.Service/Method'{hint}"
+            f"safe_methods names {name!r}, which no service has: "
+            f"give '/package.Service/Method'{hint}"
         )
 
 
@@ -131,7 +133,8 @@ def _retried(statuses: Iterable[StatusCode], codes: Iterable[ErrorCode]) -> list
 def _duration(name: str, seconds: float) -> str:
     if _positive(name, seconds) < _LEAST_BACKOFF:
         raise ValueError(
-            f"{name} is {seconds!r} seconds: give {_LEAST_BACKOFF} or more, as a client of grpcio hangs on one of 0 ms"
+            f"{name} is {seconds!r} seconds: "
+            f"give {_LEAST_BACKOFF} or more, as a client of grpcio hangs on one of 0 ms"
         )
     duration = Duration()
     duration.FromTimedelta(timedelta(seconds=seconds))
@@ -141,7 +144,8 @@ def _duration(name: str, seconds: float) -> str:
 def _multiplier(value: float) -> float:
     if _positive("backoff_multiplier", value) < 1:
         raise ValueError(
-            f"backoff_multiplier is {value!r}: give 1 or more, as the wait would shrink to 0, on which a client of grpcio hangs"
+            f"backoff_multiplier is {value!r}: "
+            "give 1 or more, as the wait would shrink to 0, on which a client of grpcio hangs"
         )
     return value
 
@@ -155,7 +159,8 @@ def _positive(name: str, value: float) -> float:
 def _throttling(given: object) -> dict[str, float]:
     if not isinstance(given, tuple) or len(given) != 2:
         raise TypeError(
-            f"throttling is {given!r}: give two numbers, the tokens and how many each success gives back, or None"
+            f"throttling is {given!r}: "
+            "give two numbers, the tokens and how many each success gives back, or None"
         )
     tokens, ratio = given
     if type(tokens) is not int or not _LEAST_TOKENS <= tokens <= _MOST_TOKENS:

@@ -90,7 +90,8 @@ class ServiceError(Exception):
         _init_exception(self, error_code)  # super() takes two bytecodes more in each raise
         if not issubclass(type(error_code), ErrorCode):
             raise TypeError(
-                f"{shown(error_code)} is no error code: give a member of a catalogue such as errgrpc.ResCode.NOT_FOUND"
+                f"{shown(error_code)} is no error code: "
+                "give a member of a catalogue such as errgrpc.ResCode.NOT_FOUND"
             )
         values = _constant(error_code)
         if values is None or not (
@@ -116,7 +117,8 @@ class ServiceError(Exception):
         for name in _FACTS:
             if inspect.getattr_static(cls, name) is not ServiceError.__dict__[name]:
                 raise TypeError(
-                    f"{cls.__name__} overrides ServiceError.{name}, which the answer does not read: "
+                    f"{cls.__name__} overrides ServiceError.{name}, which the answer does not "
+                    "read: "
                     f"give its value to ServiceError.__init__, or choose another name"
                 )
 
@@ -130,7 +132,8 @@ class ServiceError(Exception):
         """
         if not issubclass(type(error), RemoteError):
             raise TypeError(
-                f"{shown(error)} is no RemoteError: errgrpc.from_error makes one of another grpc.RpcError"
+                f"{shown(error)} is no RemoteError: "
+                "errgrpc.from_error makes one of another grpc.RpcError"
             )
         code = error.error_code
         if code is None or error.inferred:

@@ -42,9 +42,15 @@ def wrong_key(key: object) -> str | None:
         or not placeholders.KEY.fullmatch(key)
         or len(key) > placeholders.MAX_KEY
     ):
-        return f"give {placeholders.KEY.pattern} of at most {placeholders.MAX_KEY} characters (AIP-193)"
+        return (
+            f"give {placeholders.KEY.pattern} of at most {placeholders.MAX_KEY} characters "
+            "(AIP-193)"
+        )
     if key in _RESERVED:
-        return f"{', '.join(_RESERVED)} are arguments of a ServiceError or the number: give another key"
+        return (
+            f"{', '.join(_RESERVED)} are arguments of a ServiceError or the number: "
+            "give another key"
+        )
     return None
 
 
@@ -58,7 +64,8 @@ class Variant:
     def __post_init__(self) -> None:
         if not self.when:
             raise ValueError(
-                "Variant.when is empty: give the metadata that choose these hints, or put them into Spec.hints"
+                "Variant.when is empty: "
+                "give the metadata that choose these hints, or put them into Spec.hints"
             )
         object.__setattr__(self, "when", _texts("Variant.when", self.when))
         if (wrong := wrong_when(self.when)) is not None:
@@ -88,11 +95,13 @@ class MetadataField:
             _checked(f"{name} of the metadata field {self.key!r}", getattr(self, name))
         if self.type not in FITS:
             raise TypeError(
-                f"type of the metadata field {self.key!r} is {self.type!r}: give str, int, float or bool"
+                f"type of the metadata field {self.key!r} is {self.type!r}: "
+                "give str, int, float or bool"
             )
         if self.example and not self.fits(self.example):
             raise ValueError(
-                f"the example {self.example!r} of the metadata field {self.key!r} is no {self.type.__name__}"
+                f"the example {self.example!r} of the metadata field {self.key!r} is no "
+                f"{self.type.__name__}"
             )
 
     def fits(self, text: str) -> bool:
@@ -195,11 +204,20 @@ def wrong_when(
     """What is wrong with a condition, or None: a key that no metadata have, or, where fields are declared, not those of this code."""
     for key, value in when.items():
         if not placeholders.KEY.fullmatch(key) or len(key) > placeholders.MAX_KEY:
-            return f"the condition {key!r}, which no metadata have: give {placeholders.KEY.pattern} (AIP-193)"
+            return (
+                f"the condition {key!r}, which no metadata have: "
+                f"give {placeholders.KEY.pattern} (AIP-193)"
+            )
         if declared and key not in declared:
-            return f"the condition {key!r}: give one of {', '.join(map(repr, sorted(declared)))}, or declare {key!r} in metadata_fields"
+            return (
+                f"the condition {key!r}: give one of {', '.join(map(repr, sorted(declared)))}, or "
+                f"declare {key!r} in metadata_fields"
+            )
         if declared and not FITS[declared[key]](value):
-            return f"the condition {key!r} with the value {value!r}, which is no {declared[key].__name__}"
+            return (
+                f"the condition {key!r} with the value {value!r}, which is no "
+                f"{declared[key].__name__}"
+            )
     return None
 
 
@@ -209,14 +227,23 @@ def wrong_templates(texts: Mapping[str, str], keys: Collection[str]) -> str | No
     for locale, text in texts.items():
         of = f" in {locale!r}" if locale else ""
         if (lone := placeholders.wrong(text)) is not None:
-            return f"{lone}{of}: write {{{{ or }}}} for a brace, and one of {_braced(keys)} for a value"
+            return (
+                f"{lone}{of}: "
+                f"write {{{{ or }}}} for a brace, and one of {_braced(keys)} for a value"
+            )
         named = placeholders.names(text)
         if unknown := sorted(named - set(keys)):
-            return f"the placeholder {{{unknown[0]}}}{of}: give one of {_braced(keys)}, or declare {unknown[0]!r} in metadata_fields"
+            return (
+                f"the placeholder {{{unknown[0]}}}{of}: "
+                f"give one of {_braced(keys)}, or declare {unknown[0]!r} in metadata_fields"
+            )
         if first is None:
             first = locale, named
         elif named != first[1]:
-            both = f"{_braced(named) or 'no placeholders'}{of}, but {_braced(first[1]) or 'none'} in {first[0]!r}"
+            both = (
+                f"{_braced(named) or 'no placeholders'}{of}, but {_braced(first[1]) or 'none'} in "
+                f"{first[0]!r}"
+            )
             return f"{both}: give the same in each locale"
     return None
 
@@ -233,7 +260,8 @@ def _variants(given: Sequence[Variant]) -> tuple[Variant, ...]:
         for locale in variant.hints:
             if (key := (frozenset(variant.when.items()), locale.lower())) in seen:
                 raise ValueError(
-                    f"variants has {locale!r} twice for {dict(variant.when)}: one hint for each locale and condition"
+                    f"variants has {locale!r} twice for {dict(variant.when)}: "
+                    "one hint for each locale and condition"
                 )
             seen.add(key)
     return tuple(given)
@@ -288,7 +316,8 @@ def checked_hints(name: str, value: object) -> Mapping[str, str]:
             )
         if not hints[locale]:
             raise ValueError(
-                f"{name} has no text for the locale {locale!r}: give the text, or leave the locale out"
+                f"{name} has no text for the locale {locale!r}: "
+                "give the text, or leave the locale out"
             )
         seen.add(locale.lower())
     return hints

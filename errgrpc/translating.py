@@ -37,7 +37,8 @@ class Translator:
                 )
                 if values_of(made) is None:
                     raise TypeError(
-                        f"translate[{kind.__name__}] gave a {type(made).__name__}, not a ServiceError"
+                        f"translate[{kind.__name__}] gave a {type(made).__name__}, not a "
+                        "ServiceError"
                     )
                 return made
         return None

@@ -29,7 +29,8 @@ def wrap_channel(
     """
     if not isinstance(channel, grpc.aio.Channel):
         raise TypeError(
-            f"{shown(channel)} is no grpc.aio.Channel; errgrpc.wrap_channel takes those of the sync stack"
+            f"{shown(channel)} is no grpc.aio.Channel; errgrpc.wrap_channel takes those of the "
+            "sync stack"
         )
     return _Channel(channel, Caller(catalogues, locale, on_received, forward))
 

@@ -67,7 +67,8 @@ class ServerInterceptor(grpc.aio.ServerInterceptor):
             # a sync server takes what this returns for a handler; its thread would end, and each call
             # hang
             raise TypeError(
-                "errgrpc.aio.ServerInterceptor is for grpc.aio.server; give grpc.server an errgrpc.ServerInterceptor"
+                "errgrpc.aio.ServerInterceptor is for grpc.aio.server; give grpc.server an "
+                "errgrpc.ServerInterceptor"
             ) from None
         return self._intercept(continuation, handler_call_details)
 
