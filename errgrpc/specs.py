@@ -1,4 +1,4 @@
-"""What a catalogue says of one code: `Spec`, with its hints under a condition and its metadata."""
+"""The declaration of one code: `Spec`, with its `Variant` hints and its `MetadataField`s."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ __all__ = [
     "wrong_when",
 ]
 
-# Arguments of a ServiceError that are no metadata, and the key of the number.
+# These are no metadata keys: the parameters of ServiceError, and the key of the number.
 _RESERVED = ("code", "message", "hint", "details", "metadata", "retry_delay")
 MetadataType = type[str | int | float | bool]
 _INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
@@ -36,7 +36,7 @@ FITS: Mapping[type, Callable[[str], bool]] = {
 
 
 def wrong_key(key: object) -> str | None:
-    """What is wrong with the key of a metadata field, or None."""
+    """Returns what is wrong with the key of a metadata field, or None."""
     if (
         not isinstance(key, str)
         or not placeholders.KEY.fullmatch(key)
@@ -56,7 +56,10 @@ def wrong_key(key: object) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """Hints that replace a code's own, locale by locale, in errors whose metadata have all entries of `when`."""
+    """Hints for errors whose metadata have all entries of `when`.
+
+    They replace the hints of the code, locale by locale.
+    """
 
     when: Mapping[str, str]
     hints: Mapping[str, str]
@@ -75,10 +78,17 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class MetadataField:
-    """A key that an error with some code carries in `ErrorInfo.metadata`.
+    """A key that errors with a code carry in `ErrorInfo.metadata`.
 
-    `type` is str, int (64 bits), float or bool: what the text on the wire stands for, `true` and `false` for bool. `example` is a
-    text of that type, for the reference. Raises TypeError and ValueError, naming what is wrong.
+    Args:
+        key: The key (AIP-193).
+        description: What the value is.
+        example: A value as it is sent, for the reference.
+        optional: Whether an error may come without it.
+        type: str, int (64 bits), float or bool. The value is sent as text; a bool is `true` or
+            `false`.
+
+    Raises TypeError or ValueError, which names what is wrong.
     """
 
     key: str
@@ -105,20 +115,30 @@ class MetadataField:
             )
 
     def fits(self, text: str) -> bool:
-        """Whether a text on the wire is of the type."""
+        """Tells whether a text on the wire is of the type."""
         return FITS[self.type](text)
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What a catalogue says of one code.
+    """The declaration of one code in a catalogue.
 
-    `grpc_status` is the gRPC status; `http_status` the HTTP one (100 to 599) or None; `message` tells developers in
-    English what went wrong; `hints` tell the end user, by locale (BCP 47); `variants` are hints for some metadata;
-    `description` says when the code is used. `metadata_fields` are what its errors carry; if there are any, `{key}` in the message
-    and the hints stands for the value of that field, `{{` and `}}` for braces. `retryable` says whether the same call may succeed
-    later, None nothing; `resolution` what the caller's developer should do; `deprecated` that no new code should raise it.
-    Raises TypeError and ValueError, naming what is wrong.
+    If `metadata_fields` are declared, `{key}` in the message and the hints stands for the value of
+    that field. `{{` and `}}` then stand for braces.
+
+    Args:
+        grpc_status: The gRPC status.
+        http_status: The HTTP status (100 to 599), or None.
+        message: What went wrong, in English, for developers.
+        hints: The texts for the end user, by locale (BCP 47).
+        variants: Hints for errors with some metadata.
+        description: When the code is used.
+        metadata_fields: The keys that its errors carry.
+        retryable: Whether a retry of the same call may succeed later. None says nothing.
+        resolution: What the caller's developer should do.
+        deprecated: Whether new code should not raise it.
+
+    Raises TypeError or ValueError, which names what is wrong.
     """
 
     grpc_status: StatusCode
@@ -132,15 +152,19 @@ class Spec:
     resolution: str = field(default="", kw_only=True)
     deprecated: bool = field(default=False, kw_only=True)
     is_plain: bool = field(init=False, repr=False, compare=False)
-    """Whether the texts are the same whatever the metadata."""
+    """Whether the texts are the same for all metadata."""
     is_brief: bool = field(init=False, repr=False, compare=False)
-    """Whether an answer with the code is a status and its details alone, whose texts are the code's own."""
+    """Whether the texts are the same for all metadata, and the answer never needs a pushback."""
     is_final: bool = field(init=False, repr=False, compare=False)
-    """Whether a client's own retry policy is to be stopped: it would try again, and the code says that this is in vain (AIP-194)."""
+    """Whether the server must stop the client's own retry policy (AIP-194).
+
+    This holds if the status is UNAVAILABLE, which the policy retries, but the code is not
+    retryable.
+    """
     is_checked: bool = field(init=False, repr=False, compare=False)
-    """Whether a raise with metadata is looked at: fields are declared, or the code is deprecated."""
+    """Whether a raise with metadata is checked: fields are declared, or the code is deprecated."""
     is_always_checked: bool = field(init=False, repr=False, compare=False)
-    """Whether one without metadata is looked at, too: a field is required, or the code is deprecated."""
+    """Whether each raise is checked: a field is required, or the code is deprecated."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.grpc_status, StatusCode):
@@ -180,7 +204,10 @@ class Spec:
         object.__setattr__(self, "is_always_checked", required or self.deprecated)
 
     def _has_braces(self, declared: Mapping[str, MetadataType]) -> bool:
-        """Whether a text has placeholders, or braces that are written twice. Raises ValueError if one is wrong."""
+        """Tells whether a text has placeholders or doubled braces.
+
+        Raises ValueError if one is wrong.
+        """
         for name, texts in self._templates():
             if (wrong := wrong_templates(texts, declared)) is not None:
                 raise ValueError(f"{name} has {wrong}")
@@ -201,7 +228,11 @@ class Spec:
 def wrong_when(
     when: Mapping[str, str], declared: Mapping[str, MetadataType] | None = None
 ) -> str | None:
-    """What is wrong with a condition, or None: a key that no metadata have, or, where fields are declared, not those of this code."""
+    """Returns what is wrong with a condition, or None.
+
+    Each key must be valid. If fields are declared, it must be one of them, and its value must be of
+    its type.
+    """
     for key, value in when.items():
         if not placeholders.KEY.fullmatch(key) or len(key) > placeholders.MAX_KEY:
             return (
@@ -222,7 +253,10 @@ def wrong_when(
 
 
 def wrong_templates(texts: Mapping[str, str], keys: Collection[str]) -> str | None:
-    """What is wrong with texts of one meaning in several locales, or None: a lone brace, an undeclared key, different keys."""
+    """Returns what is wrong with the translations of one text, or None.
+
+    A text must not have a lone brace or an undeclared key. All locales must have the same keys.
+    """
     first: tuple[str, frozenset[str]] | None = None
     for locale, text in texts.items():
         of = f" in {locale!r}" if locale else ""
@@ -302,7 +336,7 @@ def _texts(name: str, value: object) -> Mapping[str, str]:
 
 
 def checked_hints(name: str, value: object) -> Mapping[str, str]:
-    """Texts by locale. Raises TypeError and ValueError for others."""
+    """Returns texts by locale. Raises TypeError or ValueError if they are not valid hints."""
     hints = _texts(name, value)
     seen = set[str]()
     for locale in hints:
