@@ -127,7 +127,7 @@ def as_forward(names: Iterable[str]) -> tuple[str, ...]:
 
     Raises:
         TypeError: `names` is not a collection.
-        ValueError: One of the metadata must not be forwarded, or the name is malformed.
+        ValueError: A name is malformed, or its metadata must not be forwarded.
     """
     if isinstance(names, str | bytes) or not isinstance(names, Iterable):
         raise TypeError(

@@ -69,9 +69,11 @@ class Responses:
     If the handler raises, `fail` is called, and the stream ends. If it ends normally, `finish` is
     called.
 
-    This is not a generator. If the client cancels, grpc closes a generator with GeneratorExit, and
-    the handler may raise the same exception. It catches BaseException: grpc sends no status for
-    KeyboardInterrupt and the like, and the client would hang.
+    This is a class and not a generator. If the client cancels, grpc closes a generator with
+    GeneratorExit. A generator could not tell this from a GeneratorExit that the handler raised.
+
+    It catches BaseException: grpc sends no status for KeyboardInterrupt and the like, and the
+    client would hang.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Chooses the hint that fits the `accept-language` of a caller.
+"""Chooses the locale that fits the `accept-language` of a caller.
 
 See RFC 9110 section 12.5.4 and RFC 4647 section 3.4.
 """
@@ -22,7 +22,8 @@ Metadata = Iterable[tuple[str, str | bytes]]
 # RFC 5646 section 2.1, without grandfathered tags: language, extlang, script, region, variants,
 # extensions, private use.
 _LANGUAGE_TAG = re.compile(
-    r"(?:[a-z]{2,3}(?:-[a-z]{3}){0,3}|[a-z]{4,8})(?:-[a-z]{4})?(?:-(?:[a-z]{2}|[0-9]{3}))?(?:-(?:[a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*"
+    r"(?:[a-z]{2,3}(?:-[a-z]{3}){0,3}|[a-z]{4,8})(?:-[a-z]{4})?(?:-(?:[a-z]{2}|[0-9]{3}))?"
+    r"(?:-(?:[a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*"
     r"(?:-[a-wyz0-9](?:-[a-z0-9]{2,8})+)*(?:-x(?:-[a-z0-9]{1,8})+)?",
     re.IGNORECASE | re.ASCII,
 )
@@ -51,7 +52,7 @@ def is_accept_language(value: object) -> bool:
 def requested(metadata: Metadata | None) -> str | None:
     """Returns the header by which a request asks for a language, or None.
 
-    If there are both headers, the first with a readable range is used.
+    The header of grpc-gateway is used only if `accept-language` has no readable range.
     """
     asked: dict[str, str] = {}
     try:

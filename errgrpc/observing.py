@@ -48,7 +48,7 @@ def enlist(answering: Observed) -> None:
     """Makes a new server known to observers."""
     key = id(answering)
     # The server is added before the observers are read, so that a new server and a new observer
-    # never miss each other. A dead reference removes itself, and is the default of that `pop`.
+    # never miss each other. A dead reference removes itself: `pop` gets it as its default.
     _all[key] = ref(answering, partial(_all.pop, key))
     _tell(answering, tuple(observers.values()))
 

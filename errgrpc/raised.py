@@ -58,9 +58,9 @@ def own_traceback(caught: TracebackType | None) -> TracebackType | None:
     """Returns the part of a caught traceback that belongs to this raise.
 
     An instance may be raised many times: a module's constant, or a future that many wait for. Each
-    raise adds to the traceback of the earlier ones. That keeps the locals of all requests, and the
-    log of one request shows the others. The part is a copy, because other threads read the same
-    entries.
+    raise adds to the traceback of the earlier ones. The whole traceback would keep the locals of
+    all requests, and the log of one would show the others. The part is a copy, because other
+    threads read the same entries.
     """
     own: list[TracebackType] = []
     entry = caught

@@ -146,13 +146,13 @@ def from_error(exc: grpc.RpcError, *catalogues: type[ErrorCode]) -> RemoteError:
 def decode(status: status_pb2.Status | bytes | str, *catalogues: type[ErrorCode]) -> RemoteError:
     """Returns the error in a google.rpc.Status.
 
+    Invalid bytes become an UNKNOWN. A Status that says OK becomes one, too.
+
     Args:
         status: The message, its bytes as in `grpc-status-details-bin`, or their base64 as in logs.
             Base64 may lack its padding, be URL-safe, and have spaces and line ends. If commas join
             several values, the first with an ErrorInfo is used.
         *catalogues: The catalogues whose codes are known.
-
-    Invalid bytes become an UNKNOWN. A Status that says OK becomes one, too.
 
     Raises:
         TypeError: `status` is of another type, or an argument is not a catalogue.

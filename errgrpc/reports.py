@@ -159,7 +159,7 @@ def notify(
 
 
 def as_hook(name: str, hook: Any, signature: str) -> Any:
-    """Returns `hook` itself. Raises TypeError if it is neither None nor a function, or is async."""
+    """Returns `hook` itself. Raises TypeError if it is async, or neither None nor a function."""
     if hook is not None and not is_function(hook):
         raise TypeError(f"{name} is {hook!r}: give a function {signature} that is not async")
     return hook

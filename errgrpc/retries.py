@@ -57,7 +57,7 @@ def service_config(
       `grpc-retry-pushback-ms: -1`. AIP-194 allows only UNAVAILABLE.
     - Hedging, timeouts and wait_for_ready. The caller decides on them.
 
-    If nothing would be retried, it warns with MisuseWarning.
+    If the config retries nothing, the function warns with MisuseWarning.
 
     Args:
         *catalogues: The catalogues of the services.

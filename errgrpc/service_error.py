@@ -25,7 +25,7 @@ __all__ = ["MisuseWarning", "ServiceError", "made_of", "values_of"]
 
 
 class MisuseWarning(UserWarning):
-    """Warns of a mistake in a call of errgrpc that does not stop the program.
+    """A warning of a mistake that does not stop the program.
 
     If an argument of ServiceError is wrong, it is dropped with this warning. The error still goes
     out with its code.
@@ -67,12 +67,12 @@ class ServiceError(Exception):
 
         raise ServiceError(ResCode.ROOM_NOT_EXIST, room_uuid="r-42")
 
-    If another argument than the code is wrong, it is dropped with a MisuseWarning that names it.
-    Examples are a metadata key that breaks AIP-193, or a detail that is not a message.
+    If an argument beside the code is wrong, it is dropped with a MisuseWarning that names it.
+    Examples are a metadata key that breaks AIP-193, and a detail that is not a message.
 
     A subclass may have its own `__init__` and attributes. It must not override an attribute of this
-    class, because the answer does not read the override: that raises TypeError when the subclass is
-    defined.
+    class, because the answer does not read the override. If it does, the definition of the subclass
+    raises TypeError.
 
     Args:
         error_code: The code, a member of a catalogue.
@@ -83,7 +83,7 @@ class ServiceError(Exception):
             code. A single text is in the catalogue's default locale.
         details: More protobuf messages, each type once.
         retry_delay: How long the caller should wait before a retry, in seconds or as a timedelta.
-            It is sent as a RetryInfo, and it tells the client's own retry policy. A RetryInfo in
+            It is sent as a RetryInfo, and the client's own retry policy follows it. A RetryInfo in
             `details` does the same.
         **more_metadata: More entries of `metadata`.
 

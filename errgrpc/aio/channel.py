@@ -26,7 +26,8 @@ def wrap_channel(
 
         channel = errgrpc.aio.wrap_channel(grpc.aio.insecure_channel(target), ResCode)
 
-    Otherwise the channel stays the same. The interceptors of the channel run inside.
+    Otherwise the channel stays the same. If the channel has interceptors, they see grpc's own
+    errors.
 
     The other arguments and the exceptions are those of `errgrpc.ClientInterceptor`.
 

@@ -31,17 +31,17 @@ class ClientInterceptor(
         locale: A language tag or a whole `accept-language` value. It is sent as `accept-language`
             with each call that has none.
         on_received: Called as `on_received(error, *, method)` once for each failed call, when the
-            caller first gets the error. If the caller never asks a future for its outcome, it is
-            not called.
+            caller first gets the error. If the caller never asks a future for its outcome, the hook
+            is not called.
         forward: Names of metadata of `errgrpc.current_call()`, such as `("x-request-id",
-            "accept-language")`. They are sent with each call that lacks them. Only values of 1 to
-            256 printable ASCII characters are sent.
+            "accept-language")`. They are sent with each call that lacks them. A value is sent only
+            if it has 1 to 256 printable ASCII characters.
 
     Raises:
-        TypeError: An argument is not a catalogue.
-        ValueError: Two catalogues share a (domain, reason), or the locale is malformed.
-        ValueError: `forward` names metadata that are never forwarded: `grpc-*`, `*-bin`,
-            `authorization`, `cookie`, or what HTTP/2 itself uses.
+        TypeError: An argument is not a catalogue, or `on_received` is not a plain function.
+        ValueError: Two catalogues share a (domain, reason), or the locale is malformed. Some
+            metadata are never forwarded: `grpc-*`, `*-bin`, `authorization`, `cookie`, and what
+            HTTP/2 itself uses. If `forward` names one of them, that is a ValueError, too.
     """
 
     def __init__(

@@ -32,20 +32,21 @@ class ServerInterceptor(grpc.ServerInterceptor):
             ServiceError. The most specific class wins.
         on_error: Called as `on_error(error, *, method, code, request_id)` for each unhandled
             exception. It replaces the log record.
-        on_answer: Called as `on_answer(answered)` once for each failed call, when its answer is
-            decided and before it is sent.
+        on_answer: Called as `on_answer(answered)` once for each failed call. The answer is decided
+            then, but not sent yet.
         raises: The codes that each method declares: `RAISES` of a generated module, or a list of
-            them. If a method answers with a code that it does not declare, this is logged once for
-            each method and code, at WARNING. The fallback needs no declaration.
-        send_help: Adds a google.rpc.Help with the code's `help_url` to an answer, unless the raiser
-            gave a Help.
+            them. If a method answers with an undeclared code, this is logged at WARNING, once for
+            each method and code. The fallback needs no declaration.
+        send_help: Adds a google.rpc.Help with the code's `help_url` to each answer, unless the
+            raiser gave a Help.
         track_context: Makes `errgrpc.current_call()` return the call while its handler runs. Each
-            error that answers the call then has its request id.
+            answer with a code then has the request id of the call.
         max_trailer_bytes: The limit for the trailers of an answer, at least 1,024.
 
     Raises:
-        TypeError: `catalogue` is not a catalogue.
-        ValueError: `catalogue` has no fallback.
+        TypeError: `catalogue` is not a catalogue, or a hook or a table is of a wrong type.
+        ValueError: `catalogue` has no fallback, `translate` names a success, or `max_trailer_bytes`
+            is not an int of at least 1,024.
     """
 
     def __init__(
