@@ -278,7 +278,7 @@ def details(given: Any, *, with_retry: bool, warn: Warn) -> _Details:
         else:
             try:
                 kept[name] = detail, pack(detail).SerializeToString()
-            except Exception as error:  # noqa: BLE001  EncodeError; messages of another runtime raise others
+            except Exception as error:  # noqa: BLE001  another runtime has its own errors
                 warn(f"the detail {name} is left out: {shown(str(error), 200)}")
     if len(kept) < 2:
         return tuple(kept.values())

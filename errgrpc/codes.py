@@ -202,7 +202,7 @@ class ErrorCode(Enum):
 
         It is empty if the catalogue declares none.
         """
-        return self.spec.metadata_fields  # type: ignore[return-value]  # a tuple since Spec was made
+        return self.spec.metadata_fields  # type: ignore[return-value]  # Spec made it a tuple
 
     @property
     def retryable(self) -> bool | None:

@@ -204,7 +204,7 @@ def _guarded_sync(answering: Answering, method: str, behavior: Behavior) -> Beha
         context = SyncContext(grpc_context, standing, loop)
         try:
             response = behavior(request, context)
-        except BaseException as error:  # noqa: BLE001  StopIteration, too: grpc sends no status for it
+        except BaseException as error:  # noqa: BLE001  StopIteration, too
             failure, trace = error, traceback_of(error)
         else:
             if answering.hears:

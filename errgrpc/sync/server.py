@@ -84,7 +84,7 @@ class ServerInterceptor(grpc.ServerInterceptor):
         """
         try:
             handler = continuation(handler_call_details)
-        except BaseException as error:  # noqa: BLE001  else grpc sends no status, and the client hangs
+        except BaseException as error:  # noqa: BLE001  else the client would hang
             fail = functools.partial(
                 _fail_service,
                 self._answering,
