@@ -33,9 +33,9 @@ class Reading:
 
     def __init__(self, catalogues: tuple[type[ErrorCode], ...]) -> None:
         self.registry = Registry(catalogues)
-        # The bytes of errors that are only their code. `decode` takes 1.2 us with them, and 5.5 us
-        # without (Python 3.11.7, `timeit`). All keys come from our own tables, so no peer can fill
-        # the dict.
+        # The bytes of errors that are only their code. `decode` takes about 0.6 us with them, and
+        # 2.6 us without (Python 3.11.7, `timeit`). All keys come from our own tables, so no peer
+        # can fill the dict.
         self._constants: dict[bytes, tuple[type[RemoteError], ErrorCode, bool]] = {}
         self._known: dict[tuple[str, str], tuple[type[RemoteError], ErrorCode, bool]] = {}
 
@@ -53,8 +53,7 @@ class Reading:
         An error that is already typed is returned as it is, unless only these catalogues know its
         code.
         """
-        # `isinstance` would ask an ABC. It takes 0.17 us, and this 0.1 us (Python 3.11.7,
-        # `timeit`).
+        # RemoteError is an ABC, so `isinstance` would run ABCMeta.__instancecheck__.
         typed: Any = error if RemoteError in type(error).__mro__ else None
         if typed is not None and (type(error) is not RemoteError or typed.inferred):
             return typed  # type: ignore[no-any-return]

@@ -71,7 +71,7 @@ class RemoteError(AioRpcError, FailedCall, metaclass=_RemoteType):
     is None or empty.
     """
 
-    # An instance takes 0.3 us with slots, and 0.6 us without (Python 3.11.7, `timeit`).
+    # Slots save about 0.25 us for each instance (Python 3.11.7, `timeit`).
     __slots__ = (
         "_accept_language",
         "_code",
@@ -98,8 +98,8 @@ class RemoteError(AioRpcError, FailedCall, metaclass=_RemoteType):
         trailing_metadata: Any = None,
         debug_error_string: str | None = None,
     ) -> None:
-        # Skips AioRpcError.__init__, which takes 0.5 us more (Python 3.11.7, `timeit`). All its
-        # attributes are set here.
+        # Skips AioRpcError.__init__, which takes about 0.2 us more (Python 3.11.7, `timeit`). All
+        # its attributes are set here.
         self._code = code
         self._details = details
         self._received = received
