@@ -166,7 +166,7 @@ class Answering:
             if rpc.aborted:
                 return self._standing(error, rpc)
             values = values_of(error)
-            # the fast path of most errors: a third of the frames
+            # the short path of most errors
             if values is not None and not rpc.trailers:
                 raw = brief(values, requested(rpc.metadata))
                 if raw is not None and len(raw) <= self._surely_fitting:

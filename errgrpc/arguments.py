@@ -70,8 +70,8 @@ def values(
     """
     delay = None if retry_delay is None else seconds(retry_delay, warn)
     given = details(given_details, with_retry=delay is None, warn=warn)
-    # A RetryInfo is the last detail, or the one before a RequestInfo. A search in the bytes takes a
-    # third of the bytecodes.
+    # A RetryInfo is the last detail, or the one before a RequestInfo. Only its name is
+    # searched for, because this runs for each error with details.
     if (
         delay is None
         and given

@@ -87,7 +87,6 @@ class Caller:
         result is a collection of the caller's type, and can be read twice. grpc accepts an
         iterator, too.
         """
-        # `isinstance` with Iterator, an ABC, takes about 0.1 us more (Python 3.11.7, `timeit`).
         metadata = tuple(metadata) if hasattr(metadata, "__next__") else metadata
         if not self.adds:
             return metadata  # the languages are read only if the call fails

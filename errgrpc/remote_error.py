@@ -71,7 +71,6 @@ class RemoteError(AioRpcError, FailedCall, metaclass=_RemoteType):
     is None or empty.
     """
 
-    # Slots save about 0.25 us for each instance (Python 3.11.7, `timeit`).
     __slots__ = (
         "_accept_language",
         "_code",
@@ -98,8 +97,7 @@ class RemoteError(AioRpcError, FailedCall, metaclass=_RemoteType):
         trailing_metadata: Any = None,
         debug_error_string: str | None = None,
     ) -> None:
-        # Skips AioRpcError.__init__, which takes about 0.2 us more (Python 3.11.7, `timeit`). All
-        # its attributes are set here.
+        # AioRpcError.__init__ is not called: all its attributes are set here.
         self._code = code
         self._details = details
         self._received = received

@@ -214,8 +214,8 @@ def _percent_encoded(text: str) -> int:
     return len(raw) + 2 * len(raw.translate(None, _CLEAR))
 
 
-# These functions write protobuf's encoding by hand. An ErrorInfo with one key takes about 1.1 us,
-# and 2.8 us with the message and an Any (Python 3.11.7, `timeit`).
+# These functions write protobuf's encoding by hand: an error that is only its code needs neither a
+# message nor an Any. tests/wire compares the bytes with protobuf's own.
 
 
 def _brief(

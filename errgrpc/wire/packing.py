@@ -66,8 +66,6 @@ def unpack(packed: any_pb2.Any, kind: type[M]) -> M | None:
 
     It is None if the message is of another type, or does not parse.
     """
-    # Any.Unpack takes 1.0 us, and this 0.7 us, for an ErrorInfo with one key (Python 3.11.7, `make
-    # bench`: "asked for").
     try:
         return (
             kind.FromString(packed.value)
