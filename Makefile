@@ -84,11 +84,7 @@ release: $(VENV)/check.stamp  ## make today's protos the ones that later changes
 	$(BIN)/buf build --path protos/errgrpc --as-file-descriptor-set --exclude-source-info -o protos/released.binpb
 
 docs: $(DOCS)/stamp  ## the documentation site, in build/site, with all its links checked
-	mkdir -p build/site-pages/files
-	$(DOCS)/bin/errgrpc docs --catalogue protos --title "The shipped codes" --output build/site-pages/files/errors.html
-	$(DOCS)/bin/errgrpc docs --catalogue protos --title "The shipped codes" --format markdown --output build/site-pages/shipped-codes.md
-	$(DOCS)/bin/python -m mkdocs build --quiet
-	$(DOCS)/bin/python -m website.check build/site
+	$(DOCS)/bin/python -m website
 
 # Everything that is generated, into OUT.
 OUT ?= .

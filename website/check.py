@@ -1,16 +1,15 @@
-"""Checks a built site: `python -m website.check build/site`.
+"""Checks a built site.
 
 Each link to a page, a file or an anchor must resolve. No script, style, font or picture may load from another host.
 """
 
 import posixpath
 import re
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["Document", "main", "problems"]
+__all__ = ["problems"]
 
 _CSS_URL = re.compile(r"""url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)""")
 _LOADED = {("link", "href"), ("object", "data")}
@@ -18,7 +17,7 @@ _LOADED = {("link", "href"), ("object", "data")}
 _NAMES_A_PAGE = {"alternate", "canonical", "next", "prev"}
 
 
-class Document(HTMLParser):
+class _Document(HTMLParser):
     """The links and anchors of one HTML page."""
 
     def __init__(self, text: str) -> None:
@@ -63,7 +62,7 @@ def _urls(css: str) -> list[str]:
 def problems(site: Path) -> list[str]:
     """What is wrong with the site in a folder: a line for each broken link and external resource."""
     pages = {
-        path.relative_to(site).as_posix(): Document(path.read_text())
+        path.relative_to(site).as_posix(): _Document(path.read_text())
         for path in sorted(site.rglob("*.html"))
     }
     found = []
@@ -89,7 +88,7 @@ def _external(name: str, url: str) -> str:
     return f"{name}: loads {url} from another host"
 
 
-def _broken(site: Path, pages: dict[str, Document], name: str, url: str) -> str:
+def _broken(site: Path, pages: dict[str, _Document], name: str, url: str) -> str:
     """What is wrong with a link that stays on the site; empty if it resolves."""
     parts = urlsplit(url)
     if parts.scheme:  # data:, javascript:
@@ -106,17 +105,3 @@ def _broken(site: Path, pages: dict[str, Document], name: str, url: str) -> str:
     if anchor and target in pages and anchor not in pages[target].anchors:
         return f"{name}: links to {url}, but {target} has no anchor {anchor}"
     return ""
-
-
-def main() -> None:
-    """Prints each problem of the site, and exits with 1 if there is any."""
-    site = Path(sys.argv[1])
-    found = problems(site)
-    print(*found, sep="\n", end="\n" if found else "")
-    count = len(list(site.rglob("*.html")))
-    print(f"{site}: {count} pages, {len(found)} problems")
-    sys.exit(1 if found or not count else 0)
-
-
-if __name__ == "__main__":
-    main()

@@ -5,7 +5,9 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["PAGES", "ROOT", "local_path", "page_of", "source_page", "targets"]
+from website.lists import prose
+
+__all__ = ["PAGES", "ROOT", "page_of", "rewritten", "targets"]
 
 ROOT = Path(__file__).parent.parent
 
@@ -19,43 +21,50 @@ PAGES = {
 }
 """The documents outside docs/ that are pages of the site, by their paths in the repository."""
 
-_TARGET = re.compile(r"\]\(([^()\s]+)\)")
-
-
-def local_path(document: str, target: str) -> tuple[str, str] | None:
-    """The path in the repository to which a link of a document leads, and the link's fragment.
-
-    None for a link to another host or to an anchor of the same document.
-    """
-    parts = urlsplit(target)
-    if parts.scheme or parts.netloc or not parts.path:
-        return None
-    path = posixpath.join(posixpath.dirname(document), unquote(parts.path))
-    return posixpath.normpath(path), parts.fragment
-
-
-def targets(document: str, text: str) -> list[str]:
-    """The paths in the repository to which the links of a document lead."""
-    found = (local_path(document, target) for target in _TARGET.findall(text))
-    return [path for path, _ in filter(None, found)]
+_LINK = re.compile(r"(!?)\[([^\[\]]*)\]\(([^()\s]+)\)")
 
 
 def page_of(path: str) -> str:
     """The path below the site's root of what has this path in the repository."""
     if path in PAGES:
         return PAGES[path]
-    for folder in ("docs/", "website/pages/"):
-        if path.startswith(folder):
-            return path.removeprefix(folder)
-    # JSON stays a file: a page of highlighted JSON is slow, and browsers show the file itself.
+    if path.startswith("docs/"):
+        return path.removeprefix("docs/")
+    # JSON stays a file: browsers show it, and a page of it would be slow.
     return f"source/{path}" if path.endswith(".json") else f"source/{path}.md"
 
 
-def source_page(path: str, text: str) -> str:
-    """A page that shows a file of the repository."""
-    fence = "`" * (3 + max(map(len, re.findall("`+", text)), default=0))
-    language = Path(path).suffix[1:]
-    return (
-        "---\nsearch:\n  exclude: true\nhide: [toc]\n---\n"
-        f"# `{path}`\n\n{fence}{language}\n{text.rstrip()}\n{fence}\n"
+def targets(document: str, text: str) -> set[str]:
+    """The paths in the repository to which the links of a document lead."""
+    found: set[str] = set()
+    for line, is_prose in prose(text):
+        if is_prose:
+            found |= {path for link in _LINK.finditer(line) if (path := _local(document, link[3]))}
+    return found
+
+
+def rewritten(document: str, text: str) -> str:
+    """A document's text with the links that GitHub follows in the repository as links of the site."""
+    here = posixpath.dirname(page_of(document))
+
+    def rewrite(link: re.Match[str]) -> str:
+        path = _local(document, link[3])
+        if path is None:
+            return link[0]
+        if (ROOT / path).is_dir():  # no page shows a folder
+            return link[2]
+        fragment = urlsplit(link[3]).fragment
+        target = posixpath.relpath(page_of(path), here) + (f"#{fragment}" if fragment else "")
+        return f"{link[1]}[{link[2]}]({target})"
+
+    return "\n".join(
+        _LINK.sub(rewrite, line) if is_prose else line for line, is_prose in prose(text)
     )
+
+
+def _local(document: str, target: str) -> str | None:
+    """The path in the repository; None for another host, or an anchor of the same document."""
+    parts = urlsplit(target)
+    if parts.scheme or parts.netloc or not parts.path:
+        return None
+    return posixpath.normpath(posixpath.join(posixpath.dirname(document), unquote(parts.path)))
