@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 __all__ = ["normalized", "prose"]
 
-_ITEM = re.compile(r"\s*([-*+]|\d{1,9}[.)])\s+\S")
+_ITEM = re.compile(r"(?:[-*+]|\d{1,9}[.)]) +(?=\S)")
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})")
 
 
@@ -22,16 +22,29 @@ def prose(markdown: str) -> Iterator[tuple[str, bool]]:
 
 
 def normalized(markdown: str) -> str:
-    """The text with an empty line before each list: GitHub does not need it, Python-Markdown does."""
+    """The text with its lists as Python-Markdown needs them, which GitHub does not.
+
+    An empty line stands before each list, and four spaces indent what an item holds.
+    """
     lines: list[str] = []
-    in_list = False
+    offsets: list[int] = []  # where the text of each open item begins
+    was_prose = True
     for line, is_prose in prose(markdown):
+        text = line.lstrip(" ")
+        indent = len(line) - len(text)
+        item = _ITEM.match(text) if is_prose else None
         follows_text = bool(lines and lines[-1].strip())
-        if is_prose and _ITEM.match(line):
-            if follows_text and not in_list:
-                lines.append("")
-            in_list = True
-        elif line.strip() and not line[0].isspace() and not follows_text:
-            in_list = False
-        lines.append(line)
+        if item and follows_text and not offsets:
+            lines.append("")
+        # Other text after text continues the item, however little it is indented.
+        if text and (item or not follows_text or (was_prose and not is_prose)):
+            while offsets and indent < offsets[-1]:
+                offsets.pop()
+        was_prose = is_prose
+        if text and offsets and indent >= offsets[-1]:
+            lines.append(" " * (4 * len(offsets) + indent - offsets[-1]) + text)
+        else:
+            lines.append(line)
+        if item:
+            offsets.append(indent + len(item[0]))
     return "\n".join(lines)
