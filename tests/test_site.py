@@ -100,6 +100,7 @@ def test_json_stays_a_file() -> None:
     [
         ("a\n- b\n- c", "a\n\n- b\n- c"),
         ("1. a\n   - b\n   - c\n2. d", "1. a\n    - b\n    - c\n2. d"),
+        ("- a\n   - b\n     c\n- d", "- a\n    - b\n        c\n- d"),
         ("- a\n  b\n\n  c\n\nd", "- a\n    b\n\n    c\n\nd"),
         (
             "- a\n\n  ```py\n  if b:\n      c\n  ```",

@@ -42,7 +42,8 @@ def normalized(markdown: str) -> str:
                 offsets.pop()
         was_prose = is_prose
         if text and offsets and indent >= offsets[-1]:
-            lines.append(" " * (4 * len(offsets) + indent - offsets[-1]) + text)
+            further = 0 if item else indent - offsets[-1]
+            lines.append(" " * (4 * len(offsets) + further) + text)
         else:
             lines.append(line)
         if item:
