@@ -13,6 +13,7 @@ __all__ = ["Translate", "Translator", "accept_language"]
 
 # type[Any]: a mapping is invariant in its keys, and a table of one class in a variable should do, too.
 Translate = Mapping[type[Any], ErrorCode | Callable[[Any], ServiceError]]
+"""What exceptions mean: the code of each class, or a function that makes a ServiceError."""
 
 accept_language: ContextVar[str | None] = ContextVar("errgrpc.accept_language", default=None)
 """What the caller asked for, while a function of the table runs: a BadRequest has one language."""
