@@ -124,6 +124,7 @@ bench: $(VENV)/test.stamp requirements/bench.txt  ## every figure of docs/perfor
 	$(BIN)/python $(PIP) -r requirements/bench.txt
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.tracking
+	$(BIN)/python -m bench.commands
 
 clean:
 	rm -rf .venv .venv-* build dist mutants $(PAGE)/node_modules $(addprefix $(WEB)/,node_modules build dist src/gen)
