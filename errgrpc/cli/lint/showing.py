@@ -121,7 +121,7 @@ def as_sarif(findings: Sequence[Finding]) -> dict[str, Any]:
         (
             exempting.ID,
             exempting.SEVERITY,
-            "An exemption has a reason, names a rule, and exempts something.",
+            exempting.PURPOSE,
         )
     )
     driver = {
