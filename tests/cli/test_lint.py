@@ -146,10 +146,12 @@ def check(id: str, *codes: Code, **given: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("status", "http", "found"),
     [
-        (5, 404, False), (5, 410, False), (5, 403, True), (5, None, False), (None, 404, False), (3, 400, False), (3, 422, False),
-        (3, 404, True), (9, 400, False), (9, 412, False), (9, 304, False), (9, 403, True), (12, 501, False), (12, 405, False),
-        (12, 400, True), (6, 409, False), (10, 409, False), (10, 400, True), (0, 200, False), (0, 201, False), (0, 404, True),
-        (2, 500, False), (15, 500, False), (13, 507, False), (14, 500, True), (1, 499, False), (99, 404, False),
+        (5, 404, False), (5, 410, False), (5, 403, True), (5, None, False), (None, 404, False),
+        (3, 400, False), (3, 422, False), (3, 404, True), (9, 400, False), (9, 412, False),
+        (9, 304, False), (9, 403, True), (12, 501, False), (12, 405, False), (12, 400, True),
+        (6, 409, False), (10, 409, False), (10, 400, True), (0, 200, False), (0, 201, False),
+        (0, 404, True), (2, 500, False), (15, 500, False), (13, 507, False), (14, 500, True),
+        (1, 499, False), (99, 404, False),
     ],
 )  # fmt: skip
 def test_pairs_of_statuses(status: int | None, http: int | None, found: bool) -> None:
@@ -159,9 +161,11 @@ def test_pairs_of_statuses(status: int | None, http: int | None, found: bool) ->
 @pytest.mark.parametrize(
     ("key", "found"),
     [
-        ("password", True), ("user_password", True), ("apiKey", True), ("api-key", True), ("access_token", True), ("tokens", True),
-        ("sessionId", True), ("credentials", True), ("set_cookie", True), ("key", False), ("room_uuid", False), ("passed", False),
-        ("tokenizer", False), ("secretary", False), ("spinner", False), ("keyboard", False), ("session", False),
+        ("password", True), ("user_password", True), ("apiKey", True), ("api-key", True),
+        ("access_token", True), ("tokens", True), ("sessionId", True), ("credentials", True),
+        ("set_cookie", True), ("key", False), ("room_uuid", False), ("passed", False),
+        ("tokenizer", False), ("secretary", False), ("spinner", False), ("keyboard", False),
+        ("session", False),
     ],
 )  # fmt: skip
 def test_keys_that_look_like_secrets(key: str, found: bool) -> None:

@@ -35,9 +35,18 @@ templates = st.lists(
 
 def code(reason: str, hints: list[Hint], fields: tuple[str, ...] = ()) -> Code:
     return Code(
-        reason, reason, 1, 0, "When -- it */ occurs\nsecond line-", True, 5, 404, "It failed", tuple(hints),
+        reason,
+        reason,
+        1,
+        0,
+        "When -- it */ occurs\nsecond line-",
+        True,
+        5,
+        404,
+        "It failed",
+        tuple(hints),
         metadata_fields=tuple(Field(key, "How many", "30", False, 0) for key in fields),
-    )  # fmt: skip
+    )
 
 
 def table(*codes: Code) -> Tables:
@@ -166,12 +175,15 @@ def test_android_reads_as_aapt_does() -> None:
         ("strings", '"A" = "x"'),
         ("strings", '"A" = "x"; rest'),
         ("xcstrings", "[]"),
-        ("xcstrings", '{"strings": {"A": {"localizations": {"en": {"stringUnit": {"state": "new", "value": 1}}}}}}'),
+        (
+            "xcstrings",
+            '{"strings": {"A": {"localizations": {"en": {"stringUnit": {"state": "new", "value": 1}}}}}}',
+        ),
         ("i18next", '{"A": {"b": "c"}}'),
         ("i18next", "[1"),
         ("po", "nonsense"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_read_is_said(name: str, file: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         FORMATS[name].read(file)
@@ -289,14 +301,17 @@ def test_what_is_not_taken_is_said(
     ("arguments", "said"),
     [
         (("export", "android", "-c", RES), "give --locale: there are zh-CN, en-US"),
-        (("export", "android", "-c", RES, "--locale", "fr"), "no hint is in the locale 'fr': there are"),
+        (
+            ("export", "android", "-c", RES, "--locale", "fr"),
+            "no hint is in the locale 'fr': there are",
+        ),
         (("export", "xcstrings", "-c", RES, "--locale", "en"), "leave out --locale"),
         (("export", "csv", "-c", RES, "--locale", "en"), "leave out --locale"),
         (("import", "README.md", "-c", RES), "is in no format of translators: give one of .xml,"),
         (("import", "a.po", "-c", RES, "-c", RES), "the one .proto file"),
         (("import", "missing.po", "-c", RES), "missing.po cannot be read"),
     ],
-)  # fmt: skip
+)
 def test_misuse_is_said(arguments: tuple[str, ...], said: str, run: Any) -> None:
     ran = run(*arguments)
     assert (ran.code, ran.out) == (2, "")

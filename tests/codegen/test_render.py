@@ -254,16 +254,17 @@ def test_literals(text: str, literal: str) -> None:
 
 def catalog(*codes: schema.Code, **changes: Any) -> schema.Catalog:
     values: dict[str, Any] = {
-        "file": "x.proto", "package": "", "name": "X", "line": 1, "description": "", "annotated": True, "domain": "d",
-        "default_locale": "", "fallback": "", "infer": (), "values": codes,
+        "file": "x.proto", "package": "", "name": "X", "line": 1, "description": "",
+        "annotated": True, "domain": "d", "default_locale": "", "fallback": "", "infer": (),
+        "values": codes,
     }  # fmt: skip
     return schema.Catalog(**values | changes)
 
 
 def code(reason: str = "ABC", number: int = 1, **changes: Any) -> schema.Code:
     values: dict[str, Any] = {
-        "name": reason, "reason": reason, "number": number, "line": 2, "description": "", "annotated": True, "grpc_status": 5,
-        "http_status": None, "message": "", "hints": (),
+        "name": reason, "reason": reason, "number": number, "line": 2, "description": "",
+        "annotated": True, "grpc_status": 5, "http_status": None, "message": "", "hints": (),
     }  # fmt: skip
     return schema.Code(**values | changes)
 
@@ -271,8 +272,8 @@ def code(reason: str = "ABC", number: int = 1, **changes: Any) -> schema.Code:
 @pytest.mark.parametrize(
     "description",
     [
-        'ends with a quote"',
-        '"starts and ends"', '"""', '""""""', "ends with a backslash\\", 'four """" quotes', "two\nlines", "x" * 130, "x" * 131,
+        'ends with a quote"', '"starts and ends"', '"""', '""""""', "ends with a backslash\\",
+        'four """" quotes', "two\nlines", "x" * 130, "x" * 131,
         'two\nlines, a quote"', "\\\"\"\"", "a\n\n    b\n  c", "tab\tand \x00 and \u202e",
     ],
 )  # fmt: skip

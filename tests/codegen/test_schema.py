@@ -15,8 +15,9 @@ Run = Callable[..., Any]
 
 # fmt: off
 ENUMS = [
-    "ResCode", "HTTPCode", "V1Code", "Code2XX", "IPv6Error", "Foo_Bar", "foo", "ResCODE", "Http2Code", "_X", "Y_", "A__B", "OAuth2Token",
-    "fooBar2baz", "S3", "AB1C", "A_bC", "ErrorCODEv2", "ABCdEF", "x1Y", "E",
+    "ResCode", "HTTPCode", "V1Code", "Code2XX", "IPv6Error", "Foo_Bar", "foo", "ResCODE",
+    "Http2Code", "_X", "Y_", "A__B", "OAuth2Token", "fooBar2baz", "S3", "AB1C", "A_bC",
+    "ErrorCODEv2", "ABCdEF", "x1Y", "E",
 ]
 # fmt: on
 

@@ -352,9 +352,10 @@ ERRORS: dict[str, dict[str, Any]] = {
 }
 # What of the contexts a schema declares: all but "tag", "error", "encoding_error", "attribute", "tz_actual" and "actual_length".
 DECLARED = {
-    "method_name", "class_name", "class", "field_type", "min_length", "max_length", "pattern", "expected", "expected_tags",
-    "expected_schemes", "expected_version", "encoding", "discriminator", "gt", "ge", "lt", "le", "multiple_of", "max_digits",
-    "decimal_places", "whole_digits", "tz_expected",
+    "method_name", "class_name", "class", "field_type", "min_length", "max_length", "pattern",
+    "expected", "expected_tags", "expected_schemes", "expected_version", "encoding",
+    "discriminator", "gt", "ge", "lt", "le", "multiple_of", "max_digits", "decimal_places",
+    "whole_digits", "tz_expected",
 }  # fmt: skip
 
 
