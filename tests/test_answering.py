@@ -722,9 +722,8 @@ def test_what_was_shed_is_logged_once(records: list[logging.LogRecord]) -> None:
     assert client.hint is not None
     (record,) = records
     assert record.levelno == logging.WARNING
-    assert (
-        record.getMessage()
-        == f"'{METHOD}' answers ResCode.BAD_REQUEST cut to 7900 bytes of trailers: message, metadata"
+    assert record.getMessage() == (
+        f"'{METHOD}' answers ResCode.BAD_REQUEST cut to 7900 bytes of trailers: message, metadata"
     )
     assert record.exc_info is None
 
@@ -777,7 +776,10 @@ def wrong_on_error() -> Any:
         (
             {"translate": {LookupError: 5}},
             TypeError,
-            r"translate\[LookupError\] is 5: give an error code or a function, not async, from the exception to a ServiceError$",
+            (
+                r"translate\[LookupError\] is 5: give an error code or a function, not async, "
+                r"from the exception to a ServiceError$"
+            ),
         ),
         ({"translate": {LookupError: wrong_on_error()}}, TypeError, "not async"),
         (

@@ -534,7 +534,8 @@ def test_an_interceptor_serves_a_second_loop() -> None:
     handlers: Any = {"Method": grpc.unary_unary_rpc_method_handler(handler)}
     service = grpc.method_handlers_generic_handler("test.Service", handlers)
     policy = (
-        '{"methodConfig": [{"name": [{}], "retryPolicy": {"maxAttempts": 3, "initialBackoff": "0.01s", "maxBackoff": "0.01s",'
+        '{"methodConfig": [{"name": [{}], "retryPolicy": {"maxAttempts": 3, "initialBackoff": '
+        '"0.01s", "maxBackoff": "0.01s",'
         ' "backoffMultiplier": 1, "retryableStatusCodes": ["UNAVAILABLE"]}}]}'
     )
 

@@ -176,7 +176,10 @@ def test_the_inference_of_the_classroom() -> None:
 
 
 def test_two_catalogues_must_not_share_a_domain_and_a_reason() -> None:
-    said = r"^ShopCode\.GONE and SameCode\.GONE share the domain 'shop.example.com' and the reason 'GONE': "
+    said = (
+        r"^ShopCode\.GONE and SameCode\.GONE share the domain 'shop.example.com' and the reason "
+        r"'GONE': "
+    )
     with pytest.raises(
         ValueError,
         match=said + "a reader could not tell them apart; give one catalogue another domain$",

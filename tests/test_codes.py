@@ -378,7 +378,8 @@ def test_a_wrong_catalogue_is_refused(
 def test_all_that_is_wrong_is_named_at_once() -> None:
     with pytest.raises(
         ValueError,
-        match=r"ShopCode: gone is no reason.*; domain is ''.*; default_locale is 'e'.*; fallback names 'X'",
+        match=r"ShopCode: gone is no reason.*; domain is ''.*; default_locale is 'e'.*; "
+        r"fallback names 'X'",
     ):
         declare(name="gone", domain="", default_locale="e", fallback="X")
 

@@ -430,7 +430,10 @@ def declaring(message: str, *variants: Variant) -> Spec:
                 StatusCode.ABORTED, metadata_fields=ROOM, hints={"en": "{room}", "de": "x"}
             ),
             ValueError,
-            r"hints has no placeholders in 'de', but \{room\} in 'en': give the same in each locale",
+            (
+                r"hints has no placeholders in 'de', but \{room\} in 'en': "
+                r"give the same in each locale"
+            ),
         ),
         (
             lambda: declaring("", Variant({"roam": "1"}, {"en": "x"})),

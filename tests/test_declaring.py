@@ -192,7 +192,10 @@ def test_a_call_that_is_not_delivered_counts(caplog: pytest.LogCaptureFixture) -
         ({"/a/b": 5}, r"raises\['/a/b'\] is 5: give a collection of error codes"),
         (
             {"GetRoom": []},
-            "raises has the key 'GetRoom': give the path of a method, such as '/shop.v1.ShopService/Buy'",
+            (
+                "raises has the key 'GetRoom': give the path of a method, "
+                "such as '/shop.v1.ShopService/Buy'"
+            ),
         ),
         ({5: []}, "raises has the key 5: give the path of a method"),
         ({"/": []}, "raises has the key '/': give the path of a method"),

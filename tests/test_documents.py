@@ -59,7 +59,8 @@ def _sh(example: Example) -> None:
         example.namespace["run"](
             "bash",
             "-euc",
-            f"git init -q -b main . && git add protos && {git} commit -q -m protos && git remote add origin file://$PWD",
+            f"git init -q -b main . && git add protos && {git} commit -q -m protos && git remote "
+            "add origin file://$PWD",
         )
     example.namespace["run"]("bash", "-euc", example.parsed)
 

@@ -59,7 +59,8 @@ def test_the_first_example_runs_as_pasted(fresh: Any, tmp_path: Path, readme: st
 def _second_team(count: int) -> str:
     values = "\n".join(
         f"  // Description {number}.\n"
-        f'  SECOND_TEAM_CODE_CODE_{number} = {number} [(errgrpc.v1.code) = {{grpc_status: ABORTED, http_status: 409, message: "No {number}"'
+        f"  SECOND_TEAM_CODE_CODE_{number} = {number} [(errgrpc.v1.code) = {{grpc_status: "
+        f'ABORTED, http_status: 409, message: "No {number}"'
         f' hints: {{locale: "en-US", text: "Hint {number}"}}}}];'
         for number in range(1, count + 1)
     )

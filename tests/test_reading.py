@@ -315,7 +315,8 @@ def test_decode() -> None:
 def test_what_decode_refuses(wrong: Any) -> None:
     with pytest.raises(
         TypeError,
-        match=rf"^{re.escape(shown(wrong, 80))} is neither a google\.rpc\.Status, nor bytes, nor base64$",
+        match=rf"^{re.escape(shown(wrong, 80))} is neither a google\.rpc\.Status, nor bytes, "
+        r"nor base64$",
     ):
         decode(wrong)
     with pytest.raises(TypeError, match="is no catalogue"):

@@ -163,7 +163,8 @@ def test_the_hint_of_the_server_wins() -> None:
     [
         (
             KNOWN,
-            "NOT_FOUND: ROOM_NOT_EXIST (1004) of 'errgrpc.v1.ResCode', 'Room Not Found', hint '房间不存在' ('zh-CN'), "
+            "NOT_FOUND: ROOM_NOT_EXIST (1004) of 'errgrpc.v1.ResCode', 'Room Not Found', "
+            "hint '房间不存在' ('zh-CN'), "
             "metadata {'room_uuid': 'r-42'}, request id 'r-1'",
         ),
         (NEWER, "NOT_FOUND: 'NEWER' (4711) of 'errgrpc.v1.ResCode', 'Room Not Found'"),
@@ -233,7 +234,8 @@ def test_one_class_for_each_target() -> None:
 def test_what_is_no_target_is_refused(wrong: Any) -> None:
     with pytest.raises(
         TypeError,
-        match=r"is neither an error code nor a catalogue: give errgrpc\.ResCode or one of its members",
+        match=r"is neither an error code nor a catalogue: "
+        r"give errgrpc\.ResCode or one of its members",
     ):
         remote(wrong)
 
@@ -438,9 +440,9 @@ def test_pickles_into_a_process_that_has_not_imported_the_catalogue(tmp_path: Pa
         return done.stdout
 
     text = run(read, run(write)).decode()
-    assert (
-        text
-        == "NOT_FOUND: GONE (1) of 'their.example.com', 'Gone', hint 'Gone' ('en'), metadata {'k': 'v'}\n"
+    assert text == (
+        "NOT_FOUND: GONE (1) of 'their.example.com', 'Gone', hint 'Gone' ('en'), "
+        "metadata {'k': 'v'}\n"
     )
 
 

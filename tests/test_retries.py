@@ -359,7 +359,8 @@ def test_a_delay_of_a_code_that_is_not_retryable_is_misuse() -> None:
         (warning,) = caught
         assert (warning.filename, str(warning.message)) == (
             __file__,
-            "a retry_delay is given with ResCode.NOT_FOUND, which declares that trying again is in vain: "
+            "a retry_delay is given with ResCode.NOT_FOUND, "
+            "which declares that trying again is in vain: "
             "leave it out, or declare otherwise",
         )
         assert error.retry_delay == 1
@@ -643,7 +644,10 @@ def test_a_status_that_a_final_code_has_is_left_out() -> None:
         ),
         (
             {"safe_methods": ["unary_unary"]},
-            "safe_methods names 'unary_unary', which no service has: .*, such as '/test.Service/unary_unary'",
+            (
+                "safe_methods names 'unary_unary', which no service has: .*, "
+                "such as '/test.Service/unary_unary'"
+            ),
         ),
         (
             {"services": [], "safe_methods": ["/a/b"]},
@@ -655,7 +659,10 @@ def test_a_status_that_a_final_code_has_is_left_out() -> None:
         ({"initial_backoff": 0}, "initial_backoff is 0, not a number above 0"),
         (
             {"max_backoff": 0.001},
-            "max_backoff is 0.001 seconds: give 0.01 or more, as a client of grpcio hangs on one of 0 ms",
+            (
+                "max_backoff is 0.001 seconds: give 0.01 or more, "
+                "as a client of grpcio hangs on one of 0 ms"
+            ),
         ),
         ({"backoff_multiplier": 0.9}, "backoff_multiplier is 0.9: give 1 or more"),
         ({"max_backoff": float("nan")}, "max_backoff is nan, not a number above 0"),

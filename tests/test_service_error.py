@@ -115,7 +115,8 @@ def test_what_is_no_code_is_refused_at_the_raise() -> None:
 def test_success_is_refused_at_the_raise() -> None:
     with pytest.raises(
         ValueError,
-        match=r"ResCode\.SUCCESS is a success: return normally, or give a code whose status is a failure",
+        match=r"ResCode\.SUCCESS is a success: return normally, "
+        r"or give a code whose status is a failure",
     ):
         ServiceError(ResCode.SUCCESS)
 
@@ -496,7 +497,8 @@ def test_what_is_not_ours_to_claim_is_refused() -> None:
     assert inferred.inferred
     with pytest.raises(
         ValueError,
-        match=r"cannot pass on NOT_FOUND: inferred NOT_FOUND \(404\), '\\x1b', .*: its code is inferred; raise a code of",
+        match=r"cannot pass on NOT_FOUND: inferred NOT_FOUND \(404\), '\\x1b', .*: "
+        r"its code is inferred; raise a code of",
     ):
         ServiceError.from_remote(inferred)
     unknown = errgrpc.decode(

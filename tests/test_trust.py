@@ -149,9 +149,8 @@ class TestRecord:
         outcome = ask(target, kind, raising(ValueError(SECRET)))
         (record,) = logged(caplog)
         assert (record.name, record.levelno) == ("errgrpc", logging.ERROR)
-        assert (
-            record.getMessage()
-            == f"'/test.Service/{kind}' answers ResCode.{FALLBACK}, request id {request_id(outcome)}"
+        assert record.getMessage() == (
+            f"'/test.Service/{kind}' answers ResCode.{FALLBACK}, request id {request_id(outcome)}"
         )
         assert (record.grpc_method, record.error_code, record.request_id) == (
             f"/test.Service/{kind}",

@@ -85,7 +85,8 @@ async def test_what_is_no_channel_is_refused(targets: dict[str, str]) -> None:
         ):
             with pytest.raises(
                 TypeError,
-                match=r"is no grpc\.aio\.Channel; errgrpc\.wrap_channel takes those of the sync stack",
+                match=r"is no grpc\.aio\.Channel; "
+                r"errgrpc\.wrap_channel takes those of the sync stack",
             ):
                 errgrpc.aio.wrap_channel(value, ResCode)  # type: ignore[arg-type]
 

@@ -202,7 +202,8 @@ async def test_typed_among_others(
 ) -> None:
     if (kind, other) == ("stream_stream", "wraps_in_a_generator") and harness.GRPC < (1, 80):
         pytest.skip(
-            "grpcio before 1.80 may not know its own iterator when a channel with such a call closes"
+            "grpcio before 1.80 may not know its own iterator when a channel with such a call "
+            "closes"
         )
     async with connect(targets["sync"], order, HARMLESS[other]) as channel:
         with harness.action(fail, after=1) as request:

@@ -7,7 +7,10 @@ from errgrpc.cli import page
 from errgrpc.cli.tables import Tables, load
 from errgrpc.codegen.schema import Catalog, Code, Field, Hint
 
-CLOSING = '</script></style></pre><script>boom()</script><!--<img src=x onerror="boom()">\'`${boom()}{{7*7}}'
+CLOSING = (
+    "</script></style></pre><script>boom()</script><!--<img src=x "
+    'onerror="boom()">\'`${boom()}{{7*7}}'
+)
 
 
 def _catalog(

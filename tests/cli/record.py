@@ -132,7 +132,8 @@ def of_the_gateway() -> None:
         run(
             "sh",
             "-c",
-            f"printf {frame} | xxd -r -p | curl -sv {' '.join(map(repr, web))} {url}/{METHOD} | cat -v",
+            f"printf {frame} | xxd -r -p | curl -sv {' '.join(map(repr, web))} {url}/{METHOD} "
+            "| cat -v",
         ),
     )
 

@@ -87,7 +87,10 @@ def test_the_output(run: Any) -> None:
         "  request id: id-1",
         "  try again in: 2.5 s",
         '  detail google.rpc.Help: {"links": [{"url": "https://a.b"}]}',
-        '  detail shop.v1.Cart: {"fields": [{"field": 1, "value": "apples"}, {"field": 2, "value": 5}]}',
+        (
+            '  detail shop.v1.Cart: {"fields": [{"field": 1, "value": "apples"}, {"field": 2, '
+            '"value": 5}]}'
+        ),
         f"  declared message: {ResCode.SERVICE_UNAVAILABLE.message}",
         "  retry: the same call may succeed later",
     ):

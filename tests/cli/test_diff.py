@@ -35,7 +35,8 @@ CHANGED = (
     )
     .replace('"Gone"', '"Sold out"')
     .replace(
-        '  SHOP_CODE_FULL = 2 [(errgrpc.v1.code) = {grpc_status: RESOURCE_EXHAUSTED, message: "Full"}];\n',
+        "  SHOP_CODE_FULL = 2 [(errgrpc.v1.code) = {grpc_status: RESOURCE_EXHAUSTED, message: "
+        '"Full"}];\n',
         "",
     )
 )
@@ -220,7 +221,10 @@ def test_no_text_of_a_table_breaks_out_of_a_form(
     [
         (
             "nothing",
-            "nothing does not exist: give a descriptor set, a .proto file, a folder of them, or REVISION:PATH",
+            (
+                "nothing does not exist: give a descriptor set, a .proto file, a folder of them, "
+                "or REVISION:PATH"
+            ),
         ),
         ("nothing:protos", "git: nothing is no revision"),
         ("main:nothing", "git: main has no nothing"),

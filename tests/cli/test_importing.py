@@ -409,7 +409,10 @@ def test_guesses_and_columns(run: Any, tmp_path: Path) -> None:
     ]
     assert [hint.text for code in codes for hint in code.hints] == [f"{http}!" for http in statuses]
     assert report[:2] == [
-        "lost: line 1: column 'url': its header says nothing known; name it by --column ROLE=HEADER",
+        (
+            "lost: line 1: column 'url': its header says nothing known; "
+            "name it by --column ROLE=HEADER"
+        ),
         "lost: line 18: it has no number: LOST",
     ]
     assert (

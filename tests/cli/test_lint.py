@@ -274,15 +274,20 @@ def test_a_class_has_the_rules_that_it_can_heed(run: Any, tmp_path: Path) -> Non
     (tmp_path / "lint_shop.py").write_text(
         "import errgrpc\nfrom errgrpc import ErrorCode, Spec\nfrom grpc import StatusCode\n\n"
         'class Shop(ErrorCode, domain="shop.example.com"):\n'
-        '    GONE = 1, Spec(StatusCode.NOT_FOUND, http_status=403, message="Gone", description="It is gone.")\n'
+        '    GONE = 1, Spec(StatusCode.NOT_FOUND, http_status=403, message="Gone", '
+        'description="It is gone.")\n'
         '    SOLD = 2, Spec(StatusCode.NOT_FOUND, message="Sold")\n'
         '    LATE = 4, Spec(StatusCode.NOT_FOUND, message="Late", description="It is late.")\n'
     )
     ran = run("lint", "lint_shop:Shop", cwd=tmp_path)
     assert ran.code == 1
     assert ran.out.splitlines() == [
-        "lint_shop:Shop: warning: Shop.SOLD: has no description; say when it occurs, in a comment above the value [description-missing]",
-        "lint_shop:Shop: warning: Shop.GONE: has the HTTP status 403, but NOT_FOUND is 404 in google/rpc/code.proto; change one "
+        (
+            "lint_shop:Shop: warning: Shop.SOLD: has no description; say when it occurs, "
+            "in a comment above the value [description-missing]"
+        ),
+        "lint_shop:Shop: warning: Shop.GONE: has the HTTP status 403, "
+        "but NOT_FOUND is 404 in google/rpc/code.proto; change one "
         "[http-status-mapping]",
     ]
 
@@ -307,7 +312,8 @@ def test_text(run: Any) -> None:
     ran = run("lint", bad("secret-key"))
     assert (ran.code, ran.err) == (1, "1 found\n")
     assert ran.out.startswith(
-        "tests/cli/lint/secret-key/bad.proto:15:28: error: bad.secret_key.ShopCode.STRANGER: the metadata key"
+        "tests/cli/lint/secret-key/bad.proto:15:28: error: bad.secret_key.ShopCode.STRANGER: "
+        "the metadata key"
     )
 
 
@@ -322,7 +328,10 @@ def test_json(run: Any) -> None:
             "line": 15,
             "column": 3,
             "where": "bad.reserved_gap.ShopCode.STRANGER",
-            "message": "no code before it has the number 2, and it is not reserved; reserve what a removed code had",
+            "message": (
+                "no code before it has the number 2, and it is not reserved; "
+                "reserve what a removed code had"
+            ),
             "fixable": True,
         }
     ]
@@ -582,7 +591,10 @@ def test_pyproject_exempts(entry: str, found: list[str], run: Any, tmp_path: Pat
 
 
 def test_a_part_of_the_sources_need_not_use_each_exemption(shop: Any) -> None:
-    entries = '\n[tool.errgrpc.lint.ignore]\n"other.Other" = {secret-key = "None."}\n"shop.Shop" = {http-status-mapping = "Old."}\n'
+    entries = (
+        '\n[tool.errgrpc.lint.ignore]\n"other.Other" = {secret-key = "None."}\n'
+        '"shop.Shop" = {http-status-mapping = "Old."}\n'
+    )
     assert shop(DESCRIBED, "shop.proto", pyproject=DEFAULT + entries) == []
 
 
@@ -634,8 +646,10 @@ def test_fix_in_one_line(shop: Any, tmp_path: Path) -> None:
     value = '%s = %d [(errgrpc.v1.code) = {grpc_status: NOT_FOUND, message: "%s"}];'
     values = " ".join(value % (f"SHOP_N{n}X", n, f"é{n}") for n in (1, 2, 4, 7, 8))
     text = (
-        'syntax = "proto3";\npackage shop;\nimport "errgrpc/v1/annotations.proto";\n// errgrpc:lint:ignore description-missing Short.\n'
-        f'enum Shop {{ option (errgrpc.v1.catalog) = {{domain: "é"}};\tSHOP_UNSPECIFIED = 0; {values} }}\n'
+        'syntax = "proto3";\npackage shop;\nimport "errgrpc/v1/annotations.proto";\n'
+        "// errgrpc:lint:ignore description-missing Short.\n"
+        f'enum Shop {{ option (errgrpc.v1.catalog) = {{domain: "é"}};\tSHOP_UNSPECIFIED = 0; '
+        f"{values} }}\n"
     )
     assert shop(text, "shop.proto", "--fix") == []
     assert (tmp_path / "shop.proto").read_text() == text.replace(
@@ -695,10 +709,12 @@ def test_codes_of_an_imported_catalogue_count_as_declared(run: Any, tmp_path: Pa
             ", http_status: 403", ""
         )
         + "message Empty {}\nservice ShopService {\n"
-        "  rpc Buy(Empty) returns (Empty) { option (errgrpc.v1.raises_res_code) = RES_CODE_CONFLICT; }\n"
+        "  rpc Buy(Empty) returns (Empty) { option (errgrpc.v1.raises_res_code) = "
+        "RES_CODE_CONFLICT; }\n"
         "  // errgrpc:lint:ignore method-raises-nothing It only tells the time.\n"
         "  rpc Tell(Empty) returns (Empty);\n  rpc Look(Empty) returns (Empty);\n}\n"
-        "service StrictService {\n  option (errgrpc.v1.every_method_raises_res_code) = RES_CODE_UNAUTHORIZED;\n"
+        "service StrictService {\n"
+        "  option (errgrpc.v1.every_method_raises_res_code) = RES_CODE_UNAUTHORIZED;\n"
         "  rpc Look(Empty) returns (Empty);\n}\n"
     )
     ran = run("lint", "shop.proto", cwd=tmp_path)
@@ -752,7 +768,8 @@ def test_a_class_beside_its_proto_is_linted_once(run: Any, tmp_path: Path) -> No
     (tmp_path / "lint_twice.py").write_text(
         "from errgrpc import ErrorCode, Spec\nfrom grpc import StatusCode\n\n"
         'class Shop(ErrorCode, domain="lint_twice.Shop"):\n'
-        '    GONE = 1, Spec(StatusCode.NOT_FOUND, http_status=403, message="Gone", description="It is gone.")\n'
+        '    GONE = 1, Spec(StatusCode.NOT_FOUND, http_status=403, message="Gone", '
+        'description="It is gone.")\n'
     )
     (tmp_path / "use.proto").write_text(
         'syntax = "proto3";\nimport "shop.proto";\nmessage Use { lint_twice.Shop shop = 1; }\n'

@@ -208,7 +208,10 @@ def test_no_control_character_of_a_table_reaches_the_terminal(
     [
         (
             "nothing",
-            "nothing is no catalogue: give module:Class, a .proto file, a folder of them, or a descriptor set",
+            (
+                "nothing is no catalogue: give module:Class, a .proto file, a folder of them, "
+                "or a descriptor set"
+            ),
         ),
         (
             "no_module:Class",
@@ -240,7 +243,10 @@ def test_what_protoc_refuses_is_said_with_file_and_line(run: Any, tmp_path: Path
     ran = run("list", "-c", "shop.proto", cwd=tmp_path)
     assert (ran.code, ran.err) == (
         2,
-        "errgrpc: shop.proto: no enum with (errgrpc.v1.catalog) is declared there; see docs/protobuf.md\n",
+        (
+            "errgrpc: shop.proto: no enum with (errgrpc.v1.catalog) is declared there; "
+            "see docs/protobuf.md\n"
+        ),
     )
 
 
@@ -250,8 +256,10 @@ def test_an_import_may_stand_elsewhere(run: Any, tmp_path: Path) -> None:
     (tmp_path / "lib/common.proto").parent.mkdir()
     (tmp_path / "lib/common.proto").write_text('syntax = "proto3";\nmessage Common {}\n')
     shop.write_text(
-        'syntax = "proto3";\npackage shop.v1;\nimport "common.proto";\nimport "errgrpc/v1/annotations.proto";\n'
-        'enum Shop {\n  option (errgrpc.v1.catalog) = {domain: "shop.example.com"};\n  SHOP_UNSPECIFIED = 0;\n'
+        'syntax = "proto3";\npackage shop.v1;\nimport "common.proto";\n'
+        'import "errgrpc/v1/annotations.proto";\n'
+        'enum Shop {\n  option (errgrpc.v1.catalog) = {domain: "shop.example.com"};\n'
+        "  SHOP_UNSPECIFIED = 0;\n"
         '  SHOP_GONE = 1 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND, message: "Gone"}];\n}\n'
     )
     assert run("list", "-c", "protos/shop/v1/shop.proto", cwd=tmp_path).code == 2

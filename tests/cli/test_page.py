@@ -185,9 +185,9 @@ def test_a_file_and_a_title(run: Any, tmp_path: Path) -> None:
     assert "<h1>Errors of &lt;the&gt; shop</h1>" in (tmp_path / "errors.html").read_text("utf-8")
     ran = run("docs", "-o", "nowhere/errors.html", cwd=tmp_path)
     assert (ran.code, ran.out) == (2, "")
-    assert (
-        ran.err
-        == "errgrpc: --output nowhere/errors.html cannot be written: No such file or directory: give a file in a folder that exists\n"
+    assert ran.err == (
+        "errgrpc: --output nowhere/errors.html cannot be written: No such file or directory: "
+        "give a file in a folder that exists\n"
     )
 
 

@@ -177,7 +177,10 @@ def test_android_reads_as_aapt_does() -> None:
         ("xcstrings", "[]"),
         (
             "xcstrings",
-            '{"strings": {"A": {"localizations": {"en": {"stringUnit": {"state": "new", "value": 1}}}}}}',
+            (
+                '{"strings": {"A": {"localizations": {"en": {"stringUnit": {"state": "new", '
+                '"value": 1}}}}}}'
+            ),
         ),
         ("i18next", '{"A": {"b": "c"}}'),
         ("i18next", "[1"),

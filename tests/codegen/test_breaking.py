@@ -104,7 +104,10 @@ CHANGED: dict[str, tuple[str, str, list[str]]] = {
         [
             GONE + "hint for de added: 'Weg' [hint-added]",
             GONE
-            + "the order was en, en when {'coupon': 'true'}, is de, en, en when {'coupon': 'true'} [hints-reordered]",
+            + (
+                "the order was en, en when {'coupon': 'true'}, is de, en, en when {'coupon': "
+                "'true'} [hints-reordered]"
+            ),
         ],
     ),
     "hint last": (
@@ -498,7 +501,10 @@ def test_buf_and_the_comparison_read_the_same_release(
         cwd=tmp_path,
     )
     assert result.returncode == 1
-    told = b"breaking: errgrpc.v1.ResCode: UNSUPPORTED_MEDIA_TYPE: http_status was 415, is 400 [http-status-changed]"
+    told = (
+        b"breaking: errgrpc.v1.ResCode: UNSUPPORTED_MEDIA_TYPE: http_status was 415, "
+        b"is 400 [http-status-changed]"
+    )
     assert told in result.stdout.splitlines()
 
 

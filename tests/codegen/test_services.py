@@ -264,52 +264,69 @@ REFUSED = {
     "success": (
         SERVICE.format("option (errgrpc.v1.raises_res_code) = RES_CODE_SUCCESS;"),
         [
-            "bad.proto:7: /bad.S/A: declares (errgrpc.v1.raises_res_code) RES_CODE_SUCCESS, which is a success; "
+            "bad.proto:7: /bad.S/A: declares (errgrpc.v1.raises_res_code) RES_CODE_SUCCESS, "
+            "which is a success; "
             "give an error of errgrpc.v1.ResCode, such as RES_CODE_NOT_MODIFIED"
         ],
     ),
     "success for all": (
         "service S {\noption (errgrpc.v1.every_method_raises_res_code) = RES_CODE_SUCCESS;\n}",
         [
-            "bad.proto:7: bad.S: declares (errgrpc.v1.every_method_raises_res_code) RES_CODE_SUCCESS, which is a success; "
+            "bad.proto:7: bad.S: declares (errgrpc.v1.every_method_raises_res_code) "
+            "RES_CODE_SUCCESS, which is a success; "
             "give an error of errgrpc.v1.ResCode, such as RES_CODE_NOT_MODIFIED"
         ],
     ),
     "unspecified": (
-        "extend google.protobuf.MethodOptions { repeated BadCode raises_bad = 51300; }\nservice S { rpc A(M) returns (M) {\n"
+        "extend google.protobuf.MethodOptions { repeated BadCode raises_bad = 51300; }\n"
+        "service S { rpc A(M) returns (M) {\n"
         "option (raises_bad) = BAD_CODE_LOST;\noption (raises_bad) = BAD_CODE_UNSPECIFIED; } }",
         [
-            "bad.proto:9: /bad.S/A: declares (bad.raises_bad) BAD_CODE_UNSPECIFIED, which is no code; "
+            "bad.proto:9: /bad.S/A: declares (bad.raises_bad) BAD_CODE_UNSPECIFIED, "
+            "which is no code; "
             "give an error of bad.BadCode, such as BAD_CODE_LOST"
         ],
     ),
     "singular": (
         "extend google.protobuf.MethodOptions {\noptional BadCode raises_bad = 51300; }",
         [
-            "bad.proto:7: bad.raises_bad: holds one code at most; make it `repeated bad.BadCode`, as a method may raise several"
+            (
+                "bad.proto:7: bad.raises_bad: holds one code at most; "
+                "make it `repeated bad.BadCode`, as a method may raise several"
+            )
         ],
     ),
     "number of ours": (
         "extend google.protobuf.MethodOptions {\nrepeated BadCode raises_bad = 59994; }",
         [
-            "bad.proto:7: bad.raises_bad: has the number 51194 of google.protobuf.MethodOptions, as errgrpc.v1.raises_res_code of "
-            "errgrpc/v1/res_code.proto: no Python process can import both; give it a number of its own (50000 to 99999 are for use "
+            "bad.proto:7: bad.raises_bad: has the number 51194 of google.protobuf.MethodOptions, "
+            "as errgrpc.v1.raises_res_code of "
+            "errgrpc/v1/res_code.proto: no Python process can import both; "
+            "give it a number of its own (50000 to 99999 are for use "
             "within an organization)"
         ],
     ),
     "number of a catalogue": (
         "extend google.protobuf.EnumOptions {\nstring about = 59993; }",
         [
-            "bad.proto:7: bad.about: has the number 51193 of google.protobuf.EnumOptions, as errgrpc.v1.catalog of "
-            "errgrpc/v1/annotations.proto: no Python process can import both; give it a number of its own (50000 to 99999 are for use "
+            "bad.proto:7: bad.about: has the number 51193 of google.protobuf.EnumOptions, "
+            "as errgrpc.v1.catalog of "
+            "errgrpc/v1/annotations.proto: no Python process can import both; "
+            "give it a number of its own (50000 to 99999 are for use "
             "within an organization)"
         ],
     ),
     "a class RAISES": (
-        'enum RAISES { option (errgrpc.v1.catalog) = {domain: "r"}; RAISES_X_1 = 0 [(errgrpc.v1.code) = {grpc_status: ABORTED}]; }\n'
+        (
+            'enum RAISES { option (errgrpc.v1.catalog) = {domain: "r"}; '
+            "RAISES_X_1 = 0 [(errgrpc.v1.code) = {grpc_status: ABORTED}]; }\n"
+        )
         + SERVICE.format("option (errgrpc.v1.raises_res_code) = RES_CODE_CONFLICT;"),
         [
-            "bad.proto:6: RAISES: makes the Python class RAISES, which is the name of what bad.S declares; rename the enum"
+            (
+                "bad.proto:6: RAISES: makes the Python class RAISES, which is the name of what "
+                "bad.S declares; rename the enum"
+            )
         ],
     ),
 }
@@ -328,8 +345,14 @@ def test_each_wrong_form_is_refused(case: str, build: Build, request_for: Reques
 def test_what_is_wrong_in_an_import_is_refused_where_it_is_used(
     build: Build, request_for: Request
 ) -> None:
-    options = "extend google.protobuf.MethodOptions { optional BadCode raises_bad = 51300; repeated BadCode raises_more = 59994; }\n"
-    head = 'syntax = "proto3"; package use; import "bad.proto"; import "errgrpc/v1/res_code.proto"; message M {}\n'
+    options = (
+        "extend google.protobuf.MethodOptions { optional BadCode raises_bad = 51300; "
+        "repeated BadCode raises_more = 59994; }\n"
+    )
+    head = (
+        'syntax = "proto3"; package use; import "bad.proto"; import "errgrpc/v1/res_code.proto"; '
+        "message M {}\n"
+    )
     use = head + SERVICE.format("option (bad.raises_bad) = BAD_CODE_LOST;")
     files = renumbered(build({"bad.proto": HEAD + options, "use.proto": use}))
     singular, clash = plugin.generate(request_for(files, ["use.proto"])).error.split("\n")
@@ -341,9 +364,9 @@ def test_what_is_wrong_in_an_import_is_refused_where_it_is_used(
 
 def test_two_teams_with_one_number(build: Build, request_for: Request) -> None:
     """protoc only warns; the import of both would be a TypeError. buf refuses it."""
-    one = (
-        HEAD
-        + "extend google.protobuf.ServiceOptions { repeated BadCode every_method_raises_bad = 51333; }"
+    one = HEAD + (
+        "extend google.protobuf.ServiceOptions { repeated BadCode every_method_raises_bad = "
+        "51333; }"
     )
     other = (
         one.replace("package bad", "package other")
@@ -353,15 +376,15 @@ def test_two_teams_with_one_number(build: Build, request_for: Request) -> None:
     head = (
         'syntax = "proto3"; package use; import "bad.proto"; import "other.proto"; message M {}\n'
     )
-    use = (
-        head
-        + "service S { option (bad.every_method_raises_bad) = BAD_CODE_LOST; rpc A(M) returns (M); }"
+    use = head + (
+        "service S { option (bad.every_method_raises_bad) = BAD_CODE_LOST; rpc A(M) returns (M); }"
     )
     files = renumbered(build({"bad.proto": one, "other.proto": other, "use.proto": use}))
     for asked in (["use.proto"], ["bad.proto", "other.proto"]):
         error = plugin.generate(request_for(files, asked)).error
         assert error.startswith(
-            "other.proto:6: other.every_method_raises_bad: has the number 51333 of google.protobuf.ServiceOptions, as "
+            "other.proto:6: other.every_method_raises_bad: has the number 51333 of "
+            "google.protobuf.ServiceOptions, as "
             "bad.every_method_raises_bad of bad.proto: no Python process can import both"
         )
     assert "\n" not in error
@@ -388,10 +411,10 @@ def test_an_imported_catalogue_is_judged_where_it_is_used(
     """What is wrong with it would be wrong with RAISES, which names its class and its codes."""
     name = broken.split(" ", maxsplit=1)[0]
     codes = (
-        'syntax = "proto3"; package first; import "errgrpc/v1/annotations.proto"; import "google/protobuf/descriptor.proto";\n'
-        'enum HttpCode { option (errgrpc.v1.catalog) = {domain: "http"}; HTTP_CODE_UNSPECIFIED = 0; '
-        + broken
-        + " }\n"
+        'syntax = "proto3"; package first; import "errgrpc/v1/annotations.proto"; '
+        'import "google/protobuf/descriptor.proto";\n'
+        'enum HttpCode { option (errgrpc.v1.catalog) = {domain: "http"}; '
+        "HTTP_CODE_UNSPECIFIED = 0; " + broken + " }\n"
         "extend google.protobuf.MethodOptions { repeated HttpCode raises_http = 51301; }"
     )
     use = 'syntax = "proto3"; package use; import "first.proto"; message M {}\n' + SERVICE.format(
@@ -406,11 +429,16 @@ def test_an_imported_catalogue_is_judged_where_it_is_used(
 def test_names_of_python_s_own(build: Build, request_for: Request, modules: Any) -> None:
     """Enums may be named as what the generated text uses; a file as what Python cannot import by a statement."""
     text = (
-        'syntax = "proto3"; package own; import "errgrpc/v1/annotations.proto"; import "google/protobuf/descriptor.proto";\n'
+        (
+            'syntax = "proto3"; package own; import "errgrpc/v1/annotations.proto"; '
+            'import "google/protobuf/descriptor.proto";\n'
+        )
         + "\n".join(
-            f'enum {name} {{ option (errgrpc.v1.catalog) = {{domain: "{name}"}}; {name.upper()}_LOST = 0 [(errgrpc.v1.code) = '
+            f'enum {name} {{ option (errgrpc.v1.catalog) = {{domain: "{name}"}}; '
+            f"{name.upper()}_LOST = 0 [(errgrpc.v1.code) = "
             f'{{grpc_status: NOT_FOUND, metadata_fields: {{key: "count", type: INT64}}}}]; }}\n'
-            f"extend google.protobuf.MethodOptions {{ repeated {name} raises_{name} = {51310 + number}; }}"
+            f"extend google.protobuf.MethodOptions {{ repeated {name} raises_{name} "
+            f"= {51310 + number}; }}"
             for number, name in enumerate(("frozenset", "int", "float", "bool", "str"))
         )
         + "\nmessage M {}\n"
@@ -460,7 +488,8 @@ def test_a_file_that_is_asked_for_twice_is_written_once(build: Build, request_fo
 
 def test_other_options_are_none_of_ours(build: Build, request_for: Request) -> None:
     text = HEAD + (
-        "extend google.protobuf.MethodOptions { BadCode likely = 51300; repeated BadCode raised = 51301; repeated M raises_m = 51302; }\n"
+        "extend google.protobuf.MethodOptions { BadCode likely = 51300; "
+        "repeated BadCode raised = 51301; repeated M raises_m = 51302; }\n"
         "extend google.protobuf.ServiceOptions { repeated BadCode raises_bad = 51300; }\n"
         "service S { option (raises_bad) = BAD_CODE_LOST; rpc A(M) returns (M) {\n"
         "option (likely) = BAD_CODE_LOST; option (raised) = BAD_CODE_UNSPECIFIED; } }"
@@ -478,7 +507,8 @@ def test_other_options_are_none_of_ours(build: Build, request_for: Request) -> N
 # Changes of what methods raise. Each: (what in OLD, what in its place, the changes).
 OLD = HEAD + (
     "extend google.protobuf.MethodOptions { repeated BadCode raises_bad = 51300; }\n"
-    "service S { rpc A(M) returns (M) { option (raises_bad) = BAD_CODE_LOST; option (errgrpc.v1.raises_res_code) = RES_CODE_CONFLICT; }\n"
+    "service S { rpc A(M) returns (M) { option (raises_bad) = BAD_CODE_LOST; "
+    "option (errgrpc.v1.raises_res_code) = RES_CODE_CONFLICT; }\n"
     "rpc B(M) returns (M); }\nservice Plain { rpc A(M) returns (M); }"
 )
 MORE, LESS = "may raise {} now [method-raises-more]", "raises {} no more [method-raises-less]"
@@ -505,7 +535,10 @@ CHANGES = {
         ["note: bad.Plain: declares its errors now [raises-declared]"],
     ),
     "declared no more": (
-        "option (raises_bad) = BAD_CODE_LOST; option (errgrpc.v1.raises_res_code) = RES_CODE_CONFLICT;",
+        (
+            "option (raises_bad) = BAD_CODE_LOST; option (errgrpc.v1.raises_res_code) = "
+            "RES_CODE_CONFLICT;"
+        ),
         "",
         ["caution: bad.S: declares no errors any more [raises-removed]"],
     ),
@@ -550,7 +583,8 @@ def test_a_set_without_its_imports_is_refused(build: Build, tmp_path: Path) -> N
     (tmp_path / "lacking.binpb").write_bytes(lacking.SerializeToString())
     with pytest.raises(
         ValueError,
-        match=r"lacking.binpb lacks errgrpc/v1/res_code.proto, which bad.proto imports: make it with `protoc --inc",
+        match=r"lacking.binpb lacks errgrpc/v1/res_code.proto, which bad.proto imports: "
+        r"make it with `protoc --inc",
     ):
         breaking.load(str(tmp_path / "lacking.binpb"))
 
@@ -586,7 +620,8 @@ def test_protoc_makes_what_python_imports(fresh_with_protoc: Any, tmp_path: Path
         "    found[name] = importlib.import_module(name + '_errgrpc').RAISES\n"
         "from errgrpc.v1 import res_code_pb2\n"
         "errgrpc.ServerInterceptor(errgrpc.ResCode, raises=found.values())\n"
-        "print(json.dumps({n: {m: sorted(c.reason for c in cs) for m, cs in t.items()} for n, t in found.items()}))\n"
+        "print(json.dumps({n: {m: sorted(c.reason for c in cs) for m, cs in t.items()} for n, "
+        "t in found.items()}))\n"
     )
     (tmp_path / "out/run.py").write_text(script)
     printed = json.loads(
@@ -613,6 +648,6 @@ def test_protoc_makes_what_python_imports(fresh_with_protoc: Any, tmp_path: Path
     )
     said = fresh_with_protoc.run(*command, cwd=tmp_path, check=False)
     assert (
-        "clash.proto:11: clash.raises_odd_code: has the number 51201 of google.protobuf.MethodOptions, as team.lamp.raises_lamp_code"
-        in said
-    )
+        "clash.proto:11: clash.raises_odd_code: has the number 51201 of "
+        "google.protobuf.MethodOptions, as team.lamp.raises_lamp_code"
+    ) in said

@@ -92,7 +92,10 @@ def test_a_field_that_the_manifest_does_not_name_is_a_failure(peer: Any) -> None
 
 def test_a_call_that_cannot_be_made_is_counted_as_such(peer: Any) -> None:
     streams = Cannot("client", "no streams", methods=["ClientStream", "BidiStream"])
-    change = "if call['method'] in ('ClientStream', 'BidiStream'): said = {'id': call['id'], 'failed': 'no streams'}"
+    change = (
+        "if call['method'] in ('ClientStream', 'BidiStream'): said = {'id': call['id'], 'failed': "
+        "'no streams'}"
+    )
     result = check(peer(client=client(change), cannot=[streams]))
     streamed = sum(call["method"] in streams.methods for call in runner.calls(brief=True))
     assert (result.passed, result.cannot, result.failures) == (CALLS - streamed, streamed, {})
@@ -187,7 +190,10 @@ def test_a_server_is_killed_when_the_block_fails(tmp_path: Any) -> None:
 def test_a_server_that_answers_nothing_fails_each_call(peer: Any, monkeypatch: Any) -> None:
     vectors = load()[:1]
     monkeypatch.setattr(runner, "load", lambda: vectors)
-    program = "import socket, sys; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); s.close(); sys.stdin.read()"
+    program = (
+        "import socket, sys; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], "
+        "flush=True); s.close(); sys.stdin.read()"
+    )
     result = runner.check_server(peer(server=["{python}", "-c", program], no_server=""))
     assert (result.passed, result.failures.total()) == (0, 8)
 

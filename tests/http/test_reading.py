@@ -552,8 +552,14 @@ SURROGATE = "\\ud800"
 @pytest.mark.parametrize(
     "body",
     [
-        '{"error": {"code": 404, "message": "m", "status": "NOT_FOUND", "details": [{"@type": "x/S", "value": "aGk="}]}}',
-        '{"error": {"code": 404, "message": "S", "status": "NOT_FOUND", "details": [{"@type": "x/y", "S": "S"}, "S", {"S": ["S"]}]}}',
+        (
+            '{"error": {"code": 404, "message": "m", "status": "NOT_FOUND", "details": [{"@type": '
+            '"x/S", "value": "aGk="}]}}'
+        ),
+        (
+            '{"error": {"code": 404, "message": "S", "status": "NOT_FOUND", "details": [{"@type": '
+            '"x/y", "S": "S"}, "S", {"S": ["S"]}]}}'
+        ),
         '{"error": {"code": 404, "message": "S", "status": "NOT_FOUND", "details":'
         ' [{"@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": "S"}]}}',
         '{"code": 1004, "msg": "S", "ts": 1, "requestId": "S", "data": {"S": "S"}}',
@@ -587,7 +593,10 @@ def test_a_large_body_is_bounded_by_its_values() -> None:
         }
     )
     error = read(
-        f'{{"error": {{"code": 404, "message": "m", "status": "NOT_FOUND", "details": [{info}, {violations}]}}}}'.encode(),
+        (
+            f'{{"error": {{"code": 404, "message": "m", "status": "NOT_FOUND", "details": [{info}, '
+            f"{violations}]}}}}"
+        ).encode(),
         404,
     )
     assert type(error) is remote(ResCode.ROOM_NOT_EXIST)

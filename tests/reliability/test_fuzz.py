@@ -59,6 +59,7 @@ def test_the_page_has_the_figures_of_a_full_run() -> None:
         assert f"{inputs:,} inputs, 0 crashes, 0 that took more than {slow:.0f} ms" in page
     for part in figures["parts"]:
         assert re.search(
-            rf"\| {part['tool']} \| .* \| {part['inputs']:,} \| {part['median_ms']} \| {part['slowest_ms']} \|",
+            rf"\| {part['tool']} \| .* \| {part['inputs']:,} \| {part['median_ms']} "
+            rf"\| {part['slowest_ms']} \|",
             page,
         )

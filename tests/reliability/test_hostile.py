@@ -488,7 +488,8 @@ REQUESTS: dict[str, Headers] = {
     ),
     "commas": language(b"," * 8_192),
     "invalid weights": language(
-        b"zh;q=, zh;q=2, zh;q=-1, zh;q=1e9, zh;q=nan, zh;q=0.1234, zh;;q=1, zh q=1, zh;q=1;q=1, zh;level=1"
+        b"zh;q=, zh;q=2, zh;q=-1, zh;q=1e9, zh;q=nan, zh;q=0.1234, zh;;q=1, zh q=1, zh;q=1;q=1, "
+        b"zh;level=1"
     ),
     "repeated": language(*[b"xx"] * 500),
     "binary": language(b"\xff\xfe\x80"),

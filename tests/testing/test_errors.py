@@ -189,14 +189,16 @@ FAILURES = {
         "expected ResCode.ROOM_NOT_EXIST (1004, NOT_FOUND) with metadata {'room_uuid': 'r-42'}\n"
         "got      ResCode.ROOM_NOT_EXIST (1004, NOT_FOUND)\n"
         "         with metadata {'room_uuid': 'r-7'}\n"
-        "error    <remote(ResCode.ROOM_NOT_EXIST) NOT_FOUND: ROOM_NOT_EXIST (1004) of 'errgrpc.v1.ResCode', 'Room Not Found', "
+        "error    <remote(ResCode.ROOM_NOT_EXIST) NOT_FOUND: ROOM_NOT_EXIST (1004) of "
+        "'errgrpc.v1.ResCode', 'Room Not Found', "
         "hint '房间不存在' ('zh-CN'), metadata {'room_uuid': 'r-7'}>",
     ),
     "an inferred code": (
         failure(inferred(), ResCode.NOT_FOUND),
         "expected ResCode.NOT_FOUND (404, NOT_FOUND)\n"
         "got      ResCode.NOT_FOUND (404, NOT_FOUND), inferred from the status\n"
-        "error    <RemoteError NOT_FOUND: inferred NOT_FOUND (404), 'gone', hint '未找到' ('zh-CN')>",
+        "error    <RemoteError NOT_FOUND: inferred NOT_FOUND (404), 'gone', "
+        "hint '未找到' ('zh-CN')>",
     ),
     "no known code": (
         failure(remote_error(StatusCode.UNAVAILABLE, "refused"), ResCode.NOT_FOUND),
@@ -206,7 +208,10 @@ FAILURES = {
     ),
     "another exception": (
         failure(LookupError("text"), ResCode.NOT_FOUND),
-        "expected ResCode.NOT_FOUND (404, NOT_FOUND)\ngot      LookupError\nerror    LookupError('text')",
+        (
+            "expected ResCode.NOT_FOUND (404, NOT_FOUND)\ngot      LookupError\n"
+            "error    LookupError('text')"
+        ),
     ),
 }
 
@@ -235,7 +240,8 @@ def test_a_failure_shows_the_traceback_of_the_handler(
         raise harness.call("sync", targets[style], kind, request).error
     head, *lines = str(caught.value).split(f"\nhandler  /test.Service/{kind} raised\n")
     assert head.startswith(
-        "expected ResCode.ROOM_NOT_EXIST (1004, NOT_FOUND)\ngot      ResCode.INTERNAL_SERVER_ERROR (500, INTERNAL)\nerror    <remote("
+        "expected ResCode.ROOM_NOT_EXIST (1004, NOT_FOUND)\n"
+        "got      ResCode.INTERNAL_SERVER_ERROR (500, INTERNAL)\nerror    <remote("
     )
     assert lines[0].startswith("         Traceback (most recent call last):\n")
     assert "in read_the_file" in lines[0]

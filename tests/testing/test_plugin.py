@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-RAISES = '{"/shop.Shop/Buy": {ResCode.CONFLICT, ResCode.FORBIDDEN}, "/shop.Shop/Look": {ResCode.NOT_FOUND}}'
+RAISES = (
+    '{"/shop.Shop/Buy": {ResCode.CONFLICT, ResCode.FORBIDDEN}, "/shop.Shop/Look": '
+    "{ResCode.NOT_FOUND}}"
+)
 SHOP = f"""
 import grpc, pytest, unittest
 from errgrpc import ResCode, ServiceError
@@ -96,7 +99,8 @@ def run(tmp_path: Path) -> Pytest:
 def test_nothing_of_errgrpc_is_imported_unless_it_is_asked_for(run: Pytest) -> None:
     alone = (
         "import sys\ndef test():\n    assert 'pytest_errgrpc' in sys.modules\n"
-        "    assert not [name for name in sys.modules if name.split('.')[0] in ('errgrpc', 'grpc')]\n"
+        "    assert not [name for name in sys.modules if name.split('.')[0] in ('errgrpc', "
+        "'grpc')]\n"
     )
     done = run("test_alone.py", test_alone=alone)
     assert done.returncode == 0, done.stdout
@@ -150,7 +154,10 @@ def test_coverage_as_json_on_the_terminal(run: Pytest) -> None:
 def test_fail_under(least: str, code: int, workers: tuple[str, ...], run: Pytest) -> None:
     done = run(*workers, f"--errgrpc-fail-under={least}", test_declared=DECLARED)
     assert done.returncode == code, done.stdout
-    said = "FAIL 33.3 % of the declared errors were raised, and 33.4 % are required (--errgrpc-fail-under)"
+    said = (
+        "FAIL 33.3 % of the declared errors were raised, and 33.4 % are required "
+        "(--errgrpc-fail-under)"
+    )
     assert (said in done.stdout) is bool(code)
 
 
@@ -171,9 +178,9 @@ def test_a_path_is_not_taken_for_a_report(run: Pytest) -> None:
     done = run("--errgrpc-coverage", "test_declared.py", test_declared=DECLARED)
     assert done.returncode == 4
     assert (
-        "'test_declared.py' is no report: give text, json or json:FILE; before a path, write --errgrpc-coverage=text"
-        in done.stderr
-    )
+        "'test_declared.py' is no report: give text, json or json:FILE; before a path, "
+        "write --errgrpc-coverage=text"
+    ) in done.stderr
 
 
 @pytest.mark.full
@@ -209,12 +216,17 @@ KINDS = {
     ),
     "asyncio auto": (
         "asyncio_mode = auto",
-        "from shop import *\nasync def test():\n    with raises(ResCode.UNAUTHORIZED):\n        await abuy(b'undeclared')\n",
+        (
+            "from shop import *\nasync def test():\n    with raises(ResCode.UNAUTHORIZED):\n"
+            "        await abuy(b'undeclared')\n"
+        ),
     ),
     "anyio": (
         "",
-        "import pytest\nfrom shop import *\n@pytest.fixture\ndef anyio_backend():\n    return 'asyncio'\n"
-        "@pytest.mark.anyio\nasync def test():\n    with raises(ResCode.UNAUTHORIZED):\n        await abuy(b'undeclared')\n",
+        "import pytest\nfrom shop import *\n@pytest.fixture\ndef anyio_backend():\n"
+        "    return 'asyncio'\n"
+        "@pytest.mark.anyio\nasync def test():\n    with raises(ResCode.UNAUTHORIZED):\n"
+        "        await abuy(b'undeclared')\n",
     ),
     "unittest": (
         "",
@@ -223,7 +235,8 @@ KINDS = {
     ),
     "unittest asyncio": (
         "",
-        "from shop import *\nclass Tests(unittest.IsolatedAsyncioTestCase):\n    async def test(self):\n"
+        "from shop import *\nclass Tests(unittest.IsolatedAsyncioTestCase):\n"
+        "    async def test(self):\n"
         "        with raises(ResCode.UNAUTHORIZED):\n            await abuy(b'undeclared')\n",
     ),
 }

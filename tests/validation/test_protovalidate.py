@@ -468,7 +468,10 @@ def test_it_makes_no_more_than_an_error_of_ours(rooms: Any) -> None:
 
 
 def test_it_needs_no_other_validator() -> None:
-    program = "import sys, errgrpc.validation.protovalidate; print({'pydantic', 'pydantic_core', 'fastapi'} & set(sys.modules))"
+    program = (
+        "import sys, errgrpc.validation.protovalidate; print({'pydantic', 'pydantic_core', "
+        "'fastapi'} & set(sys.modules))"
+    )
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False
     )

@@ -628,7 +628,10 @@ async def test_fastapi_tells_end_users_in_their_language() -> None:
 
 
 def test_it_needs_no_other_validator() -> None:
-    program = "import sys, errgrpc.validation.pydantic; print({'protovalidate', 'protobuf', 'fastapi', 'pydantic'} & set(sys.modules))"
+    program = (
+        "import sys, errgrpc.validation.pydantic; print({'protovalidate', 'protobuf', 'fastapi', "
+        "'pydantic'} & set(sys.modules))"
+    )
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False
     )
