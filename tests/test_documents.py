@@ -27,7 +27,7 @@ COMMENT = re.compile(r"^[ ]*(?:#|//) .*\n|[ ]+(?:#|//) .*$", re.MULTILINE)
 def _python(example: Example) -> None:
     printed = example.namespace["printed"]
     with contextlib.redirect_stdout(printed):
-        exec(compile(example.parsed, f"{example.path}:{example.line}", "exec"), example.namespace)  # noqa: S102  what it is for
+        exec(compile(example.parsed, f"{example.path}:{example.line}", "exec"), example.namespace)  # noqa: S102  runs the examples
 
 
 def _text(example: Example) -> None:

@@ -733,7 +733,7 @@ def recipes() -> dict[str, Any]:
     names: dict[str, Any] = {"grpc": grpc}
     for block in blocks:
         recipe = block.split("\n\n\nstub =")[0].split("\n\n\n@retry")[0]
-        exec(compile(recipe, "docs/retries.md", "exec"), names)  # noqa: S102  what it is for
+        exec(compile(recipe, "docs/retries.md", "exec"), names)  # noqa: S102  runs the examples
     return names
 
 

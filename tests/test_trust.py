@@ -20,7 +20,7 @@ from errgrpc import ComponentCode, ErrorCode, ResCode, ServiceError, Spec
 pytestmark = pytest.mark.thinned(2)  # where a test does not say otherwise
 
 FALLBACK = "INTERNAL_SERVER_ERROR"
-SECRET = "canary-4711"  # noqa: S105  what must never leave the process
+SECRET = "canary-4711"  # noqa: S105  the secret of the tests
 FRESH = re.compile(r"[0-9a-f]{32}")
 
 

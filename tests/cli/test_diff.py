@@ -1,4 +1,4 @@
-"""`errgrpc diff`: the changes are those of `codegen.breaking`, from every kind of source and in every form."""
+"""`errgrpc diff`: it reports the changes of `codegen.breaking`, in each form from each source."""
 
 import json
 import os
@@ -71,7 +71,7 @@ def git(folder: Path, *arguments: str) -> None:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    """A repository whose table has changed since its last commit."""
+    """A repository whose table has changed since the last commit."""
     file = tmp_path / "protos/shop/v1/shop.proto"
     file.parent.mkdir(parents=True)
     file.write_text(SHOP)
@@ -115,7 +115,7 @@ def test_a_revision_from_a_folder_of_the_repository(shop: Path, run: Any) -> Non
 @pytest.mark.parametrize("fail_on", ["breaking", "caution", "note"])
 @pytest.mark.parametrize("kept", ["breaking", "caution", "note", None])
 def test_what_fails(fail_on: str, kept: str | None, shop: Path, run: Any) -> None:
-    """All changes are allowed, but for those of one severity."""
+    """The configuration allows all changes except for one severity."""
     order = ["note", "caution", "breaking"]
     allowed = [id_ for id_, severity in CHANGES.items() if severity != kept]
     ran = run(
@@ -134,7 +134,7 @@ def test_what_fails(fail_on: str, kept: str | None, shop: Path, run: Any) -> Non
 
 
 def in_form(form: str, out: str) -> list[tuple[str, str]]:
-    """The id and the text of each change that an output has."""
+    """The id and the text of each change in an output."""
     if form == "json":
         return [(each["id"], f"{each['where']}: {each['what']}") for each in json.loads(out)]
     if form == "sarif":
@@ -282,7 +282,7 @@ def test_the_page_has_each_change() -> None:
     [(r"- run: (errgrpc diff .*)", {"GITHUB_BASE_REF": "main"}), (r"entry: (errgrpc diff .*)", {})],
 )
 def test_what_the_page_lets_run_runs(pattern: str, environment: dict[str, str], shop: Path) -> None:
-    """As GitHub runs the workflow, and pre-commit the hook."""
+    """As the workflow on GitHub and the hook of pre-commit run it."""
     (command,) = re.findall(pattern, PAGE)
     git(shop, "update-ref", "refs/remotes/origin/main", "main")
     own = os.environ | environment | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}

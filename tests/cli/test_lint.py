@@ -1,4 +1,4 @@
-"""`errgrpc lint`: each rule finds what its bad fixture has and nothing in its good one, and its section shows both."""
+"""`errgrpc lint`: each rule finds its bad fixture and accepts its good one; the page shows both."""
 
 import json
 import re
@@ -38,7 +38,7 @@ def fixtures() -> Tables:
 
 
 def findings(fixtures: Tables, name: str) -> list[Finding]:
-    """What is found in one of them."""
+    """The findings of one of them."""
     others = {each for each in fixtures.paths if each != name}
     alone = Tables(
         tuple(catalog for catalog in fixtures.catalogs if catalog.file == name),
@@ -124,7 +124,7 @@ def test_each_exemption_of_what_is_shipped_is_needed() -> None:
             ), (where, rule)
 
 
-# Cases that a fixture would not show as well.
+# Cases that are clearer here than as fixtures.
 
 
 def code(reason: str = "GONE", number: int = 1, **given: Any) -> Code:
@@ -183,10 +183,10 @@ def test_keys_that_look_like_secrets(key: str, found: bool) -> None:
         ([1, 2, 6], ((4, 4),), [6]),
         ([1, 3, 4], (), [3]),
         ([0, 1, 3], (), [3]),
-        ([10, 20, 30], (), []),  # no row
-        ([1, 3, 5], (), []),  # nor here
+        ([10, 20, 30], (), []),  # not consecutive
+        ([1, 3, 5], (), []),  # not consecutive either
         ([1, 2, 8, 9], (), [8]),
-        ([1, 2, 9, 10], (), []),  # another block
+        ([1, 2, 9, 10], (), []),  # a gap of six numbers starts a new block
         ([1, 2, 8, 9], ((3, 7),), []),
         ([7, 4, 1, 2], (), [4]),
         ([-4, -1, 0], (), [-1]),
@@ -213,7 +213,7 @@ def test_gaps_in_numbers(numbers: list[int], reserved: Any, found: list[int]) ->
     ("hints", "given", "found"),
     [
         ((), {}, False),
-        ((Hint("en", "a", ()),), {}, True),  # the other code has zh
+        ((Hint("en", "a", ()),), {}, True),  # the other code has a hint for zh
         ((Hint("EN", "a", ()), Hint("zh", "b", ())), {}, False),
         ((Hint("en", "a", ()),), {"locales": ("en",)}, False),
         ((Hint("zh", "a", ()),), {"locales": ("zh",), "default_locale": "en"}, True),
@@ -450,7 +450,7 @@ SARIF = {
         },
     },
 }
-"""What SARIF 2.1.0 asks of the parts that are written."""
+"""The schema of SARIF 2.1.0 for the parts that lint writes."""
 
 
 def test_sarif(run: Any, tmp_path: Path) -> None:
@@ -490,7 +490,7 @@ REASON = "errgrpc:lint:ignore http-status-mapping As the old API has it."
 
 @pytest.fixture
 def shop(tmp_path: Path, run: Any) -> Any:
-    """Lints one file, and gives what is printed without the name of the file."""
+    """Lints one file; returns the output without the name of the file."""
 
     def shop(text: str, *arguments: str, pyproject: str = "") -> list[str]:
         (tmp_path / "shop.proto").write_bytes(text.encode())
@@ -511,7 +511,7 @@ def test_comments_exempt(shop: Any) -> None:
     assert shop(SHOP % ("", f"  /*\n   * It is gone.\n   * {REASON}\n   */\n", "")) == []
     assert shop(SHOP % ("", "  // It is gone.\n", f"  // {REASON}")) == []
     assert shop(SHOP % (f"// {REASON}\n", "  // It is gone.\n", "")) == []
-    # It stands behind the zero, of which it is a comment.
+    # Here it is a trailing comment of the zero value.
     assert shop(SHOP % ("", f"  // {REASON}\n\n  // It is gone.\n", "")) == [
         "7:6 exemption",
         "10:63 http-status-mapping",
@@ -541,7 +541,7 @@ def test_an_exemption_must_be_one(shop: Any) -> None:
     assert shop(SHOP % ("", f"  // It is gone.\n  // {REASON}\n", f" // {unused}")) == [
         "9:103 exemption"
     ]
-    # No method declares codes, so that rule was not asked.
+    # No method declares codes, so this rule did not run.
     assert (
         shop(
             SHOP
@@ -629,7 +629,7 @@ def test_no_source_is_misuse(run: Any) -> None:
     assert "nothing is no catalogue" in ran.err
 
 
-# What has one answer is mended.
+# Findings with only one fix are fixed.
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["lf", "crlf"])
@@ -663,7 +663,7 @@ def test_fix_removes_an_exemption_that_is_not_needed(shop: Any, tmp_path: Path) 
     assert shop(text, "shop.proto", "--fix") == []
     assert (tmp_path / "shop.proto").read_text() == text.replace(unused, "")
     text = SHOP % ("", f"  // It is gone.\n{used}", " //" + unused.strip(" /"))
-    assert len(shop(text, "shop.proto", "--fix")) == 1  # a line with code on it is not removed
+    assert len(shop(text, "shop.proto", "--fix")) == 1  # a line with code stays
     assert (tmp_path / "shop.proto").read_text() == text
 
 
@@ -687,7 +687,7 @@ def test_columns_of_protoc(line: str, column: int, found: int) -> None:
     assert character(line, column) == found
 
 
-# Foreign text.
+# Untrusted text.
 
 
 def test_no_control_character_of_a_table_is_printed(shop: Any, run: Any, tmp_path: Path) -> None:
@@ -743,7 +743,7 @@ def test_a_descriptor_set_of_an_older_text_mends_nothing(run: Any, tmp_path: Pat
     ):
         (tmp_path / "shop.proto").write_text(newer)
         run("lint", "old.binpb", "shop.proto", "--fix", cwd=tmp_path)
-        tables.compiled(tmp_path)  # it still is a .proto
+        tables.compiled(tmp_path)  # still a valid .proto
     (tmp_path / "shop.proto").unlink()
     ran = run("lint", "old.binpb", "--fix", cwd=tmp_path)
     assert (ran.code, ran.err) == (1, "1 found\n")

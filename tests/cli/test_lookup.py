@@ -1,4 +1,4 @@
-"""`errgrpc list` and `errgrpc explain`: codes are found by what people have at hand."""
+"""`errgrpc list` and `errgrpc explain`: they find codes by reason, number, status or class."""
 
 import csv
 import io
@@ -34,7 +34,7 @@ def test_each_code_is_listed_from_each_kind_of_source(name: str, run: Any) -> No
     assert (ran.code, ran.err) == (0, "")
     found = {(code["catalogue"], code["number"]): code for code in json.loads(ran.out)}
     assert set(found) == {(f"errgrpc.v1.{type(code).__name__}", code.number) for code in CODES}
-    if name == "a descriptor set":  # an older one
+    if name == "a descriptor set":  # it is of an older release
         return
     for code in CODES:
         told = found[f"errgrpc.v1.{type(code).__name__}", code.number]

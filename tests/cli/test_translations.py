@@ -1,4 +1,4 @@
-"""Hints in the formats of translators: what is written says what the table says, and comes back."""
+"""Hints in the formats of translators: files have the texts of the table, and can be read back."""
 
 import json
 import re
@@ -57,7 +57,7 @@ def table(*codes: Code) -> Tables:
 
 
 def normal(template: str, fields: tuple[str, ...]) -> str:
-    """The template with each lone brace as two, which says the same."""
+    """The same template, with each lone brace doubled."""
     if not fields:
         return template
     return "".join(
@@ -101,7 +101,7 @@ def test_what_is_filled_in_is_what_the_catalogue_fills_in(template: str) -> None
         "name": values["user-name"],
     } == wanted or re.search(r"%[12]\$s", template)
     i18next = FORMATS["i18next"].style.written(template, fields)
-    filled = re.sub("{{(.+?)}}", lambda found: values[found[1]], i18next)  # as i18next does it
+    filled = re.sub("{{(.+?)}}", lambda found: values[found[1]], i18next)  # as in i18next
     assert filled.replace("\u2060", "") == wanted.replace("\u2060", "")
 
 
@@ -131,7 +131,7 @@ def test_what_a_format_takes_for_its_own_is_escaped(name: str, plain: str, forma
             }
             assert [entry.flags for entry in polib.pofile(written)] == [[], ["python-brace-format"]]
         case "android":
-            root = ElementTree.fromstring(written)  # noqa: S314  our own
+            root = ElementTree.fromstring(written)  # noqa: S314  written by this package
             assert [element.text for element in root] == [
                 plain,
                 formatted,

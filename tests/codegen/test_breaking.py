@@ -1,4 +1,4 @@
-"""What a release must not change, option by option."""
+"""Changes that a release must not make, option by option."""
 
 import dataclasses
 import re
@@ -372,7 +372,10 @@ MORE = """hints: {locale: "zh-Hant", text: "A"} hints: {locale: "zh-Hans", text:
 
 @pytest.mark.parametrize("parts", [(0, 1), (2, 3)])
 def test_the_order_of_hints_and_of_variants_is_seen(parts: tuple[int, int], build: Build) -> None:
-    """It changes what users get: the first hint of a language, and of two conditions that both hold the first."""
+    """The order decides what users get.
+
+    The first hint of a language wins, and of two conditions that both hold, the first one.
+    """
     declared = ["hints:" + part.strip() + "\n" for part in MORE.split("hints:")[1:]]
     swapped = list(declared)
     swapped[parts[0]], swapped[parts[1]] = swapped[parts[1]], swapped[parts[0]]
@@ -441,7 +444,7 @@ def test_main(tmp_path: Path, build: Build, capsys: pytest.CaptureFixture[str]) 
         )
         assert capsys.readouterr().out == printed
     text = build({"shop.proto": OLD.replace("It is gone", "Gone")}).SerializeToString()
-    assert main(tmp_path, old, text) == 0  # a note
+    assert main(tmp_path, old, text) == 0  # a note passes
     with pytest.raises(SystemExit) as refused:
         main(tmp_path, old, text, "--allow", "no-such-change")
     assert refused.value.code == 2
@@ -478,7 +481,7 @@ def test_usage(capsys: pytest.CaptureFixture[str]) -> None:
 def test_buf_and_the_comparison_read_the_same_release(
     root: Path, workspace: Any, tool: Run, tmp_path: Path
 ) -> None:
-    """What buf passes, the comparison names."""
+    """buf passes this change, and the comparison reports it."""
     text = (
         (root / "protos/errgrpc/v1/res_code.proto")
         .read_text("utf-8")

@@ -50,7 +50,7 @@ def generated(response: CodeGeneratorResponse) -> dict[str, str]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_golden(case: str, build: Build, request_for: Request) -> None:
-    """RECREATE_GOLDEN=1 in the environment writes the modules anew."""
+    """The modules match the golden files; RECREATE_GOLDEN=1 in the environment rewrites these."""
     files = golden(case)
     protos = {path: text for path, text in files.items() if path.endswith(".proto")}
     response = plugin.generate(

@@ -1,4 +1,4 @@
-"""Every refusal, with its exact text; and that all of them come at once."""
+"""Every refusal with its exact text, and several refusals at once."""
 
 import subprocess
 import sys
@@ -30,7 +30,7 @@ ZERO = "BAD_CODE_UNSPECIFIED = 0;"
 
 
 def catalog(options: str) -> str:
-    """A catalogue on line 4 with these options; its code LOST stands on line 6."""
+    """A catalogue on line 4 with these options; its code LOST is on line 6."""
     return ENUM.format(options, f"{ZERO}\n{LOST}")
 
 
@@ -44,7 +44,7 @@ def code(options: str) -> str:
     return value(f"{ZERO}\nBAD_CODE_WRONG = 1 [(errgrpc.v1.code) = {{{options}}}];")
 
 
-# name -> (what follows package and import, from line 4 on; the refusals without the name of the file)
+# name -> (text after package and import, from line 4 on; refusals without the file name)
 REFUSED = {
     "no_domain": (
         catalog(""),
@@ -235,7 +235,7 @@ REFUSED = {
         ),
         ["7: LOST: lacks the prefix BAD_CODE_, which BAD_CODE_KNOWN has; its reason would be LOST"],
     ),
-    "one_reason_proto2": (  # in proto3 the compilers see to it themselves
+    "one_reason_proto2": (  # in proto3, the compilers refuse it themselves
         value(f"{ZERO}\n{LOST}\nBAD_CODE_LOST = 2 [(errgrpc.v1.code) = {{grpc_status: ABORTED}}];"),
         [
             (
@@ -407,7 +407,10 @@ REFUSED = {
 
 @pytest.fixture(scope="session")
 def refused(build: Build) -> FileDescriptorSet:
-    """All protos of the table, built once; a package each, as enum values are siblings of their enum."""
+    """All protos of the table, built once.
+
+    Each has its own package, as enum values share the namespace of their enum.
+    """
     protos = {}
     for name, (text, _) in REFUSED.items():
         syntax = "proto2" if name.endswith("_proto2") else "proto3"
@@ -438,7 +441,7 @@ def test_the_files_of_a_request_are_refused_in_one_answer(
 
 
 def hand_made(**options: Any) -> FileDescriptorProto:
-    """What no compiler would write: a file with the enum HandCode, its catalogue and its one code ABC as given."""
+    """A file that no compiler writes: the enum HandCode with these options and one code, ABC."""
     file = FileDescriptorProto(name="hand.proto")
     enum = file.enum_type.add(name="HandCode")
     extensions: Any = enum.options.Extensions

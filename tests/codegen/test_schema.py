@@ -1,4 +1,4 @@
-"""What is read from descriptors: names, places, comments, options."""
+"""What errgrpc reads from descriptors: names, places, comments, options."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What services declare that their methods raise: `RAISES`, every way of declaring it, and what is refused."""
+"""The errors that services declare: `RAISES`, each way of declaring, and the refusals."""
 
 import contextlib
 import json
@@ -28,7 +28,8 @@ TILL = "team/till/v2/till.proto"
 LAMP = "team/lamp/lamp-codes.proto"
 CLASS = "team/class/1st/plain.proto"
 TEAM = {
-    # A package with a segment `errgrpc`: names of ours need the dot before them, in `team.lamp`, too. Extensions inside a message.
+    # The package has a segment `errgrpc`, so names of errgrpc need a leading dot (in `team.lamp`,
+    # too). The extensions are inside a message.
     DESK: """
         syntax = "proto3";
         package team.errgrpc.desk.v1;
@@ -51,7 +52,8 @@ TEAM = {
         import public "{DESK}";
         import public "errgrpc/v1/component_code.proto";
     """,
-    # proto2, a public import, two catalogues on one method, service and method level, every kind of method.
+    # proto2, a public import, two catalogues on one method, options of the service and of its
+    # methods, each kind of method.
     TILL: """
         syntax = "proto2";
         package team.till.v2;
@@ -77,7 +79,8 @@ TEAM = {
           rpc Nothing(M) returns (M);
         }
     """,
-    # An edition, a catalogue inside a message, its service in the same file; a file name with a dash.
+    # An edition, a catalogue inside a message with its service in the same file, a dash in the file
+    # name.
     LAMP: """
         edition = "2023";
         package team.lamp;
@@ -99,7 +102,7 @@ TEAM = {
           }
         }
     """,
-    # Segments that Python cannot import by a statement; classes of one name from two catalogues.
+    # Path segments that an import statement cannot name, and two catalogues with one class name.
     CLASS: """
         syntax = "proto3";
         package team.odd;
@@ -126,7 +129,7 @@ TEAM = {
         }
     """,
 }
-# Needs no code of the catalogue's at run time.
+# It does not import the catalogue's module at run time.
 OPTION_ONLY = {
     "team/late.proto": """
         edition = "2024";
@@ -159,7 +162,7 @@ def generated(request: CodeGeneratorRequest) -> dict[str, str]:
 
 @pytest.fixture
 def modules(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Imports generated modules from memory, as if they were installed: (texts) -> their RAISES by name."""
+    """Imports generated modules from memory, as if installed: (texts) -> their RAISES by name."""
 
     def load(texts: Mapping[str, str]) -> dict[str, Mapping[str, frozenset[ErrorCode]]]:
         def add(name: str, text: str) -> None:
@@ -176,7 +179,8 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> Any:
             exec(compile(text, name, "exec"), module.__dict__)  # noqa: S102
 
         named = {path.removesuffix(".py").replace("/", "."): text for path, text in texts.items()}
-        for name in sorted(named, key=lambda name: "RAISES" in named[name]):  # catalogues first
+        # the catalogues come first
+        for name in sorted(named, key=lambda name: "RAISES" in named[name]):
             if not name.startswith("errgrpc."):
                 add(name, named[name])
         return {
@@ -226,7 +230,7 @@ def test_the_text_is_the_same_whatever_the_order_of_files(
         del request.proto_file[:]
         request.proto_file.extend(files)
         assert generated(request) == start
-        for name in names:  # and alone
+        for name in names:  # each file alone
             assert generated(request_for(team, [name])).items() <= start.items()
 
 
@@ -246,9 +250,10 @@ import "errgrpc/v1/res_code.proto"; import "errgrpc/v1/annotations.proto"; impor
 enum BadCode { option (errgrpc.v1.catalog) = {domain: "bad"};
   BAD_CODE_UNSPECIFIED = 0; BAD_CODE_LOST = 1 [(errgrpc.v1.code) = {grpc_status: DATA_LOSS}]; }
 message M {}
-"""  # five lines
+"""  # five lines, so the next is line 6
 SERVICE = "service S {{ rpc A(M) returns (M) {{\n{}\n}} }}"
-# buf refuses one number twice itself; so it is given another in the text, and put right in what buf has built.
+# buf refuses two extensions with one number. So the text has another number, which is replaced in
+# the set that buf builds.
 RENUMBERED = {51194: 59994, 51193: 59993, 51333: 59933}
 
 
@@ -363,7 +368,7 @@ def test_what_is_wrong_in_an_import_is_refused_where_it_is_used(
 
 
 def test_two_teams_with_one_number(build: Build, request_for: Request) -> None:
-    """protoc only warns; the import of both would be a TypeError. buf refuses it."""
+    """protoc only warns, buf refuses, and importing both modules raises TypeError."""
     one = HEAD + (
         "extend google.protobuf.ServiceOptions { repeated BadCode every_method_raises_bad = "
         "51333; }"
@@ -388,7 +393,8 @@ def test_two_teams_with_one_number(build: Build, request_for: Request) -> None:
             "bad.every_method_raises_bad of bad.proto: no Python process can import both"
         )
     assert "\n" not in error
-    assert plugin.generate(request_for(files, ["other.proto"])).error == ""  # alone, nothing tells
+    # alone, it has no conflict
+    assert plugin.generate(request_for(files, ["other.proto"])).error == ""
     (change,) = (
         change for change in breaking.compare(files, files) if change.id == "option-number-clash"
     )
@@ -408,7 +414,7 @@ def test_two_teams_with_one_number(build: Build, request_for: Request) -> None:
 def test_an_imported_catalogue_is_judged_where_it_is_used(
     broken: str, says: str, build: Build, request_for: Request
 ) -> None:
-    """What is wrong with it would be wrong with RAISES, which names its class and its codes."""
+    """RAISES names the class and the codes, so it would be wrong, too."""
     name = broken.split(" ", maxsplit=1)[0]
     codes = (
         'syntax = "proto3"; package first; import "errgrpc/v1/annotations.proto"; '
@@ -427,7 +433,10 @@ def test_an_imported_catalogue_is_judged_where_it_is_used(
 
 
 def test_names_of_python_s_own(build: Build, request_for: Request, modules: Any) -> None:
-    """Enums may be named as what the generated text uses; a file as what Python cannot import by a statement."""
+    """Enums may have names that the generated text uses.
+
+    The file name is one that an import statement cannot name.
+    """
     text = (
         (
             'syntax = "proto3"; package own; import "errgrpc/v1/annotations.proto"; '
@@ -504,7 +513,7 @@ def test_other_options_are_none_of_ours(build: Build, request_for: Request) -> N
     ]
 
 
-# Changes of what methods raise. Each: (what in OLD, what in its place, the changes).
+# Changes of declared errors. Each: (text in OLD, its replacement, the changes).
 OLD = HEAD + (
     "extend google.protobuf.MethodOptions { repeated BadCode raises_bad = 51300; }\n"
     "service S { rpc A(M) returns (M) { option (raises_bad) = BAD_CODE_LOST; "
@@ -575,7 +584,7 @@ def test_changes_of_what_methods_raise(case: str, build: Build) -> None:
 
 
 def test_a_set_without_its_imports_is_refused(build: Build, tmp_path: Path) -> None:
-    """Options of a file that is not there cannot be read, and no change of them would be seen."""
+    """Options of a missing file cannot be read, so their changes would go unseen."""
     files = build({"bad.proto": OLD})
     lacking = FileDescriptorSet(
         file=[file for file in files.file if file.name != "errgrpc/v1/res_code.proto"]
@@ -590,7 +599,10 @@ def test_a_set_without_its_imports_is_refused(build: Build, tmp_path: Path) -> N
 
 
 def test_protoc_makes_what_python_imports(fresh_with_protoc: Any, tmp_path: Path) -> None:
-    """The messages, too, of two teams in one process; `protoc --python_out` with our plugin, as a user runs it."""
+    """`protoc --python_out` with our plugin, as a user runs it.
+
+    It includes the messages of two teams in one process.
+    """
     # protoc before 32 does not know edition 2024.
     protos = TEAM | (OPTION_ONLY if harness.GRPC >= (1, 76) else {})
     for path, text in protos.items():

@@ -1,4 +1,4 @@
-"""The runner: nothing passes that did not, whatever a peer's program does."""
+"""The runner: no failure passes, whatever a peer's program does."""
 
 import json
 import sys
@@ -26,7 +26,7 @@ CLIENT = textwrap.dedent(
         print(json.dumps(said))
     """
 )
-CALLS = len(load())  # each vector once
+CALLS = len(load())  # each vector is one call
 
 
 def client(change: str = "pass") -> Any:
@@ -83,7 +83,7 @@ def test_a_field_that_the_manifest_does_not_name_is_a_failure(peer: Any) -> None
     change = "if vector['name'].startswith('message/'): said['hint'] = said['reason'] = None"
     result = check(peer(client=client(change), cannot=[hint]))
     assert result.passed == CALLS - 5
-    assert result.failures.total() == 6  # and the entry was not needed
+    assert result.failures.total() == 6  # the sixth: the entry was not needed
     fields_hide_no_failed_call = check(
         peer(client=client("said = {'id': call['id'], 'failed': 'boom'}"), cannot=[hint])
     )
@@ -214,7 +214,7 @@ def test_a_manifest_says_why_a_direction_is_missing(tmp_path: Any, monkeypatch: 
 
 
 def run(monkeypatch: Any, tmp_path: Any, entry: Any, *options: str) -> Any:
-    """What the command returns and writes."""
+    """Runs the command; returns its exit code and what it writes."""
     monkeypatch.setattr(peers, "HERE", tmp_path)
     manifest(tmp_path, entry)
     monkeypatch.setenv("COLUMNS", "200")

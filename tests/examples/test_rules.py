@@ -1,4 +1,4 @@
-"""The rules of the classroom by themselves: no server, no port."""
+"""The rules of the classroom alone: no server, no port."""
 
 import functools
 import threading
@@ -16,7 +16,10 @@ from examples.classroom.rules import Classrooms, Event, EventKind, Letter
 
 @pytest.fixture
 def rooms() -> Classrooms:
-    """A lecture with seats 1 and 2, Chen its host and Li and Wang its students; a small class of Chen's."""
+    """A lecture with seats 1 and 2, and a small class of Chen's.
+
+    Chen is the host of the lecture, Li and Wang are its students.
+    """
     rooms = Classrooms(max_rooms=2)
     rooms.create_room("chen", "math", "lecture")
     rooms.create_room("chen", "art", "small-class")

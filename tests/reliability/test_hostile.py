@@ -71,7 +71,7 @@ WHOLE = packed(
     rpc.LocalizedMessage(locale="zh-CN", message="房间不存在"),
     rpc.RequestInfo(request_id="id-1"),
 )
-_CHANCE = random.Random(5)  # noqa: S311  the same bytes in each run
+_CHANCE = random.Random(5)  # noqa: S311  gives the same bytes in each run
 
 BROKEN: dict[str, list[bytes]] = {
     "empty": [b""],

@@ -26,7 +26,7 @@ from errgrpc.guards import Guards
 pytestmark = pytest.mark.thinned(2)  # where a test does not say otherwise
 
 FALLBACK = "INTERNAL_SERVER_ERROR"
-SECRET = "canary-4711"  # noqa: S105  what must never leave the process
+SECRET = "canary-4711"  # noqa: S105  the secret of the tests
 STREAMS = [kind for kind in harness.KINDS if kind.endswith("stream")]
 
 

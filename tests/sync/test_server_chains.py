@@ -24,7 +24,7 @@ from errgrpc import ComponentCode, ErrorCode, ResCode, ServiceError, Spec
 pytestmark = pytest.mark.thinned(2)
 
 FALLBACK = "INTERNAL_SERVER_ERROR"
-SECRET = "canary-4711"  # noqa: S105  what must never leave the process
+SECRET = "canary-4711"  # noqa: S105  the secret of the tests
 STREAMS = [kind for kind in harness.KINDS if kind.endswith("stream")]
 
 
