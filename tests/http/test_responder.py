@@ -1,4 +1,4 @@
-"""What is answered to whatever was raised, without a framework: as gRPC's servers answer it."""
+"""Answers to exceptions without a framework, the same as from gRPC's servers."""
 
 import json
 import logging
@@ -77,7 +77,7 @@ def test_an_error_received_over_http_is_masked_unless_passed_on_by_name() -> Non
     answer = Responder(ResCode, form="both").answer(received, Request())
     assert answer.status == 500
     assert "another service" not in str(answer)
-    # by which both logs are found
+    # this id finds the records in both logs
     assert decode(*answer, ResCode).request_id == received.request_id
     passing = Responder(
         ResCode, form="both", translate={errgrpc.remote(ResCode): ServiceError.from_remote}

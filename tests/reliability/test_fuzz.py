@@ -1,4 +1,7 @@
-"""A short run of what `python -m reliability.fuzz.run` does a million times, and all that the fuzzers ever found."""
+"""A short run of `python -m reliability.fuzz.run`, and all findings of the fuzzers so far.
+
+The long run has a million inputs.
+"""
 
 import json
 import re
