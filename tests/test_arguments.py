@@ -1,4 +1,7 @@
-"""What a ServiceError makes of its arguments: right ones become what is sent, wrong ones are left out and named, none raises."""
+"""The arguments of a ServiceError: right ones are sent, wrong ones are left out and named.
+
+No wrong argument raises.
+"""
 
 import enum
 from collections.abc import Callable, Iterator, Mapping
@@ -71,7 +74,7 @@ def said(call: Callable[[arguments.Warn], Any]) -> tuple[Any, list[str]]:
         ("", ""),
         ("房间 😀\x00\n", "房间 😀\x00\n"),
         ("a\ud800b", "a\ufffdb"),
-        ("\ud83d\ude00", "😀"),  # a surrogate pair is a character that was taken apart
+        ("\ud83d\ude00", "😀"),  # a surrogate pair is one character in two halves
         ("\udc00\ud800", "\ufffd\ufffd"),
         (None, None),
     ],
@@ -440,7 +443,7 @@ def test_a_type_twice_is_sent_once() -> None:
     assert kept([HELP, rpc.Help(), pack(HELP)]) == ([HELP], [report, report])
 
 
-# Texts of others.
+# Untrusted texts.
 
 
 ANYTHING = st.recursive(

@@ -1,4 +1,4 @@
-"""What a code declares beside its number, status and texts: metadata and placeholders in all places where a text is chosen."""
+"""Declared metadata and placeholders, in all places where a text is chosen."""
 
 import logging
 import pickle
@@ -147,7 +147,7 @@ def read(error: ServiceError, language: str | None = None) -> RemoteError:
 
 
 def without_hint(error: ServiceError) -> RemoteError:
-    """As a server without hints, or in another language, answers: the reader's own table speaks."""
+    """As from a server without hints or in another language: the reader's own table gives the hint."""
     status = errgrpc.encode(error)
     kept = [detail for detail in status.details if not holds(detail, rpc.LocalizedMessage)]
     del status.details[:]
@@ -209,7 +209,8 @@ def test_over_http(form: Any) -> None:
     )
     error = errgrpc.http.decode(status, headers, body, DeskCode, accept_language="de")
     assert (status, error.details()) == (403, "30 seats in {room} r-2")
-    # An envelope has neither hint nor metadata: the reader's table speaks, with what is missing marked.
+    # An envelope has neither hint nor metadata. The hint comes from the reader's table, with
+    # missing values marked.
     assert error.hint == (
         "Alle 30 Plätze sind besetzt" if form != "envelope" else "Alle … Plätze sind besetzt"
     )
@@ -217,7 +218,7 @@ def test_over_http(form: Any) -> None:
 
 @pytest.mark.parametrize("limit", [1_024, 7_900])
 def test_filled_before_anything_is_shed(limit: int) -> None:
-    """The hint names a value that does not go out itself."""
+    """The hint shows a value that is too long to be sent itself."""
     rpc_seen = errgrpc.answering.Rpc("/desk.v1.Desk/Sit", (("accept-language", "en"),))  # type: ignore[attr-defined]
     answering = errgrpc.answering.Answering(DeskCode, max_trailer_bytes=limit)  # type: ignore[attr-defined]
     answer = answering.answer(ServiceError(DeskCode.FULL, limit=30, room="r" * 9_000), rpc_seen)

@@ -1,4 +1,4 @@
-"""The wheel, in a new environment with nothing else: what a new user and another team have."""
+"""The wheel in a new environment with nothing else, as a new user or another team has it."""
 
 import re
 import subprocess
@@ -179,7 +179,7 @@ with ThreadPoolExecutor(2) as pool:
     ("how", "printed"), [("imported", "404"), ("not imported", "no such file")]
 )
 def test_reflection_serves_a_catalogue_that_is_imported(how: str, printed: str) -> None:
-    """As docs/protobuf.md says; the server and its client are one process, with pools of their own."""
+    """The example of docs/protobuf.md; server and client share a process, with separate pools."""
     ran = subprocess.run(
         [sys.executable, "-c", REFLECTED, how],
         capture_output=True,

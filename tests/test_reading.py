@@ -1,4 +1,7 @@
-"""Code, text and trailers -> RemoteError: always one, with the RPC's own status and what could be read."""
+"""Code, text and trailers -> RemoteError, with the status of the call and all readable data.
+
+There is always a RemoteError.
+"""
 
 import base64
 import re
@@ -194,7 +197,10 @@ def test_an_rpc_error_that_says_nothing() -> None:
 
 
 class Stream(grpc.RpcError):
-    """A sync stream of grpc, which is its own error; what it has not heard yet, it would wait for."""
+    """A sync stream of grpc, which is itself the error.
+
+    To ask it for what has not arrived would wait.
+    """
 
     def __init__(self, **state: Any) -> None:
         self._state = types.SimpleNamespace(**state)

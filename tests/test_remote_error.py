@@ -446,7 +446,7 @@ def test_pickles_into_a_process_that_has_not_imported_the_catalogue(tmp_path: Pa
     )
 
 
-# The call that failed, as grpc's own chains ask it.
+# The failed call, as grpc's own interceptor chains read it.
 
 
 def test_initial_metadata_that_were_late_are_asked_for_once() -> None:
@@ -502,7 +502,7 @@ def test_details_of_an_unknown_type_stay_any() -> None:
     assert error.status_details == (info_of(NOT_EXIST), unknown)
 
 
-# Travels.
+# Errors that travel between processes.
 
 
 @pytest.mark.parametrize("how", ["pickle", "cloudpickle", "copy", "deepcopy"])
@@ -535,7 +535,7 @@ print(run())
 
 @pytest.mark.parametrize("target", [ResCode, NOT_EXIST])
 def test_another_process_catches_with_a_class_sent_by_value(target: Any) -> None:
-    """As Ray and dask send a function of a notebook, with the classes that it names."""
+    """Ray and dask send a notebook's function this way, with the classes that it names."""
     raw, kind = errgrpc.encode(ServiceError(NOT_EXIST)).SerializeToString(), remote(target)
 
     def run() -> list[Any]:

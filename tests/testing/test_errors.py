@@ -1,4 +1,4 @@
-"""`remote_error` is what a client gets, and `raises` what a test expects; its failures are worth reading."""
+"""`remote_error` gives what a client gets, and `raises` explains its failures well."""
 
 import asyncio
 import pickle
@@ -149,7 +149,7 @@ def test_wrong_arguments() -> None:
 
 
 def failure(raised: BaseException | None, *expected: Any, **metadata: Any) -> str:
-    with pytest.raises(AssertionError) as caught, raises(*expected, **metadata):  # noqa: PT012  what is in the block is the subject
+    with pytest.raises(AssertionError) as caught, raises(*expected, **metadata):  # noqa: PT012  the block is tested
         if raised is not None:
             raise raised
     assert caught.value.__cause__ is raised
@@ -289,7 +289,7 @@ def test_a_failure_shows_where_a_coded_error_was_raised(
 def test_another_answer_with_the_same_code_is_not_taken_for_the_cause(
     targets: dict[str, str],
 ) -> None:
-    with (  # noqa: PT012  see above
+    with (  # noqa: PT012  the block is tested
         harness.action(sold_out) as request,
         pytest.raises(AssertionError) as caught,
         raises(ResCode.CONFLICT),

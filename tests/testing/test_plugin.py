@@ -1,4 +1,7 @@
-"""The pytest plugin, in runs of pytest of their own: alone, under pytest-xdist, with asyncio in both modes, anyio and unittest."""
+"""The pytest plugin, in separate runs of pytest.
+
+The runs are plain, under pytest-xdist, with asyncio in both modes, anyio and unittest.
+"""
 
 import json
 import os
@@ -70,7 +73,10 @@ Pytest = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Pytest:
-    """Runs pytest in a folder of its own: (*arguments, ini, **files) -> its result."""
+    """Returns a function that runs pytest: `(*arguments, ini, **files) -> result`.
+
+    Each run has a new folder.
+    """
 
     def run(*arguments: str, ini: str = "", **files: str) -> "subprocess.CompletedProcess[str]":
         (tmp_path / "pytest.ini").write_text(
@@ -81,7 +87,7 @@ def run(tmp_path: Path) -> Pytest:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("PYTEST")
         }
-        quiet = () if "no:terminal" in arguments else ("-q",)  # an option of the terminal's plugin
+        quiet = () if "no:terminal" in arguments else ("-q",)  # the terminal plugin has this option
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *quiet, *arguments]
         return subprocess.run(
             command,
@@ -196,7 +202,7 @@ def test_strict(workers: tuple[str, ...], run: Pytest) -> None:
     assert done.returncode == 1
     assert "2 failed, 2 passed" in done.stdout
     assert "/shop.Shop/Buy answered ResCode.UNAUTHORIZED, which it does not declare" in done.stdout
-    # the test's own failure goes before
+    # the test's own failure wins
     assert "expected ResCode.CONFLICT (409, ALREADY_EXISTS)" in done.stdout
 
 
