@@ -147,7 +147,7 @@ def read(error: ServiceError, language: str | None = None) -> RemoteError:
 
 
 def without_hint(error: ServiceError) -> RemoteError:
-    """As from a server without hints or in another language: the reader's own table gives the hint."""
+    """As from a server without hints or in another language: the reader's table gives the hint."""
     status = errgrpc.encode(error)
     kept = [detail for detail in status.details if not holds(detail, rpc.LocalizedMessage)]
     del status.details[:]

@@ -545,17 +545,21 @@ def fail(request, context):
     raise ServiceError(ResCode.ROOM_NOT_EXIST)
 
 telemetry = otel.Telemetry()
-server = grpc.server(futures.ThreadPoolExecutor(), interceptors=[errgrpc.ServerInterceptor(ResCode, on_answer=telemetry.on_answer)])
-server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("S", {"Fail": grpc.unary_unary_rpc_method_handler(fail)})])
+interceptor = errgrpc.ServerInterceptor(ResCode, on_answer=telemetry.on_answer)
+server = grpc.server(futures.ThreadPoolExecutor(), interceptors=[interceptor])
+handlers = {"Fail": grpc.unary_unary_rpc_method_handler(fail)}
+server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("S", handlers)])
 port = server.add_insecure_port("127.0.0.1:0")
 server.start()
 with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
     try:
-        errgrpc.wrap_channel(channel, ResCode, on_received=telemetry.on_received).unary_unary("/S/Fail")(b"")
+        wrapped = errgrpc.wrap_channel(channel, ResCode, on_received=telemetry.on_received)
+        wrapped.unary_unary("/S/Fail")(b"")
     except errgrpc.RemoteError as error:
         print(error.error_code)
 server.stop(None).wait()
-print([name for name in sys.modules if name.startswith(("opentelemetry.semconv", "opentelemetry.instrumentation"))])
+others = ("opentelemetry.semconv", "opentelemetry.instrumentation")
+print([name for name in sys.modules if name.startswith(others)])
 """
 SAID = "ResCode.ROOM_NOT_EXIST\n[]\n"
 

@@ -416,9 +416,15 @@ def test_pickles_into_a_process_that_has_not_imported_the_catalogue(tmp_path: Pa
         import errgrpc
         from their_codes import TheirCode
         packed = any_pb2.Any()
-        packed.Pack(error_details_pb2.ErrorInfo(reason="GONE", domain="their.example.com", metadata={"k": "v"}))
-        error = errgrpc.decode(status_pb2.Status(code=5, message="Gone", details=[packed]), TheirCode)
-        sys.stdout.buffer.write(pickle.dumps((error, errgrpc.remote(TheirCode), errgrpc.ServiceError(TheirCode.GONE))))
+        packed.Pack(
+            error_details_pb2.ErrorInfo(
+                reason="GONE", domain="their.example.com", metadata={"k": "v"}
+            )
+        )
+        status = status_pb2.Status(code=5, message="Gone", details=[packed])
+        error = errgrpc.decode(status, TheirCode)
+        raised = errgrpc.ServiceError(TheirCode.GONE)
+        sys.stdout.buffer.write(pickle.dumps((error, errgrpc.remote(TheirCode), raised)))
     """
     read = """
         import pickle, sys

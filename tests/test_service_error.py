@@ -107,7 +107,8 @@ def test_what_is_no_code_is_refused_at_the_raise() -> None:
     for wrong in (None, 404, "NOT_FOUND", ResCode, StatusCode.NOT_FOUND, ServiceError, Hostile()):
         with pytest.raises(
             TypeError,
-            match=r"is no error code: give a member of a catalogue such as errgrpc.ResCode.NOT_FOUND",
+            match=r"is no error code: give a member of a catalogue such as "
+            r"errgrpc.ResCode.NOT_FOUND",
         ):
             ServiceError(wrong)
 

@@ -463,8 +463,11 @@ FATAL = """
     sys.path[:0] = {path!r}
     import grpc, harness, errgrpc
 
+    def group():
+        return BaseExceptionGroup("g", [ValueError(), BaseExceptionGroup("g", [SystemExit(3)])])
+
     ERRORS = dict(KeyboardInterrupt=KeyboardInterrupt, SystemExit=lambda: SystemExit(3),
-                  group=lambda: BaseExceptionGroup("g", [ValueError(), BaseExceptionGroup("g", [SystemExit(3)])]))
+                  group=group)
 
     def act(_):
         raise ERRORS[{error!r}]()

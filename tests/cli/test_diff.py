@@ -40,7 +40,8 @@ CHANGED = (
         "",
     )
 )
-TEXT = """breaking: shop.v1.ShopCode: GONE: grpc_status was NOT_FOUND, is FAILED_PRECONDITION [grpc-status-changed]
+TEXT = """breaking: shop.v1.ShopCode: GONE: grpc_status was NOT_FOUND, is FAILED_PRECONDITION \
+[grpc-status-changed]
 note: shop.v1.ShopCode: GONE: message was 'Gone', is 'Sold out' [message-changed]
 caution: shop.v1.ShopCode: GONE: retryable was not said, is true [retryable-changed]
 breaking: shop.v1.ShopCode: FULL: removed [code-removed]

@@ -220,7 +220,8 @@ public enum ShopError implements Coded {
      *  Twice "gone". */
     GONE(1, "It's \"gone\"" + ", \u4e2d{x}\t", HttpStatus.NOT_FOUND),
     // not a description
-    @Deprecated @JsonProperty("x, y") OLD(2_000, HttpStatus.SC_UNPROCESSABLE_ENTITY.value(), "Old", "旧的") { int f() { return 3; } },
+    @Deprecated @JsonProperty("x, y")
+    OLD(2_000, HttpStatus.SC_UNPROCESSABLE_ENTITY.value(), "Old", "旧的") { int f() { return 3; } },
     badName(0x10, Status.ABORTED, "Bad name", now(), 409),
     LATER;
     private final int number; ShopError(int n) { }

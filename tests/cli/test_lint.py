@@ -343,7 +343,8 @@ def test_github(run: Any) -> None:
     ran = run("lint", bad("name-format"), "--format", "github")
     assert ran.code == 1
     assert ran.out.splitlines()[0].startswith(
-        "::error file=tests/cli/lint/name-format/bad.proto,line=12,col=3,title=name-format::bad.name_format.ShopCode.SOLD_OUT_: the reason"
+        "::error file=tests/cli/lint/name-format/bad.proto,line=12,col=3,title=name-format::"
+        "bad.name_format.ShopCode.SOLD_OUT_: the reason"
     )
     ran = run("lint", bad("text-shared"), "--format", "github")
     assert ran.out.startswith(
@@ -482,7 +483,8 @@ import "errgrpc/v1/annotations.proto";
 %senum Shop {
   option (errgrpc.v1.catalog) = {domain: "shop.example.com"};
   SHOP_UNSPECIFIED = 0;
-%s  SHOP_GONE = 1 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND, http_status: 403, message: "Gone"}];%s
+%s  SHOP_GONE = 1 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND, http_status: 403, \
+message: "Gone"}];%s
 }
 """
 REASON = "errgrpc:lint:ignore http-status-mapping As the old API has it."

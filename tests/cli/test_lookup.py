@@ -178,7 +178,12 @@ from errgrpc import ErrorCode, Spec
 from grpc import StatusCode
 
 class Bad(ErrorCode, domain="bad.example.com"):
-    GONE = 1, Spec(StatusCode.NOT_FOUND, message="\\x1b[31m=cmd|x", hints={"en-US": "a\\u202eb\\tc\\nd"}, description="[red]no[/red]")
+    GONE = 1, Spec(
+        StatusCode.NOT_FOUND,
+        message="\\x1b[31m=cmd|x",
+        hints={"en-US": "a\\u202eb\\tc\\nd"},
+        description="[red]no[/red]",
+    )
 """
 
 

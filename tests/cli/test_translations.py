@@ -236,11 +236,13 @@ enum ShopCode {
 
   SHOP_CODE_UNSPECIFIED = 0;
   // 满 \t tab; a comment before
-\tSHOP_CODE_FULL = 1 [(errgrpc.v1.code) = {grpc_status: RESOURCE_EXHAUSTED message: "Full" /* inside */
+\tSHOP_CODE_FULL = 1 [(errgrpc.v1.code) = {grpc_status: RESOURCE_EXHAUSTED \
+message: "Full" /* inside */
     hints: {locale: "en" text: "All {limit} are taken"}
     hints: {locale: "DE" text: "alt {limit}"}
     metadata_fields: {key: "limit"}}];  // behind
-  SHOP_CODE_GONE = 2 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND message: "Gone" hints: {locale: "en" text: "Gone"}}];
+  SHOP_CODE_GONE = 2 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND message: "Gone" \
+hints: {locale: "en" text: "Gone"}}];
 }
 """
 

@@ -367,7 +367,8 @@ def test_changed_metadata_fields(was: str, now: str, ids: list[str], build: Buil
 
 
 MORE = """hints: {locale: "zh-Hant", text: "A"} hints: {locale: "zh-Hans", text: "B"}
-    hints: {locale: "en", text: "C", when: {key: "a", value: "1"}} hints: {locale: "en", text: "D", when: {key: "b", value: "1"}}"""
+    hints: {locale: "en", text: "C", when: {key: "a", value: "1"}}
+    hints: {locale: "en", text: "D", when: {key: "b", value: "1"}}"""
 
 
 @pytest.mark.parametrize("parts", [(0, 1), (2, 3)])

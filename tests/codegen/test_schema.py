@@ -23,11 +23,8 @@ ENUMS = [
 
 
 def read(build: Build, text: str) -> list[schema.Catalog]:
-    files = build(
-        {
-            "x.proto": f'syntax = "proto3"; package x.v1; import "errgrpc/v1/annotations.proto";\n{text}'
-        }
-    )
+    head = 'syntax = "proto3"; package x.v1; import "errgrpc/v1/annotations.proto";\n'
+    files = build({"x.proto": head + text})
     return schema.read(next(file for file in files.file if file.name == "x.proto"))
 
 

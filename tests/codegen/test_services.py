@@ -43,7 +43,9 @@ TEAM = {
         }
         message Options {
           extend google.protobuf.MethodOptions { repeated Code raises_desk_code = 51200; }
-          extend google.protobuf.ServiceOptions { repeated Code every_method_raises_desk_code = 51200; }
+          extend google.protobuf.ServiceOptions {
+            repeated Code every_method_raises_desk_code = 51200;
+          }
         }
     """,
     "team/public.proto": f"""
@@ -69,7 +71,9 @@ TEAM = {
             option (.errgrpc.v1.raises_res_code) = RES_CODE_UNAUTHORIZED;
             option (.team.errgrpc.desk.v1.Options.raises_desk_code) = CODE_FULL;
           }
-          rpc ServerStream(M) returns (stream M) { option (.errgrpc.v1.raises_component_code) = COMPONENT_CODE_IM_LOGIN_ERROR; }
+          rpc ServerStream(M) returns (stream M) {
+            option (.errgrpc.v1.raises_component_code) = COMPONENT_CODE_IM_LOGIN_ERROR;
+          }
           rpc ClientStream(stream M) returns (M);
           rpc BidiStream(stream M) returns (stream M);
         }
@@ -94,7 +98,9 @@ TEAM = {
             CODE_BROKEN = 1 [(.errgrpc.v1.code) = {grpc_status: INTERNAL}];
           }
         }
-        extend google.protobuf.MethodOptions { repeated Lamp.Code raises_lamp_code = 51201 [features.repeated_field_encoding = EXPANDED]; }
+        extend google.protobuf.MethodOptions {
+          repeated Lamp.Code raises_lamp_code = 51201 [features.repeated_field_encoding = EXPANDED];
+        }
         service LampService {
           rpc Switch(Lamp) returns (Lamp) {
             option (raises_lamp_code) = CODE_BROKEN;
@@ -136,7 +142,9 @@ OPTION_ONLY = {
         package team.late;
         import option "errgrpc/v1/res_code.proto";
         message M {}
-        service Late { rpc A(M) returns (M) { option (.errgrpc.v1.raises_res_code) = RES_CODE_CONFLICT; } }
+        service Late {
+          rpc A(M) returns (M) { option (.errgrpc.v1.raises_res_code) = RES_CODE_CONFLICT; }
+        }
     """
 }
 EXPECTED = {
@@ -246,7 +254,8 @@ def test_the_classroom_says_what_its_methods_raise() -> None:
 
 
 HEAD = """syntax = "proto3"; package bad;
-import "errgrpc/v1/res_code.proto"; import "errgrpc/v1/annotations.proto"; import "google/protobuf/descriptor.proto";
+import "errgrpc/v1/res_code.proto"; import "errgrpc/v1/annotations.proto"; \
+import "google/protobuf/descriptor.proto";
 enum BadCode { option (errgrpc.v1.catalog) = {domain: "bad"};
   BAD_CODE_UNSPECIFIED = 0; BAD_CODE_LOST = 1 [(errgrpc.v1.code) = {grpc_status: DATA_LOSS}]; }
 message M {}

@@ -17,7 +17,8 @@ from conformance.vectors import load
 CLIENT = textwrap.dedent(
     """
     import json, sys
-    vectors = {vector["number"]: vector for vector in json.load(open(sys.argv[1], encoding="utf-8"))}
+    with open(sys.argv[1], encoding="utf-8") as file:
+        vectors = {vector["number"]: vector for vector in json.load(file)}
     for line in sys.stdin:
         call = json.loads(line)
         vector = vectors[call["vector"]]

@@ -37,8 +37,9 @@ def upstream(_: Any) -> None:
     raise decode(404, [("x-request-id", "id-of-a"), ("x-of-a", SECRET)], FORGED, ResCode)
 
 
-FORGED = b"""{"code": 1004, "msg": "%(s)s", "ts": 1, "requestId": "id-of-a", "data": {"a": "%(s)s"}, "error": {"message": "%(s)s",
-  "status": "NOT_FOUND", "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "ROOM_NOT_EXIST",
+FORGED = b"""{"code": 1004, "msg": "%(s)s", "ts": 1, "requestId": "id-of-a", "data": {"a": "%(s)s"},
+  "error": {"message": "%(s)s", "status": "NOT_FOUND",
+  "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "ROOM_NOT_EXIST",
   "domain": "errgrpc.v1.ResCode", "metadata": {"code": "1004", "key": "%(s)s"}}]}}""" % {
     b"s": SECRET.encode()
 }

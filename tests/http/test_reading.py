@@ -324,7 +324,7 @@ HOSTILE: dict[str, bytes] = {
     "huge number": b'{"code":' + b"9" * 200_000 + b',"msg":"m","ts":1,"requestId":"r"}',
     "aip193 without message": b'{"error":{"code":404,"status":"NOT_FOUND","message":null}}',
     "aip193 with a wrong status": b'{"error":{"code":404,"status":"GONE_AWAY","message":"m"}}',
-    "aip193 with a status that is a list": b'{"error":{"code":404,"status":["NOT_FOUND"],"message":"m"}}',
+    "aip193 with a list as status": b'{"error":{"code":404,"status":["NOT_FOUND"],"message":"m"}}',
     "aip193 that says OK": b'{"error":{"code":200,"status":"OK","message":"m"}}',
     "gateway that says OK": b'{"code":0,"message":"m","details":[]}',
     "10 MB": b'{"code":1004,"msg":"' + b"m" * 10_000_000 + b'","ts":1,"requestId":"r"}',

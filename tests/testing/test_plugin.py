@@ -22,7 +22,11 @@ import grpc, pytest, unittest
 from errgrpc import ResCode, ServiceError
 from errgrpc.testing import raises, recorded, serve
 
-CODES = {{b"conflict": ResCode.CONFLICT, b"forbidden": ResCode.FORBIDDEN, b"undeclared": ResCode.UNAUTHORIZED}}
+CODES = {{
+    b"conflict": ResCode.CONFLICT,
+    b"forbidden": ResCode.FORBIDDEN,
+    b"undeclared": ResCode.UNAUTHORIZED,
+}}
 
 class Shop:
     def Buy(self, request, context):

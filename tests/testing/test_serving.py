@@ -291,7 +291,10 @@ import asyncio, sys, threading, warnings
 from errgrpc import ResCode
 from errgrpc.testing import serve, serving
 from examples.classroom.v1 import classroom_pb2 as pb
-from examples.classroom.v1.classroom_pb2_grpc import ClassroomServiceStub, add_ClassroomServiceServicer_to_server as add
+from examples.classroom.v1.classroom_pb2_grpc import (
+    ClassroomServiceStub,
+    add_ClassroomServiceServicer_to_server as add,
+)
 
 class Endless:
     def __getattr__(self, name):
