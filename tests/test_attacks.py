@@ -446,7 +446,7 @@ def test_a_request_that_is_still_in_a_finally_shows_in_no_other_record(
 def test_what_was_logged_before_is_neither_shown_nor_kept(
     raised: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The framework is unknown to us.
+    """A past raise stays out of the record and the traceback, in a framework unknown to us.
 
     The test covers the exception itself, its cause and the members of a group.
     """

@@ -880,7 +880,7 @@ async def test_an_application_that_tracks_does_so_wherever_it_is_mounted(
 
 
 def test_a_request_that_is_closed_by_another_context_is_no_error_of_its_own() -> None:
-    """Another context closes a request that is still waiting when its loop ends."""
+    """A request may still wait when its loop has ended: then another context closes it."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.sleep(0)

@@ -199,7 +199,7 @@ def test_an_rpc_error_that_says_nothing() -> None:
 class Stream(grpc.RpcError):
     """A sync stream of grpc, which is itself the error.
 
-    To ask it for what has not arrived would wait.
+    It would block if it were asked for data that has not arrived.
     """
 
     def __init__(self, **state: Any) -> None:

@@ -726,9 +726,9 @@ AIO = [
     )
 ]
 CHANGED_BY_GRPC |= {
-    read_after_the_end,  # an intercepted call ends with EOF, even after an error
-    styles_mixed,  # it takes its responses from one generator, however it is read
-    time_left,  # it does not know its deadline
+    read_after_the_end,  # An intercepted call ends with EOF, even after an error.
+    styles_mixed,  # It takes its responses from one generator, however it is read.
+    time_left,  # It does not know its deadline.
 }
 
 

@@ -524,7 +524,7 @@ def test_a_server_that_stops_with_grace(style: str, stack: str, patient: bool) -
 
 @pytest.mark.parametrize("style", harness.STYLES)
 def test_a_handler_that_outlives_its_client(targets: dict[str, str], style: str) -> None:
-    """The handler may still read what the client sent; its error goes nowhere.
+    """The handler may still read what the client sent; its error is dropped.
 
     On an asyncio server, bare grpcio reads freed memory here.
     """

@@ -189,7 +189,7 @@ def test_a_client_reads_what_it_can(bare: str, stack: str, kind: str) -> None:
 
 
 def test_a_client_reads_what_can_be_read() -> None:
-    """Garbage in `BROKEN` hides nothing that is readable beside it."""
+    """Garbage in `BROKEN` hides no readable detail next to it."""
 
     def reading(name: str) -> errgrpc.RemoteError:
         return targets.read(BROKEN[name], StatusCode.NOT_FOUND, "Text")

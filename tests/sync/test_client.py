@@ -276,7 +276,7 @@ def test_a_cancelled_stream(channel: grpc.Channel) -> None:
         call = harness.method(channel, "unary_stream")(request)
         assert next(call) == b"first"
         assert call.cancel()
-        # grpc sets no debug string for such a call: to ask for it would wait forever.
+        # grpc sets no debug string for such a call, so asking for it would wait forever.
         with pytest.raises(RemoteError) as caught:
             next(call)
         assert type(caught.value) is RemoteError
