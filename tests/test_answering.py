@@ -144,7 +144,7 @@ class Fake(Exception):
         lambda: BaseExceptionGroup(SECRET, [KeyboardInterrupt(SECRET)]),
     ],
 )
-def test_the_fallback_answers_what_nobody_foresaw(
+def test_the_fallback_answers_an_unhandled_exception(
     error: Any, records: list[logging.LogRecord]
 ) -> None:
     raised = error()
@@ -571,7 +571,7 @@ def test_the_request_id(metadata: Any, error: BaseException, request_id: str) ->
 
 
 @pytest.mark.parametrize("hostile", [None, "", " ", "é", "a\n", "a" * 129])
-def test_a_fresh_id_when_there_is_none_that_may_travel(hostile: str | None) -> None:
+def test_a_fresh_id_if_no_given_id_may_travel(hostile: str | None) -> None:
     ids = {
         read(ask(upstream(hostile), metadata=(("x-request-id", "\x1b"),))).request_id
         for _ in range(3)
@@ -606,7 +606,7 @@ def test_a_long_chain_of_causes() -> None:
     assert read(ask(error, on_error=lambda *_, **__: None)).request_id == "first"
 
 
-def test_who_has_gone_gets_no_error_record(records: list[logging.LogRecord]) -> None:
+def test_if_the_client_has_gone_there_is_no_error_record(records: list[logging.LogRecord]) -> None:
     heard: list[Any] = []
     answer = ask(
         LookupError(),

@@ -110,7 +110,7 @@ def test_a_code_newer_than_the_table() -> None:
     assert (NEWER.hint, NEWER.locale) == (None, None)
 
 
-def test_a_code_of_nobody_we_know() -> None:
+def test_a_code_of_an_unknown_catalogue() -> None:
     assert type(FOREIGN) is RemoteError
     assert (FOREIGN.error_code, FOREIGN.number, FOREIGN.reason, FOREIGN.domain) == (
         None,

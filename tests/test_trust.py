@@ -122,7 +122,7 @@ class TestRequestId:
         one.__cause__, other.__cause__ = other, one
         assert FRESH.fullmatch(request_id(ask(target, "unary_unary", raising(one))))
 
-    def test_only_of_what_nobody_foresaw(self, target: str, kind: str) -> None:
+    def test_only_of_unhandled_exceptions(self, target: str, kind: str) -> None:
         outcome = ask(
             target,
             kind,
@@ -163,7 +163,7 @@ class TestRecord:
         assert f"ValueError: {SECRET}" in record.exc_text
         assert ", in act\n" in record.exc_text
 
-    def test_none_of_a_service_error(self, target: str, kind: str, caplog: Any) -> None:
+    def test_no_record_of_a_service_error(self, target: str, kind: str, caplog: Any) -> None:
         caplog.set_level(logging.DEBUG, "errgrpc")
         for after in range(3):
             ask(target, kind, raising(ServiceError(ResCode.NOT_FOUND)), after)

@@ -402,7 +402,7 @@ async def test_wrapped_calls_raise_on_each_read_and_write(talk: tuple[Talk, str]
 
 
 @pytest.mark.parametrize("kind", ["stream_unary", "stream_stream"])
-async def test_wrapped_calls_raise_when_nobody_reads(kind: str) -> None:
+async def test_wrapped_calls_raise_without_a_listening_server(kind: str) -> None:
     with socket.socket() as bound:  # bound, but not listening
         bound.bind(("127.0.0.1", 0))
         async with connect(f"127.0.0.1:{bound.getsockname()[1]}", interceptors=[]) as channel:

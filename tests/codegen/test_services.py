@@ -504,7 +504,7 @@ def test_a_file_that_is_asked_for_twice_is_written_once(build: Build, request_fo
     assert [file.name for file in plugin.generate(request).file] == ["bad_errgrpc.py"]
 
 
-def test_other_options_are_none_of_ours(build: Build, request_for: Request) -> None:
+def test_other_options_declare_nothing(build: Build, request_for: Request) -> None:
     text = HEAD + (
         "extend google.protobuf.MethodOptions { BadCode likely = 51300; "
         "repeated BadCode raised = 51301; repeated M raises_m = 51302; }\n"

@@ -235,7 +235,7 @@ ENTRY = {
 }
 
 
-def test_the_command_says_who_passed(monkeypatch: Any, tmp_path: Any, capsys: Any) -> None:
+def test_the_command_says_which_peers_passed(monkeypatch: Any, tmp_path: Any, capsys: Any) -> None:
     code, matrix = run(monkeypatch, tmp_path, ENTRY)
     assert code == 0
     assert matrix == [

@@ -220,7 +220,7 @@ def test_wrong_fields(url: str) -> None:
 
 
 @needs_envoy
-def test_what_nobody_foresaw_is_found_in_the_log_by_the_id_that_the_gateway_gave_it(
+def test_an_unhandled_exception_is_found_in_the_log_by_the_id_of_the_gateway(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     ask_json(url, "CreateRoom", {"room_uuid": "oops", "config_id": "small-class"})

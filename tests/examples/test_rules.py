@@ -96,7 +96,7 @@ def test_all_wrong_fields_are_named_at_once(rooms: Classrooms) -> None:
     ]
 
 
-def test_who_comes_without_a_token_is_nobody() -> None:
+def test_a_caller_without_a_token_is_refused() -> None:
     assert rules.authenticate("Bearer li") == "li"
     for wrong in (None, "", "Bearer", "Bearer ", "Basic li"):
         refused = error_of(functools.partial(rules.authenticate, wrong))

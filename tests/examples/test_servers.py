@@ -342,7 +342,7 @@ def test_details_beside_the_code(stage: Stage) -> None:
     assert retry.retry_delay.seconds == 5
 
 
-def test_a_conflict_is_a_success_for_who_wants_the_room(stage: Stage) -> None:
+def test_a_conflict_is_a_success_if_the_caller_wants_the_room(stage: Stage) -> None:
     assert stage.chen.ensure_room("math", "lecture").room_uuid == "math"
     assert stage.chen.ensure_room("art", "small-class").room_uuid == "art"
 
@@ -422,7 +422,7 @@ def test_a_stream_that_begins_wrongly(server_stack: str, method: str, requests: 
     assert type(errgrpc.from_error(error.value, ResCode)) is errgrpc.remote(ResCode.BAD_REQUEST)
 
 
-def test_who_goes_is_forgotten(stage: Stage) -> None:
+def test_a_client_that_goes_is_forgotten(stage: Stage) -> None:
     """If a client closes its channel during two streams, the server frees both."""
     stage.watch("li")
     stage.sign_in("li")

@@ -64,7 +64,7 @@ def test_a_success_is_no_error(http: Any, status: int) -> None:
         assert not stream.is_stream_consumed
 
 
-def test_a_redirect_is_followed_and_304_is_none(http: Any) -> None:
+def test_a_redirect_is_followed_but_304_is_an_error(http: Any) -> None:
     def answer(request: Any) -> Any:
         return (
             http.Response(302, headers={"location": "/b"})

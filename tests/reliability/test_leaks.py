@@ -452,7 +452,7 @@ def test_what_b_passes_on_by_name_arrives(
 
 
 @pytest.mark.parametrize("name", ["B's own domain, unknown", "a stranger's", "garbage"])
-def test_what_nobody_knows_cannot_be_passed_on(
+def test_an_unknown_error_cannot_be_passed_on(
     guarded_targets: dict[str, str], a: str, style: str, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with (

@@ -371,7 +371,7 @@ def refuse(_: Any) -> bytes:
     raise ValueError("refused")
 
 
-def test_metadata_that_are_none_do_not_hide_the_error(bare: grpc.Channel, kind: str) -> None:
+def test_invalid_metadata_do_not_hide_the_error(bare: grpc.Channel, kind: str) -> None:
     for locale in (None, "zh-CN"):
         method = harness.method(errgrpc.wrap_channel(bare, ResCode, locale=locale), kind, refuse)
         if not kind.startswith("stream"):  # streams serialize their requests later

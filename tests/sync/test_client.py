@@ -478,14 +478,14 @@ def test_inferred_from_the_status(status: StatusCode, foreign: str, kind: str, s
     assert outcome.error.debug_error_string()
 
 
-def test_inferred_when_nobody_listens(kind: str, stack: str) -> None:
+def test_inferred_without_a_listening_server(kind: str, stack: str) -> None:
     with socket.socket() as bound:  # bound but not listening, so no other program gets the port
         bound.bind(("127.0.0.1", 0))
         outcome = harness.call(stack, f"127.0.0.1:{bound.getsockname()[1]}", kind, b"")
     assert_inferred(outcome.error, StatusCode.UNAVAILABLE, 503)
 
 
-def test_inferred_when_nobody_knows_the_method(channel: grpc.Channel, kind: str) -> None:
+def test_inferred_for_an_unknown_method(channel: grpc.Channel, kind: str) -> None:
     with pytest.raises(RemoteError) as caught:
         list(getattr(channel, kind)("/test.Service/none")(harness.argument(kind, b"")))
     assert_inferred(caught.value, StatusCode.UNIMPLEMENTED, 405)

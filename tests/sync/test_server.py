@@ -1062,7 +1062,7 @@ class TestTheEndOfACall:
         assert [record.levelno for record in logged(caplog)] == [logging.ERROR]
 
     def test_error_in_the_close_of_a_generator(self) -> None:
-        """Python itself reports the error: no code uses the generator any more."""
+        """Python itself reports the error, as no code uses the generator any more."""
         reported: list[Any] = []
 
         class Closing(Watched):
