@@ -407,10 +407,10 @@ def declaring(message: str, *variants: Variant) -> Spec:
         ),
         (lambda: MetadataField("room", type=dict), TypeError, "give str, int, float or bool"),  # type: ignore[arg-type]
         (
-            lambda: Spec(StatusCode.ABORTED, metadata_fields=["room"]),
+            lambda: Spec(StatusCode.ABORTED, metadata_fields=["room"]),  # type: ignore[list-item]
             TypeError,
             "metadata_fields holds 'room'",
-        ),  # type: ignore[list-item]
+        ),
         (
             lambda: Spec(StatusCode.ABORTED, metadata_fields=ROOM * 2),
             ValueError,
@@ -452,10 +452,10 @@ def declaring(message: str, *variants: Variant) -> Spec:
             "Variant.when has the condition 'R', which no metadata have",
         ),
         (
-            lambda: Spec(StatusCode.ABORTED, retryable=1),
+            lambda: Spec(StatusCode.ABORTED, retryable=1),  # type: ignore[arg-type]
             TypeError,
             "retryable is 1, not None or a bool",
-        ),  # type: ignore[arg-type]
+        ),
         (lambda: declared(locales=["en", "de"]), ValueError, "KNOWN has no hint for de"),
         (lambda: declared(locales="en"), ValueError, "locales is 'en', not a sequence"),
         (
