@@ -5,6 +5,7 @@ PYTHONS ?= python3.11 python3.12 python3.13
 VENV := .venv
 BIN := $(VENV)/bin
 CODEGEN := .venv-codegen
+DOCS := .venv-docs
 PIP := -m pip install --quiet --disable-pip-version-check
 EXAMPLE := examples/classroom/v1/classroom.proto
 CONFORMANCE := conformance/v1/conformance.proto
@@ -15,7 +16,7 @@ PROTOS := $(sort $(wildcard protos/errgrpc/v1/*.proto))
 
 .PHONY: demo serve gateway demo-web test-gateway test-web picture
 .PHONY: test-page picture-page vectors interop
-.PHONY: test test-full check test-lowest test-all coverage mutants generate breaking release reliability bench clean
+.PHONY: test test-full check test-lowest test-all coverage mutants generate breaking release docs reliability bench clean
 
 demo: $(VENV)/demo.stamp  ## the classroom, with its errors on both sides
 	$(BIN)/python -m examples.classroom demo
@@ -62,7 +63,7 @@ test-full: $(VENV)/test.stamp  ## what takes long, too, and every case of the la
 check: $(VENV)/check.stamp $(CODEGEN)/stamp  ## all that is not a test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy errgrpc pytest_errgrpc.py examples conformance
+	$(BIN)/mypy errgrpc pytest_errgrpc.py examples conformance website
 	$(BIN)/mypy --config-file tests/mypy.ini tests bench reliability
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
@@ -81,6 +82,9 @@ breaking: $(VENV)/check.stamp  ## what changed since the last release: names and
 
 release: $(VENV)/check.stamp  ## make today's protos the ones that later changes are compared with
 	$(BIN)/buf build --path protos/errgrpc --as-file-descriptor-set --exclude-source-info -o protos/released.binpb
+
+docs: $(DOCS)/stamp  ## the documentation site, in build/site, with all its links checked
+	$(DOCS)/bin/python -m website
 
 # Everything that is generated, into OUT.
 OUT ?= .
@@ -151,6 +155,12 @@ $(VENV)/test.stamp: $(VENV)/demo.stamp requirements/test.txt
 
 $(VENV)/check.stamp: $(VENV)/test.stamp requirements/check.txt
 	$(BIN)/python $(PIP) -r requirements/check.txt -c requirements/$(VERSIONS).txt
+	touch $@
+
+$(DOCS)/stamp: requirements/docs.txt requirements/newest.txt pyproject.toml
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python $(PIP) --editable '.[cli]' -c requirements/newest.txt
+	$(DOCS)/bin/python $(PIP) -r requirements/docs.txt
 	touch $@
 
 $(CODEGEN)/stamp: requirements/codegen.txt pyproject.toml

@@ -1,13 +1,17 @@
-"""The pytest plugin of errgrpc: which declared errors a test run has raised, and tests that fail on an undeclared one.
+"""The pytest plugin of errgrpc: shows which declared errors no test raised.
 
-    pytest --errgrpc-coverage                    prints, for each method that declares its errors, which of them no test raised
-    pytest --errgrpc-coverage=json:errors.json   writes the same as JSON
-    pytest --errgrpc-fail-under=90               fails the run below so many percent
+```text
+pytest --errgrpc-coverage                    shows, for each method that declares its errors,
+                                             which of them no test raised
+pytest --errgrpc-coverage=json:errors.json   writes the same as JSON
+pytest --errgrpc-fail-under=90               fails the run below 90 percent
 
-    [tool.pytest.ini_options]
-    errgrpc_strict = true                        fails a test if a server answered a code that its method does not declare
+[tool.pytest.ini_options]
+errgrpc_strict = true                        fails a test if a server answered a code
+                                             that its method does not declare
+```
 
-It imports nothing of errgrpc unless one of these is asked for.
+The plugin imports errgrpc only if one of these is used.
 """
 
 from __future__ import annotations
@@ -35,7 +39,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         const="text",
         type=_report,
         metavar="text|json|json:FILE",
-        help="show which of the errors that methods declare the tests have raised: a table, or JSON, here or in a file",
+        help="show which of the errors that methods declare the tests have raised: "
+        "a table, or JSON, here or in a file",
     )
     group.addoption(
         "--errgrpc-fail-under",
@@ -54,7 +59,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def _report(value: str) -> str:
     if value not in {"text", "json"} and not value.startswith("json:"):
         raise argparse.ArgumentTypeError(
-            f"{value!r} is no report: give text, json or json:FILE; before a path, write --errgrpc-coverage=text"
+            f"{value!r} is no report: "
+            "give text, json or json:FILE; before a path, write --errgrpc-coverage=text"
         )
     return value
 
@@ -80,11 +86,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _strict() -> object:
-    """Fails what an undeclared code is answered in: a test, or the fixtures around it.
+    """Returns a plugin that fails each test in which a server answers an undeclared code.
 
-    Made only if a project asks for it: older versions of pluggy do not know such wrappers.
+    It covers the fixtures of the test, too. It is made only if a project asks for it, because older
+    versions of pluggy do not know such wrappers.
     """
-    from errgrpc.testing import recorded  # noqa: PLC0415  only if a project asks for it
+    from errgrpc.testing import recorded  # noqa: PLC0415  only if it is used
 
     class Strict:
         @pytest.hookimpl(wrapper=True)
@@ -123,7 +130,7 @@ class _Coverage:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Of pytest-xdist: a worker has ended."""
+        """Adds the results of a worker of pytest-xdist, which has ended."""
         self._add(getattr(node, "workeroutput", {}).get("errgrpc", {}))
 
     @pytest.hookimpl(tryfirst=True)
@@ -134,7 +141,7 @@ class _Coverage:
         ) is not None:  # in a worker of pytest-xdist
             output["errgrpc"] = self._found
             return
-        # A run that was stopped, or had nothing to do, says nothing of the tests.
+        # A run that was stopped, or had nothing to do, says nothing about the tests.
         self._ran = session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
         if self._ran:
             self._write()
@@ -142,7 +149,7 @@ class _Coverage:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _write(self) -> None:
-        """Writes the file, also where nothing is shown."""
+        """Writes the file, even if nothing is shown."""
         name = (self._report or "").partition(":")[2]
         if name:
             path = Path(name)
@@ -162,7 +169,10 @@ class _Coverage:
             for line in self._table() if report == "text" else [self._written or self._as_json()]:
                 write(line)
         if self._is_under():
-            said = f"FAIL {self._percent():.1f} % of the declared errors were raised, and {self._fail_under:g} % are required"
+            said = (
+                f"FAIL {self._percent():.1f} % of the declared errors were raised, and "
+                f"{self._fail_under:g} % are required"
+            )
             write(f"{said} (--errgrpc-fail-under)", red=True, bold=True)
 
     def _add(self, found: _Found) -> None:
@@ -188,7 +198,8 @@ class _Coverage:
     def _table(self) -> list[str]:
         if not self._found:
             return [
-                "no server of this run declares the errors of its methods: give the interceptor raises="
+                "no server of this run declares the errors of its methods: "
+                "give the interceptor raises="
             ]
         totals = self._totals()
         width = max(map(len, (*self._found, "TOTAL")))

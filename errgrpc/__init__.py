@@ -1,7 +1,11 @@
-"""A team's error-code table as the contract of its gRPC services: declare a code, raise it, catch it.
+"""Makes a team's error-code table the contract of its gRPC services.
 
-Declare a catalogue in a `.proto` (`errgrpc/v1/annotations.proto`, protoc-gen-errgrpc) or as an `ErrorCode` by hand; raise
-`ServiceError` under a `ServerInterceptor`; catch `remote(code)` from a channel of `wrap_channel`. asyncio is in `errgrpc.aio`.
+- Declare a catalogue of codes: in a `.proto` (`errgrpc/v1/annotations.proto` and
+  protoc-gen-errgrpc), or by hand as a subclass of `ErrorCode`.
+- On a server, add a `ServerInterceptor`, and raise `ServiceError` in the handlers.
+- On a client, wrap the channel with `wrap_channel`, and catch `remote(code)`.
+
+The same for asyncio is in `errgrpc.aio`.
 """
 
 from errgrpc import aio
@@ -48,7 +52,7 @@ __all__ = [
     "wrap_channel",
 ]
 
-# Tracebacks, logs and pickles name what is exported, and not the room in which it stands today.
+# Tracebacks, logs and pickles name `errgrpc`, because a later version may move the modules inside.
 for _exported in (
     Answered,
     ClientInterceptor,

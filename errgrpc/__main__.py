@@ -1,4 +1,4 @@
-"""`python -m errgrpc`: the same as the command `errgrpc`."""
+"""Runs the command `errgrpc` as `python -m errgrpc`."""
 
 from errgrpc.cli import main
 

@@ -1,14 +1,15 @@
-"""What a server answers to whatever was raised. The rules, in their order:
+"""Decides what a server answers if a handler raises. The rules apply in this order:
 
-1. what the handler aborted with stands;
-2. a ServiceError is answered with its code, of whatever catalogue;
-3. an exception that `translate` names becomes a ServiceError;
-4. a status that the handler had set before it raised stands;
-5. everything else, an error received from another service included, is answered by the catalogue's fallback and a
-   request id. Its text stays here; one log record has the traceback under the same id.
+1. If the handler aborted, that status is the answer.
+2. A ServiceError is answered with its code, of any catalogue.
+3. An exception that `translate` names becomes a ServiceError.
+4. If the handler had set a status before it raised, that status is the answer.
+5. Any other exception is unhandled, even an error received from another service. The catalogue's
+   fallback answers it, with a request id. The text of the exception is not sent. One log record has
+   the traceback, under the same id.
 
-Of an exception group the first member counts that 2 or 3 apply to: a TaskGroup lists them as they failed, so that is the
-one that stopped the others.
+For an exception group, rules 2 and 3 use the first member that fits. A TaskGroup lists its members
+in the order in which they failed, so this one stopped the others.
 """
 
 import contextlib
@@ -58,32 +59,32 @@ _MIN_TRAILER_BYTES = 1_024  # ErrorInfo alone can take about 700
 
 @dataclass(slots=True)
 class Rpc:
-    """What the stack knows of an RPC whose handler has raised."""
+    """What the stack knows of a call whose handler has raised."""
 
     method: str
     metadata: Metadata
-    """What the client sent."""
+    """The metadata that the client sent."""
     trailers: Iterable[Trailer] = ()
     """The trailing metadata that the handler set."""
     status: object = None
-    """The code that the handler set or aborted with, as the stack has it."""
+    """The status that the handler set or aborted with, as the stack has it."""
     details: object = ""
     aborted: bool = False
-    """Whether the handler aborted, whatever it raised then."""
+    """Whether the handler aborted, even if it raised something else after that."""
     signal: bool = False
-    """Whether what was raised is grpc's own signal of that, and nothing else."""
+    """Whether the exception is only grpc's own signal of that abort."""
     gone: bool = False
-    """Whether what was raised is grpc's word that the RPC itself failed, as it does when the client has gone."""
+    """Whether grpc raised because the call itself failed, mostly because the client has gone."""
     stuck: bool = False
     """Whether no answer can be sent any more."""
     traceback: TracebackType | None = None
-    """The traceback as it was when the exception was caught; None for what it has now."""
+    """The traceback when the exception was caught, or None for its current one."""
     request_id: str | None = None
-    """The id of the call, if it is tracked: each answer has it."""
+    """The id of the call, if it is tracked. Each answer has it."""
 
 
 class RpcAnswer(NamedTuple):
-    """What goes on the wire, in values that grpc can send."""
+    """What is sent, in values that grpc can send."""
 
     status: StatusCode
     message: str
@@ -91,20 +92,23 @@ class RpcAnswer(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What answers an exception."""
+    """How an exception is answered."""
 
     values: Values
-    """The error that answers it: a ServiceError's, or those of the fallback."""
+    """The values of the ServiceError that answers it, or of the fallback."""
     request_id: str | None = None
-    """The id that the client is given for the log record of an unhandled exception."""
+    """The request id that is added to the answer, or None."""
     stands: bool = False
-    """Whether a status that the handler had set answers in place of `values`."""
+    """Whether a status that the handler had set is the answer, instead of `values`."""
     reports: tuple[Report, ...] = ()
     outcome: Outcome = "unhandled"
 
 
 class Answering:
-    """The decisions of one server interceptor, without I/O. Raises TypeError and ValueError for wrong arguments."""
+    """The decisions of one server interceptor, without I/O.
+
+    Raises TypeError and ValueError for wrong arguments.
+    """
 
     def __init__(
         self,
@@ -133,34 +137,40 @@ class Answering:
         self.hears = self._looks = False
         if type(max_trailer_bytes) is not int or max_trailer_bytes < _MIN_TRAILER_BYTES:
             raise ValueError(
-                f"max_trailer_bytes is {max_trailer_bytes!r}, not an int of at least {_MIN_TRAILER_BYTES}"
+                f"max_trailer_bytes is {max_trailer_bytes!r}, not an int of at least "
+                f"{_MIN_TRAILER_BYTES}"
             )
         self._max_trailer_bytes = max_trailer_bytes
         observing.enlist(self)
-        # The fast path adds neither a Help nor a request id.
+        # -1 turns off the fast path, which adds neither a Help nor a request id.
         self._surely_fitting = (
             -1 if send_help or track_context else surely_fitting(max_trailer_bytes)
         )
 
     def attend(self, observed: bool, /) -> None:
-        """Notes whether answers are of interest: to `on_answer` or an observer (`hears`), or as undeclared, too."""
+        """Notes whether answers are of interest.
+
+        `hears` is True if `on_answer` or an observer hears of them. `_looks` is also True if a
+        method declares codes, because undeclared ones are then reported.
+        """
         self.hears = self.on_answer is not None or observed
         self._looks = self.hears or bool(self.declared)
 
     def answer(self, error: BaseException, rpc: Rpc) -> RpcAnswer:
-        """What the client is answered; logs and reports what goes with it.
+        """Returns the answer to an exception, and writes its log records.
 
-        Never raises: whatever fails in reading a foreign exception, the fallback answers, and one log record has the
-        failure.
+        Never raises. If the exception cannot be read, the fallback answers, and one log record has
+        the failure.
         """
         try:
             if rpc.aborted:
                 return self._standing(error, rpc)
             values = values_of(error)
-            if values is not None and not rpc.trailers:  # as most are: in a third of the frames
+            # the short path of most errors
+            if values is not None and not rpc.trailers:
                 raw = brief(values, requested(rpc.metadata))
                 if raw is not None and len(raw) <= self._surely_fitting:
-                    _with_traceback(error, None)  # no log has it, and it holds the request
+                    _with_traceback(error, None)  # no log shows it, and it holds the request
                     spec, message = values.code.spec, values.message
                     if self._looks:
                         self.hear(
@@ -197,7 +207,7 @@ class Answering:
         return answer
 
     def decide(self, error: BaseException, rpc: Rpc) -> Decision:
-        """What answers the exception, and what is to be logged of it. Never raises."""
+        """Returns how the exception is answered, and what is logged. Never raises."""
         try:
             return self._decided(error, rpc)
         except BaseException as failure:  # noqa: BLE001
@@ -206,9 +216,10 @@ class Answering:
     def standing(
         self, method: str, status: StatusCode, message: str, *trailers: Iterable[Trailer] | None
     ) -> RpcAnswer:
-        """What the handler aborted with, as much of it as fits.
+        """Returns the answer to an abort, as much of it as fits, and reports it.
 
-        Of several collections of trailing metadata, the first counts that has an entry that grpc can send.
+        If there are several collections of trailing metadata, the first with an entry that grpc can
+        send is used.
         """
         answer = self.uncoded(method, status, message, *trailers)
         if self.hears:
@@ -218,7 +229,7 @@ class Answering:
     def uncoded(
         self, method: str, status: StatusCode, message: str, *trailers: Iterable[Trailer] | None
     ) -> RpcAnswer:
-        """A status without a code, as much of it as fits."""
+        """Returns an answer without a code, as much of it as fits."""
         kept: list[Trailer] = []
         for given in trailers:
             kept, refused = sendable(given)
@@ -236,7 +247,10 @@ class Answering:
         status: object,
         traceback: TracebackType | None = None,
     ) -> None:
-        """Logs an exception that a handler raised after it had aborted: the client is answered with that status."""
+        """Logs an exception that a handler raised after it had aborted.
+
+        The client gets the status of the abort.
+        """
         if not _is_unimplemented(status, error):
             own = _cut(error, traceback)
             self.report(
@@ -252,7 +266,10 @@ class Answering:
             )
 
     def lost(self, error: BaseException, method: str, status: int) -> None:
-        """Logs an exception that came when a response had begun with this HTTP status, and tells `on_answer`."""
+        """Logs an exception that came after the response had begun, and calls `on_answer`.
+
+        `status` is the HTTP status of the response.
+        """
         own = _cut(error)
         self.report(
             [
@@ -268,12 +285,12 @@ class Answering:
         self.hear(None, error, method, status, gone=True)
 
     def returned(self, method: str, code: object) -> None:
-        """Tells `on_answer` of a handler that set a failure as its status and returned."""
+        """Calls `on_answer` if a handler set a failure as its status, and returned."""
         if (status := status_of(code)) is not None:
             self.hear(None, None, method, status)
 
     def report(self, reports: Iterable[Report]) -> None:
-        """Logs what a decision says, or calls `on_error` in place of that."""
+        """Writes the log records of a decision, or calls `on_error` instead."""
         for each in reports:
             report([each], self._on_error)
             if each.error is not None:
@@ -290,9 +307,9 @@ class Answering:
         gone: bool = False,
         traceback: TracebackType | None = None,
     ) -> None:
-        """Reports a code that the method does not declare, and calls `on_answer`.
+        """Reports an undeclared code, and calls `on_answer` and the observers.
 
-        Without a decision, a status of the handler's own stands.
+        If there is no decision, the answer is a status that the handler set.
         """
         undeclared = decision is not None and self._is_undeclared(method, decision.values.code)
         if self.on_answer is None and not observing.observers:
@@ -338,11 +355,11 @@ class Answering:
         found: BaseException | None
         try:
             found, outcome = self._found(error, rpc, reports)
-        except BaseException as failure:  # noqa: BLE001  of the translator: neither its text nor the error's may go out
+        except BaseException as failure:  # noqa: BLE001  of `translate`; neither text is sent
             link(failure, error)
             return self._unhandled(failure, rpc, _request_id(failure, rpc.metadata), reports)
         if found is not None and (values := values_of(found)) is not None:
-            _with_traceback(found, None)  # no log has it, and it holds the request
+            _with_traceback(found, None)  # no log shows it, and it holds the request
             return Decision(
                 values,
                 None if is_request_id(_sent_id(values)) else rpc.request_id,
@@ -361,7 +378,11 @@ class Answering:
         return Decision(Values(self._fallback), stands=True, reports=tuple(reports))
 
     def _identify(self, rpc: Rpc) -> None:
-        """Gives a call the id that it was tracked by; one that an interceptor has ended was not."""
+        """Gives the answer the id of the tracked call.
+
+        If an interceptor ended the call, it was not tracked. The id is then that of the request, or
+        a new one.
+        """
         tracked = context.current()
         rpc.request_id = (
             context.request_id_in(rpc.metadata) or uuid.uuid4().hex
@@ -402,7 +423,10 @@ class Answering:
         )
 
     def _unreadable(self, failure: BaseException, error: BaseException, rpc: Rpc) -> Decision:
-        """The answer to an exception that cannot be read: nothing of it or of the request is touched again."""
+        """Returns the fallback for an exception that cannot be read.
+
+        It touches neither the exception nor the request again.
+        """
         link(failure, error)
         return self._unhandled(failure, rpc, rpc.request_id or uuid.uuid4().hex)
 
@@ -450,7 +474,7 @@ class Answering:
     def _found(
         self, error: BaseException, rpc: Rpc, reports: list[Report]
     ) -> tuple[BaseException | None, Outcome]:
-        """The ServiceError that `error` is or holds, else what `translate` makes of it."""
+        """Returns the ServiceError that `error` is or holds, or what `translate` makes of it."""
         members = list(leaves(error))
         coded = [member for member in members if values_of(member) is not None]
         made = (self._translator.translated(each, rpc.metadata) for each in (*members, error))
@@ -465,10 +489,17 @@ class Answering:
 
 
 def encode(service_error: ServiceError, accept_language: str | None = None) -> status_pb2.Status:
-    """The google.rpc.Status of an error, whole, with the hint in a language of this `accept-language` value.
+    """Returns the google.rpc.Status of an error, for a server without errgrpc's interceptor.
 
-    For a server without our interceptor: put its bytes into `grpc-status-details-bin`. Raises TypeError if
-    `service_error` is not a ServiceError.
+    Put its bytes into the trailing metadata `grpc-status-details-bin`. The Status is complete: it
+    is not cut to a limit.
+
+    Args:
+        service_error: The error.
+        accept_language: A value of `accept-language`, which chooses the language of the hint.
+
+    Raises:
+        TypeError: `service_error` is not a ServiceError.
     """
     if (values := values_of(service_error)) is None:
         raise TypeError(f"{shown(service_error)} is no errgrpc.ServiceError")
@@ -479,7 +510,10 @@ def encode(service_error: ServiceError, accept_language: str | None = None) -> s
 
 
 def _cut(error: BaseException, caught: TracebackType | None = None) -> TracebackType | None:
-    """The traceback of this raise, which the error now has, too; so have its members, and what led to it."""
+    """Cuts the tracebacks of an error, its members and its causes to this raise.
+
+    Returns the traceback of the error.
+    """
     own = own_traceback(caught or traceback_of(error))
     for each in causes(error):
         _with_traceback(each, own if each is error else own_traceback(traceback_of(each)))
@@ -487,7 +521,7 @@ def _cut(error: BaseException, caught: TracebackType | None = None) -> Traceback
 
 
 def _is_unimplemented(status: object, error: BaseException) -> bool:
-    """Whether it is what the base classes of generated code raise for a method that a servicer lacks."""
+    """Tells whether the base class of generated code raised because a servicer lacks the method."""
     return status is StatusCode.UNIMPLEMENTED and issubclass(type(error), NotImplementedError)
 
 
@@ -500,12 +534,12 @@ def _refusal(key: str) -> Report:
 
 
 def _request_id(error: BaseException, metadata: Metadata) -> str:
-    """The request's own id, else that of the received error behind this one, else a fresh one."""
+    """Returns the id of the request, or of the received error behind this one, or a new id."""
     if (own := context.request_id_in(metadata)) is not None:
         return own
     for cause in causes(error):
         if issubclass(type(cause), RemoteError):
-            # of a double that did not call our `__init__`
+            # a test double may not have called `__init__`
             with contextlib.suppress(AttributeError):
                 if is_request_id(sent := cause.request_id):  # type: ignore[attr-defined]
                     return sent
@@ -513,6 +547,6 @@ def _request_id(error: BaseException, metadata: Metadata) -> str:
 
 
 def _sent_id(values: Values) -> str | None:
-    """The request id that an error brings along, or None."""
+    """Returns the request id among the details of an error, or None."""
     last = values.details[-1][0] if values.details else None
     return last.request_id or None if isinstance(last, RequestInfo) else None

@@ -1,7 +1,8 @@
-"""What a ServiceError makes of its arguments: each is put right or left out, and `warn` is called with what was wrong.
+"""Turns the arguments of a ServiceError into values. `warn` is called with each mistake.
 
-A mistake on a rarely run line must not turn NOT_FOUND into INTERNAL, so nothing here raises, whatever it is given. What is given
-is told by its real type: `isinstance` would ask the `__class__` of a lazy object, which may raise or lie.
+A wrong argument is corrected or dropped. Nothing here raises: a mistake on a line that rarely runs
+must not turn NOT_FOUND into INTERNAL. `type()` tells what an argument is. `isinstance` would ask
+the `__class__` of a lazy object, which may raise or lie.
 """
 
 import difflib
@@ -46,7 +47,7 @@ OWNED_DETAILS = {
 REQUEST_INFO = rpc.RequestInfo.DESCRIPTOR.full_name
 _RETRY_INFO = rpc.RetryInfo.DESCRIPTOR.full_name
 _RETRY_NAME = _RETRY_INFO.encode()
-# On the wire behind all other details.
+# These are sent after all other details.
 _LAST = {_RETRY_INFO: 1, REQUEST_INFO: 2}
 
 
@@ -62,13 +63,15 @@ def values(
     *,
     passed_on: bool = False,
 ) -> Values:
-    """All of it together: an error whose arguments are not only its code.
+    """Returns the values of an error that has more arguments than its code.
 
-    A RetryInfo among the details is the raiser's `retry_delay`, but that of an error that is passed on is another server's.
+    A RetryInfo among the details is the raiser's `retry_delay`. If the error is passed on, the
+    RetryInfo is another server's, and stays a detail.
     """
     delay = None if retry_delay is None else seconds(retry_delay, warn)
     given = details(given_details, with_retry=delay is None, warn=warn)
-    # It stands last, or before a RequestInfo; a look at the bytes takes a third of the bytecodes.
+    # A RetryInfo is the last detail, or the one before a RequestInfo. Only its name is
+    # searched for, because this runs for each error with details.
     if (
         delay is None
         and given
@@ -78,7 +81,8 @@ def values(
         delay, given = _own_delay(given)
     if delay is not None and code.retryable is False:
         warn(
-            f"a retry_delay is given with {code}, which declares that trying again is in vain: leave it out, or declare otherwise"
+            f"a retry_delay is given with {code}, which declares that a retry cannot succeed: "
+            "leave it out, or declare otherwise"
         )
     own_hints = None if given_hint is None else hints(given_hint, code, warn)
     return Values(
@@ -95,7 +99,7 @@ def values(
 
 
 def _own_delay(given: _Details) -> tuple[float | None, _Details]:
-    """The delay of a RetryInfo among the details, and the others: it is the same as `retry_delay`."""
+    """Returns the delay of a RetryInfo among the details, and the other details."""
     for index, (detail, packed) in enumerate(given):
         if type_name(detail) == _RETRY_INFO:
             info = unpack(any_pb2.Any.FromString(packed), rpc.RetryInfo)
@@ -107,7 +111,7 @@ def _own_delay(given: _Details) -> tuple[float | None, _Details]:
 
 
 def message(given: Any, code: ErrorCode, warn: Warn) -> str | None:
-    """The text for developers; None for that of the code."""
+    """Returns the text for developers, or None for that of the code."""
     if issubclass(type(given), str):
         return clean(given)
     if given is not None:
@@ -116,7 +120,7 @@ def message(given: Any, code: ErrorCode, warn: Warn) -> str | None:
 
 
 def metadata(given: Any, more: Mapping[str, object], warn: Warn) -> dict[str, str]:
-    """The metadata as text, by keys that AIP-193 allows and that do not hold the number."""
+    """Returns the metadata as text, without keys that AIP-193 forbids or that hold the number."""
     if given is not None and not issubclass(type(given), Mapping):
         warn(f"metadata is a {type(given).__name__}, not a mapping: it is left out")
         given = None
@@ -126,24 +130,26 @@ def metadata(given: Any, more: Mapping[str, object], warn: Warn) -> dict[str, st
     for key, value in more.items():
         if not issubclass(type(key), str) or not KEY.fullmatch(key) or len(key) > MAX_KEY:
             warn(
-                f"the metadata key {shown(key, 80)} is left out: AIP-193 asks for {KEY.pattern} of at most {MAX_KEY} characters"
+                f"the metadata key {shown(key, 80)} is left out: "
+                f"AIP-193 asks for {KEY.pattern} of at most {MAX_KEY} characters"
             )
         elif key == NUMBER_KEY:
             warn(f"the metadata key {key!r} is left out: it holds the code's number")
-        elif type(value) is str and value.isascii():  # of nearly all, nothing is to be done
+        elif type(value) is str and value.isascii():  # nearly all values need no conversion
             texts[key] = value
         elif value is not None:
             try:
                 texts[key] = clean(_as_text(value))
             except Exception as error:  # noqa: BLE001  whatever a foreign __str__ raises
                 warn(
-                    f"the metadata {key!r} is left out: its value does not become text ({type(error).__name__})"
+                    f"the metadata {key!r} is left out: "
+                    f"its value does not become text ({type(error).__name__})"
                 )
     return texts
 
 
 def compare(code: ErrorCode, texts: Mapping[str, str], warn: Warn) -> None:
-    """Warns of metadata that the code does not declare, that it requires, or that are of another type. They go out all the same."""
+    """Warns of metadata that are undeclared, missing or of a wrong type. They are still sent."""
     declared = {field.key: field for field in code.metadata_fields}
     if not declared:
         return
@@ -153,7 +159,8 @@ def compare(code: ErrorCode, texts: Mapping[str, str], warn: Warn) -> None:
             warn(f"the metadata key {key!r} is not declared by {code}: did you mean {nearest!r}?")
         elif not declared[key].fits(text):
             warn(
-                f"the metadata {key!r} of {code} is {shown(text, 80)}, which is no {declared[key].type.__name__}"
+                f"the metadata {key!r} of {code} is {shown(text, 80)}, which is no "
+                f"{declared[key].type.__name__}"
             )
     for key, field in declared.items():
         if key not in texts and not field.optional:
@@ -163,7 +170,7 @@ def compare(code: ErrorCode, texts: Mapping[str, str], warn: Warn) -> None:
 def _as_text(value: Any) -> str:
     if issubclass(type(value), bool):
         return "true" if value else "false"
-    # a Flag without a bit has no name
+    # a Flag without bits has no name
     if issubclass(type(value), Enum) and issubclass(type(value.name), str):
         return str(value.name)
     return str(value)
@@ -176,7 +183,7 @@ def _items(given: Any) -> Iterable[Any]:
 def _listed(
     name: str, given: Any, listed: Callable[[Any], Iterable[Any]], warn: Warn
 ) -> list[Any] | None:
-    """What a foreign collection holds: it may raise while it is read."""
+    """Returns the items of a foreign collection, or None if reading it raises."""
     try:
         return list(listed(given))
     except Exception as error:  # noqa: BLE001
@@ -185,13 +192,14 @@ def _listed(
 
 
 def hints(given: Any, code: ErrorCode, warn: Warn) -> dict[str, str] | None:
-    """The texts for the end user by locale; None for those of the code."""
+    """Returns the texts for the end user by locale, or None for those of the code."""
     if issubclass(type(given), str):
         given = {code.default_locale or _UNDETERMINED: given}
     if not issubclass(type(given), Mapping):
         if given is not None:
             warn(
-                f"hint is a {type(given).__name__}, neither a str nor a mapping of locale to text: the hints of {code} are used"
+                f"hint is a {type(given).__name__}, neither a str nor a mapping of locale to text: "
+                f"the hints of {code} are used"
             )
         return None
     items = _listed("hint", given, _items, warn)
@@ -199,27 +207,30 @@ def hints(given: Any, code: ErrorCode, warn: Warn) -> dict[str, str] | None:
     for locale, text in items or ():
         if not locales.is_language_tag(locale):
             warn(
-                f"the hint for {shown(locale, 80)} is left out: that is no BCP 47 language tag such as 'zh-CN'"
+                f"the hint for {shown(locale, 80)} is left out: "
+                "that is no BCP 47 language tag such as 'zh-CN'"
             )
         elif not issubclass(type(text), str):
             warn(
-                f"the hint for {shown(locale, 80)} is left out: it is a {type(text).__name__}, not a str"
+                f"the hint for {shown(locale, 80)} is left out: "
+                f"it is a {type(text).__name__}, not a str"
             )
         elif not text:
             warn(f"the hint for {shown(locale, 80)} is left out: it is empty")
         elif locale.lower() in texts:
             warn(
-                f"the hint for {shown(locale, 80)} is left out: there is one for {texts[locale.lower()][0]!r}"
+                f"the hint for {shown(locale, 80)} is left out: "
+                f"there is one for {texts[locale.lower()][0]!r}"
             )
         else:
             texts[locale.lower()] = locale, clean(text)
-    # hints that are all wrong replace nothing
+    # if all hints are wrong, the hints of the code stay
     return dict(texts.values()) if texts or items == [] else None
 
 
 def seconds(given: Any, warn: Warn) -> float | None:
-    """The retry delay in seconds."""
-    # By the base classes' own functions: those of a subclass may raise.
+    """Returns the retry delay in seconds, or None."""
+    # Calls the functions of the base classes, because those of a subclass may raise.
     delay: Any = timedelta.total_seconds(given) if issubclass(type(given), timedelta) else given
     if issubclass(type(delay), float):
         delay = float.__float__(delay)
@@ -233,13 +244,17 @@ def seconds(given: Any, warn: Warn) -> float | None:
         return delay  # type: ignore[no-any-return]
     if given is not None:
         warn(
-            f"retry_delay {shown(given, 80)} is left out: give seconds from 0 to {MAX_SECONDS}, or a timedelta"
+            f"retry_delay {shown(given, 80)} is left out: "
+            f"give seconds from 0 to {MAX_SECONDS}, or a timedelta"
         )
     return None
 
 
 def details(given: Any, *, with_retry: bool, warn: Warn) -> _Details:
-    """The details that can go on the wire, each with its bytes in an Any, RetryInfo and RequestInfo last."""
+    """Returns the details that can be sent, each with its bytes in an Any.
+
+    RetryInfo and RequestInfo come last.
+    """
     if issubclass(type(given), Message) or not issubclass(type(given), Iterable):
         warn(f"details is a {type(given).__name__}, not a sequence of messages: it is left out")
         given = ()
@@ -247,7 +262,8 @@ def details(given: Any, *, with_retry: bool, warn: Warn) -> _Details:
     for detail in _listed("details", given, iter, warn) or ():
         if not issubclass(type(detail), Message):
             warn(
-                f"the detail {shown(detail, 80)} is left out: it is a {type(detail).__name__}, not a protobuf message"
+                f"the detail {shown(detail, 80)} is left out: "
+                f"it is a {type(detail).__name__}, not a protobuf message"
             )
             continue
         name = type_name(detail)
@@ -262,7 +278,7 @@ def details(given: Any, *, with_retry: bool, warn: Warn) -> _Details:
         else:
             try:
                 kept[name] = detail, pack(detail).SerializeToString()
-            except Exception as error:  # noqa: BLE001  EncodeError, and others for messages of another runtime
+            except Exception as error:  # noqa: BLE001  another runtime has its own errors
                 warn(f"the detail {name} is left out: {shown(str(error), 200)}")
     if len(kept) < 2:
         return tuple(kept.values())

@@ -1,4 +1,8 @@
-"""What the clients of both stacks share: the languages that a call asks for, its typed error, the arguments of a method."""
+"""What the clients of both stacks share.
+
+A `Caller` prepares the metadata of calls, and types their errors. A `Method` is a method of a
+wrapped channel.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -17,13 +21,13 @@ __all__ = ["Caller", "Method"]
 
 
 class Caller:
-    """One client of errgrpc's: the catalogues that it reads by, and the languages that it asks for.
+    """One client of errgrpc: the catalogues that it reads by, and the metadata that it adds.
 
-    `locale` is a language tag or a whole `accept-language` value, sent with each call that has none. `forward` names metadata of
-    the current call that are sent on.
-    `on_received(error, *, method)` is called once for each failed call, when its caller is first given the error. Raises
-    TypeError if an argument is not a catalogue or `on_received` is async, and ValueError if two catalogues share a
-    (domain, reason) or the locale is malformed.
+    The arguments are those of `errgrpc.ClientInterceptor`.
+
+    Raises:
+        TypeError: An argument is not a catalogue, or `on_received` is async.
+        ValueError: Two catalogues share a (domain, reason), or the locale is malformed.
     """
 
     def __init__(
@@ -39,7 +43,8 @@ class Caller:
         )
         if locale is not None and not locales.is_accept_language(locale):
             raise ValueError(
-                f"locale is {locale!r}, no language tag such as 'zh-CN' and no accept-language such as 'zh-CN, en;q=0.5'"
+                f"locale is {locale!r}, no language tag such as 'zh-CN' and no accept-language "
+                "such as 'zh-CN, en;q=0.5'"
             )
         self.locale = locale
         self._forward = as_forward(forward)
@@ -49,7 +54,10 @@ class Caller:
     def typed_error(
         self, error: grpc.RpcError, metadata: Any, method: Any, *, heard: bool = False
     ) -> RemoteError:
-        """The typed error of a call of a method that was made with these metadata; `on_received` hears of it unless it has."""
+        """Returns the typed error of a call that was made with these metadata.
+
+        Calls `on_received`, unless that was called before (`heard`).
+        """
         typed = self._reading.read(
             error, self.locale if metadata is None else self._languages(metadata)
         )
@@ -59,13 +67,13 @@ class Caller:
         return typed
 
     def details_of(self, details: Any) -> Any:
-        """The details of a call, with metadata that ask for the languages of the caller."""
+        """Returns the details of a call, with the metadata that they lack."""
         if details.metadata is None and not self.adds:
-            return details  # of most calls
+            return details  # most calls
         metadata = self.metadata_of(details.metadata)
         if metadata is details.metadata:
             return details
-        # grpc's own details are named tuples, as are most people's.
+        # The details of grpc and of most interceptors are named tuples.
         return (
             details._replace(metadata=metadata)
             if hasattr(details, "_replace")
@@ -73,16 +81,15 @@ class Caller:
         )
 
     def metadata_of(self, metadata: Any) -> Any:
-        """The metadata of a call with what they lack: what is to be sent on of the current call, and an `accept-language`.
+        """Returns the metadata of a call, with the entries that they lack.
 
-        In a collection of the type that the caller chose.
-
-        They can be read twice; grpc takes an iterator as well.
+        These entries are the forwarded metadata of the current call, and `accept-language`. The
+        result is a collection of the caller's type, and can be read twice. grpc accepts an
+        iterator, too.
         """
-        # Asking for an Iterator, an ABC, takes four times as long.
         metadata = tuple(metadata) if hasattr(metadata, "__next__") else metadata
         if not self.adds:
-            return metadata  # what they ask for is of interest only to a call that failed
+            return metadata  # the languages are read only if the call fails
         lacking = self._lacking(metadata)
         if not lacking:
             return metadata
@@ -99,29 +106,32 @@ class Caller:
             for key, _ in metadata or ():
                 lacking.pop(_as_text(key).lower(), None)
         except (TypeError, ValueError):
-            return []  # these are no metadata: grpc refuses them, when it comes so far
+            return []  # invalid metadata: grpc refuses them later
         return list(lacking.items())
 
     def _languages(self, metadata: Any) -> Any:
-        """What a call with these metadata asks for."""
+        """Returns the languages that a call with these metadata asks for."""
         try:
             for key, value in metadata or ():
                 if _as_text(key).lower() == locales.ACCEPT_LANGUAGE:
                     return _as_text(value)
         except (TypeError, ValueError):
-            return None  # these are no metadata: grpc refuses them, when it comes so far
+            return None  # invalid metadata: grpc refuses them later
         return self.locale
 
 
 def _as_text(value: object) -> str:
-    """A key or value of metadata, which grpc also takes as bytes; empty for what it will refuse."""
+    """Returns a key or value of metadata as text, or nothing if grpc will refuse it.
+
+    grpc also accepts bytes.
+    """
     if isinstance(value, bytes):
         return value.decode("ascii", errors="replace")
     return value if isinstance(value, str) else ""
 
 
 class _CallDetails(grpc.ClientCallDetails):
-    """The details of a call with other metadata; what they lack stays absent, and what they have beyond grpc's stays."""
+    """The details of a call with other metadata. All other attributes stay, and none is added."""
 
     def __init__(self, details: Any, metadata: Any) -> None:
         self._details = details
@@ -132,7 +142,7 @@ class _CallDetails(grpc.ClientCallDetails):
 
 
 class Method:
-    """A method of a wrapped channel. Its arguments are grpc's affair, but for the metadata."""
+    """A method of a wrapped channel. It reads only the metadata among its arguments."""
 
     def __init__(self, method: Any, caller: Caller, name: Any) -> None:
         self._method = method
@@ -143,7 +153,7 @@ class Method:
     def _prepared(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
-        """The arguments of a call with metadata that ask for the languages of the caller, and these metadata."""
+        """Returns the arguments of a call with the metadata that they lack, and these metadata."""
         positional = len(args) > 2  # request, timeout, metadata
         given = args[2] if positional else kwargs.get("metadata")
         metadata = self._caller.metadata_of(given)

@@ -1,4 +1,7 @@
-"""Finding a code: by domain and reason, by number, by status. A catalogue is a class of codes; `Registry` holds several."""
+"""Finds a code: by domain and reason, by number, or by status.
+
+A catalogue is a class of codes. A `Registry` holds several.
+"""
 
 import re
 from collections.abc import Mapping
@@ -13,9 +16,11 @@ _NUMBER = re.compile(r"-?[0-9]{1,10}", re.ASCII)
 
 
 class Registry:
-    """Several catalogues, read by what is on the wire.
+    """Several catalogues, searched by what a peer sends.
 
-    Raises TypeError for what is no catalogue, ValueError for two catalogues that share a (domain, reason).
+    Raises:
+        TypeError: An argument is not a catalogue.
+        ValueError: Two catalogues share a (domain, reason).
     """
 
     def __init__(self, catalogues: tuple[type[ErrorCode], ...]) -> None:
@@ -33,17 +38,20 @@ class Registry:
                 other = declared.setdefault((catalogue.domain, code.reason), code)
                 if other is not code:
                     raise ValueError(
-                        f"{other} and {code} share the domain {code.domain!r} and the reason {code.reason!r}: "
+                        f"{other} and {code} share the domain {code.domain!r} and the reason "
+                        f"{code.reason!r}: "
                         "a reader could not tell them apart; give one catalogue another domain"
                     )
-                if code.grpc_status is not StatusCode.OK:  # SUCCESS is no error, hence never found
+                # SUCCESS is not an error, so it is never found
+                if code.grpc_status is not StatusCode.OK:
                     self._reasons[catalogue.domain, code.reason] = code
                     self._numbers.setdefault((catalogue.domain, code.number), code)
 
     def find(self, domain: str, reason: str, number: str) -> ErrorCode | None:
-        """The code of an ErrorInfo, or None: by domain and reason, else by domain and the decimal digits of `number`.
+        """Returns the code of an ErrorInfo, or None.
 
-        An empty domain, as go-kratos sends it, is tried against each catalogue.
+        It searches by domain and reason first, and then by domain and `number`. The number is
+        decimal digits. go-kratos sends an empty domain, so that is tried with each catalogue.
         """
         domains = (domain,) if domain else tuple(self._domains)
         found = [self._reasons.get((known, reason)) for known in domains]
@@ -52,21 +60,30 @@ class Registry:
         return next((code for code in found if code is not None), None)
 
     def catalogue_of(self, domain: str) -> type[ErrorCode] | None:
-        """The catalogue that answers for a domain: a newer server may know reasons that it lacks."""
+        """Returns the catalogue of a domain, or None.
+
+        A newer server may send reasons that this catalogue lacks.
+        """
         return self._domains.get(domain)
 
     def infer(self, status: StatusCode) -> ErrorCode | None:
-        """What the first catalogue with an inference table assumes of a failure that came without an ErrorInfo."""
+        """Returns the code that is assumed of a failure without an ErrorInfo, or None.
+
+        The first catalogue with an inference table decides.
+        """
         return self._inference.get(status)
 
 
 def parse_number(text: str) -> int | None:
-    """The number in ErrorInfo's metadata: ASCII digits of at most 32 bits, else None."""
+    """Returns the number in ErrorInfo's metadata, or None.
+
+    It must have ASCII digits only, and fit into 32 bits.
+    """
     return int(text) if _NUMBER.fullmatch(text) and -(2**31) <= int(text) < 2**31 else None
 
 
 def as_catalogue(catalogue: object) -> type[ErrorCode]:
-    """`catalogue` itself. Raises TypeError if it is no catalogue."""
+    """Returns `catalogue` itself. Raises TypeError if it is not a catalogue."""
     if (
         isinstance(catalogue, type)
         and issubclass(catalogue, ErrorCode)
@@ -74,15 +91,22 @@ def as_catalogue(catalogue: object) -> type[ErrorCode]:
     ):
         return catalogue
     raise TypeError(
-        f"{catalogue!r} is no catalogue: give a subclass of errgrpc.ErrorCode such as errgrpc.ResCode"
+        f"{catalogue!r} is no catalogue: "
+        "give a subclass of errgrpc.ErrorCode such as errgrpc.ResCode"
     )
 
 
 def fallback_of(catalogue: object) -> ErrorCode:
-    """The fallback, which the catalogue of a server must declare. Raises TypeError or ValueError."""
+    """Returns the fallback of a server's catalogue.
+
+    Raises:
+        TypeError: `catalogue` is not a catalogue.
+        ValueError: It declares no fallback.
+    """
     guarding = as_catalogue(catalogue)
     if guarding.fallback is None:
         raise ValueError(
-            f"{guarding.__name__} declares no fallback: a server needs a code for what nobody foresaw"
+            f"{guarding.__name__} declares no fallback: "
+            "a server needs a code for unhandled exceptions"
         )
     return guarding.fallback

@@ -1,4 +1,4 @@
-"""What one error code is: a member of an `ErrorCode` enum, as a `Spec` declares it."""
+"""What an error code is: a member of an `ErrorCode` enum, declared by a `Spec`."""
 
 import inspect
 import re
@@ -24,62 +24,85 @@ __all__ = [
     "wrong_help_url",
 ]
 
-# AIP-193: what `ErrorInfo.reason` looks like, and its greatest length.
+# The pattern and the greatest length of `ErrorInfo.reason` (AIP-193).
 REASON = re.compile(r"[A-Z][A-Z0-9_]+[A-Z0-9]")
 MAX_REASON = 63
-# printable ASCII without spaces: it is compared byte for byte in every language
+# Printable ASCII without spaces, because every language compares it byte by byte.
 DOMAIN = re.compile(r"[!-~]{1,255}")
-# google.rpc.Code by number.
+# Each status by its number in google.rpc.Code.
 STATUSES: Mapping[int, StatusCode] = MappingProxyType(
     {status.value[0]: status for status in StatusCode}
 )
 
 
 def status_of(code: object) -> StatusCode | None:
-    """The failure that a handler set; None for OK, nothing, or what grpc would not understand."""
+    """Returns the failure that a handler set as its status, or None for OK or an invalid code."""
     return code if isinstance(code, StatusCode) and code is not StatusCode.OK else None
 
 
 class ErrorCode(Enum):
-    """The base of every catalogue: an enum whose members are error codes, by hand or generated from a `.proto`.
+    """The base of every catalogue: an enum whose members are error codes.
 
-        class ShopCode(ErrorCode, domain="shop.example.com", default_locale="en-US", fallback="BROKEN"):
-            GONE = 1, Spec(StatusCode.NOT_FOUND, http_status=404, message="Gone", hints={"en-US": "It is gone"})
+    A catalogue is generated from a `.proto`, or written by hand:
+
+        class ShopCode(
+            ErrorCode, domain="shop.example.com", default_locale="en-US", fallback="BROKEN"
+        ):
+            GONE = 1, Spec(
+                StatusCode.NOT_FOUND, http_status=404, message="Gone", hints={"en-US": "It is gone"}
+            )
             BROKEN = 2, Spec(StatusCode.INTERNAL, http_status=500, message="Broken")
 
-    `domain` is the `ErrorInfo.domain` of each code (AIP-193) and identity on the wire; `default_locale` the locale of the
-    hint for who asks for none; `fallback` the reason that answers what nobody foresaw; `infer` what a status means that
-    came without an ErrorInfo. A wrong declaration is a ValueError or TypeError that names all that is wrong.
+    It is not an IntEnum: 404 of one catalogue never equals 404 of another. Its members are ordered
+    as they are declared.
 
-    Not an IntEnum: 404 of one catalogue never equals 404 of another. Members are ordered as declared.
+    Args:
+        domain: `ErrorInfo.domain` of each code (AIP-193). With the reason, it identifies a code on
+            the wire.
+        default_locale: The locale of the hint if the caller asks for no locale that the code has.
+        fallback: The reason of the code that answers unhandled exceptions.
+        infer: The reason of the code that a client assumes for each status, if the peer sent no
+            ErrorInfo.
+        locales: The locales in which each code with hints must have one.
+        help_url: An https URL that explains a code. `{reason}`, `{domain}` and `{number}` in it
+            stand for the code's.
+
+    Raises:
+        TypeError: A number is not an int of 32 bits, or a member has no Spec.
+        ValueError: Something else in the declaration is wrong. The text names all mistakes.
     """
 
     domain: str
     """`ErrorInfo.domain` of all codes of this catalogue."""
     default_locale: str
-    """The locale of the hint when the reader asks for none that the code has; empty when none is declared."""
+    """The locale of the hint if the caller asks for no locale that the code has.
+
+    It is empty if none is declared.
+    """
     fallback: "ErrorCode | None"
-    """The code that answers an exception nobody foresaw."""
+    """The code that answers unhandled exceptions, or None."""
     inference: Mapping[StatusCode, "ErrorCode"]
-    """The code that each status stands for when a peer sent no ErrorInfo."""
+    """The code that a client assumes for each status if the peer sent no ErrorInfo."""
     locales: "tuple[str, ...]"
-    """The locales in which each code that has a hint has one."""
+    """The locales in which each code with hints has one."""
 
     spec: Spec
-    """What the catalogue declares of this code."""
+    """The declaration of this code."""
 
     _help_url: str
     _value_: int
-    _sort_order_: int  # by Enum itself
+    _sort_order_: int  # set by Enum
 
     def __new__(cls, number: int, spec: Spec | None = None) -> Self:
         if type(number) is not int or not -(2**31) <= number < 2**31:
             raise TypeError(
-                f"the number is {number!r}, not an int of 32 bits: declare `NAME = number, Spec(...)`"
+                f"the number is {number!r}, not an int of 32 bits: "
+                "declare `NAME = number, Spec(...)`"
             )
         if not isinstance(spec, Spec):
             raise TypeError(
-                f"{cls.__name__} {number} has {spec!r} for its Spec: declare `NAME = number, Spec(...)`"
+                f"{cls.__name__} {number} has {spec!r} for its Spec: "
+                "declare `NAME = number, Spec(...)`"
             )
         member = object.__new__(cls)
         member._value_ = number
@@ -147,52 +170,61 @@ class ErrorCode(Enum):
 
     @property
     def number(self) -> int:
-        """The number of the code, unique in its catalogue; on the wire it is `ErrorInfo.metadata["code"]`."""
+        """The number of the code, unique in its catalogue.
+
+        It is sent as `ErrorInfo.metadata["code"]`.
+        """
         return self._value_
 
     @property
     def reason(self) -> str:
-        """`ErrorInfo.reason` (AIP-193): the bare name, unique in its domain."""
+        """The name of the code, unique in its domain. It is sent as `ErrorInfo.reason`."""
         return self._name_
 
     @property
     def grpc_status(self) -> StatusCode:
-        """The gRPC status that an RPC fails with."""
+        """The gRPC status of a call that fails with this code."""
         return self.spec.grpc_status
 
     @property
     def http_status(self) -> int | None:
-        """The HTTP status, or None where the code has none."""
+        """The HTTP status, or None if the code has none."""
         return self.spec.http_status
 
     @property
     def message(self) -> str:
-        """What went wrong, in English, for developers: the default `grpc-message`, with its placeholders."""
+        """The message for developers, in English, with its placeholders."""
         return self.spec.message
 
     @property
     def metadata_fields(self) -> tuple[MetadataField, ...]:
-        """What errors with this code carry in `ErrorInfo.metadata` beside the number; empty when the catalogue does not say."""
-        return self.spec.metadata_fields  # type: ignore[return-value]  # a tuple since Spec was made
+        """The keys that errors with this code have in `ErrorInfo.metadata`, beside the number.
+
+        It is empty if the catalogue declares none.
+        """
+        return self.spec.metadata_fields  # type: ignore[return-value]  # Spec made it a tuple
 
     @property
     def retryable(self) -> bool | None:
-        """Whether the same call may succeed later; None when the catalogue does not say."""
+        """Whether a retry of the same call may succeed later.
+
+        It is None if the catalogue does not say.
+        """
         return self.spec.retryable
 
     @property
     def resolution(self) -> str:
-        """What the caller's developer should do; empty when the catalogue says nothing."""
+        """What the caller's developer should do, or an empty text."""
         return self.spec.resolution
 
     @property
     def deprecated(self) -> bool:
-        """Whether no new code should raise it. It is still read like any other."""
+        """Whether new code should not raise it. Clients read it like any other code."""
         return self.spec.deprecated
 
     @property
     def help_url(self) -> str | None:
-        """Where the code is explained, or None."""
+        """The URL that explains the code, or None."""
         if not self._help_url:
             return None
         facts = {"reason": self.reason, "domain": self.domain, "number": str(self.number)}
@@ -200,23 +232,23 @@ class ErrorCode(Enum):
 
     @property
     def description(self) -> str:
-        """When the code is used, for who looks it up; empty when the catalogue says nothing."""
+        """When the code is used, or an empty text."""
         return self.spec.description
 
     @property
     def hints(self) -> Mapping[str, str]:
-        """What the end user is told, by locale, whatever the metadata; with placeholders."""
+        """The hints without a condition, by locale, with their placeholders."""
         return self.spec.hints
 
     def message_for(self, metadata: Mapping[str, str]) -> str:
-        """The message of an error with these metadata."""
+        """Returns the message with these metadata in place of the placeholders."""
         template, fields = self.spec.message, self.spec.metadata_fields
         return (
             placeholders.fill(template, metadata) if fields and not self.spec.is_plain else template
         )
 
     def hints_for(self, metadata: Mapping[str, str]) -> Mapping[str, str]:
-        """What the end user is told, by locale, of an error with these metadata."""
+        """Returns the hints of an error with these metadata, by locale."""
         if self.spec.is_plain:
             return self.spec.hints
         hints = self._chosen_hints(metadata) if self.spec.variants else self.spec.hints
@@ -229,7 +261,7 @@ class ErrorCode(Enum):
             variant for variant in self.spec.variants if variant.when.items() <= metadata.items()
         ]
         chosen = {locale.lower(): (locale, text) for locale, text in self.spec.hints.items()}
-        # the most entries win, of equals the first
+        # The variant with the most entries wins. If several have as many, the first of them wins.
         variants.sort(key=lambda variant: -len(variant.when))
         for variant in reversed(variants):
             chosen.update(
@@ -240,10 +272,12 @@ class ErrorCode(Enum):
     def hint(
         self, locale: str | None = None, metadata: Mapping[str, str] | None = None
     ) -> str | None:
-        """The hint for `locale`, a language tag or a whole `accept-language` value, in an error with `metadata`.
+        """Returns the hint in a language, or None if the code has no hints.
 
-        The catalogue's default locale stands in for one that the code lacks. None when the code has no hints. Without `metadata`
-        the placeholders stay.
+        Args:
+            locale: A language tag or a whole `accept-language` value. If the code has no such hint,
+                the catalogue's default locale is used.
+            metadata: The metadata of the error. Without them, the placeholders stay.
         """
         hints = self.spec.hints if metadata is None else self.hints_for(metadata)
         chosen = choose(locale, hints, self.default_locale)
@@ -252,9 +286,9 @@ class ErrorCode(Enum):
     def __int__(self) -> int:
         return self._value_
 
-    __hash__ = object.__hash__  # Enum's hashes the name in Python, and each error looks a code up
+    __hash__ = object.__hash__  # Enum's is a Python function, which would run for each error
 
-    # Python asks them for > and >= too, with the sides changed.
+    # Python also uses these two for > and >=, with the operands swapped.
 
     def __lt__(self, other: Self) -> bool:
         return (
@@ -271,23 +305,30 @@ class ErrorCode(Enum):
 
 
 _FACTS = (
-    "number", "reason", "grpc_status", "http_status", "message", "description", "hints", "message_for", "hints_for", "hint",
-    "metadata_fields", "retryable", "resolution", "deprecated", "help_url",
+    "number", "reason", "grpc_status", "http_status", "message", "description", "hints",
+    "message_for", "hints_for", "hint", "metadata_fields", "retryable", "resolution", "deprecated",
+    "help_url",
 )  # fmt: skip
 _HELP_KEY = re.compile(r"\{(reason|domain|number)\}")
 _HTTPS = re.compile(r"https://[^\x00- {}\x7f-\uffff]+")
 
 
 def wrong_help_url(url: object) -> str | None:
-    """What is wrong with the template of a help URL, or None."""
+    """Returns what is wrong with the template of a help URL, or None."""
     if not isinstance(url, str) or not _HTTPS.fullmatch(_HELP_KEY.sub("x", url)):
-        return f"is {url!r}: give an https URL in ASCII, in which {{reason}}, {{domain}} and {{number}} stand for those of the code"
+        return (
+            f"is {url!r}: give an https URL in ASCII, in which {{reason}}, {{domain}} and "
+            f"{{number}} stand for those of the code"
+        )
     return None
 
 
 def _wrong_fallback(code: "ErrorCode") -> Iterator[str]:
     if required := [declared.key for declared in code.metadata_fields if not declared.optional]:
-        yield f"the fallback {code.reason} requires {', '.join(required)}, which an unhandled exception lacks: make the field optional"
+        yield (
+            f"the fallback {code.reason} requires {', '.join(required)}, which an unhandled "
+            "exception lacks: make the field optional"
+        )
     if code.deprecated:
         yield f"the fallback {code.reason} is deprecated: give another one"
 
@@ -299,23 +340,29 @@ def _wrong_locales(members: Mapping[str, "ErrorCode"], wanted: Sequence[str]) ->
     for name, member in members.items():
         had = {locale.lower() for locale in member.hints}
         if had and (lacking := [locale for locale in wanted if locale.lower() not in had]):
-            yield f"{name} has no hint for {', '.join(lacking)}: give one for each of the locales, or none at all"
+            yield (
+                f"{name} has no hint for {', '.join(lacking)}: "
+                "give one for each of the locales, or none at all"
+            )
 
 
 def _wrong_members(members: Mapping[str, ErrorCode]) -> list[str]:
     wrong = []
     for name, member in members.items():
-        # an alias: to Enum its values, and what is wrong with them, are those of the first
+        # If two names have one number, Enum makes the second an alias, and drops its Spec.
         if name != member.name:
             wrong.append(
-                f"{member.name} and {name} have the same number, {member.number}: give each code its own"
+                f"{member.name} and {name} have the same number, {member.number}: "
+                "give each code its own"
             )
         if not REASON.fullmatch(name) or len(name) > MAX_REASON:
             wrong.append(
-                f"{name} is no reason: AIP-193 asks for {REASON.pattern} of at most {MAX_REASON} characters"
+                f"{name} is no reason: "
+                f"AIP-193 asks for {REASON.pattern} of at most {MAX_REASON} characters"
             )
         if name == member.name and member.grpc_status is StatusCode.OK and member.number != 0:
             wrong.append(
-                f"{name} ({member.number}) is OK: only the number 0 may be, give it the status of a failure"
+                f"{name} ({member.number}) is OK: "
+                "only the number 0 may be, give it the status of a failure"
             )
     return wrong

@@ -1,6 +1,7 @@
-"""The call that is being handled, for code that never sees grpc's context, and what of it goes on to the services that it calls.
+"""The call that is being handled, and what a client forwards of it to other services.
 
-Off unless a server tracks it (`track_context=True`).
+Code that never sees grpc's context can ask for it. A server tracks its calls only with
+`track_context=True`.
 """
 
 import re
@@ -14,8 +15,8 @@ from errgrpc.locales import ACCEPT_LANGUAGE, Metadata, requested
 from errgrpc.texts import is_request_id
 
 __all__ = [
-    "REQUEST_ID", "CurrentCall", "Tracked", "as_forward", "begin", "current", "current_call", "end", "forwarded", "pairs",
-    "request_id_in", "resume",
+    "REQUEST_ID", "CurrentCall", "Tracked", "as_forward", "begin", "current", "current_call", "end",
+    "forwarded", "pairs", "request_id_in", "resume",
 ]  # fmt: skip
 
 REQUEST_ID = "x-request-id"
@@ -29,10 +30,11 @@ _SECRETS = {
     "grpcgateway-authorization",
     "grpcgateway-cookie",
 }
-# What belongs to one connection (RFC 9110 section 7.6.1, RFC 9113 section 8.2.2) or one message.
+# These belong to one connection (RFC 9110 section 7.6.1, RFC 9113 section 8.2.2) or to one message.
 _OF_ONE_CALL = {
-    "connection", "proxy-connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "expect", "host", "user-agent",
-    "content-type", "content-length", "content-encoding", "accept-encoding",
+    "connection", "proxy-connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade",
+    "expect", "host", "user-agent", "content-type", "content-length", "content-encoding",
+    "accept-encoding",
 }  # fmt: skip
 
 
@@ -43,14 +45,17 @@ class CurrentCall:
     method: str
     """`/package.Service/Method`; over HTTP `GET /rooms/r-42`."""
     request_id: str
-    """The id that the call brought in `x-request-id`, or one that was made at its start; each answer with a code has it."""
+    """The id that the call brought in `x-request-id`, or a new one.
+
+    Each answer with a code has it.
+    """
     accept_language: str | None
     """The languages that the caller asks for, as it wrote them, or None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """The same, with all that the call brought."""
+    """The call that is being handled, with all its metadata."""
 
     call: CurrentCall
     metadata: tuple[tuple[str, object], ...]
@@ -60,17 +65,19 @@ _current: ContextVar[Tracked | None] = ContextVar("errgrpc.current_call", defaul
 
 
 def current_call() -> CurrentCall | None:
-    """The call that is being handled here; None outside of a call, or if its server does not track calls (`track_context=True`).
+    """Returns the call that is being handled, or None.
 
-    It is known in what the handler calls and awaits, in tasks that it starts, and in `asyncio.to_thread`. A thread of one's own starts
-    without it: run its function by `contextvars.copy_context().run`.
+    It is None outside of a call, or if the server does not track calls (`track_context=True`). All
+    functions and coroutines that the handler calls know it, and the tasks that it starts, and
+    `asyncio.to_thread`. A thread that you start does not know it: run its function with
+    `contextvars.copy_context().run`.
     """
     tracked = _current.get()
     return None if tracked is None else tracked.call
 
 
 def current() -> Tracked | None:
-    """The call that is being handled here, with what it brought."""
+    """Returns the call that is being handled, with its metadata, or None."""
     return _current.get()
 
 
@@ -85,7 +92,10 @@ def begin(method: str, metadata: Metadata | None) -> Token[Tracked | None]:
 
 
 def pairs(metadata: Metadata | None) -> tuple[tuple[str, str | bytes], ...]:
-    """These metadata; none of them if another interceptor gives what are no pairs: no call fails for being tracked."""
+    """Returns these metadata as pairs, or nothing if another interceptor made them invalid.
+
+    A call must not fail because it is tracked.
+    """
     try:
         return tuple((key, value) for key, value in metadata or ())
     except (TypeError, ValueError):
@@ -93,19 +103,19 @@ def pairs(metadata: Metadata | None) -> tuple[tuple[str, str | bytes], ...]:
 
 
 def resume(tracked: Tracked) -> Token[Tracked | None]:
-    """Makes a call the current one once more."""
+    """Makes a call the current one again."""
     return _current.set(tracked)
 
 
 def end(token: Token[Tracked | None]) -> None:
     """Makes the call before it the current one again."""
-    # a coroutine that is closed by another context than it ran in; that one never knew the call
+    # A coroutine may be closed in another context, which never knew the call.
     with suppress(ValueError):
         _current.reset(token)
 
 
 def request_id_in(metadata: Metadata) -> str | None:
-    """The first request id in these metadata that may travel, or None."""
+    """Returns the first valid request id in these metadata, or None."""
     return next(
         (value for key, value in pairs(metadata) if key == REQUEST_ID and is_request_id(value)),
         None,
@@ -113,10 +123,16 @@ def request_id_in(metadata: Metadata) -> str | None:
 
 
 def as_forward(names: Iterable[str]) -> tuple[str, ...]:
-    """The names of metadata that a client sends on. Raises TypeError, and ValueError for one that is not to be sent on."""
+    """Returns the names of the metadata that a client forwards.
+
+    Raises:
+        TypeError: `names` is not a collection.
+        ValueError: A name is malformed, or its metadata must not be forwarded.
+    """
     if isinstance(names, str | bytes) or not isinstance(names, Iterable):
         raise TypeError(
-            f"forward is {names!r}: give a collection of names such as ('x-request-id', 'accept-language')"
+            f"forward is {names!r}: "
+            "give a collection of names such as ('x-request-id', 'accept-language')"
         )
     for name in (listed := tuple(names)):
         if not isinstance(name, str) or not _NAME.fullmatch(name):
@@ -128,13 +144,17 @@ def as_forward(names: Iterable[str]) -> tuple[str, ...]:
             or name.endswith("-bin")
         ):
             raise ValueError(
-                f"forward holds {name!r}, which is not sent on: it belongs to one call, or is a secret of its caller's"
+                f"forward holds {name!r}, which is not sent on: "
+                "it belongs to one call, or is a secret of its caller's"
             )
     return tuple(dict.fromkeys(listed))
 
 
 def forwarded(names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """What the current call brought under these names, as far as it may be sent on: 1 to 256 printable ASCII characters."""
+    """Yields the metadata of the current call with these names.
+
+    Only values of 1 to 256 printable ASCII characters are forwarded.
+    """
     if (tracked := _current.get()) is not None:
         for name in names:
             if (value := next(_values(tracked, name), None)) is not None:

@@ -1,4 +1,4 @@
-"""What methods declare that they raise, and which raised code is not among it."""
+"""The codes that each method declares, and which answered codes are not among them."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -9,18 +9,25 @@ from errgrpc.codes import ErrorCode
 __all__ = ["Declarations", "Raises"]
 
 Raises = Mapping[str, Collection[ErrorCode]]
-"""The codes that each method declares, by `/package.Service/Method`: the `RAISES` of a generated module."""
+"""The codes that each method declares, by `/package.Service/Method`.
+
+`RAISES` of a generated module is such a mapping.
+"""
 
 
 _PATH = re.compile("/[^/]+/[^/]+")
 
 
 class Declarations:
-    """The tables of one server interceptor; a method in several has the codes of all. Raises TypeError for a wrong one."""
+    """The declarations of one server interceptor.
+
+    If several tables have a method, it declares the codes of all. Raises TypeError if a table is
+    wrong.
+    """
 
     def __init__(self, raises: Raises | Iterable[Raises]) -> None:
         self.codes = dict[str, frozenset[ErrorCode]]()
-        """Those of each method."""
+        """The declared codes of each method."""
         self._reported = dict[tuple[str, ErrorCode], object]()
         for table in _tables(raises):
             for method, codes in table.items():
@@ -28,14 +35,14 @@ class Declarations:
                 self.codes[method] = self.codes.get(method, frozenset()) | frozenset(codes)
 
     def lacks(self, method: str, code: ErrorCode) -> bool:
-        """Whether the method declares codes, and not this one."""
+        """Tells whether the method declares codes, but not this one."""
         declared = self.codes.get(method)
         return declared is not None and code not in declared
 
     def is_news(self, method: str, code: ErrorCode) -> bool:
-        """Whether this is asked for the first time of a method and a code."""
+        """Returns True only for the first call with this method and code."""
         asked = object()
-        # atomic: two threads do not both report it
+        # atomic: only one of two threads gets True
         return self._reported.setdefault((method, code), asked) is asked
 
 
@@ -45,7 +52,8 @@ def _tables(raises: Any) -> list[Mapping[Any, Any]]:
     for table in tables:
         if not isinstance(table, Mapping):
             raise TypeError(
-                f"raises is {raises!r}: give the RAISES of a generated module, or a list of such mappings"
+                f"raises is {raises!r}: "
+                "give the RAISES of a generated module, or a list of such mappings"
             )
     return tables
 
@@ -53,7 +61,8 @@ def _tables(raises: Any) -> list[Mapping[Any, Any]]:
 def _check(method: object, codes: object) -> None:
     if not isinstance(method, str) or not _PATH.fullmatch(method):
         raise TypeError(
-            f"raises has the key {method!r}: give the path of a method, such as '/shop.v1.ShopService/Buy'"
+            f"raises has the key {method!r}: "
+            "give the path of a method, such as '/shop.v1.ShopService/Buy'"
         )
     if isinstance(codes, type | str | bytes) or not isinstance(codes, Collection):
         raise TypeError(f"raises[{method!r}] is {codes!r}: give a collection of error codes")

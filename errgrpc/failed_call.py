@@ -1,4 +1,4 @@
-"""The call that failed, as grpc's sync stack has it."""
+"""What makes a RemoteError look like a call to grpc's sync stack."""
 
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,11 @@ if TYPE_CHECKING:
 else:
 
     class FailedCall(grpc.Call, grpc.Future):
-        """The call that failed, for grpc's sync interceptor chain: it hands the error of an inner interceptor to an outer
-        one as if it were the call. Not for use, hence not in the types."""
+        """A call that failed, for grpc's sync chain of interceptors.
+
+        The chain passes the error of an inner interceptor to an outer one as if it were the call.
+        Users do not need these methods, so the types leave them out.
+        """
 
         def cancel(self):
             return False

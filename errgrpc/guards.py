@@ -1,4 +1,4 @@
-"""What the servers of both stacks share: the guarded handler of each method, and the responses of a sync stream."""
+"""What the servers of both stacks share: guarded handlers, and the responses of a sync stream."""
 
 from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
@@ -12,27 +12,37 @@ from errgrpc.raised import catcher, traceback_of
 __all__ = ["Behavior", "Fail", "Guards", "Responses", "ask", "tracked"]
 
 Behavior = Callable[..., Any]
-"""The function of a handler: from request or requests and context to response or responses."""
+"""The function of a handler: from request and context to response.
+
+A request or a response may be an iterator of several.
+"""
 
 Fail = Callable[[BaseException, TracebackType | None], object]
-"""What answers an exception; with its traceback as it was when it was caught, for threads may raise one instance at once."""
+"""The function that answers an exception.
+
+It gets the traceback as it was caught, because other threads may raise the same instance.
+"""
 
 
 class Guards:
-    """The guarded handler of each method, made once and not for every call."""
+    """The guarded handler of each method. Each is made once, not for every call."""
 
-    _MOST = 4_096  # methods; a generic handler may answer names that the client makes up
+    _MOST = 4_096  # methods; a generic handler may accept names that clients invent
 
     def __init__(self, guard: Callable[[str, Any, Behavior], Behavior]) -> None:
         self._guard = guard
         self._made: dict[str, tuple[Any, Any, Any]] = {}
 
     def get(self, method: str, handler: Any, loop: object = None) -> Any:
-        """`handler` with its behavior guarded, in this event loop; None for None, which grpc answers UNIMPLEMENTED."""
+        """Returns the guarded `handler` for this event loop.
+
+        None stays None: grpc then answers UNIMPLEMENTED.
+        """
         if handler is None:
             return None
         of, within, guarded = self._made.get(method, (None, None, None))
-        # The first call, an inner interceptor that makes a new handler each time, or another loop (a second asyncio.run).
+        # Made for the first call, for another loop (a second asyncio.run), and for a new handler.
+        # An inner interceptor may make a new handler for each call.
         if of is not handler or within is not loop:
             guarded = self._rebuilt(method, handler)
             if len(self._made) >= self._MOST:
@@ -54,10 +64,16 @@ class Guards:
 
 
 class Responses:
-    """The responses of a streaming handler: its errors go to `fail`, and it ends when that returns; `finish` hears of its end.
+    """The responses of a sync streaming handler.
 
-    A class and not a generator: the client's cancellation closes a generator with GeneratorExit, which could not be told
-    from one that the handler raised. BaseException, for grpc sends no status for the others and the client would hang.
+    If the handler raises, `fail` is called, and the stream ends. If it ends normally, `finish` is
+    called.
+
+    This is a class and not a generator. If the client cancels, grpc closes a generator with
+    GeneratorExit. A generator could not tell this from a GeneratorExit that the handler raised.
+
+    It catches BaseException: grpc sends no status for KeyboardInterrupt and the like, and the
+    client would hang.
     """
 
     def __init__(
@@ -91,11 +107,11 @@ class Responses:
         try:
             self._fail(failure, trace)  # outside of `except`, see sync/server.py
         finally:
-            del failure, trace  # they refer to this frame
+            del failure, trace  # else a cycle: the error, its traceback, this frame
         raise StopIteration
 
     def close(self) -> None:
-        """Ends a generator that has not come to its end."""
+        """Closes the generator of the handler, if it is one."""
         if isinstance(self._responses, Generator):
             self._responses.close()
 
@@ -103,12 +119,15 @@ class Responses:
         try:
             return self._behavior(*self._arguments)
         except StopIteration as error:
-            # raised by what is no generator: not the end of its responses (PEP 479)
+            # A plain function raised it, so it is not the end of the responses (PEP 479).
             raise RuntimeError("the handler raised StopIteration") from error
 
 
 def tracked(method: str, guarded: Behavior, handler: Any) -> Behavior:
-    """A guarded sync handler during which its call is the current one: in each of its steps, as its thread serves other calls, too."""
+    """Wraps a guarded sync handler, so that its call is the current one in each step.
+
+    Between two steps, its thread serves other calls, too.
+    """
 
     def behavior(request: Any, context: Any, *callback: Any) -> Any:
         token = begin(method, ask(context, "invocation_metadata"))
@@ -139,7 +158,7 @@ class _Steps:
             end(token)
 
     def close(self) -> None:
-        """Ends a generator that has not come to its end."""
+        """Closes the generator of the handler, if it is one."""
         token = resume(self._call)
         try:
             self._responses.close()
@@ -147,7 +166,8 @@ class _Steps:
             end(token)
 
     def __del__(self) -> None:
-        # The client has cancelled: a generator that only this call has ends here. It may be one that the service still holds.
+        # If the client has cancelled, this may be the last reference to the handler's generator.
+        # The generator then ends here, and must know its call.
         token = resume(self._call)
         try:
             del self._responses
@@ -156,9 +176,9 @@ class _Steps:
 
 
 def ask(context: Any, name: str, unknown: Any = None) -> Any:
-    """What a context answers to a question about its RPC.
+    """Asks a context about its call, and returns `unknown` if it raises.
 
-    `unknown` if it raises, as the wrapper of another interceptor does that does not pass the question on.
+    The wrapper of another interceptor may raise, because it does not pass on the question.
     """
     try:
         return getattr(context, name)()

@@ -1,4 +1,7 @@
-"""Which of a code's hints a reader wants: `accept-language` to locale (RFC 9110 section 12.5.4, RFC 4647 section 3.4)."""
+"""Chooses the locale that fits the `accept-language` of a caller.
+
+See RFC 9110 section 12.5.4 and RFC 4647 section 3.4.
+"""
 
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -10,48 +13,55 @@ from errgrpc.scripts import LIKELY
 __all__ = ["choose", "is_accept_language", "is_language_tag", "requested"]
 
 ACCEPT_LANGUAGE = "accept-language"
-# as grpc-gateway forwards the browser's header
+# grpc-gateway forwards the header of the browser under this name.
 GATEWAY_ACCEPT_LANGUAGE = "grpcgateway-accept-language"
 _HEADERS = (ACCEPT_LANGUAGE, GATEWAY_ACCEPT_LANGUAGE)
 Metadata = Iterable[tuple[str, str | bytes]]
 
 
-# RFC 5646 section 2.1, without the grandfathered tags: language, extlang, script, region, variants, extensions, private use.
+# RFC 5646 section 2.1, without grandfathered tags: language, extlang, script, region, variants,
+# extensions, private use.
 _LANGUAGE_TAG = re.compile(
-    r"(?:[a-z]{2,3}(?:-[a-z]{3}){0,3}|[a-z]{4,8})(?:-[a-z]{4})?(?:-(?:[a-z]{2}|[0-9]{3}))?(?:-(?:[a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*"
+    r"(?:[a-z]{2,3}(?:-[a-z]{3}){0,3}|[a-z]{4,8})(?:-[a-z]{4})?(?:-(?:[a-z]{2}|[0-9]{3}))?"
+    r"(?:-(?:[a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*"
     r"(?:-[a-wyz0-9](?:-[a-z0-9]{2,8})+)*(?:-x(?:-[a-z0-9]{1,8})+)?",
     re.IGNORECASE | re.ASCII,
 )
 # One element of the header: a basic language range or `*`, and a weight of at most three decimals.
 _RANGE = re.compile(
-    r"[ \t]*(\*|[a-z]{1,8}(?:-[a-z0-9]{1,8})*)[ \t]*(?:;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)[ \t]*)?",
+    r"[ \t]*(\*|[a-z]{1,8}(?:-[a-z0-9]{1,8})*)[ \t]*"
+    r"(?:;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)[ \t]*)?",
     re.IGNORECASE | re.ASCII,
 )
-# characters; the longest registered tags have about 35, and looking up a range is quadratic in it
+# Characters. The longest registered tags have about 35, and a lookup is quadratic in the length.
 _LONGEST_RANGE = 64
-# characters; real headers are shorter, so that a hostile peer cannot fill the memo with long ones
+# Characters. Real headers are shorter. A hostile peer must not fill the cache with long ones.
 _LONGEST_MEMO = 128
 
 
 def is_language_tag(tag: Any) -> bool:
-    """Whether `tag` is a well-formed BCP 47 language tag such as `zh-CN` (not `zh_CN`)."""
+    """Tells whether `tag` is a well-formed BCP 47 language tag such as `zh-CN` (not `zh_CN`)."""
     return issubclass(type(tag), str) and _LANGUAGE_TAG.fullmatch(tag) is not None
 
 
 def is_accept_language(value: object) -> bool:
-    """Whether `value` is a language tag or a whole `accept-language` header without a flaw."""
+    """Tells whether `value` is a language tag or a whole valid `accept-language` header."""
     return isinstance(value, str) and all(_RANGE.fullmatch(element) for element in value.split(","))
 
 
 def requested(metadata: Metadata | None) -> str | None:
-    """The header by which a request asks for a language, or None; of two the first that has a readable range."""
+    """Returns the header by which a request asks for a language, or None.
+
+    The header of grpc-gateway is used only if `accept-language` has no readable range.
+    """
     asked: dict[str, str] = {}
     try:
         for name, value in metadata or ():
             if name in _HEADERS and isinstance(value, str):
                 asked[name] = f"{asked[name]},{value}" if name in asked else value
     except (TypeError, ValueError):
-        # an interceptor gives no pairs: the call's error is worth more than its language
+        # Another interceptor made the metadata invalid. The error of the call matters more than its
+        # language.
         pass
     language = asked.get(ACCEPT_LANGUAGE)
     if GATEWAY_ACCEPT_LANGUAGE in asked and (
@@ -62,9 +72,11 @@ def requested(metadata: Metadata | None) -> str | None:
 
 
 def choose(accept_language: str | None, locales: Collection[str], default: str) -> str | None:
-    """The one of `locales` that fits the header best; `default` if none does, the first if that is not among them.
+    """Returns the locale that fits the header best.
 
-    A range that is broken counts as absent, as does `*;q=0`: some text must be chosen. None only without any locales.
+    If none fits, it is `default`. If that is not among `locales`, it is the first of them. Broken
+    ranges are ignored. If `*;q=0` excludes all, a text is still chosen. It is None only if
+    `locales` is empty.
     """
     if accept_language is not None and len(accept_language) > _LONGEST_MEMO:
         return _choose(accept_language, tuple(locales), default)
@@ -79,9 +91,9 @@ def _choose(accept_language: str | None, locales: tuple[str, ...], default: str)
     wanted = {
         locale.lower(): locale for locale in locales if not _excluded(locale.lower(), weights)
     }
-    if not wanted:  # everything is excluded: the default is still better than nothing
+    if not wanted:  # all are excluded, but the default is better than nothing
         wanted = {locale.lower(): locale for locale in locales}
-    # of each the first
+    # the first locale of each language
     languages = {locale.partition("-")[0]: wanted[locale] for locale in reversed(wanted)}
     for tag, weight in sorted(ranges, key=lambda item: -item[1]):
         if weight > 0 and (
@@ -97,14 +109,17 @@ _choose_memo = lru_cache(maxsize=512)(_choose)  # nearly all requests share a fe
 
 
 def _parse(header: str) -> Iterator[tuple[str, float]]:
-    """The well-formed ranges of a header in their order, in lower case, with their weights; `_` counts as `-`."""
+    """Yields the well-formed ranges of a header in lower case, with their weights.
+
+    `_` counts as `-`.
+    """
     for element in header.replace("_", "-").split(","):
         if (match := _RANGE.fullmatch(element)) and len(match[1]) <= _LONGEST_RANGE:
             yield match[1].lower(), float(match[2] or 1)
 
 
 def _excluded(locale: str, weights: dict[str, float]) -> bool:
-    """Whether the longest range that `locale` starts with has the weight 0."""
+    """Tells whether the longest range that `locale` starts with has the weight 0."""
     while locale:
         if (weight := weights.get(locale)) is not None:
             return weight == 0
@@ -113,7 +128,7 @@ def _excluded(locale: str, weights: dict[str, float]) -> bool:
 
 
 def _in_script(tag: str, wanted: dict[str, str]) -> str | None:
-    """RFC 4647 lookup among the locales of the tag's script, else the first of them that is of its language."""
+    """Returns the locale that fits a tag best among those of its language and script, or None."""
     language, script = tag.partition("-")[0], _script(tag)
     own = {
         locale: name
@@ -124,7 +139,10 @@ def _in_script(tag: str, wanted: dict[str, str]) -> str | None:
 
 
 def _script(tag: str) -> str | None:
-    """The script that a tag in lower case names, else its likely one; None for a language with a single script."""
+    """Returns the script that a tag in lower case names, or the likely one.
+
+    It is None for a language with a single script.
+    """
     language, *subtags = tag.split("-")
     region = ""
     for subtag in subtags:
@@ -138,7 +156,7 @@ def _script(tag: str) -> str | None:
 
 
 def _lookup(tag: str, wanted: dict[str, str]) -> str | None:
-    """RFC 4647 lookup; it finds no zh-CN for zh or zh-TW."""
+    """Looks up a tag as RFC 4647 says. It finds no zh-CN for zh or zh-TW."""
     while tag:
         if tag in wanted:
             return wanted[tag]

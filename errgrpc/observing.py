@@ -1,7 +1,7 @@
-"""Watches the answers of all servers of this process, those that stand already and those that come: what `errgrpc.testing` is made of.
+"""Watches the answers of all servers of this process, old and new. `errgrpc.testing` uses it.
 
-Without a lock: an observer may go while the garbage collector runs, in the middle of anything. Each step is one operation of a
-dict; what is read is the newest state.
+There are no locks: an observer may leave while the garbage collector runs, in the middle of any
+other step. Each step is one operation of a dict. What is read is the newest state.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,36 +18,37 @@ __all__ = ["Observed", "Observer", "enlist", "observers", "observing"]
 
 
 class Observer(Protocol):
-    """What hears of every answer. Neither method may raise: a server calls them."""
+    """Hears of every answer. Its methods must not raise, because a server calls them."""
 
     def answered(self, answered: Answered, traceback: TracebackType | None, /) -> object:
-        """Called as `on_answer` is, after it, with the traceback of what was raised."""
+        """Called after `on_answer`, with the traceback of what was raised."""
 
     def declared(self, raises: Mapping[str, frozenset[ErrorCode]], /) -> object:
-        """Called for each server that declares what its methods raise; perhaps twice."""
+        """Called for each server that declares codes, perhaps twice."""
 
 
 class Observed(Protocol):
-    """What answers, as far as observers are concerned."""
+    """A server, as observers need it."""
 
     @property
     def declared(self) -> Mapping[str, frozenset[ErrorCode]]:
-        """What its methods declare that they raise."""
+        """The codes that each method declares."""
         ...
 
     def attend(self, observed: bool, /) -> object:
-        """Called when observers come or go, with whether there are some."""
+        """Called when observers come or go. `observed` tells whether there are any."""
 
 
 observers: dict[object, Observer] = {}
-"""Those that there are now; read by `tuple(observers.values())`."""
+"""The current observers. Read them with `tuple(observers.values())`."""
 _all: dict[int, "ref[Observed]"] = {}
 
 
 def enlist(answering: Observed) -> None:
     """Makes a new server known to observers."""
     key = id(answering)
-    # Before observers are read: one of the two sides sees the other. The reference that has died is the default of its own pop.
+    # The server is added before the observers are read, so that a new server and a new observer
+    # never miss each other. A dead reference removes itself: `pop` gets it as its default.
     _all[key] = ref(answering, partial(_all.pop, key))
     _tell(answering, tuple(observers.values()))
 
@@ -60,7 +61,7 @@ def _tell(answering: Observed, told: tuple[Observer, ...]) -> None:
 
 @contextmanager
 def observing(observer: Observer) -> Iterator[None]:
-    """Lets an observer hear of every answer, as long as the context lasts."""
+    """Lets an observer hear of every answer while the context lasts."""
     key = object()
     observers[key] = observer
     _tell_all((observer,))

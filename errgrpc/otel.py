@@ -1,4 +1,4 @@
-"""What traces and metrics tell of failed calls: attributes of the current span, and one counter. Of OpenTelemetry the API alone."""
+"""Describes failed calls in traces and metrics. It needs only the API of OpenTelemetry."""
 
 import re
 from collections.abc import Iterable
@@ -26,13 +26,14 @@ __all__ = [
     "Telemetry",
 ]
 
-# OpenTelemetry's semantic conventions 1.45.0, where all three are stable. They name no request id.
+# From OpenTelemetry's semantic conventions 1.45.0, where all three are stable. They have no request
+# id.
 SCHEMA_URL = "https://opentelemetry.io/schemas/1.45.0"
 ERROR_TYPE = "error.type"
 RPC_METHOD = "rpc.method"
 OTHER = "_OTHER"
 
-# Our own, since errgrpc 0.1.
+# Names of errgrpc, since version 0.1.
 ERRGRPC_CODE = "errgrpc.code"
 ERRGRPC_DOMAIN = "errgrpc.domain"
 ERRGRPC_REASON = "errgrpc.reason"
@@ -44,21 +45,34 @@ _PATH = re.compile("/[^/]+/[^/]+")
 
 
 class Telemetry:
-    """Two hooks: `on_answer=telemetry.on_answer` for servers, `on_received=telemetry.on_received` for clients.
+    """Counts failed calls, and describes them in the current span.
 
-    Each failed call adds 1 to the counter `errgrpc.failed_calls` (unit `{call}`). Its attributes are bounded, whatever a peer
-    sends: `rpc.method`, `errgrpc.reason` and `errgrpc.side`, which is `server` or `client`. The reason is `_OTHER` unless a
-    catalogue declares it: for a status of the handler's own, for an unknown code, and for one inferred from the status.
+        telemetry = Telemetry()
+        ServerInterceptor(ResCode, on_answer=telemetry.on_answer)
+        wrap_channel(channel, ResCode, on_received=telemetry.on_received)
 
-    `methods`, as `/package.Service/Method`, are the recognized ones: `methods=RAISES`, or a list. By default they are those of
-    each service whose protobuf module this process has imported. Other methods, and requests over HTTP, count as `_OTHER`.
+    Each failed call adds 1 to the counter `errgrpc.failed_calls` (unit `{call}`). Its attributes
+    have a bounded number of values, whatever a peer sends:
 
-    If the current span records, it gets `errgrpc.reason`, `errgrpc.domain`, `errgrpc.code` (the number) and
-    `errgrpc.request_id`, as far as they are known; on a server an unhandled exception, too, as an event. With
-    `reason_as_error_type` its `error.type` is the reason, as in Google's libraries; the convention has the status there, which
-    is the instrumentation's to set.
+    - `rpc.method`: the method, or `_OTHER`.
+    - `errgrpc.reason`: the reason of a declared code, or `_OTHER`. It is `_OTHER` for a status that
+      the handler set, an unknown code, and an inferred code.
+    - `errgrpc.side`: `server` or `client`.
 
-    `meter_provider` is OpenTelemetry's global one by default. Raises TypeError if `methods` is no collection of paths.
+    If the current span records, it gets `errgrpc.reason`, `errgrpc.domain`, `errgrpc.code` (the
+    number) and `errgrpc.request_id`, if they are known. On a server, it also gets an event for an
+    unhandled exception.
+
+    Args:
+        methods: The known methods as `/package.Service/Method`: `RAISES`, or a list. By default,
+            they are the methods of each service whose protobuf module this process has imported.
+            Other methods, and requests over HTTP, count as `_OTHER`.
+        reason_as_error_type: Sets the span's `error.type` to the reason, as Google's libraries do.
+            In the convention it is the status, which the instrumentation sets.
+        meter_provider: OpenTelemetry's global one by default.
+
+    Raises:
+        TypeError: `methods` is not a collection of paths.
     """
 
     def __init__(
@@ -76,7 +90,10 @@ class Telemetry:
         )
 
     def on_answer(self, answered: Answered, /) -> None:
-        """The hook of a server. The span of an instrumentation that stands before errgrpc's interceptor is current."""
+        """The hook of a server.
+
+        If an instrumentation stands before errgrpc's interceptor, its span is current.
+        """
         self._count(answered.method, answered.code, "server")
         span = trace.get_current_span()
         if span.is_recording():
@@ -85,7 +102,11 @@ class Telemetry:
                 span.record_exception(answered.error)
 
     def on_received(self, error: RemoteError, /, *, method: str) -> None:
-        """The hook of a client. The span of the caller is current, or that of the call, as its instrumentation has it."""
+        """The hook of a client.
+
+        The current span is that of the caller or that of the call. It depends on the
+        instrumentation.
+        """
         code = None if error.inferred else error.error_code
         self._count(method, code, "client")
         span = trace.get_current_span()
@@ -125,7 +146,10 @@ class Telemetry:
 
 
 def _received(error: RemoteError) -> dict[str, str | int]:
-    """What a peer sent of a code that no catalogue may declare, if it has the form of one (AIP-193)."""
+    """Returns what a peer sent of a code, if it has the form of a code (AIP-193).
+
+    No catalogue may declare the code.
+    """
     reason, domain, number = error.reason, error.domain, error.number
     if (
         reason is None
@@ -140,14 +164,14 @@ def _received(error: RemoteError) -> dict[str, str | int]:
 
 
 def _is_imported(path: str) -> bool:
-    """Whether a service of this process's protobuf modules has the method. A peer can add none."""
+    """Tells whether an imported protobuf module has the method. A peer cannot add one."""
     service, _, name = path[1:].rpartition("/")
     try:
         return (
             path[:1] == "/"
             and name in descriptor_pool.Default().FindServiceByName(service).methods_by_name
         )
-    except (KeyError, TypeError):  # the latter for a lone surrogate
+    except (KeyError, TypeError):  # TypeError: a lone surrogate
         return False
 
 
@@ -160,6 +184,7 @@ def _paths(methods: Any) -> list[str]:
     for path in paths:
         if path is methods or not isinstance(path, str) or not _PATH.fullmatch(path):
             raise TypeError(
-                f"methods is or holds {path!r}: give a collection of paths such as '/shop.v1.ShopService/Buy'"
+                f"methods is or holds {path!r}: "
+                "give a collection of paths such as '/shop.v1.ShopService/Buy'"
             )
     return paths

@@ -1,6 +1,7 @@
-"""`{key}` in a text of a catalogue: what it names, and the text with the metadata of one error in it.
+"""Placeholders in the texts of a catalogue: `{key}` stands for a value of the metadata.
 
-`{{` and `}}` are braces. Nothing else is special: no attribute, index, format or conversion, as in `str.format`.
+`{{` and `}}` are braces. Unlike in `str.format`, there are no attributes, indexes, formats or
+conversions.
 """
 
 import re
@@ -16,12 +17,15 @@ MAX_KEY = 64
 _PART = re.compile(rf"\{{\{{|\}}\}}|\{{({KEY.pattern})\}}|[{{}}]")
 _LONGEST = 200  # characters of a value
 _CUT = "…"
-# Controls of ASCII and Latin-1, and those that reorder text (Unicode's Bidi_Control).
+# Control characters of ASCII and Latin-1, and those that reorder text (Unicode's Bidi_Control).
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def wrong(template: str) -> str | None:
-    """What is wrong with a template, or None: a brace that stands alone, or around what is no key."""
+    """Returns what is wrong with a template, or None.
+
+    A brace must not stand alone, or around a text that is not a key.
+    """
     for part in _PART.finditer(template):
         if part[0] in ("{", "}"):
             return f"a lone {part[0]!r} at character {part.start() + 1}"
@@ -29,15 +33,16 @@ def wrong(template: str) -> str | None:
 
 
 def names(template: str) -> frozenset[str]:
-    """The keys that a template names."""
+    """Returns the keys that a template names."""
     return frozenset(part[1] for part in _PART.finditer(template) if part[1])
 
 
 def fill(template: str, metadata: Mapping[str, str]) -> str:
-    """The template with the values in place of their keys, in one pass: braces in a value are text.
+    """Returns the template with the values in place of their keys.
 
-    Of a value that is missing `…` is left; one of more than 200 characters is cut there and ends with `…`. Control characters
-    and those that reorder text become U+FFFD.
+    It is filled in one pass, so braces in a value are text. A missing value becomes `…`. A value of
+    more than 200 characters is cut there, and ends with `…`. Control characters, and those that
+    reorder text, become U+FFFD.
     """
     return "".join(
         text if key is None else _shown(metadata.get(key)) for text, key in parts(template)

@@ -1,7 +1,7 @@
-"""What a raised exception holds: the members of a group, its causes, the traceback of this raise.
+"""Reads raised exceptions: the members of a group, the causes, the traceback of this raise.
 
-Exceptions are foreign: their class may override any attribute with code that raises. Here attributes are read and set
-by BaseException's own descriptors, which run no code of the class.
+The class of an exception may override any attribute with code that raises. So attributes are read
+and set with BaseException's own descriptors, which run no code of the class.
 """
 
 import sys
@@ -31,11 +31,14 @@ _members_of: Callable[[BaseException], tuple[BaseException, ...]] = BaseExceptio
 
 _with_traceback = BaseException.with_traceback
 _CATCHERS = set[CodeType]()
-_MOST_CALLERS = 100  # looked at of a frame
+_MOST_CALLERS = 100  # callers of a frame that are checked
 
 
 def handled_before() -> FrameType:
-    """A frame that stands in tracebacks before what an earlier request left; its name is seen there."""
+    """Returns a frame that stands before the entries of earlier requests in a traceback.
+
+    Its name is shown there.
+    """
     return sys._getframe()  # noqa: SLF001  public in all but its name
 
 
@@ -43,16 +46,21 @@ _HANDLED = handled_before()
 
 
 def catcher(function: F) -> F:
-    """Marks a function of ours that catches what a handler raises: with it the traceback of each raise begins."""
+    """Marks a function that catches what a handler raises.
+
+    The traceback of each raise begins with it.
+    """
     _CATCHERS.add(function.__code__)
     return function
 
 
 def own_traceback(caught: TracebackType | None) -> TracebackType | None:
-    """What one raise put into the traceback that was caught.
+    """Returns the part of a caught traceback that belongs to this raise.
 
-    Each raise of an instance adds to what earlier ones left (a module's constant, a future that many wait for): it would keep
-    the locals of all requests, and the log of one would show the others. Cut in a copy, as other threads read the same entries.
+    An instance may be raised many times: a module's constant, or a future that many wait for. Each
+    raise adds to the traceback of the earlier ones. The whole traceback would keep the locals of
+    all requests, and the log of one would show the others. The part is a copy, because other
+    threads read the same entries.
     """
     own: list[TracebackType] = []
     entry = caught
@@ -72,7 +80,10 @@ def own_traceback(caught: TracebackType | None) -> TracebackType | None:
 
 
 def _is_foreign(frame: FrameType | None, own: list[TracebackType]) -> bool:
-    """Whether it belongs to what came before, or to a call that still runs in another thread, as far as Python tells."""
+    """Tells whether a frame belongs to an earlier raise, or to a call in another thread.
+
+    It is right as far as Python tells.
+    """
     if frame is _HANDLED:
         return True
     ours = [entry.tb_frame for entry in own]
@@ -86,21 +97,24 @@ def _is_foreign(frame: FrameType | None, own: list[TracebackType]) -> bool:
 
 
 def settle(error: BaseException) -> None:
-    """Marks where the next raise of an exception, of its members or of what led to it begins, once it has been logged."""
+    """Marks where the next raise begins, in an exception that has been logged.
+
+    Its members and causes are marked, too.
+    """
     for each in causes(error):
         if (own := traceback_of(each)) is not None and own.tb_frame is not _HANDLED:
             _with_traceback(each, TracebackType(own, _HANDLED, _HANDLED.f_lasti, _HANDLED.f_lineno))
 
 
 def link(failure: BaseException, error: BaseException) -> None:
-    """Makes `error` the context of a failure that came while it was handled, so that the log shows both."""
+    """Makes `error` the context of a failure to handle it, so that the log shows both."""
     if failure is not error and _context_of(failure) is None:
         _set_context(failure, error)
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
-    """The exceptions of a group in their order, or the exception itself."""
-    todo = [error]  # no recursion: groups may be nested deeper than the stack is
+    """Yields the exceptions of a group in their order, or the exception itself."""
+    todo = [error]  # no recursion, because groups may be nested very deeply
     while todo:
         current = todo.pop()
         if issubclass(type(current), BaseExceptionGroup):
@@ -110,7 +124,7 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what led to it, each once."""
+    """Yields the error, its members and its causes, each once."""
     todo, seen = [error], set[int]()
     while todo:
         current = todo.pop()

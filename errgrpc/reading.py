@@ -1,4 +1,4 @@
-"""What a client makes of a failed call: code, text and trailers -> RemoteError. Never raises on what a peer sent."""
+"""Makes a RemoteError of a failed call. It never raises because of what a peer sent."""
 
 from functools import lru_cache
 from typing import Any
@@ -17,41 +17,49 @@ from errgrpc.wire.received import Received
 
 __all__ = ["Reading", "decode", "from_error"]
 
-_OK = StatusCode.OK  # a member of an enum is found by a function of Python's (3.11)
+_OK = StatusCode.OK  # in Python 3.11, reading a member of an enum calls a Python function
 _UNKNOWN = StatusCode.UNKNOWN
 
 
 class Reading:
-    """What errors mean by these catalogues, without I/O. `Reading.by` makes one only once for the same catalogues.
+    """Reads errors by some catalogues, without I/O.
 
-    Raises TypeError if an argument is not a catalogue, and ValueError if two share a (domain, reason).
+    `Reading.by` makes one only once for the same catalogues.
+
+    Raises:
+        TypeError: An argument is not a catalogue.
+        ValueError: Two catalogues share a (domain, reason).
     """
 
     def __init__(self, catalogues: tuple[type[ErrorCode], ...]) -> None:
         self.registry = Registry(catalogues)
-        # An error that is its code and nothing else is read from its bytes: three times as fast. Only what our own tables
-        # make ever gets in here, so no peer can fill it.
+        # The bytes of errors that are only their code: the most frequent ones, so they are not
+        # parsed each time. All keys come from our own tables, so no peer can fill the dict.
         self._constants: dict[bytes, tuple[type[RemoteError], ErrorCode, bool]] = {}
         self._known: dict[tuple[str, str], tuple[type[RemoteError], ErrorCode, bool]] = {}
 
     @staticmethod
     def by(*catalogues: type[ErrorCode]) -> "Reading":
-        """The reading by these catalogues, shared by all clients that have the same ones."""
+        """Returns the reading by these catalogues, which all clients with the same ones share."""
         try:
             return _shared(catalogues)
-        except TypeError:  # of what cannot be a key of the cache, or of what is not a catalogue
+        except TypeError:  # an argument cannot be hashed, or is not a catalogue
             return Reading(catalogues)
 
     def read(self, error: grpc.RpcError, accept_language: str | None = None) -> RemoteError:
-        """The typed error of a failed call; an error that is already typed stays itself, unless only we know its code."""
-        # to ask the class, an ABC, takes ten times as long
+        """Returns the typed error of a failed call.
+
+        An error that is already typed is returned as it is, unless only these catalogues know its
+        code.
+        """
+        # RemoteError is an ABC, so `isinstance` would run ABCMeta.__instancecheck__.
         typed: Any = error if RemoteError in type(error).__mro__ else None
         if typed is not None and (type(error) is not RemoteError or typed.inferred):
             return typed  # type: ignore[no-any-return]
         status, text, trailing, initial, debug_error_string = _facts(error)
         if not isinstance(status, StatusCode) or status is _OK:
             status = _UNKNOWN
-        values = []  # by no comprehension, which is a function (3.11)
+        values = []  # a loop, because a comprehension is a function call in Python 3.11
         for key, value in trailing or ():
             if key == DETAILS_KEY:
                 values.append(value)
@@ -73,7 +81,7 @@ class Reading:
         )
 
     def decode(self, raw: bytes) -> RemoteError:
-        """The error in the bytes of a google.rpc.Status."""
+        """Returns the error in the bytes of a google.rpc.Status."""
         received, trailing = Received((raw,)), ((DETAILS_KEY, raw),)
         known = self._constants.get(raw)
         if known is not None:
@@ -92,9 +100,9 @@ class Reading:
     def _kind(
         self, status: StatusCode, received: Received
     ) -> tuple[type[RemoteError], ErrorCode | None, bool]:
-        """The class, the code, and whether the code is inferred from the status.
+        """Returns the class, the code, and whether the code is inferred from the status.
 
-        The class is known at the raise, as `except` asks for it; an inferred code never decides it.
+        `except` needs the class when the error is raised. An inferred code never decides the class.
         """
         info = received.info
         if info is None:
@@ -120,10 +128,13 @@ _shared = lru_cache(maxsize=64)(Reading)
 
 
 def from_error(exc: grpc.RpcError, *catalogues: type[ErrorCode]) -> RemoteError:
-    """The typed error of a call that was made without our interceptor, read by these catalogues.
+    """Returns the typed error of a call that was made without errgrpc's interceptor.
 
-    A RemoteError is returned as it is, unless these catalogues know a code that it lacks. Raises TypeError if `exc` is
-    not a grpc.RpcError, or an argument is not a catalogue.
+    If `exc` is a RemoteError, it is returned as it is, unless these catalogues know a code that it
+    lacks.
+
+    Raises:
+        TypeError: `exc` is not a grpc.RpcError, or another argument is not a catalogue.
     """
     if not isinstance(exc, grpc.RpcError):
         raise TypeError(f"{shown(exc)} is no grpc.RpcError")
@@ -131,11 +142,19 @@ def from_error(exc: grpc.RpcError, *catalogues: type[ErrorCode]) -> RemoteError:
 
 
 def decode(status: status_pb2.Status | bytes | str, *catalogues: type[ErrorCode]) -> RemoteError:
-    """The error in a google.rpc.Status, as a message or as `grpc-status-details-bin`: its bytes, or their base64 as logs have it.
+    """Returns the error in a google.rpc.Status.
 
-    Base64 may lack its padding, be URL-safe, and have spaces and line ends; of several values joined by commas the first with
-    an ErrorInfo counts. Garbage is an UNKNOWN, as is a Status that says OK. Raises TypeError if `status` is of another type, or
-    an argument is not a catalogue, and ValueError if a text is no base64.
+    Invalid bytes become an UNKNOWN. A Status that says OK becomes one, too.
+
+    Args:
+        status: The message, its bytes as in `grpc-status-details-bin`, or their base64 as in logs.
+            Base64 may lack its padding, be URL-safe, and have spaces and line ends. If commas join
+            several values, the first with an ErrorInfo is used.
+        *catalogues: The catalogues whose codes are known.
+
+    Raises:
+        TypeError: `status` is of another type, or an argument is not a catalogue.
+        ValueError: A text is not base64.
     """
     if isinstance(status, str):
         status = Received([from_base64(value) for value in status.split(",")]).status
@@ -149,7 +168,7 @@ def decode(status: status_pb2.Status | bytes | str, *catalogues: type[ErrorCode]
 
 
 def _facts(error: Any) -> tuple[Any, ...]:
-    """Code, text, trailing metadata, initial metadata and debug string of an RpcError."""
+    """Returns status, message, trailing and initial metadata, and debug string of an RpcError."""
     try:
         if not hasattr(error, "__next__") and RemoteError not in type(error).__mro__:
             return (
@@ -160,7 +179,7 @@ def _facts(error: Any) -> tuple[Any, ...]:
                 error.debug_error_string(),
             )
     except (AttributeError, TypeError):
-        pass  # a bare RpcError, as tests and wrappers raise it, has no such methods
+        pass  # a bare RpcError, which tests and wrappers raise, has no such methods
     names = ("code", "details", "trailing_metadata")
     return (
         *(_fact(error, name) for name in names),
@@ -174,12 +193,14 @@ def _fact(error: Any, name: str) -> Any:
     return method() if callable(method) else None
 
 
-# Sync streams and futures of grpc are their own errors, and can be told by `__next__`. Two questions may hang there: their
-# answers are read from `_state`, grpc's own. If a later grpcio has no `_state`, both are None.
+# A stream or a future of grpc's sync stack is its own error. It has `__next__`. Two of its methods
+# may hang here, so their results are read from grpc's private `_state`. If a later grpcio has no
+# `_state`, both are None.
 
 
 def _initial_metadata(error: Any) -> Any:
-    # In a callback they may not have arrived, and never do as long as it runs: then they are asked for later.
+    # In a callback, the initial metadata may not have arrived, and cannot arrive while it runs.
+    # They are then read later.
     if hasattr(error, "__next__") or issubclass(type(error), RemoteError):
         known = getattr(getattr(error, "_state", None), "initial_metadata", None)
         return error.initial_metadata if known is None else known
@@ -187,7 +208,8 @@ def _initial_metadata(error: Any) -> Any:
 
 
 def _debug_error_string(error: Any) -> Any:
-    # A call that ended on this side (cancelled, a request that could not be made) never gets one; single-threaded, it raises.
+    # A call that ended on the client (cancelled, or its request could not be made) never gets one.
+    # On a single-threaded stream, the method raises.
     if hasattr(error, "__next__"):
         return getattr(getattr(error, "_state", None), "debug_error_string", None)
     return _fact(error, "debug_error_string")

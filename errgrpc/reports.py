@@ -1,6 +1,7 @@
-"""What is to be logged or reported of an answer, as values, and the one function that does each.
+"""What is logged and reported of an answer, and the functions that do it.
 
-Nothing here raises, whatever a hook or a handler of `logging` does: the client still waits for its answer.
+Nothing here raises, even if a hook or a handler of `logging` does: the client still waits for its
+answer.
 """
 
 import contextlib
@@ -36,7 +37,7 @@ _with_traceback = BaseException.with_traceback
 
 
 class OnError(Protocol):
-    """What is called with an unhandled exception, in place of the log record."""
+    """The hook that is called with an unhandled exception, in place of the log record."""
 
     def __call__(
         self, error: BaseException, /, *, method: str, code: ErrorCode, request_id: str
@@ -48,37 +49,46 @@ Outcome = Literal["coded", "translated", "unhandled", "aborted", "undelivered"]
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A call that failed in a handler, or in an interceptor behind ours, and what its client is answered."""
+    """A call that failed in a handler or in an inner interceptor, and the answer to its client."""
 
     method: str
     """`/package.Service/Method`; over HTTP `GET /rooms/r-42`."""
     error: BaseException | None
-    """What was raised; None if a status was set, or aborted with, and nothing else was raised."""
+    """What was raised, or None if the handler only set a status or aborted."""
     code: ErrorCode | None
-    """The code of the answer; None if a status of the handler's own stands."""
+    """The code of the answer, or None if the handler set the status or aborted."""
     status: StatusCode | int
-    """The status of the answer; over HTTP its number."""
+    """The status of the answer. Over HTTP, it is the number."""
     request_id: str | None
-    """The request id that the client is given, or None."""
+    """The request id that the client gets, or None."""
     outcome: Outcome
-    """How it came about: a ServiceError, what `translate` made, the fallback, a status of the handler's own, or an answer
-    that the client did not get, as far as grpc tells."""
+    """How the call was answered:
+
+    - `coded`: with the code of a ServiceError.
+    - `translated`: with what `translate` made of the exception.
+    - `unhandled`: with the catalogue's fallback.
+    - `aborted`: with the status that the handler set or aborted with.
+    - `undelivered`: the client did not get the answer, as far as grpc tells.
+    """
     undeclared: bool = False
-    """Whether the method declares its errors (`raises=`), and not this code; never for the catalogue's fallback."""
+    """Whether the method declares its codes (`raises=`), but not this one.
+
+    It is never True for the catalogue's fallback.
+    """
 
 
 OnAnswer = Callable[[Answered], object]
-"""What is called once for each call that failed, when its answer is decided and before that is delivered."""
+"""The hook that is called once for each failed call, before its answer is sent."""
 
 
 class OnReceived(Protocol):
-    """What is called once for each failed call, when its caller is first given the error."""
+    """The hook that is called once for each failed call, when its caller first gets the error."""
 
     def __call__(self, error: RemoteError, /, *, method: str) -> object: ...
 
 
 class Unhandled(NamedTuple):
-    """What `on_error` is called with beside the exception."""
+    """The arguments of `on_error` beside the exception."""
 
     method: str
     code: ErrorCode
@@ -86,7 +96,7 @@ class Unhandled(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What is to be logged. `report` does it."""
+    """A log record that `report` writes."""
 
     level: int
     text: str
@@ -94,15 +104,18 @@ class Report(NamedTuple):
     error: BaseException | None = None
     """The exception whose traceback the record has."""
     unhandled: Unhandled | None = None
-    """Set for an unhandled exception: `on_error`, if there is one, is called in place of the record."""
+    """Set for an unhandled exception. If there is an `on_error`, it is called instead."""
     traceback: TracebackType | None = None
-    """That of this raise; None for what `error` has. Other threads may raise the same instance meanwhile."""
+    """The traceback of this raise, or None for that of `error`.
+
+    Other threads may raise the same instance at the same time.
+    """
     extra: Mapping[str, Any] | None = None
-    """Fields of the record."""
+    """The extra fields of the record."""
 
 
 def report(reports: Iterable[Report], on_error: OnError | None = None) -> None:
-    """Logs what a decision says, or calls `on_error` in place of the record of an unhandled exception."""
+    """Writes the log records of a decision, or calls `on_error` for an unhandled exception."""
     for level, text, arguments, error, unhandled, traceback, extra in reports:
         if unhandled is None:
             _log(level, text, *arguments, error=error, traceback=traceback, extra=extra)
@@ -125,7 +138,10 @@ def notify(
     *arguments: object,
     **named: object,
 ) -> None:
-    """Calls a hook. What it raises, whatever that is, is logged and goes no further; `error` is then its context."""
+    """Calls a hook. If it raises, the failure is logged, and goes no further.
+
+    `error` becomes the context of the failure.
+    """
     try:
         made = hook(*arguments, **named)
         if inspect.iscoroutine(made):
@@ -143,15 +159,15 @@ def notify(
 
 
 def as_hook(name: str, hook: Any, signature: str) -> Any:
-    """`hook` itself. Raises TypeError if it is neither None nor a function that is not async."""
+    """Returns `hook` itself. Raises TypeError if it is async, or neither None nor a function."""
     if hook is not None and not is_function(hook):
         raise TypeError(f"{name} is {hook!r}: give a function {signature} that is not async")
     return hook
 
 
 def is_function(target: object) -> bool:
-    """Whether it can be called, and is not async itself."""
-    called = getattr(type(target), "__call__", None)  # noqa: B004  of an instance, its method
+    """Tells whether `target` can be called, and is not async."""
+    called = getattr(type(target), "__call__", None)  # noqa: B004  the method of an instance
     return callable(target) and not any(map(inspect.iscoroutinefunction, (target, called)))
 
 

@@ -1,4 +1,4 @@
-"""A client's own retry policy, from what catalogues and services say of trying again (gRFC A6)."""
+"""The config of a client's own retry policy, made from catalogues and services (gRFC A6)."""
 
 import difflib
 import json
@@ -18,9 +18,11 @@ from errgrpc.service_error import MisuseWarning
 
 __all__ = ["service_config"]
 
-# Seconds. grpcio takes up to a fifth off, counts whole milliseconds, and waits until the deadline on 0 (measured, 1.85.3).
+# Seconds. grpcio subtracts up to a fifth, and counts whole milliseconds. On 0, it waits until the
+# deadline (measured with 1.85.3).
 _LEAST_BACKOFF = 0.01
-# gRFC A6 has 1 to 1,000; with 1 or 2 the first failure leaves at most half, and nothing would be tried again.
+# gRFC A6 allows 1 to 1,000. With 1 or 2 tokens, the first failure leaves at most half of them, and
+# nothing would be retried.
 _LEAST_TOKENS, _MOST_TOKENS = 3, 1_000
 _MOST_ATTEMPTS = 5  # gRFC A6: more are treated as 5
 
@@ -36,29 +38,41 @@ def service_config(
     backoff_multiplier: float = 2,
     throttling: tuple[int, float] | None = (10, 0.1),
 ) -> str:
-    """The service config of a channel, as JSON: `grpc.insecure_channel(target, options=[("grpc.service_config", config)])`.
+    """Returns the service config of a channel, as JSON. gRPC's own clients then retry calls.
 
-    gRPC's own clients then try a failed call again, in every language and both stacks. `services` are descriptors:
-    `classroom_pb2.DESCRIPTOR.services_by_name["ClassroomService"]`.
+        services = [classroom_pb2.DESCRIPTOR.services_by_name["ClassroomService"]]
+        config = service_config(ResCode, services=services)
+        channel = grpc.insecure_channel(target, options=[("grpc.service_config", config)])
 
-    `max_attempts` counts the first one, 2 to 5. `initial_backoff` and `max_backoff` are seconds, 0.01 or more.
-    `throttling` protects a server that fails: how many tokens there are (3 to 1,000), and how many each success gives back.
-    Each failure with one of the `statuses` takes one. While at most half of them are left, nothing is tried again. None leaves
-    that out.
+    This works in every language, and on both stacks. A call is retried only before its response
+    headers have arrived, which come before the first response. The policy waits as long as the
+    server asks. If the call's deadline comes first, the call ends with DEADLINE_EXCEEDED.
 
-    Left out, because trying again could do harm or is in vain:
+    The config leaves out what could do harm or could not succeed:
 
-    - Methods that are not safe to repeat. Safe are those whose `idempotency_level` is NO_SIDE_EFFECTS or IDEMPOTENT, and
-      those named in `safe_methods`, as `/package.Service/Method`.
-    - Of `statuses`, each but UNAVAILABLE that a code with `retryable: false` has. A client's policy sees no code, and
-      only for UNAVAILABLE does a server with errgrpc stop it for such a code, by `grpc-retry-pushback-ms: -1`.
-      AIP-194 has UNAVAILABLE alone.
-    - Hedging, timeouts and wait_for_ready: they are the caller's to decide.
+    - Methods that are not safe to repeat. A method is safe if its `idempotency_level` is
+      NO_SIDE_EFFECTS or IDEMPOTENT, or if `safe_methods` names it.
+    - Statuses that a code with `retryable: false` has, except UNAVAILABLE. A retry policy sees no
+      code. For UNAVAILABLE alone, a server with errgrpc stops the policy for such a code, with
+      `grpc-retry-pushback-ms: -1`. AIP-194 allows only UNAVAILABLE.
+    - Hedging, timeouts and wait_for_ready. The caller decides on them.
 
-    A call is tried again only before its response headers have arrived, which come before the first response. The policy waits as
-    long as the server asks. If the call's deadline comes first, the call ends with DEADLINE_EXCEEDED.
+    If the config retries nothing, the function warns with MisuseWarning.
 
-    A config by which nothing is tried again is a MisuseWarning. Raises TypeError and ValueError for wrong arguments.
+    Args:
+        *catalogues: The catalogues of the services.
+        services: Descriptors of the services.
+        statuses: The statuses after which a call is retried.
+        safe_methods: More methods that are safe to repeat, as `/package.Service/Method`.
+        max_attempts: How often a call is tried, the first time included: 2 to 5.
+        initial_backoff: The first wait in seconds, 0.01 or more.
+        max_backoff: The longest wait in seconds, 0.01 or more.
+        backoff_multiplier: The factor between two waits.
+        throttling: The number of tokens (3 to 1,000), and how many each success gives back. They
+            protect a server that fails. Each failure with one of the `statuses` takes a token.
+            While at most half of them are left, nothing is retried. None leaves throttling out.
+
+    Raises TypeError or ValueError if an argument is wrong.
     """
     methods = list(
         dict.fromkeys(_safe(_listed("services", services), _listed("safe_methods", safe_methods)))
@@ -93,13 +107,14 @@ def service_config(
 
 
 def _safe(services: Iterable[ServiceDescriptor], named: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Service and name of each method that may be repeated."""
+    """Yields the service and the name of each method that is safe to repeat."""
     left = set(named)
     known = set[str]()
     for service in services:
         if not isinstance(service, ServiceDescriptor):
             raise TypeError(
-                f"services holds {service!r}: give a descriptor such as shop_pb2.DESCRIPTOR.services_by_name['ShopService']"
+                f"services holds {service!r}: "
+                "give a descriptor such as shop_pb2.DESCRIPTOR.services_by_name['ShopService']"
             )
         for method in service.methods:
             path = f"/{service.full_name}/{method.name}"
@@ -113,7 +128,8 @@ def _safe(services: Iterable[ServiceDescriptor], named: Iterable[str]) -> Iterat
         nearest = difflib.get_close_matches(name, known, 1, 0)
         hint = f", such as {nearest[0]!r}" if nearest else ""
         raise ValueError(
-            f"safe_methods names {name!r}, which no service has: give '/package.Service/Method'{hint}"
+            f"safe_methods names {name!r}, which no service has: "
+            f"give '/package.Service/Method'{hint}"
         )
 
 
@@ -131,7 +147,8 @@ def _retried(statuses: Iterable[StatusCode], codes: Iterable[ErrorCode]) -> list
 def _duration(name: str, seconds: float) -> str:
     if _positive(name, seconds) < _LEAST_BACKOFF:
         raise ValueError(
-            f"{name} is {seconds!r} seconds: give {_LEAST_BACKOFF} or more, as a client of grpcio hangs on one of 0 ms"
+            f"{name} is {seconds!r} seconds: "
+            f"give {_LEAST_BACKOFF} or more, as a client of grpcio hangs on one of 0 ms"
         )
     duration = Duration()
     duration.FromTimedelta(timedelta(seconds=seconds))
@@ -141,7 +158,8 @@ def _duration(name: str, seconds: float) -> str:
 def _multiplier(value: float) -> float:
     if _positive("backoff_multiplier", value) < 1:
         raise ValueError(
-            f"backoff_multiplier is {value!r}: give 1 or more, as the wait would shrink to 0, on which a client of grpcio hangs"
+            f"backoff_multiplier is {value!r}: "
+            "give 1 or more, as the wait would shrink to 0, on which a client of grpcio hangs"
         )
     return value
 
@@ -155,7 +173,8 @@ def _positive(name: str, value: float) -> float:
 def _throttling(given: object) -> dict[str, float]:
     if not isinstance(given, tuple) or len(given) != 2:
         raise TypeError(
-            f"throttling is {given!r}: give two numbers, the tokens and how many each success gives back, or None"
+            f"throttling is {given!r}: "
+            "give two numbers, the tokens and how many each success gives back, or None"
         )
     tokens, ratio = given
     if type(tokens) is not int or not _LEAST_TOKENS <= tokens <= _MOST_TOKENS:

@@ -1,7 +1,8 @@
-"""The likely script of a language tag that names none, from CLDR's likelySubtags (UTS #35), for languages with more than one script.
+"""The likely script of a language tag that names none, from CLDR's likelySubtags (UTS #35).
 
-Made from Babel's copy of CLDR, with which tests/test_locales.py compares it. A region stands here only where its script is not that of
-the language.
+The table has languages with more than one script. It is made from Babel's copy of CLDR, and
+tests/test_locales.py compares the two. A region is in it only if its script is not that of the
+language.
 """
 
 from collections.abc import Mapping

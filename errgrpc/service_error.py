@@ -1,4 +1,4 @@
-"""The error that a handler raises. It knows nothing of a Status: `wire.encoding` writes its values."""
+"""The error that a handler raises. `wire.encoding` turns its values into bytes."""
 
 import copyreg
 import inspect
@@ -25,18 +25,22 @@ __all__ = ["MisuseWarning", "ServiceError", "made_of", "values_of"]
 
 
 class MisuseWarning(UserWarning):
-    """Something beside the code of a ServiceError was wrong and is left out; the code still goes on the wire."""
+    """A warning of a mistake that does not stop the program.
+
+    If an argument of ServiceError is wrong, it is dropped with this warning. The error still goes
+    out with its code.
+    """
 
 
 _PACKAGE = __name__.rpartition(".")[0] + "."
 _NONE: tuple[Message, ...] = ()
-# of an instance's attributes: no name, so that no subclass has one like it by accident
+# The key in `__dict__`. It is not an identifier, so no attribute of a subclass clashes with it.
 _VALUES = "errgrpc.values"
 
 
 @cache
 def _constant(code: ErrorCode) -> Values | None:
-    """The values of an error that is its code and nothing else; None if each raise is to be looked at.
+    """Returns the values of an error that is only its code, or None if each raise needs a check.
 
     Raises ValueError if the code is a success.
     """
@@ -59,20 +63,33 @@ def _held(error: "ServiceError") -> Values:
 
 
 class ServiceError(Exception):
-    """An error of this service: raise it in a handler, and the server interceptor answers with its code.
+    """An error of this service. A handler raises it, and the server interceptor sends its code.
 
-    `message` (English, for developers) replaces the code's own; `hint`, a text in the catalogue's default locale or a
-    mapping of locale to text, replaces all hints of the code; `details` are protobuf messages, each type once;
-    `retry_delay`, in seconds or a timedelta, becomes a RetryInfo and tells the client's own retry policy, as does a
-    RetryInfo among the details. `metadata` and further keyword arguments become
-    `ErrorInfo.metadata`: True and False as `true` and `false`, an enum member as its name; None is left out.
+        raise ServiceError(ResCode.ROOM_NOT_EXIST, room_uuid="r-42")
 
-    Raises TypeError if the first argument is not an error code, and ValueError if it is a success (SUCCESS). Anything
-    else that is wrong (a key that breaks AIP-193, a detail that is not a message) is left out with a MisuseWarning
-    that names it.
+    If an argument beside the code is wrong, it is dropped with a MisuseWarning that names it.
+    Examples are a metadata key that breaks AIP-193, and a detail that is not a message.
 
-    A subclass may have an `__init__` and attributes of its own. One that overrides an attribute of this class is a
-    TypeError when it is made: the answer has one source for each fact.
+    A subclass may have its own `__init__` and attributes. It must not override an attribute of this
+    class, because the answer does not read the override. If it does, the definition of the subclass
+    raises TypeError.
+
+    Args:
+        error_code: The code, a member of a catalogue.
+        message: The text for developers, in English. It replaces the message of the code.
+        metadata: The entries of `ErrorInfo.metadata`. True and False become `true` and `false`, and
+            an enum member becomes its name. An entry with the value None is left out.
+        hint: The text for end users, or a mapping of locale to text. It replaces all hints of the
+            code. A single text is in the catalogue's default locale.
+        details: More protobuf messages, each type once.
+        retry_delay: How long the caller should wait before a retry, in seconds or as a timedelta.
+            It is sent as a RetryInfo, and the client's own retry policy follows it. A RetryInfo in
+            `details` does the same.
+        **more_metadata: More entries of `metadata`.
+
+    Raises:
+        TypeError: The first argument is not an error code.
+        ValueError: The code is a success (SUCCESS).
     """
 
     def __init__(
@@ -87,10 +104,12 @@ class ServiceError(Exception):
         retry_delay: float | timedelta | None = None,
         **more_metadata: object,
     ) -> None:
-        _init_exception(self, error_code)  # super() takes two bytecodes more in each raise
+        # `super()` takes two more bytecodes (Python 3.11, tests/test_costs.py)
+        _init_exception(self, error_code)
         if not issubclass(type(error_code), ErrorCode):
             raise TypeError(
-                f"{shown(error_code)} is no error code: give a member of a catalogue such as errgrpc.ResCode.NOT_FOUND"
+                f"{shown(error_code)} is no error code: "
+                "give a member of a catalogue such as errgrpc.ResCode.NOT_FOUND"
             )
         values = _constant(error_code)
         if values is None or not (
@@ -105,7 +124,7 @@ class ServiceError(Exception):
             )
             if error_code.spec.is_checked:
                 _look_at(values)
-        elif more_metadata:  # most errors have this or nothing
+        elif more_metadata:  # the most common arguments
             values = Values(error_code, None, arguments.metadata(None, more_metadata, _warn))
             if error_code.spec.is_checked:
                 _look_at(values)
@@ -116,21 +135,29 @@ class ServiceError(Exception):
         for name in _FACTS:
             if inspect.getattr_static(cls, name) is not ServiceError.__dict__[name]:
                 raise TypeError(
-                    f"{cls.__name__} overrides ServiceError.{name}, which the answer does not read: "
+                    f"{cls.__name__} overrides ServiceError.{name}, which the answer does not "
+                    "read: "
                     f"give its value to ServiceError.__init__, or choose another name"
                 )
 
     @classmethod
     def from_remote(cls, error: RemoteError, /) -> Self:
-        """The received error as one of ours, to pass it on by name: `raise ServiceError.from_remote(error) from error`.
+        """Makes an error of this service from a received one, to propagate its code.
 
-        Code, message, metadata, hint and details are taken over, and a request id of at most 128 printable ASCII
-        characters. Raises ValueError if the code was inferred or is unknown here, for such a code is not ours to claim,
-        and TypeError if `error` is not a RemoteError.
+            raise ServiceError.from_remote(error) from error
+
+        The code, message, metadata, hint and details are copied. A request id is copied if it has
+        at most 128 printable ASCII characters.
+
+        Raises:
+            TypeError: `error` is not a RemoteError.
+            ValueError: The code was inferred, or no catalogue here declares it. This service cannot
+                answer with such a code.
         """
         if not issubclass(type(error), RemoteError):
             raise TypeError(
-                f"{shown(error)} is no RemoteError: errgrpc.from_error makes one of another grpc.RpcError"
+                f"{shown(error)} is no RemoteError: "
+                "errgrpc.from_error makes one of another grpc.RpcError"
             )
         code = error.error_code
         if code is None or error.inferred:
@@ -152,7 +179,8 @@ class ServiceError(Exception):
         ]
         if is_request_id(error.request_id):
             details.append(rpc.RequestInfo(request_id=error.request_id))
-        # A text that is the table's own is answered in the next caller's language, any other as it came.
+        # If the hint is from the catalogue, the next caller gets it in its own language. Any other
+        # hint is copied.
         sent = (
             detail
             for detail in error.status_details
@@ -161,7 +189,8 @@ class ServiceError(Exception):
         hint = next(({message.locale: message.message} for message in sent), None)
         if hint is not None and hint.items() <= code.hints_for(error.metadata).items():
             hint = None
-        passed = cls.__new__(cls, code)  # not through __init__: a subclass may have one of its own
+        # skips __init__, because a subclass may have its own parameters
+        passed = cls.__new__(cls, code)
         passed.__dict__[_VALUES] = arguments.values(
             code, error.details(), error.metadata, {}, hint, details, None, _ignore, passed_on=True
         )
@@ -169,12 +198,12 @@ class ServiceError(Exception):
 
     @property
     def error_code(self) -> ErrorCode:
-        """The code that is answered."""
+        """The code of the answer."""
         return _held(self).code
 
     @property
     def message(self) -> str:
-        """What went wrong, in English, for developers: `grpc-message`."""
+        """The text for developers, in English. It is sent as `grpc-message`."""
         values = _held(self)
         return (
             values.code.message_for(values.metadata) if values.message is None else values.message
@@ -182,12 +211,15 @@ class ServiceError(Exception):
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """What goes into `ErrorInfo.metadata` beside the number."""
+        """The entries of `ErrorInfo.metadata`, without the number."""
         return MappingProxyType(_held(self).metadata)
 
     @property
     def hint(self) -> str | Mapping[str, str] | None:
-        """The hint that replaces the code's own, a text or texts by locale as it was given; None without one."""
+        """The hint that replaces the hints of the code, as it was given, or None.
+
+        It is a text, or a mapping of locale to text.
+        """
         values = _held(self)
         return (
             values.hint
@@ -197,12 +229,12 @@ class ServiceError(Exception):
 
     @property
     def status_details(self) -> tuple[Message, ...]:
-        """The details that go on the wire beside ErrorInfo, LocalizedMessage and the RetryInfo of `retry_delay`."""
+        """The details beside ErrorInfo, LocalizedMessage and the RetryInfo of `retry_delay`."""
         return tuple(detail for detail, _ in _held(self).details)
 
     @property
     def retry_delay(self) -> float | None:
-        """How long the caller should wait before it tries again, in seconds, or None."""
+        """How many seconds the caller should wait before a retry, or None."""
         return _held(self).retry_delay
 
     def __str__(self) -> str:
@@ -215,7 +247,8 @@ class ServiceError(Exception):
         return f"<{type(self).__name__} {self}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Not through __init__: a subclass may have one of its own. By no name of ours, which a later version may move.
+        # Skips __init__, because a subclass may have its own parameters. The pickle names nothing
+        # private of this package, because a later version may move it.
         state = {name: value for name, value in vars(self).items() if name != _VALUES}
         values = values_of(self)
         if values is not None:
@@ -231,9 +264,10 @@ class ServiceError(Exception):
 
 
 def made_of(code: ErrorCode, *details: Message) -> ServiceError:
-    """An error that errgrpc itself raises: nothing is warned of, as no line of a caller's could be changed.
+    """Makes an error that errgrpc itself raises, without warnings.
 
-    Raises ValueError if the code is a success.
+    A warning would not help here: no line of the caller is wrong. Raises ValueError if the code is
+    a success.
     """
     _check(code)
     made = ServiceError.__new__(ServiceError, code)
@@ -246,9 +280,10 @@ _attribute = object.__getattribute__
 
 
 def values_of(error: object) -> Values | None:
-    """The values of a ServiceError; None for anything else, and for a subclass that did not call our `__init__`.
+    """Returns the values of a ServiceError, or None for any other object.
 
-    Runs no code of the error's class, as `isinstance` would run a hostile `__class__`.
+    Returns None, too, if a subclass did not call `ServiceError.__init__`. Runs no code of the
+    error's class. `isinstance` would run a hostile `__class__`.
     """
     try:
         return _attribute(error, _VALUES)  # type: ignore[no-any-return]
@@ -256,13 +291,14 @@ def values_of(error: object) -> Values | None:
         return None
 
 
-# In place of the raiser's __warningregistry__: these texts name data, which must not fill the memory of a server.
+# Replaces the raiser's __warningregistry__, which has no limit. These texts contain data of
+# requests, and must not fill the memory of a server.
 _reported: dict[Any, Any] = {}
 _MOST_REPORTED = 1_000
 
 
 def _look_at(values: Values) -> None:
-    """Warns of a code that is deprecated, and of metadata that it does not declare or lacks."""
+    """Warns if the code is deprecated, or if the metadata differ from its declared fields."""
     arguments.compare(values.code, values.metadata, _warn)
     if values.code.deprecated:
         _warn(
@@ -278,7 +314,7 @@ def _warn(text: str, kind: type[Warning] = MisuseWarning) -> None:
         frame = frame.f_back
     if len(_reported) >= _MOST_REPORTED:
         _reported.clear()
-    where = ("<unknown>", 0, "<unknown>")  # of a thread without frames of Python's, but ours
+    where = ("<unknown>", 0, "<unknown>")  # a thread that has no frames outside this package
     if frame is not None:
         where = (
             frame.f_code.co_filename,
@@ -289,9 +325,9 @@ def _warn(text: str, kind: type[Warning] = MisuseWarning) -> None:
         warnings.warn_explicit(text, kind, *where, _reported)
     except kind:
         raise  # a filter says "error"
-    except Exception:  # noqa: BLE001  of a `showwarning` that raises, or a closed stderr: the code still goes out
+    except Exception:  # noqa: BLE001  `showwarning` raises, or stderr is closed
         return
 
 
 def _ignore(_: str) -> None:
-    """What a peer sent wrong is not its receiver's misuse."""
+    """Ignores a mistake: a peer made it, so it is not a misuse by the receiver."""

@@ -1,4 +1,4 @@
-"""What a catalogue says of one code: `Spec`, with its hints under a condition and its metadata."""
+"""The declaration of one code: `Spec`, with its `Variant` hints and its `MetadataField`s."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ __all__ = [
     "wrong_when",
 ]
 
-# Arguments of a ServiceError that are no metadata, and the key of the number.
+# These are no metadata keys: the parameters of ServiceError, and the key of the number.
 _RESERVED = ("code", "message", "hint", "details", "metadata", "retry_delay")
 MetadataType = type[str | int | float | bool]
 _INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
@@ -36,21 +36,30 @@ FITS: Mapping[type, Callable[[str], bool]] = {
 
 
 def wrong_key(key: object) -> str | None:
-    """What is wrong with the key of a metadata field, or None."""
+    """Returns what is wrong with the key of a metadata field, or None."""
     if (
         not isinstance(key, str)
         or not placeholders.KEY.fullmatch(key)
         or len(key) > placeholders.MAX_KEY
     ):
-        return f"give {placeholders.KEY.pattern} of at most {placeholders.MAX_KEY} characters (AIP-193)"
+        return (
+            f"give {placeholders.KEY.pattern} of at most {placeholders.MAX_KEY} characters "
+            "(AIP-193)"
+        )
     if key in _RESERVED:
-        return f"{', '.join(_RESERVED)} are arguments of a ServiceError or the number: give another key"
+        return (
+            f"{', '.join(_RESERVED)} are arguments of a ServiceError or the number: "
+            "give another key"
+        )
     return None
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """Hints that replace a code's own, locale by locale, in errors whose metadata have all entries of `when`."""
+    """Hints for errors whose metadata have all entries of `when`.
+
+    They replace the hints of the code, locale by locale.
+    """
 
     when: Mapping[str, str]
     hints: Mapping[str, str]
@@ -58,7 +67,8 @@ class Variant:
     def __post_init__(self) -> None:
         if not self.when:
             raise ValueError(
-                "Variant.when is empty: give the metadata that choose these hints, or put them into Spec.hints"
+                "Variant.when is empty: "
+                "give the metadata that choose these hints, or put them into Spec.hints"
             )
         object.__setattr__(self, "when", _texts("Variant.when", self.when))
         if (wrong := wrong_when(self.when)) is not None:
@@ -68,10 +78,17 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class MetadataField:
-    """A key that an error with some code carries in `ErrorInfo.metadata`.
+    """A key that errors with a code carry in `ErrorInfo.metadata`.
 
-    `type` is str, int (64 bits), float or bool: what the text on the wire stands for, `true` and `false` for bool. `example` is a
-    text of that type, for the reference. Raises TypeError and ValueError, naming what is wrong.
+    Args:
+        key: The key (AIP-193).
+        description: What the value is.
+        example: A value as it is sent, for the reference.
+        optional: Whether an error may come without it.
+        type: str, int (64 bits), float or bool. The value is sent as text; a bool is `true` or
+            `false`.
+
+    Raises TypeError or ValueError, which names what is wrong.
     """
 
     key: str
@@ -88,28 +105,40 @@ class MetadataField:
             _checked(f"{name} of the metadata field {self.key!r}", getattr(self, name))
         if self.type not in FITS:
             raise TypeError(
-                f"type of the metadata field {self.key!r} is {self.type!r}: give str, int, float or bool"
+                f"type of the metadata field {self.key!r} is {self.type!r}: "
+                "give str, int, float or bool"
             )
         if self.example and not self.fits(self.example):
             raise ValueError(
-                f"the example {self.example!r} of the metadata field {self.key!r} is no {self.type.__name__}"
+                f"the example {self.example!r} of the metadata field {self.key!r} is no "
+                f"{self.type.__name__}"
             )
 
     def fits(self, text: str) -> bool:
-        """Whether a text on the wire is of the type."""
+        """Tells whether a text on the wire is of the type."""
         return FITS[self.type](text)
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What a catalogue says of one code.
+    """The declaration of one code in a catalogue.
 
-    `grpc_status` is the gRPC status; `http_status` the HTTP one (100 to 599) or None; `message` tells developers in
-    English what went wrong; `hints` tell the end user, by locale (BCP 47); `variants` are hints for some metadata;
-    `description` says when the code is used. `metadata_fields` are what its errors carry; if there are any, `{key}` in the message
-    and the hints stands for the value of that field, `{{` and `}}` for braces. `retryable` says whether the same call may succeed
-    later, None nothing; `resolution` what the caller's developer should do; `deprecated` that no new code should raise it.
-    Raises TypeError and ValueError, naming what is wrong.
+    If `metadata_fields` are declared, `{key}` in the message and the hints stands for the value of
+    that field. `{{` and `}}` then stand for braces.
+
+    Args:
+        grpc_status: The gRPC status.
+        http_status: The HTTP status (100 to 599), or None.
+        message: What went wrong, in English, for developers.
+        hints: The texts for the end user, by locale (BCP 47).
+        variants: Hints for errors with some metadata.
+        description: When the code is used.
+        metadata_fields: The keys that its errors carry.
+        retryable: Whether a retry of the same call may succeed later. None says nothing.
+        resolution: What the caller's developer should do.
+        deprecated: Whether new code should not raise it.
+
+    Raises TypeError or ValueError, which names what is wrong.
     """
 
     grpc_status: StatusCode
@@ -123,15 +152,19 @@ class Spec:
     resolution: str = field(default="", kw_only=True)
     deprecated: bool = field(default=False, kw_only=True)
     is_plain: bool = field(init=False, repr=False, compare=False)
-    """Whether the texts are the same whatever the metadata."""
+    """Whether the texts are the same for all metadata."""
     is_brief: bool = field(init=False, repr=False, compare=False)
-    """Whether an answer with the code is a status and its details alone, whose texts are the code's own."""
+    """Whether the texts are the same for all metadata, and the answer never needs a pushback."""
     is_final: bool = field(init=False, repr=False, compare=False)
-    """Whether a client's own retry policy is to be stopped: it would try again, and the code says that this is in vain (AIP-194)."""
+    """Whether the server must stop the client's own retry policy (AIP-194).
+
+    This holds if the status is UNAVAILABLE, which the policy retries, but the code is not
+    retryable.
+    """
     is_checked: bool = field(init=False, repr=False, compare=False)
-    """Whether a raise with metadata is looked at: fields are declared, or the code is deprecated."""
+    """Whether a raise with metadata is checked: fields are declared, or the code is deprecated."""
     is_always_checked: bool = field(init=False, repr=False, compare=False)
-    """Whether one without metadata is looked at, too: a field is required, or the code is deprecated."""
+    """Whether each raise is checked: a field is required, or the code is deprecated."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.grpc_status, StatusCode):
@@ -171,7 +204,10 @@ class Spec:
         object.__setattr__(self, "is_always_checked", required or self.deprecated)
 
     def _has_braces(self, declared: Mapping[str, MetadataType]) -> bool:
-        """Whether a text has placeholders, or braces that are written twice. Raises ValueError if one is wrong."""
+        """Tells whether a text has placeholders or doubled braces.
+
+        Raises ValueError if one is wrong.
+        """
         for name, texts in self._templates():
             if (wrong := wrong_templates(texts, declared)) is not None:
                 raise ValueError(f"{name} has {wrong}")
@@ -192,31 +228,56 @@ class Spec:
 def wrong_when(
     when: Mapping[str, str], declared: Mapping[str, MetadataType] | None = None
 ) -> str | None:
-    """What is wrong with a condition, or None: a key that no metadata have, or, where fields are declared, not those of this code."""
+    """Returns what is wrong with a condition, or None.
+
+    Each key must be valid. If fields are declared, it must be one of them, and its value must be of
+    its type.
+    """
     for key, value in when.items():
         if not placeholders.KEY.fullmatch(key) or len(key) > placeholders.MAX_KEY:
-            return f"the condition {key!r}, which no metadata have: give {placeholders.KEY.pattern} (AIP-193)"
+            return (
+                f"the condition {key!r}, which no metadata have: "
+                f"give {placeholders.KEY.pattern} (AIP-193)"
+            )
         if declared and key not in declared:
-            return f"the condition {key!r}: give one of {', '.join(map(repr, sorted(declared)))}, or declare {key!r} in metadata_fields"
+            return (
+                f"the condition {key!r}: give one of {', '.join(map(repr, sorted(declared)))}, or "
+                f"declare {key!r} in metadata_fields"
+            )
         if declared and not FITS[declared[key]](value):
-            return f"the condition {key!r} with the value {value!r}, which is no {declared[key].__name__}"
+            return (
+                f"the condition {key!r} with the value {value!r}, which is no "
+                f"{declared[key].__name__}"
+            )
     return None
 
 
 def wrong_templates(texts: Mapping[str, str], keys: Collection[str]) -> str | None:
-    """What is wrong with texts of one meaning in several locales, or None: a lone brace, an undeclared key, different keys."""
+    """Returns what is wrong with the translations of one text, or None.
+
+    A text must not have a lone brace or an undeclared key. All locales must have the same keys.
+    """
     first: tuple[str, frozenset[str]] | None = None
     for locale, text in texts.items():
         of = f" in {locale!r}" if locale else ""
         if (lone := placeholders.wrong(text)) is not None:
-            return f"{lone}{of}: write {{{{ or }}}} for a brace, and one of {_braced(keys)} for a value"
+            return (
+                f"{lone}{of}: "
+                f"write {{{{ or }}}} for a brace, and one of {_braced(keys)} for a value"
+            )
         named = placeholders.names(text)
         if unknown := sorted(named - set(keys)):
-            return f"the placeholder {{{unknown[0]}}}{of}: give one of {_braced(keys)}, or declare {unknown[0]!r} in metadata_fields"
+            return (
+                f"the placeholder {{{unknown[0]}}}{of}: "
+                f"give one of {_braced(keys)}, or declare {unknown[0]!r} in metadata_fields"
+            )
         if first is None:
             first = locale, named
         elif named != first[1]:
-            both = f"{_braced(named) or 'no placeholders'}{of}, but {_braced(first[1]) or 'none'} in {first[0]!r}"
+            both = (
+                f"{_braced(named) or 'no placeholders'}{of}, but {_braced(first[1]) or 'none'} in "
+                f"{first[0]!r}"
+            )
             return f"{both}: give the same in each locale"
     return None
 
@@ -233,7 +294,8 @@ def _variants(given: Sequence[Variant]) -> tuple[Variant, ...]:
         for locale in variant.hints:
             if (key := (frozenset(variant.when.items()), locale.lower())) in seen:
                 raise ValueError(
-                    f"variants has {locale!r} twice for {dict(variant.when)}: one hint for each locale and condition"
+                    f"variants has {locale!r} twice for {dict(variant.when)}: "
+                    "one hint for each locale and condition"
                 )
             seen.add(key)
     return tuple(given)
@@ -274,7 +336,7 @@ def _texts(name: str, value: object) -> Mapping[str, str]:
 
 
 def checked_hints(name: str, value: object) -> Mapping[str, str]:
-    """Texts by locale. Raises TypeError and ValueError for others."""
+    """Returns texts by locale. Raises TypeError or ValueError if they are not valid hints."""
     hints = _texts(name, value)
     seen = set[str]()
     for locale in hints:
@@ -288,7 +350,8 @@ def checked_hints(name: str, value: object) -> Mapping[str, str]:
             )
         if not hints[locale]:
             raise ValueError(
-                f"{name} has no text for the locale {locale!r}: give the text, or leave the locale out"
+                f"{name} has no text for the locale {locale!r}: "
+                "give the text, or leave the locale out"
             )
         seen.add(locale.lower())
     return hints

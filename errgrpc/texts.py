@@ -8,7 +8,10 @@ _MAX_REQUEST_ID = 128  # characters
 
 
 def shown(value: object, longest: int = 1_000) -> str:
-    """`repr(value)`, cut to `longest` characters; it escapes control characters, bidi overrides and ANSI sequences."""
+    """Returns `repr(value)`, cut to `longest` characters.
+
+    It escapes control characters, bidi overrides and ANSI sequences.
+    """
     try:
         text = repr(value)
     except Exception as error:  # noqa: BLE001  whatever a foreign __repr__ raises
@@ -17,7 +20,7 @@ def shown(value: object, longest: int = 1_000) -> str:
 
 
 def clean(text: str) -> str:
-    """`text` with U+FFFD in place of each lone surrogate, which UTF-8 cannot hold."""
+    """Returns `text` with U+FFFD in place of each lone surrogate, which UTF-8 cannot hold."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -26,7 +29,10 @@ def clean(text: str) -> str:
 
 
 def is_request_id(text: object) -> TypeGuard[str]:
-    """Whether `text` may travel as a request id: 1 to 128 printable ASCII characters, not all of them spaces."""
+    """Tells whether `text` is valid as a request id.
+
+    It must have 1 to 128 printable ASCII characters, and not only spaces.
+    """
     return (
         isinstance(text, str)
         and len(text) <= _MAX_REQUEST_ID

@@ -1,4 +1,4 @@
-"""What a foreign exception means: `translate=`, from exception classes to codes."""
+"""Translates foreign exceptions into codes: the table of `translate=`."""
 
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -11,15 +11,23 @@ from errgrpc.service_error import ServiceError, made_of, values_of
 
 __all__ = ["Translate", "Translator", "accept_language"]
 
-# type[Any]: a mapping is invariant in its keys, and a table of one class in a variable should do, too.
+# type[Any], because a mapping is invariant in its keys. A variable with a table of one class must
+# be accepted, too.
 Translate = Mapping[type[Any], ErrorCode | Callable[[Any], ServiceError]]
+"""What exceptions mean: the code of each class, or a function that makes a ServiceError."""
 
 accept_language: ContextVar[str | None] = ContextVar("errgrpc.accept_language", default=None)
-"""What the caller asked for, while a function of the table runs: a BadRequest has one language."""
+"""The languages that the caller asks for, while a function of the table runs.
+
+A BadRequest has texts in one language.
+"""
 
 
 class Translator:
-    """The table of one server interceptor. Raises TypeError and ValueError for a wrong one."""
+    """The table of one server interceptor.
+
+    Raises TypeError or ValueError if the table is wrong.
+    """
 
     def __init__(self, translate: Translate | None) -> None:
         self._table = dict(translate or {})
@@ -27,7 +35,10 @@ class Translator:
             _check_translation(kind, target)
 
     def translated(self, error: BaseException, metadata: Metadata) -> ServiceError | None:
-        """What the most specific class of the error in the table makes of it, or None. `metadata` are the caller's."""
+        """Returns what the table makes of an error, or None.
+
+        The most specific class of the error decides. `metadata` are the caller's.
+        """
         for kind in type(error).__mro__ if self._table else ():
             if (target := self._table.get(kind)) is not None:
                 made = (
@@ -37,7 +48,8 @@ class Translator:
                 )
                 if values_of(made) is None:
                     raise TypeError(
-                        f"translate[{kind.__name__}] gave a {type(made).__name__}, not a ServiceError"
+                        f"translate[{kind.__name__}] gave a {type(made).__name__}, not a "
+                        "ServiceError"
                     )
                 return made
         return None
@@ -57,7 +69,7 @@ def _check_translation(kind: object, target: object) -> None:
     if not (isinstance(kind, type) and issubclass(kind, BaseException)):
         raise TypeError(f"translate has the key {kind!r}: give exception classes")
     if isinstance(target, ErrorCode):
-        made_of(target)  # SUCCESS is a ValueError here rather than in production
+        made_of(target)  # raises ValueError for SUCCESS now, not in production
     elif not is_function(target) or (isinstance(target, type) and issubclass(target, ErrorCode)):
         wanted = "an error code or a function, not async, from the exception to a ServiceError"
         raise TypeError(f"translate[{kind.__name__}] is {target!r}: give {wanted}")

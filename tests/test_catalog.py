@@ -205,7 +205,7 @@ def test_the_fallback_of_a_server() -> None:
     assert fallback_of(ResCode) is ResCode.INTERNAL_SERVER_ERROR
     with pytest.raises(
         ValueError,
-        match="ComponentCode declares no fallback: a server needs a code for what nobody foresaw",
+        match="ComponentCode declares no fallback: a server needs a code for unhandled exceptions",
     ):
         fallback_of(ComponentCode)
     assert as_catalogue(ComponentCode) is ComponentCode

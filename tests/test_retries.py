@@ -363,8 +363,8 @@ def test_a_delay_of_a_code_that_is_not_retryable_is_misuse() -> None:
         (warning,) = caught
         assert (warning.filename, str(warning.message)) == (
             __file__,
-            "a retry_delay is given with ResCode.NOT_FOUND, "
-            "which declares that trying again is in vain: "
+            "a retry_delay is given with ResCode.NOT_FOUND, which declares that a retry "
+            "cannot succeed: "
             "leave it out, or declare otherwise",
         )
         assert error.retry_delay == 1

@@ -1,4 +1,4 @@
-"""errgrpc for grpc.aio: the same interceptors and channel for asyncio."""
+"""The interceptors and the channel for `grpc.aio`."""
 
 from errgrpc.aio.channel import wrap_channel
 from errgrpc.aio.client import client_interceptors

@@ -1,4 +1,4 @@
-"""A channel of grpc's asyncio stack whose calls raise typed errors by themselves, without grpc's chain of interceptors around each."""
+"""A channel of grpc.aio whose calls raise typed errors, without interceptors."""
 
 from collections.abc import Iterable
 from typing import Any, Self
@@ -22,14 +22,22 @@ def wrap_channel(
     on_received: OnReceived | None = None,
     forward: Iterable[str] = (),
 ) -> grpc.aio.Channel:
-    """A channel that raises failed calls as RemoteError, otherwise the same: `wrap_channel(grpc.aio.insecure_channel(target), ResCode)`.
+    """Returns a channel on which failed calls raise RemoteError.
 
-    Interceptors that the channel has run inside. `catalogues`, `locale`, `on_received` and `forward`, and what they raise, are those of
-    `errgrpc.ClientInterceptor`. Raises TypeError if `channel` is not one of grpc's asyncio stack.
+        channel = errgrpc.aio.wrap_channel(grpc.aio.insecure_channel(target), ResCode)
+
+    Otherwise the channel stays the same. If the channel has interceptors, they see grpc's own
+    errors.
+
+    The other arguments and the exceptions are those of `errgrpc.ClientInterceptor`.
+
+    Raises:
+        TypeError: `channel` is not a channel of grpc.aio.
     """
     if not isinstance(channel, grpc.aio.Channel):
         raise TypeError(
-            f"{shown(channel)} is no grpc.aio.Channel; errgrpc.wrap_channel takes those of the sync stack"
+            f"{shown(channel)} is no grpc.aio.Channel; errgrpc.wrap_channel takes those of the "
+            "sync stack"
         )
     return _Channel(channel, Caller(catalogues, locale, on_received, forward))
 

@@ -1,4 +1,4 @@
-"""How grpc's asyncio client raises a typed error: every call comes back as one that translates what it raises."""
+"""The client interceptors for grpc.aio. They wrap each call, to type its errors."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable
 from typing import Any
@@ -26,10 +26,15 @@ def client_interceptors(
     on_received: OnReceived | None = None,
     forward: Iterable[str] = (),
 ) -> list[grpc.aio.ClientInterceptor]:
-    """Raise failed calls as RemoteError: `grpc.aio.insecure_channel(target, interceptors=client_interceptors(ResCode))`.
+    """Returns the interceptors that make failed calls raise RemoteError, on grpc.aio.
 
-    One interceptor for each kind of method, as asyncio grpc files each under the first kind that it is an instance of.
-    The arguments, and what they raise, are those of `errgrpc.ClientInterceptor`.
+        grpc.aio.insecure_channel(
+            target, interceptors=errgrpc.aio.client_interceptors(ResCode)
+        )
+
+    There is one for each kind of method, because grpc.aio uses an interceptor only for the first
+    kind that it is an instance of. The arguments and the exceptions are those of
+    `errgrpc.ClientInterceptor`.
     """
     caller = Caller(catalogues, locale, on_received, forward)
     kinds = (
@@ -50,13 +55,14 @@ class _Interceptor:
     async def intercept(
         self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request: Any
     ) -> Any:
-        # Only the call is awaited for, never its outcome: that would deadlock a caller who has yet to write.
+        # Awaits the call, but not its outcome. A caller that still has to write requests would
+        # deadlock.
         details = self._caller.details_of(client_call_details)
         try:
             return self._kind(
                 await continuation(details, request), self._caller, details.metadata, details.method
             )
-        except grpc.RpcError as error:  # one inside ours has awaited it
+        except grpc.RpcError as error:  # an inner interceptor has awaited the call
             typed = self._caller.typed_error(error, details.metadata, details.method)
         try:
             raise typed
@@ -65,7 +71,7 @@ class _Interceptor:
 
 
 class _TypedCall(grpc.aio.Call):
-    """A call whose errors are typed where they are raised, and otherwise the call itself."""
+    """A call whose errors are typed when they are raised."""
 
     _heard = False
 
@@ -76,9 +82,9 @@ class _TypedCall(grpc.aio.Call):
         self._method = method
 
     async def _typed(self, outcome: Awaitable[Any]) -> Any:
-        """The outcome, its error typed.
+        """Awaits the outcome of the call, and types its error.
 
-        Raised outside of `except`, so that the context of the error is what the caller is handling and not grpc's own error.
+        Raises outside of `except`, so that grpc's own error is not the context.
         """
         try:
             return await outcome
@@ -87,14 +93,14 @@ class _TypedCall(grpc.aio.Call):
         try:
             raise typed
         finally:
-            del typed  # else the error would refer to itself through its traceback
+            del typed  # else a cycle: the error, its traceback, this frame
 
     def _typed_error(self, error: grpc.RpcError) -> RemoteError:
-        heard, self._heard = self._heard, True  # grpc raises once more with each read
+        heard, self._heard = self._heard, True  # grpc raises the error again for each read
         return self._caller.typed_error(error, self._metadata, self._method, heard=heard)
 
     def __getattr__(self, name: str) -> Any:
-        # debug_error_string, and grpc's private _done_writing_flag for done_writing
+        # debug_error_string, and grpc's private _done_writing_flag, which done_writing uses
         return getattr(self._call, name)
 
     def __repr__(self) -> str:
@@ -106,7 +112,8 @@ class _TypedCall(grpc.aio.Call):
     def add_done_callback(self, callback: Callable[[Any], None]) -> None:
         self._call.add_done_callback(lambda _: callback(self))
 
-    # The abstract methods of grpc's classes, for which __getattr__ is not asked.
+    # Python does not call __getattr__ for these methods, because grpc's classes have them as
+    # abstract.
 
     async def initial_metadata(self) -> Any:
         return await self._call.initial_metadata()
@@ -135,7 +142,7 @@ class _TypedCall(grpc.aio.Call):
 
 class _UnaryResponse(_TypedCall):
     def __await__(self) -> Generator[Any, None, Any]:
-        # As `_typed`, which would be one more coroutine for each call.
+        # Repeats the code of `_typed`, which would cost one more coroutine for each call.
         try:
             return (yield from self._call.__await__())
         except grpc.RpcError as error:
@@ -151,7 +158,7 @@ class _StreamResponse(_TypedCall):
     _responses: AsyncIterator[Any] | None = None
 
     def __aiter__(self) -> AsyncIterator[Any]:
-        # as with grpc's own, a second loop goes on where the first stopped
+        # As in grpc, a second loop goes on where the first stopped.
         if self._responses is None:
             self._responses = self._iterate(aiter(self._call))
         return self._responses

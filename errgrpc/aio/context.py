@@ -1,8 +1,11 @@
-"""The contexts that handlers get on an asyncio server: they keep what a handler aborts with deliverable.
+"""The contexts that handlers get on an asyncio server. They keep aborts deliverable.
 
-No interceptor can mend it afterwards: grpc marks the status as sent before it fails on OK, on a lone surrogate, on an
-unknown code or on bad trailing metadata, and the client waits until its deadline. The abort of a sync streaming handler
-there is lost in about half the runs (measured), and what a sync context has been told cannot be read back.
+An interceptor cannot repair these cases afterwards:
+
+- An abort has the code OK, an unknown code, a lone surrogate or bad trailing metadata. grpc marks
+  the status as sent before it fails. The client waits until its deadline.
+- A sync streaming handler aborts. The status is lost in about half of the runs (measured).
+- A sync handler sets a status. grpc has no way to read it back.
 """
 
 import asyncio
@@ -24,10 +27,10 @@ from errgrpc.wire.packing import Trailer
 __all__ = ["Aborted", "AsyncContext", "SyncContext"]
 
 Standing = Callable[..., RpcAnswer]
-"""`Answering.standing` of the method: what a handler ended its RPC with, in values that grpc can send and that arrive."""
+"""`Answering.standing` of the method. It turns an abort into values that grpc can send."""
 
 
-_WHILE_THE_LOOP_RUNS = 0.1  # seconds between two looks at it
+_WHILE_THE_LOOP_RUNS = 0.1  # seconds between two checks of the loop
 
 
 def _details(details: object) -> str:
@@ -46,10 +49,13 @@ class _Context:
         self._context.set_details(_details(details))
 
     def _aborted(self, code: object, details: object, trailing_metadata: Any) -> RpcAnswer:
-        """What an abort answers: UNKNOWN for what is not a failure, as sync grpc does; what was set before in place of
-        what is empty."""
+        """Returns the answer to an abort.
+
+        If the code is not a failure, the status is UNKNOWN, as in grpc's sync stack. If the text or
+        the trailing metadata are empty, what the handler set before is used.
+        """
         text = "" if code is grpc.StatusCode.OK else _details(details) or self.details()
-        # asyncio grpc takes numbers, too.
+        # grpc.aio accepts numbers, too.
         status = (
             status_of(STATUSES.get(code) if isinstance(code, int) else code)
             or grpc.StatusCode.UNKNOWN
@@ -58,7 +64,10 @@ class _Context:
 
 
 class AsyncContext(_Context):
-    """The context of an async handler; `sent` is the exception by which grpc says that a status has been sent."""
+    """The context of an async handler.
+
+    `sent` is the exception that grpc raises after it has sent a status.
+    """
 
     sent: BaseException | None = None
     status: grpc.StatusCode | None = None
@@ -80,18 +89,21 @@ class AsyncContext(_Context):
             self._interrupted = True
             raise
         self._started = True
-        vars(self)["write"] = self._context.write  # the others cost nothing
+        vars(self)["write"] = self._context.write  # later writes skip this method
 
     def is_stuck(self) -> bool:
-        """Whether grpc would refuse a status, and never free it: it sends the initial metadata along if those of a first
-        message that was interrupted, mostly by a client that went, have not arrived."""
+        """Tells whether grpc would refuse a status, and never end the call.
+
+        The first message carries the initial metadata. If it was interrupted, mostly because the
+        client went away, grpc sends them again with the status, which fails.
+        """
         return self._interrupted and not self._started
 
     async def abort(
         self, code: Any, details: str = "", trailing_metadata: Iterable[Trailer] = ()
     ) -> NoReturn:
         if self.sent is not None:
-            raise grpc.aio.UsageError("Abort already called!")  # as grpc's own
+            raise grpc.aio.UsageError("Abort already called!")  # the text of grpc.aio
         self.aborted = True
         await self.send(self._aborted(code, details, trailing_metadata))
 
@@ -99,12 +111,12 @@ class AsyncContext(_Context):
         await self.abort(status.code, status.details, status.trailing_metadata or ())
 
     def rpc(self, method: str, gone: bool = False, trace: TracebackType | None = None) -> Rpc:
-        """What it tells of the RPC."""
+        """Reads from the context what it knows of the call."""
         context = self._context
         try:
             code, details = context.code(), context.details()
             metadata, trailers = context.invocation_metadata(), context.trailing_metadata()
-        except BaseException:  # noqa: BLE001  of the wrapper of another interceptor
+        except BaseException:  # noqa: BLE001  from the wrapper of another interceptor
             code, details = ask(context, "code"), ask(context, "details")
             metadata, trailers = (
                 ask(context, "invocation_metadata"),
@@ -127,14 +139,15 @@ class AsyncContext(_Context):
         return ask(self._context, "trailing_metadata") or ()
 
     async def cancel(self, uncoded: Standing) -> None:
-        """Answers CANCELLED. If the call has ended, the answer goes nowhere."""
+        """Answers CANCELLED. If the call has ended, nothing is sent."""
         if not self.is_stuck():
             with contextlib.suppress(grpc.aio.BaseError):
                 await self.send(uncoded(grpc.StatusCode.CANCELLED, "", self.trailing_metadata()))
 
     async def send(self, answer: RpcAnswer) -> NoReturn:
-        """Sends a status; raises what grpc raises, once it has."""
-        # In place of what is empty grpc would send what was set before, bad trailing metadata included.
+        """Sends a status, and raises what grpc raises after that."""
+        # If an argument of `abort` is empty, grpc sends what was set before, even bad trailing
+        # metadata.
         if not answer.message:
             self._context.set_details("")
         if not answer.trailers:
@@ -149,11 +162,11 @@ class AsyncContext(_Context):
 
 
 class Aborted(Exception):  # noqa: N818  a signal rather than an error
-    """What a sync handler's abort raises, as grpc raises an exception there."""
+    """What the abort of a sync handler raises. grpc raises an exception there, too."""
 
 
 class SyncContext(_Context):
-    """The context of a sync handler on an asyncio server: what it aborts with is delivered when it has ended."""
+    """The context of a sync handler on an asyncio server. It aborts after the handler has ended."""
 
     def __init__(self, context: Any, standing: Standing, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(context, standing)
@@ -162,7 +175,8 @@ class SyncContext(_Context):
         self._code: Any = None
         self._details = ""
         self._trailers: Iterable[Trailer] = ()
-        # At once: the thread may outlive the RPC, and then grpc would read memory that it has freed.
+        # Read now: the thread may outlive the call, and grpc would then read memory that it has
+        # freed.
         self._invocation_metadata = ask(context, "invocation_metadata")
 
     @property
@@ -176,7 +190,7 @@ class SyncContext(_Context):
     def abort(
         self, code: Any, details: str = "", trailing_metadata: Iterable[Trailer] = ()
     ) -> NoReturn:
-        if self.answer is None:  # the first stands, as with asyncio grpc's own
+        if self.answer is None:  # the first abort wins, as in grpc.aio
             self.answer = self._aborted(code, details, trailing_metadata)
         raise Aborted
 
@@ -199,7 +213,7 @@ class SyncContext(_Context):
         return self._code
 
     def rpc(self, method: str, gone: bool = False, trace: TracebackType | None = None) -> Rpc:
-        """What it tells of the RPC."""
+        """Returns what the context knows of the call."""
         status = STATUSES.get(self._code) if isinstance(self._code, int) else self._code
         stuck = not self._loop.is_running()
         return Rpc(
@@ -220,7 +234,10 @@ class SyncContext(_Context):
         return self._trailers
 
     def apply(self, answer: RpcAnswer) -> None:
-        """Sets the status that the RPC ends with: an abort would be lost, and on the loop's thread it would deadlock."""
+        """Sets the status that the call ends with.
+
+        An abort would be lost here. On the thread of the loop, it would deadlock.
+        """
         if self.answer is None:
             self.answer = answer
         self._context.set_code(self.answer.status)
@@ -228,29 +245,38 @@ class SyncContext(_Context):
         self._context.set_trailing_metadata(self.answer.trailers)
 
     def finish(self) -> None:
-        """The handler has ended without an error: an abort that it swallowed still stands, as with sync grpc."""
+        """Handles the end of a handler that raised nothing.
+
+        If the handler caught the exception of its abort, the abort still counts, as in grpc's sync
+        stack.
+        """
         if self.answer is not None:
             self.apply(self.answer)
 
     def send(self, answer: RpcAnswer | None) -> None:
-        """Does either for a handler of one response, which never runs on the loop's thread: it can abort, and has to.
+        """Aborts with the answer of a handler of one response, if there is an answer.
 
-        A status that is set goes out behind headers and a message; grpc's clients retry only what is a status alone.
+        Such a handler never runs on the thread of the loop, so it can abort. It also must: grpc's
+        clients retry only if they receive a status alone. A status that is only set is sent after
+        headers and a message.
         """
         answer = self.answer or answer
         if answer is not None:
-            # else the abort would send what the handler had set in place of what is empty here
+            # If an argument of the abort is empty, grpc sends what the handler had set, so that is
+            # replaced.
             self.apply(answer)
-            # grpc's abort waits for the loop without a time limit: if the loop ends meanwhile, its thread would never end, and
-            # the process with it. So a thread waits that does not hold the process up, and this one only while the loop runs.
+            # grpc's abort waits for the loop without a time limit. If the loop ends before, the
+            # waiting thread never ends, and keeps the process alive. So a daemon thread aborts, and
+            # this thread waits only while the loop runs.
             ended = threading.Event()
             threading.Thread(target=self._abort, args=(answer, ended), daemon=True).start()
             while self._loop.is_running() and not ended.wait(_WHILE_THE_LOOP_RUNS):
                 pass
 
     def _abort(self, answer: RpcAnswer, ended: threading.Event) -> None:
-        # grpc remembers the abort. Its exception, raised in a thread, is reported as lost when the client goes meanwhile.
+        # grpc remembers the abort, so its exception is not needed. If the client goes away, Python
+        # would log that exception as unhandled.
         with contextlib.suppress(Exception):
-            if self._loop.is_running():  # else nothing would await the coroutine that grpc makes
+            if self._loop.is_running():  # else grpc makes a coroutine that nothing awaits
                 self._context.abort(answer.status, answer.message, answer.trailers)
         ended.set()

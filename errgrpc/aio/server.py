@@ -1,4 +1,4 @@
-"""How grpc's asyncio server delivers an answer: `await context.abort`, and for sync handlers a status that is set."""
+"""The server interceptor for grpc.aio. It aborts, or sets the status of a sync handler."""
 
 import asyncio
 import functools
@@ -26,10 +26,12 @@ __all__ = ["ServerInterceptor"]
 
 
 class ServerInterceptor(grpc.aio.ServerInterceptor):
-    """Answers what handlers raise: `grpc.aio.server(interceptors=[errgrpc.aio.ServerInterceptor(ResCode)])`.
+    """Answers with a code if a handler raises, on a `grpc.aio.server`.
 
-    For coroutines, async generators, reader/writer coroutines and sync handlers. The arguments, and what they raise, are
-    those of `errgrpc.ServerInterceptor`.
+        grpc.aio.server(interceptors=[errgrpc.aio.ServerInterceptor(ResCode)])
+
+    It guards coroutines, async generators, reader/writer coroutines and sync handlers. The
+    arguments and the exceptions are those of `errgrpc.ServerInterceptor`.
     """
 
     def __init__(
@@ -60,14 +62,18 @@ class ServerInterceptor(grpc.aio.ServerInterceptor):
     def intercept_service(
         self, continuation: Callable[[Any], Any], handler_call_details: Any
     ) -> Any:
-        """The handler of an RPC, guarded. What an interceptor inside ours raises is answered like a handler's error."""
+        """Returns the guarded handler of a call.
+
+        If an inner interceptor raises, the error is answered like the error of a handler.
+        """
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            # a sync server takes what this returns for a handler; its thread would end, and each call
-            # hang
+            # A sync server would take the coroutine for a handler. Its thread would end, and each
+            # call would hang.
             raise TypeError(
-                "errgrpc.aio.ServerInterceptor is for grpc.aio.server; give grpc.server an errgrpc.ServerInterceptor"
+                "errgrpc.aio.ServerInterceptor is for grpc.aio.server; give grpc.server an "
+                "errgrpc.ServerInterceptor"
             ) from None
         return self._intercept(continuation, handler_call_details)
 
@@ -88,7 +94,10 @@ class ServerInterceptor(grpc.aio.ServerInterceptor):
 
 
 def _guard(answering: Answering, method: str, handler: Any, behavior: Behavior) -> Behavior:
-    """The context of the behavior's own kind: grpc and other interceptors tell the kinds apart by the function."""
+    """Guards a behavior with a function of the same kind.
+
+    grpc and other interceptors tell the kinds apart by the function.
+    """
     if _is(inspect.isasyncgenfunction, behavior):
         guarded = _guarded_generator(answering, method, behavior)
     elif _is(inspect.iscoroutinefunction, behavior):
@@ -107,7 +116,10 @@ def _is_async(behavior: Behavior) -> bool:
 
 
 def _is(kind: Callable[[Any], bool], behavior: Behavior) -> bool:
-    """Whether a function, an object with `__call__`, or a partial of either is of a kind."""
+    """Tells whether a behavior is of a kind.
+
+    A behavior is a function, an object with `__call__`, or a partial of either.
+    """
     while isinstance(behavior, functools.partial):
         behavior = behavior.func
     return kind(behavior) or (not inspect.isroutine(behavior) and kind(type(behavior).__call__))
@@ -123,11 +135,11 @@ def _guarded_coroutine(answering: Answering, method: str, behavior: Behavior) ->
     async def guarded(request: Any, grpc_context: Any) -> Any:
         context, task = AsyncContext(grpc_context, standing), asyncio.current_task()
         if answering.tracks:
-            # until the end of the task, which is the call's own
+            # stays until the task ends; each call has its own task
             begin(method, ask(grpc_context, "invocation_metadata"))
         try:
             response = await behavior(request, context)
-        except BaseException as error:  # noqa: BLE001  grpc sends no status for the others
+        except BaseException as error:  # noqa: BLE001  grpc sends no status for BaseException
             failure, trace = error, traceback_of(error)
         else:
             if answering.hears:
@@ -136,7 +148,7 @@ def _guarded_coroutine(answering: Answering, method: str, behavior: Behavior) ->
         try:
             await _abort(answering, method, context, failure, trace, task)
         finally:
-            # grpc keeps the exception of its abort, and that refers to this frame.
+            # else a cycle: grpc keeps the exception of its abort, which refers to this frame
             context.sent = None
             del failure, trace, request, context
 
@@ -154,7 +166,7 @@ def _guarded_generator(answering: Answering, method: str, behavior: Behavior) ->
         call, responses = current() if answering.tracks else None, None
         while True:
             if call is not None:
-                resume(call)  # each step may have a task of its own
+                resume(call)  # each step may run in another task
             try:
                 if responses is None:
                     responses = behavior(request, context)
@@ -163,13 +175,14 @@ def _guarded_generator(answering: Answering, method: str, behavior: Behavior) ->
                 if answering.hears:
                     _returned(answering, method, context)
                 return
-            except BaseException as error:  # noqa: BLE001  grpc sends no status for the others
+            except BaseException as error:  # noqa: BLE001  grpc sends no status for BaseException
                 failure, trace = error, traceback_of(error)
                 break
             try:
                 yield response
             except GeneratorExit:
-                # this generator is being closed, which is no error of the handler's, and closes its own
+                # grpc closes this generator. The handler has not failed, and its generator is
+                # closed, too.
                 if call is not None:
                     resume(call)
                 await responses.aclose()
@@ -191,7 +204,7 @@ def _guarded_sync(answering: Answering, method: str, behavior: Behavior) -> Beha
         context = SyncContext(grpc_context, standing, loop)
         try:
             response = behavior(request, context)
-        except BaseException as error:  # noqa: BLE001  StopIteration too: grpc sends no status for it
+        except BaseException as error:  # noqa: BLE001  StopIteration, too
             failure, trace = error, traceback_of(error)
         else:
             if answering.hears:
@@ -219,7 +232,7 @@ def _guarded_sync_stream(answering: Answering, method: str, behavior: Behavior) 
                 _returned(answering, method, context)
             context.finish()
 
-        # Unlike the sync server, this one takes whatever can be iterated over, such as a list.
+        # Unlike grpc.server, grpc.aio accepts any iterable, such as a list.
         return Responses(
             lambda *arguments: iter(behavior(*arguments)), (request, context), fail, finish
         )
@@ -230,7 +243,8 @@ def _guarded_sync_stream(answering: Answering, method: str, behavior: Behavior) 
 def _failing(
     answering: Answering, method: str, error: BaseException, trace: TracebackType | None
 ) -> Behavior:
-    # A stream_stream handler answers methods of all four kinds; an async generator, as other interceptors iterate over it.
+    # A stream_stream handler can answer all four kinds of methods. It is an async generator,
+    # because other interceptors iterate over it.
     async def fail(_: Any, grpc_context: Any) -> AsyncIterator[Any]:
         context = AsyncContext(grpc_context, functools.partial(answering.standing, method))
         if answering.tracks:
@@ -242,12 +256,15 @@ def _failing(
 
 
 def _returned(answering: Answering, method: str, context: AsyncContext | SyncContext) -> None:
-    if not context.aborted:  # else it has been told
+    if not context.aborted:  # an abort has already been reported
         answering.returned(method, context.rpc(method).status)
 
 
 def _is_cancelled(error: BaseException, task: asyncio.Task[Any] | None) -> bool:
-    """Whether the RPC's task is being cancelled: by grpc when the client or the server ends the call, or by the service."""
+    """Tells whether the task of the call is being cancelled.
+
+    grpc cancels it if the client or the server ends the call. The service may cancel it, too.
+    """
     return (
         issubclass(type(error), asyncio.CancelledError)
         and task is not None
@@ -256,7 +273,7 @@ def _is_cancelled(error: BaseException, task: asyncio.Task[Any] | None) -> bool:
 
 
 def _is_closed(error: BaseException, task: asyncio.Task[Any] | None) -> bool:
-    """Whether the coroutine is being closed without its task: there is no way to answer."""
+    """Tells whether the coroutine is closed outside of its task, so that it cannot answer."""
     if not issubclass(type(error), GeneratorExit):
         return False
     try:
@@ -282,10 +299,10 @@ async def _abort(
             if not cancelled and any(leaf is not sent for leaf in leaves(error)):
                 answering.late(error, method, context.status, trace)
             sent.__context__ = None
-            # the status is on its way, and grpc wants its own exception back
+            # The status has been sent, and grpc expects its own exception.
             raise sent.with_traceback(None)
         if cancelled:
-            # if the service cancelled the task, the client waits
+            # if the service cancelled the task, the client still waits
             await context.cancel(functools.partial(answering.uncoded, method))
             raise error
         gone = issubclass(type(error), grpc.aio.BaseError) and _is_failed_rpc(type(error))
@@ -296,7 +313,7 @@ async def _abort(
     finally:
         if ending:
             _raise_fatal(error)
-        # grpc keeps the exception of its abort, and that refers to this frame
+        # else a cycle: grpc keeps the exception of its abort, which refers to this frame
         del error, trace, context, sent
 
 
@@ -317,7 +334,7 @@ def _deliverable(
     error: BaseException,
     trace: TracebackType | None,
 ) -> RpcAnswer:
-    """The answer of a sync handler: what it aborted with stands, whatever it raised then."""
+    """Returns the answer of a sync handler. If it aborted, the abort is the answer."""
     if (aborted := context.answer) is None:
         gone = issubclass(type(error), grpc.aio.BaseError) and _is_failed_rpc(type(error))
         return answering.answer(error, context.rpc(method, gone, trace))
@@ -327,15 +344,16 @@ def _deliverable(
 
 
 def _is_failed_rpc(kind: type[BaseException]) -> bool:
-    """Whether it is one of grpc's private exceptions for a batch that failed or a server that stopped."""
+    """Tells whether it is a private exception of grpc: a batch failed, or the server stopped."""
     public = (grpc.aio.BaseError, grpc.aio.UsageError, grpc.aio.InternalError, grpc.aio.AbortError)
     return kind.__module__ == grpc.aio.BaseError.__module__ and kind not in public
 
 
 def _raise_fatal(error: BaseException) -> None:
-    """In the main thread KeyboardInterrupt and SystemExit end the process, once the client is answered.
+    """Raises KeyboardInterrupt and SystemExit again in the main thread, to end the process.
 
-    Elsewhere they would kill the loop, and with it all other RPCs.
+    The client has its answer by then. In another thread, they would end the loop and all other
+    calls.
     """
     if threading.current_thread() is threading.main_thread():
         for leaf in leaves(error):

@@ -15,7 +15,7 @@ from pathlib import Path
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from errgrpc.cli import tables
-from errgrpc.cli.annotations import Finding, Level, github, sarif
+from errgrpc.cli.annotations import Annotation, Level, Rule, github, sarif
 from errgrpc.cli.output import Exit, Misuse, console, print_json, print_line, safe, styled
 from errgrpc.codegen import breaking, schema, services
 from errgrpc.codegen.breaking import CHANGES, Change, Severity
@@ -189,13 +189,16 @@ def show(
     elif form == "sarif":
         print_json(
             sarif(
-                list(_findings(changes, places, allowed)),
-                {id_: id_.replace("-", " ") for id_ in CHANGES},
+                list(_annotations(changes, places, allowed)),
+                {
+                    id_: Rule(id_.replace("-", " "), _LEVELS[severity], "docs/command-diff.md")
+                    for id_, severity in CHANGES.items()
+                },
             )
         )
     elif form == "github":
-        for finding in _findings(changes, places, allowed):
-            print_line(github(finding))
+        for each in _annotations(changes, places, allowed):
+            print_line(github(each))
     elif form == "markdown":
         print_line("\n".join(_markdown(changes, allowed)))
     else:
@@ -222,12 +225,12 @@ def _as_json(change: Change, place: Place, allowed: bool) -> Mapping[str, object
     return own | {"file": place[0] or None, "line": place[1] or None, "allowed": allowed}
 
 
-def _findings(
+def _annotations(
     changes: Sequence[Change], places: Sequence[Place], allowed: Collection[str]
-) -> Iterator[Finding]:
+) -> Iterator[Annotation]:
     for change, (file, line) in zip(changes, places, strict=True):
         level = "note" if change.id in allowed else _LEVELS[change.severity]
-        yield Finding(change.id, level, f"{change.where}: {change.what}", file, line)
+        yield Annotation(change.id, level, change.where, change.what, file, line)
 
 
 def _markdown(changes: Sequence[Change], allowed: Collection[str]) -> Iterator[str]:

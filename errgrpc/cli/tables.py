@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -89,7 +89,7 @@ def load(sources: Sequence[str] = (), includes: Sequence[str] = ()) -> Tables:
             protos.append(path)
         elif path.is_file():
             try:
-                _merge(files, load_set(source))
+                _merge(files, load_set(source), ())
             except (OSError, ValueError) as error:
                 raise Misuse(str(error)) from error
         elif ":" in source and "/" not in source:
@@ -98,15 +98,23 @@ def load(sources: Sequence[str] = (), includes: Sequence[str] = ()) -> Tables:
             raise Misuse(
                 f"{source} is no catalogue: give module:Class, a .proto file, a folder of them, or a descriptor set"
             )
+    of_sets = {file.name for file in files.file}
     for path in protos:
         found, places = compiled(path, includes)
-        _merge(files, found)
+        for name in places.keys() & paths.keys():
+            if not places[name].samefile(paths[name]):
+                raise Misuse(
+                    f"{paths[name]} and {places[name]} are both {name} to protoc: "
+                    "give the folder that holds both"
+                )
+        _merge(files, found, places)
         paths |= places
     catalogs += (
         catalog for file in files.file for catalog in schema.read(file) if catalog.annotated
     )
     if paths:  # imported tables, ours say, are not what was asked for
-        catalogs = [catalog for catalog in catalogs if catalog.file in paths] or catalogs
+        asked = {*of_sets, *paths}
+        catalogs = [catalog for catalog in catalogs if catalog.file in asked] or catalogs
     catalogs += (of_class(catalogue) for catalogue in classes)
     if not catalogs:
         raise Misuse(
@@ -203,12 +211,13 @@ def _known() -> FileDescriptorSet:
     return found
 
 
-def _merge(files: FileDescriptorSet, more: FileDescriptorSet) -> None:
+def _merge(files: FileDescriptorSet, more: FileDescriptorSet, named: Container[str]) -> None:
+    """Adds files. Those that are `named` take the place of others: a source on disk is newer than a set."""
     known = {file.name: file for file in files.file}
     for file in more.file:
         if file.name not in known:
             files.file.add().CopyFrom(file)
-        elif not known[file.name].source_code_info.location:  # it was only imported so far
+        elif file.name in named or not known[file.name].source_code_info.location:
             known[file.name].CopyFrom(file)
 
 

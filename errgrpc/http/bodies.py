@@ -40,7 +40,9 @@ __all__ = [
 ]
 
 Form = Literal["envelope", "aip193", "both"]
+"""The JSON of an answer: an envelope, AIP-193's, or one body with the keys of both."""
 Headers = Iterable[tuple[str, str]]
+"""Names and values of HTTP headers, in their order."""
 
 ACCEPT_LANGUAGE = locales.ACCEPT_LANGUAGE
 REQUEST_ID = "x-request-id"

@@ -221,8 +221,6 @@ def storable(value: Json) -> Json:
 
 def as_detail(value: Json) -> any_pb2.Any:
     """Returns a result of `storable` as a Struct, ListValue or Value."""
-    # Struct.update is faster than json_format.ParseDict: for a list of 120,000 numbers, `as_detail`
-    # takes 95 ms in place of 202 ms (Python 3.11).
     holder = struct_pb2.Struct()
     holder.update({"": value})
     whole = holder.fields[""]

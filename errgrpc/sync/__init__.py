@@ -1,4 +1,4 @@
-"""errgrpc for grpc's sync stack: interceptors and channel, the twins of `errgrpc.aio`. `errgrpc` exports them."""
+"""The interceptors and the channel for grpc's sync stack. `errgrpc` exports them."""
 
 from errgrpc.sync.channel import wrap_channel
 from errgrpc.sync.client import ClientInterceptor

@@ -1,4 +1,4 @@
-"""A channel of grpc's sync stack whose calls raise typed errors by themselves, without grpc's chain of interceptors around each."""
+"""A channel of grpc's sync stack whose calls raise typed errors, without interceptors."""
 
 from collections.abc import Iterable
 from typing import Any, Self
@@ -21,10 +21,17 @@ def wrap_channel(
     on_received: OnReceived | None = None,
     forward: Iterable[str] = (),
 ) -> grpc.Channel:
-    """A channel that raises failed calls as RemoteError and is otherwise the same: `wrap_channel(grpc.insecure_channel(target), ResCode)`.
+    """Returns a channel on which failed calls raise RemoteError.
 
-    The other arguments, and what they raise, are those of `errgrpc.ClientInterceptor`, which is for chains of interceptors; without
-    one, this is faster and changes less. Raises TypeError if `channel` is not one of grpc's sync stack.
+        channel = errgrpc.wrap_channel(grpc.insecure_channel(target), ResCode)
+
+    Otherwise the channel stays the same. This is faster than `errgrpc.ClientInterceptor`, and
+    changes less. The interceptor is for channels that need a chain of interceptors.
+
+    The other arguments and the exceptions are those of `errgrpc.ClientInterceptor`.
+
+    Raises:
+        TypeError: `channel` is not a channel of grpc's sync stack.
     """
     if not isinstance(channel, grpc.Channel):
         raise TypeError(
@@ -38,16 +45,16 @@ class _SyncMethod(Method):
         args, kwargs, metadata = self._prepared(args, kwargs)
         try:
             return TypedCall(start(*args, **kwargs), self._caller, metadata, self._name)
-        except grpc.RpcError as error:  # at once when a request cannot be serialized
+        except grpc.RpcError as error:  # grpc raises at once if a request cannot be serialized
             typed = self._caller.typed_error(error, metadata, self._name)
         try:
             raise typed
         finally:
-            del typed  # else the error would refer to itself through its traceback
+            del typed  # else a cycle: the error, its traceback, this frame
 
 
 class _UnaryResponse(_SyncMethod):
-    # The two that most calls go through are written out: one frame of ours is all that they cost.
+    # These two methods repeat the code of a helper, so that a call costs only one more frame.
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         metadata = None
@@ -67,7 +74,7 @@ class _UnaryResponse(_SyncMethod):
         if self._adds or "metadata" in kwargs or len(args) > 2:
             args, kwargs, metadata = self._prepared(args, kwargs)
         try:
-            # a call that succeeded: grpc's own, as it raises nothing any more
+            # A call that has succeeded raises nothing later, so it stays grpc's own.
             return self._method.with_call(*args, **kwargs)
         except grpc.RpcError as error:
             typed = self._caller.typed_error(error, metadata, self._name)

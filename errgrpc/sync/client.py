@@ -1,4 +1,4 @@
-"""How grpc's sync client raises a typed error: every call comes back as one that translates what it raises."""
+"""The client interceptor for grpc's sync stack. It wraps each call, to type its errors."""
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
@@ -21,17 +21,27 @@ class ClientInterceptor(
     grpc.StreamUnaryClientInterceptor,
     grpc.StreamStreamClientInterceptor,
 ):
-    """Raises failed calls as RemoteError: `grpc.intercept_channel(channel, errgrpc.ClientInterceptor(ResCode))`.
+    """Makes failed calls raise RemoteError, on grpc's sync stack.
 
-    `catalogues` are those that it reads typed; without any, `error_code` is None. The first with an inference table also
-    guesses the code of an error that came without one. `locale`, a language tag or a whole `accept-language` value, is sent
-    as `accept-language` with each call that has none. `on_received(error, *, method)` is called once for each failed call,
-    when its caller is first given the error: a future that nothing asks for its outcome is not heard. `forward` names metadata of
-    `errgrpc.current_call()` that are sent on with each call that lacks them, such as `("x-request-id", "accept-language")`; a value
-    that is not 1 to 256 printable ASCII characters is not sent on.
+        channel = grpc.intercept_channel(channel, errgrpc.ClientInterceptor(ResCode))
 
-    Raises TypeError if an argument is not a catalogue, and ValueError if two share a (domain, reason), the locale is malformed,
-    or `forward` holds what is never sent on: `grpc-*`, `*-bin`, `authorization`, `cookie` and what HTTP/2 itself uses.
+    Args:
+        *catalogues: The catalogues whose codes are known. Without any, `error_code` is None. If an
+            error came without a code, the first catalogue with an inference table guesses the code.
+        locale: A language tag or a whole `accept-language` value. It is sent as `accept-language`
+            with each call that has none.
+        on_received: Called as `on_received(error, *, method)` once for each failed call, when the
+            caller first gets the error. If the caller never asks a future for its outcome, the hook
+            is not called.
+        forward: Names of metadata of `errgrpc.current_call()`, such as `("x-request-id",
+            "accept-language")`. They are sent with each call that lacks them. A value is sent only
+            if it has 1 to 256 printable ASCII characters.
+
+    Raises:
+        TypeError: An argument is not a catalogue, or `on_received` is not a plain function.
+        ValueError: Two catalogues share a (domain, reason), or the locale is malformed. Some
+            metadata are never forwarded: `grpc-*`, `*-bin`, `authorization`, `cookie`, and what
+            HTTP/2 itself uses. If `forward` names one of them, that is a ValueError, too.
     """
 
     def __init__(
@@ -49,12 +59,13 @@ class ClientInterceptor(
         details = self._caller.details_of(client_call_details)
         try:
             call = continuation(details, request)
-        except grpc.RpcError as raised:  # grpc raises at once when a request cannot be serialized
+        except grpc.RpcError as raised:  # grpc raises at once if a request cannot be serialized
             error = raised
         else:
             if not isinstance(call, grpc.RpcError) or hasattr(call, "__next__"):
                 return TypedCall(call, self._caller, details.metadata, details.method)
-            # Grpc hands on the error of a blocking call, and what an interceptor inside ours has raised, as if it were the call.
+            # grpc passes on two kinds of errors as if they were the call: the error of a blocking
+            # call, and what an inner interceptor raised.
             if isinstance(call, grpc.Future):
                 if call.done():
                     return self._caller.typed_error(call, details.metadata, details.method)
@@ -69,9 +80,10 @@ class ClientInterceptor(
 
 
 class TypedCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg]
-    """A call whose errors are typed where they are raised, and otherwise the call itself; an RpcError, as grpc's own are.
+    """A call whose errors are typed when they are raised. It is an RpcError, as grpc's calls are.
 
-    It is lazy: asking the call for anything here would block, and on grpc's single-threaded streams be a UsageError.
+    It asks the call for nothing before the caller does. A question would block, and on grpc's
+    single-threaded streams it would raise UsageError.
     """
 
     _error: RemoteError | None = None
@@ -84,15 +96,18 @@ class TypedCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg
         self._method = method
 
     def _typed(self, error: grpc.RpcError) -> RemoteError:
-        """The typed error, one for the call as grpc's own is; atomic, for several threads may wait for one future."""
+        """Returns the typed error, always the same one for a call, as grpc does.
+
+        `setdefault` is atomic: several threads may wait for one future.
+        """
         if self._error is None:
             typed = self._caller.typed_error(error, self._metadata, self._method)
-            self._traceback = typed.__traceback__  # an interceptor inside ours may have raised it
+            self._traceback = typed.__traceback__  # set if an inner interceptor raised it
             vars(self).setdefault("_error", typed)
         return self._error  # type: ignore[return-value]
 
-    # Errors are raised outside of `except`, so that grpc's own error is not shown as their context, and with the
-    # traceback that they had at first, which would otherwise grow with each raise.
+    # Errors are raised outside of `except`, so that grpc's own error is not their context. Each
+    # raise makes a traceback longer, so the first one is restored.
 
     def result(self, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -106,7 +121,7 @@ class TypedCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg
         return self._typed(error) if isinstance(error, grpc.RpcError) else error
 
     def __iter__(self) -> Iterator[Any]:
-        # grpc's own calls are iterators, those of other interceptors may be iterable
+        # The calls of grpc are iterators. The call of another interceptor may only be iterable.
         self._responses = iter(self._call)
         return self
 
@@ -120,14 +135,14 @@ class TypedCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg
     next = __next__
 
     def add_done_callback(self, fn: Callable[[Any], Any]) -> None:
-        @functools.wraps(fn)  # grpc logs the callback's name, and nothing else, when it raises
+        @functools.wraps(fn)  # if the callback raises, grpc logs only its name
         def hand_over(_: Any) -> None:
             fn(self)
 
         self._call.add_done_callback(hand_over)
 
     def __getattr__(self, name: str) -> Any:
-        # debug_error_string, and whatever else a call of grpc's has
+        # debug_error_string, and all other attributes of grpc's call
         return getattr(self._call, name)
 
     def __repr__(self) -> str:
@@ -136,7 +151,8 @@ class TypedCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg
     def __str__(self) -> str:
         return str(self._call)
 
-    # The abstract methods of grpc's classes, for which __getattr__ is not asked.
+    # Python does not call __getattr__ for these methods, because grpc's classes have them as
+    # abstract.
 
     def traceback(self, *args: Any, **kwargs: Any) -> Any:
         return self._call.traceback(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""How grpc's sync server delivers an answer: trailing metadata, then `context.abort`."""
+"""The server interceptor for grpc's sync stack. It sets trailing metadata, and aborts."""
 
 import functools
 from collections.abc import Callable, Iterable
@@ -20,19 +20,33 @@ __all__ = ["ServerInterceptor"]
 
 
 class ServerInterceptor(grpc.ServerInterceptor):
-    """Answers what handlers raise: `grpc.server(pool, interceptors=[errgrpc.ServerInterceptor(ResCode)])`.
+    """Answers with a code if a handler raises, on a `grpc.server`.
 
-    `catalogue` is the one whose fallback answers an unhandled exception; a ServiceError of any catalogue is answered as
-    itself. `translate` maps exception classes to codes, or to functions from the exception to a ServiceError; the most
-    specific class wins. `on_error(error, *, method, code, request_id)` is called for each unhandled exception in place
-    of the log record. `on_answer(answered)` is called once for each call that failed, when its answer is decided and before
-    that is delivered. `raises`, the `RAISES` of a generated module or a list of them, says which codes each method declares. A
-    code that is answered and not declared is logged once for each method, at WARNING; the fallback needs no declaration. With
-    `send_help` an answer has a google.rpc.Help with the code's `help_url`, unless the raiser gave a Help.
-    With `track_context`, `errgrpc.current_call()` is the call in all that the handler does, and each error that answers it has its id.
-    `max_trailer_bytes` bounds the trailers of an answer, at least 1,024.
+        grpc.server(pool, interceptors=[errgrpc.ServerInterceptor(ResCode)])
 
-    Raises TypeError if `catalogue` is not a catalogue, and ValueError if it has no fallback.
+    A ServiceError is answered with its own code, of any catalogue.
+
+    Args:
+        catalogue: Its fallback answers unhandled exceptions.
+        translate: Maps exception classes to codes, or to functions from the exception to a
+            ServiceError. The most specific class wins.
+        on_error: Called as `on_error(error, *, method, code, request_id)` for each unhandled
+            exception. It replaces the log record.
+        on_answer: Called as `on_answer(answered)` once for each failed call. The answer is decided
+            then, but not sent yet.
+        raises: The codes that each method declares: `RAISES` of a generated module, or a list of
+            them. If a method answers with an undeclared code, this is logged at WARNING, once for
+            each method and code. The fallback needs no declaration.
+        send_help: Adds a google.rpc.Help with the code's `help_url` to each answer, unless the
+            raiser gave a Help.
+        track_context: Makes `errgrpc.current_call()` return the call while its handler runs. Each
+            answer with a code then has the request id of the call.
+        max_trailer_bytes: The limit for the trailers of an answer, at least 1,024.
+
+    Raises:
+        TypeError: `catalogue` is not a catalogue, or a hook or a table is of a wrong type.
+        ValueError: `catalogue` has no fallback, `translate` names a success, or `max_trailer_bytes`
+            is not an int of at least 1,024.
     """
 
     def __init__(
@@ -64,10 +78,13 @@ class ServerInterceptor(grpc.ServerInterceptor):
     def intercept_service(
         self, continuation: Callable[[Any], Any], handler_call_details: Any
     ) -> Any:
-        """The handler of an RPC, guarded. What an interceptor inside ours raises is answered like a handler's error."""
+        """Returns the guarded handler of a call.
+
+        If an inner interceptor raises, the error is answered like the error of a handler.
+        """
         try:
             handler = continuation(handler_call_details)
-        except BaseException as error:  # noqa: BLE001  no status would be sent, and the client would hang
+        except BaseException as error:  # noqa: BLE001  else the client would hang
             fail = functools.partial(
                 _fail_service,
                 self._answering,
@@ -80,9 +97,10 @@ class ServerInterceptor(grpc.ServerInterceptor):
 
 
 def _guard(answering: Answering, method: str, handler: Any, behavior: Behavior) -> Behavior:
-    # Errors are answered outside of `except`: metadata that are no UTF-8 are logged by grpc with the traceback of what is
-    # being handled when they are asked for, and no client may decide where a traceback goes.
-    # grpc hands a behavior that is marked `experimental_non_blocking` a callback, and iterates over nothing.
+    # Errors are answered outside of `except`. If a client sends metadata that are not UTF-8, grpc
+    # logs them with the traceback of the exception that is being handled. A client must not cause
+    # that. If a behavior is marked `experimental_non_blocking`, grpc passes it a callback, and does
+    # not iterate.
     @catcher
     def guarded(request: Any, context: grpc.ServicerContext, *callback: Any) -> Any:
         if handler.response_streaming and not callback:
@@ -102,9 +120,9 @@ def _guard(answering: Answering, method: str, handler: Any, behavior: Behavior) 
         try:
             _abort(answering, method, context, failure, trace)
         finally:
-            del failure, trace  # they refer to this frame
+            del failure, trace  # else a cycle: the error, its traceback, this frame
 
-    # That mark is an attribute of the behavior, as is `experimental_thread_pool`.
+    # `update_wrapper` copies that mark, and `experimental_thread_pool`, which are attributes.
     return functools.update_wrapper(
         tracked(method, guarded, handler) if answering.tracks else guarded, behavior
     )
@@ -123,8 +141,11 @@ def _abort(
 
 
 def _rpc(method: str, context: Any, error: BaseException, trace: TracebackType | None) -> Rpc:
-    """What the context tells of the RPC. Raises `error` itself if only grpc knows what it means."""
-    signal = type(error) is Exception and not error.args  # all that `context.abort` leaves behind
+    """Reads from the context what it knows of the call.
+
+    Raises `error` itself if only grpc knows what it means.
+    """
+    signal = type(error) is Exception and not error.args  # `context.abort` raises Exception()
     try:
         code, details, metadata, trailers = (
             context.code(),
@@ -132,14 +153,15 @@ def _rpc(method: str, context: Any, error: BaseException, trace: TracebackType |
             context.invocation_metadata(),
             context.trailing_metadata(),
         )
-        aborted = context._state.aborted  # noqa: SLF001  nothing else tells; without it, the lines below guess
-    except BaseException:  # noqa: BLE001  of the wrapper of another interceptor
+        aborted = context._state.aborted  # noqa: SLF001  grpc has no public way
+    except BaseException:  # noqa: BLE001  from the wrapper of another interceptor
         code, details = ask(context, "code", _UNTOLD), ask(context, "details")
         metadata, trailers = ask(context, "invocation_metadata"), ask(context, "trailing_metadata")
         if signal and code is _UNTOLD:
-            # grpc knows whether it was an abort, and of what; there is no text to hide
+            # Only grpc knows whether it was an abort. The exception has no text that could leak.
             raise error from None
-        # Any code is taken, None too: what an abort leaves behind, in the error or in what led to it, is all that tells it.
+        # The handler may abort with any code, even None. Only the Exception() of the abort shows
+        # it, as the error itself or as one of its causes.
         signals = (type(cause) is Exception and not cause.args for cause in causes(error))
         aborted = (
             code is not _UNTOLD
@@ -147,8 +169,8 @@ def _rpc(method: str, context: Any, error: BaseException, trace: TracebackType |
             and any(signals)
         )
     if type(error) is grpc.RpcError and ask(context, "is_active") is False:
-        # the requests ended because the client has gone; grpc knows its own exception and says
-        # nothing
+        # The client has gone, and this ended the requests. grpc knows its own exception, and logs
+        # nothing.
         raise error
     return Rpc(
         method,
@@ -163,7 +185,7 @@ def _rpc(method: str, context: Any, error: BaseException, trace: TracebackType |
 
 
 def _returned(answering: Answering, method: str, context: Any) -> None:
-    if answering.hears:  # at its end: what hears may come while a stream lasts
+    if answering.hears:  # checked at the end: an observer may come during a stream
         answering.returned(method, ask(context, "code"))
 
 
@@ -176,7 +198,7 @@ def _fail_service(
     _: Any,
     context: grpc.ServicerContext,
 ) -> NoReturn:
-    # A stream_stream handler answers methods of all four kinds, and the kind of this one is unknown.
+    # The kind of this method is unknown. A stream_stream handler can answer all four kinds.
     _abort(answering, method, context, error, trace)
 
 

@@ -9,8 +9,9 @@ __all__ = ["ComponentCode"]
 
 
 class ComponentCode(ErrorCode, domain="errgrpc.v1.ComponentCode", default_locale="zh-CN"):
-    """Raised by clients' local engines and by signalling streams. They have a domain of their own because other tables reuse
-    their numbers, and no fallback: no server answers them for what it did not foresee.
+    """Raised by the local engines of clients and by signalling streams. They have their own domain,
+    because other tables reuse their numbers. There is no fallback: no server answers unhandled
+    exceptions with them.
     """
 
     IM_LOGIN_ERROR = -4, Spec(

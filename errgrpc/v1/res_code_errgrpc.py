@@ -31,7 +31,7 @@ class ResCode(
         StatusCode.DATA_LOSS: "INTERNAL_SERVER_ERROR",
     },
 ):
-    """What the classroom's servers answer. The descriptions are those of the code table, in Chinese."""
+    """The codes of the classroom's servers, with the Chinese descriptions of the code table."""
 
     SUCCESS = 0, Spec(
         StatusCode.OK,

@@ -1,4 +1,4 @@
-"""All that is bytes: what goes into `grpc-status-details-bin`, how large it may be, and how a peer's is read.
+"""Reads and writes `grpc-status-details-bin`, and limits its size.
 
-`encoding` and `received` are twins: one writes an error's values, the other reads a peer's bytes.
+`encoding` writes the values of an error, and `received` reads the bytes of a peer.
 """

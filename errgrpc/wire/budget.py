@@ -1,7 +1,8 @@
-"""What is given up, and in which order, until an answer's trailers fit.
+"""Drops parts of an answer, in a fixed order, until its trailers fit.
 
-Peers drop oversized trailers and the cause with them: C-core loses some from 8,192 bytes on, grpc-java all beyond that,
-grpc-go resets the stream. A code with less beside it is worth more than a complete error that never arrives.
+Peers drop trailers that are too large, and the code with them. C-core loses some from 8,192 bytes
+on, grpc-java all beyond that, and grpc-go resets the stream. A code with fewer details is worth
+more than a complete error that never arrives.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,9 +17,11 @@ from errgrpc.wire.packing import Trailer, holds, unpack
 
 __all__ = ["DEFAULT_MAX_TRAILER_BYTES", "Parts", "fit"]
 
-# Measured: a trailers-only answer has 247 bytes beside the details, and none with 8,192 in all or less was ever lost.
+# Measured: a trailers-only answer has 247 bytes beside the details. Answers of 8,192 bytes or less
+# in all were never lost.
 DEFAULT_MAX_TRAILER_BYTES = 7_900
-# The message travels twice, in grpc-message and in the Status, so what is beyond this goes before anything else.
+# The message is sent twice, in grpc-message and in the Status. So the part beyond this limit is
+# dropped first.
 MESSAGE_BYTES = 1_024
 
 _FIRST: tuple[type[Message], ...] = (rpc.DebugInfo, rpc.Help)
@@ -31,7 +34,7 @@ _VIOLATIONS: tuple[tuple[type[Message], str], ...] = (
 
 @dataclass(slots=True)
 class Parts:
-    """What of one error can be given up; its code stays. Changed in place by `fit`."""
+    """The parts of one error that can be dropped. `fit` changes them in place. The code stays."""
 
     message: str
     metadata: dict[str, str]
@@ -41,7 +44,7 @@ class Parts:
     request: any_pb2.Any | None
     trailers: list[Trailer]
     pushback: tuple[Trailer, ...] = ()
-    """The entry that tells a client's own retry policy the delay of `retry`, or -1 for never."""
+    """The entry for the client's own retry policy: the delay of `retry`, or -1 for never."""
 
 
 def _always() -> bool:
@@ -50,7 +53,7 @@ def _always() -> bool:
 
 @dataclass(slots=True)
 class _Stage:
-    """What is given up together, in units of which the first is worth most."""
+    """Units that are dropped together. The first unit is the most valuable."""
 
     name: str
     weights: Sequence[int]
@@ -58,16 +61,19 @@ class _Stage:
     keep: Callable[[Sequence[int]], None]
     """Keeps the units with these indices, in their order."""
     is_text: bool = False
-    """Whether the units are characters, of which only the first ones can be kept."""
+    """Whether the units are characters, so that only the first ones can be kept."""
     has_place: Callable[[], bool] = _always
-    """Whether what the units belong to is there."""
+    """Whether the part that the units belong to is still there."""
 
 
 def fit(parts: Parts, limit: int, size: Callable[[Parts], int]) -> list[str]:
-    """Shed from `parts`, in the fixed order and no more than needed, until `size(parts)` is at most `limit` bytes.
+    """Drops parts, in a fixed order, until `size(parts)` is at most `limit` bytes.
 
-    What went before something larger is put back where it fits, what is worth most first: no unit that is shed would fit.
-    Returns the names of what went, nothing if all fitted. ErrorInfo with reason, domain and code always stays.
+    It drops no more than needed. A unit that went before a larger one is put back if it fits, the
+    most valuable units first. In the end, no dropped unit would fit. ErrorInfo with reason, domain
+    and code always stays.
+
+    Returns the names of the dropped parts. They are empty if all parts fitted.
     """
     if size(parts) <= limit:
         return []
@@ -84,7 +90,10 @@ def fit(parts: Parts, limit: int, size: Callable[[Parts], int]) -> list[str]:
 
 
 def _put_back(stage: _Stage, room: Callable[[], int]) -> bool:
-    """Puts back what fits of a stage of which nothing is kept; whether that is all. `room` is how many bytes are left."""
+    """Puts back the units of an empty stage that fit, and tells whether these are all.
+
+    `room` returns how many bytes are left.
+    """
     if not stage.has_place():
         return False
     kept: list[int] = []
@@ -102,14 +111,15 @@ def _put_back(stage: _Stage, room: Callable[[], int]) -> bool:
         stage.keep(kept)
         if fits == len(rest) or stage.is_text:
             break
-        # The next one does not fit: only what is smaller can. Each try writes the whole answer.
+        # The next unit does not fit, so only smaller ones can. Units that are too large are
+        # skipped, because each try writes the whole answer.
         most = min(room(), stage.weights[rest[fits]] - 1)
         rest = [unit for unit in rest[fits + 1 :] if stage.weights[unit] <= most]
     return len(kept) == len(stage.weights)
 
 
 def _stages(parts: Parts) -> Iterator[_Stage]:
-    """The order; each stage is looked at when those before it have given up all they had."""
+    """Yields the stages in their order. Each is read after those before it have dropped all."""
     text = parts.message
     first = len(text.encode()[:MESSAGE_BYTES].decode(errors="ignore"))
     if len(text) > first:
@@ -132,7 +142,7 @@ def _stages(parts: Parts) -> Iterator[_Stage]:
         yield _text(parts, text, 0, first)
     trailers = list(parts.trailers)
     if trailers:
-        # Exact, as those of text and of bytes are compared.
+        # Exact weights, because text and bytes are compared.
         weights = [
             len(key) + ((len(value) + 2) // 3 * 4 if key.endswith("-bin") else len(value))
             for key, value in trailers
@@ -145,7 +155,7 @@ def _stages(parts: Parts) -> Iterator[_Stage]:
 
 
 def _as_base64(count: int) -> int:
-    """By how much so many bytes more make base64 longer, at least."""
+    """Returns by how many bytes base64 grows at least, if its content grows by `count`."""
     return count * 4 // 3 - 3
 
 
@@ -168,7 +178,10 @@ def _single(parts: Parts, name: str, label: str) -> Iterator[_Stage]:
 
 
 def _retry(parts: Parts) -> Iterator[_Stage]:
-    """A delay is one word in two languages: neither goes alone. A pushback of -1 stays: without it, clients would try in vain."""
+    """Drops RetryInfo and pushback together, because they say the same delay.
+
+    A pushback of -1 stays: without it, clients would retry a call that cannot succeed.
+    """
     retry, pushback = parts.retry, parts.pushback
     always = pushback if pushback and pushback[0][1] == "-1" else ()
 
@@ -196,7 +209,7 @@ def _details(parts: Parts) -> Iterator[_Stage]:
             less = type(message)()
             less.CopyFrom(empty)
             getattr(less, field).extend(entries[unit] for unit in kept)
-            # Anew: the error that is raised again needs the old one.
+            # A new Any: the same error may be raised again, and needs the old one.
             cut = any_pb2.Any(
                 type_url=whole[index].type_url, value=less.SerializeToString(deterministic=True)
             )

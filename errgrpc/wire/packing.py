@@ -1,4 +1,4 @@
-"""The words of both directions: a message in an Any and back, the bytes of a Status, the keys on the wire."""
+"""What both directions share: a message in an Any, the bytes of a Status, the keys."""
 
 import base64
 import binascii
@@ -29,7 +29,10 @@ __all__ = [
 DETAILS_KEY = "grpc-status-details-bin"
 """The key of the trailing metadata that holds the google.rpc.Status."""
 PUSHBACK_KEY = "grpc-retry-pushback-ms"
-"""The key of the trailing metadata that tells a client's own retry policy when to try again, in milliseconds (gRFC A6)."""
+"""The key of the trailing metadata that tells a client's retry policy when to retry.
+
+The value is in milliseconds (gRFC A6).
+"""
 MAX_SECONDS = 315_576_000_000
 """The longest google.protobuf.Duration."""
 NUMBER_KEY = "code"
@@ -42,7 +45,10 @@ Trailer = tuple[str, str | bytes]
 
 
 def pack(message: Message) -> any_pb2.Any:
-    """`message` in an Any; an Any as it is. Raises EncodeError if the message lacks a required field."""
+    """Returns `message` in an Any, or an Any as it is.
+
+    Raises EncodeError if the message lacks a required field.
+    """
     if isinstance(message, any_pb2.Any):
         return message
     packed = any_pb2.Any()
@@ -51,13 +57,15 @@ def pack(message: Message) -> any_pb2.Any:
 
 
 def holds(packed: any_pb2.Any, kind: type[Message]) -> bool:
-    """Whether `packed` says that it is of type `kind`."""
+    """Tells whether `packed` says that it is of type `kind`."""
     return packed.TypeName() == kind.DESCRIPTOR.full_name
 
 
 def unpack(packed: any_pb2.Any, kind: type[M]) -> M | None:
-    """The message of type `kind` in `packed`, or None if it is of another type or does not parse."""
-    # By hand: Any.Unpack takes 1.0 us in place of 0.7 for an ErrorInfo with one key (Python 3.11.7, `make bench`: "asked for").
+    """Returns the message of type `kind` in `packed`, or None.
+
+    It is None if the message is of another type, or does not parse.
+    """
     try:
         return (
             kind.FromString(packed.value)
@@ -69,7 +77,7 @@ def unpack(packed: any_pb2.Any, kind: type[M]) -> M | None:
 
 
 def seconds_of(info: error_details_pb2.RetryInfo) -> float | None:
-    """The delay in seconds; None without one, or if it is negative."""
+    """Returns the delay in seconds, or None if it is absent or out of range."""
     if not info.HasField("retry_delay"):
         return None
     seconds: float = info.retry_delay.seconds + info.retry_delay.nanos / 1_000_000_000
@@ -77,16 +85,21 @@ def seconds_of(info: error_details_pb2.RetryInfo) -> float | None:
 
 
 def type_name(detail: Message) -> str:
-    """The full name of a message's type, that of the message inside for an Any."""
+    """Returns the full name of a message's type.
+
+    For an Any, it is the type of the message inside.
+    """
     return detail.TypeName() if isinstance(detail, any_pb2.Any) else detail.DESCRIPTOR.full_name
 
 
-# found once: each look into a message's class takes 0.5 us between two calls
 _parse_status = status_pb2.Status.FromString
 
 
 def from_base64(text: str) -> bytes:
-    """The bytes of base64, padded or not, URL-safe or not, in lines or not. Raises ValueError if `text` is not base64."""
+    """Returns the bytes of base64: padded or not, URL-safe or not, in lines or not.
+
+    Raises ValueError if `text` is not base64.
+    """
     digits = "".join(text.split()).rstrip("=").translate(_URL_SAFE)
     try:
         return base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
@@ -95,7 +108,7 @@ def from_base64(text: str) -> bytes:
 
 
 def parse(value: object) -> status_pb2.Status:
-    """The Status of these bytes, or an empty one if they do not parse."""
+    """Returns the Status in these bytes, or an empty one if they do not parse."""
     try:
         return _parse_status(value) if isinstance(value, bytes) else status_pb2.Status()
     except DecodeError:

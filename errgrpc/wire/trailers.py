@@ -1,4 +1,7 @@
-"""Which entries of a handler's trailing metadata gRPC can send, as its clients can bear them: one bad entry would cost the whole answer."""
+"""Tells which trailing metadata of a handler gRPC can send.
+
+One bad entry would cost the whole answer.
+"""
 
 import re
 from collections.abc import Iterable
@@ -12,17 +15,23 @@ _KEY = re.compile(r"[0-9a-z_.-]+")  # gRPC over HTTP2: Header-Name
 _TEXT = re.compile(r"[ -~]*")  # gRPC over HTTP2: ASCII-Value
 _DELAY = re.compile(r" *(\+?[0-9]{1,19}|-0+) *")
 _MAX_PUSHBACK = 2**31 - 1  # milliseconds
-# in trailers they abort the process that sends them (grpcio 1.85)
+# If a server sends these in trailers, its process aborts (grpcio 1.85).
 _FATAL = {"grpc-timeout", "grpclb_client_stats"}
 
 
 def pushback(milliseconds: int) -> int:
-    """The same delay within what all clients read: on 0, and on more than 32 bits, a client of grpcio waits until its deadline."""
+    """Returns a delay within what all clients can read.
+
+    On 0, and on more than 32 bits, a client of grpcio waits until its deadline.
+    """
     return min(max(milliseconds, 1), _MAX_PUSHBACK)
 
 
 def sendable(trailers: Iterable[Trailer] | None) -> tuple[list[Trailer], list[str]]:
-    """The entries that gRPC can send, and the keys of the others as they are shown; not the values, which may be secrets."""
+    """Returns the entries that gRPC can send, and the keys of the others as they are shown.
+
+    The values of the others may be secrets, so they are not shown.
+    """
     kept: list[Trailer] = []
     refused: list[str] = []
     for entry in trailers if trailers is not None and issubclass(type(trailers), Iterable) else ():
@@ -40,7 +49,7 @@ def sendable(trailers: Iterable[Trailer] | None) -> tuple[list[Trailer], list[st
             ):
                 kept.append((key, value))
                 continue
-        except Exception:  # noqa: BLE001, S110  whatever an entry of the handler's raises while it is read
+        except Exception:  # noqa: BLE001, S110  whatever reading the entry raises
             pass
         refused.append(shown(key, 200))
     return kept, refused

@@ -1,4 +1,4 @@
-"""What an error says, in plain values: `arguments` makes them of a raiser's arguments, `encoding` writes them."""
+"""The plain values of one error. `arguments` makes them, and `encoding` writes them."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -22,8 +22,11 @@ class Values(NamedTuple):
     hints: dict[str, str] | None = None
     """The texts that replace the code's own, by locale."""
     hint: str | None = None
-    """The text in `hints` if the raiser gave it without a locale."""
+    """The text in `hints`, if the raiser gave it without a locale."""
     retry_delay: float | None = None
     """Seconds."""
     details: tuple[tuple[Message, bytes], ...] = ()
-    """Each detail with its bytes in an Any, in the order of the wire: RetryInfo and RequestInfo last."""
+    """Each detail with its bytes in an Any, in the order of the wire.
+
+    RetryInfo and RequestInfo are last.
+    """

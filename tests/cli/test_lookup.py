@@ -273,6 +273,29 @@ def test_an_import_may_stand_elsewhere(run: Any, tmp_path: Path) -> None:
         assert (ran.code, ran.out) == (0, "1\tGONE\tNOT_FOUND\t\t\tGone\tshop.v1.Shop\n")
 
 
+def test_a_set_counts_beside_a_proto_that_it_does_not_hold(run: Any) -> None:
+    known = tables.load(["protos/released.binpb", "examples/classroom/v1/classroom.proto"])
+    assert {catalog.full_name.rpartition(".")[2] for catalog in known.catalogs} >= {
+        "ResCode",
+        "ComponentCode",
+    }
+
+
+def test_a_proto_is_newer_than_a_set(tmp_path: Path) -> None:
+    known = tables.load(["protos/released.binpb", "protos"])
+    now = tables.load(["protos"])
+    assert known.catalogs == now.catalogs
+
+
+def test_two_files_of_one_name_are_refused(run: Any, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "shop.proto").write_text('syntax = "proto3";')
+    ran = run("list", *options(["a/shop.proto", "b/shop.proto"]), cwd=tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert "a/shop.proto and b/shop.proto are both shop.proto to protoc" in ran.err
+
+
 def test_as_a_process(run_process: Any) -> None:
     assert run_process("explain", "404").out.startswith("404 NOT_FOUND")
     assert run_process("--version").out == "errgrpc 0.1.0\n"

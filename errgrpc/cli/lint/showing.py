@@ -4,10 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-import errgrpc
 from errgrpc.cli import tables as sources
+from errgrpc.cli.annotations import Annotation, Rule, github, sarif
 from errgrpc.cli.lint import exempting, settings
 from errgrpc.cli.lint.findings import Edit, Finding
 from errgrpc.cli.lint.fixing import applied
@@ -16,11 +15,7 @@ from errgrpc.cli.lint.rules import RULES
 from errgrpc.cli.output import Exit, Misuse, errors, print_json, print_line
 from errgrpc.cli.tables import Tables
 
-__all__ = ["as_github", "as_json", "as_sarif", "as_text", "show"]
-
-_SCHEMA = (
-    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-)
+__all__ = ["as_json", "as_text", "show"]
 
 
 def show(named: Sequence[str], includes: Sequence[str], form: str, fix: bool) -> Exit:
@@ -47,10 +42,12 @@ def show(named: Sequence[str], includes: Sequence[str], form: str, fix: bool) ->
             )
     elif form == "github":
         for finding in findings:
-            print_line(as_github(finding))
+            print_line(github(_annotation(finding)))
     else:
         print_json(
-            [as_json(finding) for finding in findings] if form == "json" else as_sarif(findings)
+            [as_json(finding) for finding in findings]
+            if form == "json"
+            else sarif([_annotation(each) for each in findings], _rules())
         )
     return Exit.FINDINGS if findings else Exit.FINE
 
@@ -98,24 +95,7 @@ def as_json(finding: Finding) -> dict[str, Any]:
     }
 
 
-def as_github(finding: Finding) -> str:
-    """A workflow command of GitHub Actions, which shows the finding beside the line."""
-    place = [f"file={_property(finding.file)}"] + (
-        [f"line={finding.line}", f"col={finding.column}"] if finding.line else []
-    )
-    return f"::{finding.severity} {','.join((*place, f'title={finding.rule}'))}::{_data(f'{finding.where}: {finding.message}')}"
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
-
-
-def as_sarif(findings: Sequence[Finding]) -> dict[str, Any]:
-    """A log of SARIF 2.1.0 with one run."""
+def _rules() -> dict[str, Rule]:
     rules = [(rule.id, rule.severity, str(rule.__doc__)) for rule in RULES]
     rules.append(
         (
@@ -124,44 +104,9 @@ def as_sarif(findings: Sequence[Finding]) -> dict[str, Any]:
             "An exemption has a reason, names a rule, and exempts something.",
         )
     )
-    driver = {
-        "name": "errgrpc",
-        "semanticVersion": errgrpc.__version__,
-        "rules": [
-            {
-                "id": id,
-                "shortDescription": {"text": text},
-                "defaultConfiguration": {"level": level},
-                "help": {"text": f"docs/lint.md#{id}"},
-            }
-            for id, level, text in rules
-        ],
-    }
-    order = {id: index for index, (id, _, _) in enumerate(rules)}
-    return {
-        "$schema": _SCHEMA,
-        "version": "2.1.0",
-        "runs": [
-            {
-                "tool": {"driver": driver},
-                "columnKind": "unicodeCodePoints",
-                "results": [_result(each, order[each.rule]) for each in findings],
-            }
-        ],
-    }
+    return {id_: Rule(text, level, f"docs/lint.md#{id_}") for id_, level, text in rules}
 
 
-def _result(finding: Finding, index: int) -> dict[str, Any]:
-    place: dict[str, Any] = {"logicalLocations": [{"fullyQualifiedName": finding.where}]}
-    if finding.line:
-        place["physicalLocation"] = {
-            "artifactLocation": {"uri": quote(Path(finding.file).as_posix())},
-            "region": {"startLine": finding.line, "startColumn": finding.column},
-        }
-    return {
-        "ruleId": finding.rule,
-        "ruleIndex": index,
-        "level": finding.severity,
-        "message": {"text": finding.message},
-        "locations": [place],
-    }
+def _annotation(finding: Finding) -> Annotation:
+    place = (Path(finding.file).as_posix(), finding.line, finding.column) if finding.line else ()
+    return Annotation(finding.rule, finding.severity, finding.where, finding.message, *place)
