@@ -364,8 +364,7 @@ def test_a_delay_of_a_code_that_is_not_retryable_is_misuse() -> None:
         assert (warning.filename, str(warning.message)) == (
             __file__,
             "a retry_delay is given with ResCode.NOT_FOUND, which declares that a retry "
-            "cannot succeed: "
-            "leave it out, or declare otherwise",
+            "cannot succeed: leave it out, or declare otherwise",
         )
         assert error.retry_delay == 1
         assert trailers_of(error)[PUSHBACK_KEY] == "1000"
