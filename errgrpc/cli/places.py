@@ -23,6 +23,8 @@ class Place:
     end: tuple[int, int] | None = None
     leading: str = ""
     trailing: str = ""
+    path: Path = ()
+    """The path of the declaration in its FileDescriptorProto."""
 
 
 def places(tables: Tables) -> dict[str, Place]:
@@ -78,7 +80,7 @@ def _joined(scope: str, name: str) -> str:
 def _place(file: str, known: Places, path: Path) -> Place:
     location = known.get(path)
     if location is None or len(location.span) not in (3, 4):
-        return Place(file)
+        return Place(file, path=path)
     line, column, *end = location.span
     return Place(
         file,
@@ -86,4 +88,5 @@ def _place(file: str, known: Places, path: Path) -> Place:
         (end[0], end[1]) if len(end) > 1 else (line, end[0]),
         utf8(location.leading_comments),
         utf8(location.trailing_comments),
+        path,
     )

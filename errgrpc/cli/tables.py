@@ -154,7 +154,8 @@ def compiled(
         known.write_bytes(_known().SerializeToString())
         names = {path.relative_to(root).as_posix(): path for path in found}
         listed = Path(folder, "arguments")
-        listed.write_text("\n".join(names))
+        # The paths: protoc takes a bare name for a file of the current folder, if one is there.
+        listed.write_text("\n".join(map(str, found)))
         command = [
             sys.executable,
             "-m",

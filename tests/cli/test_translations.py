@@ -275,6 +275,14 @@ def test_a_translation_changes_its_hints_alone(end: str, run: Any, tmp_path: Pat
     ]
 
 
+def test_the_source_may_stand_in_the_current_folder(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "shop.proto").write_text(PROTO, encoding="utf-8")
+    (tmp_path / "de.json").write_text('{"GONE": "Weg"}')
+    ran = run("import", "de.json", "--locale", "de", "-c", "shop.proto", cwd=tmp_path)
+    assert (ran.code, ran.err) == (0, "")
+    assert 'hints: {locale: "de", text: "Weg"}' in ran.out
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

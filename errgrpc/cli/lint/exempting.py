@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from errgrpc.cli.lint.findings import Edit, Finding, Severity
 from errgrpc.cli.places import Place
 
-__all__ = ["ID", "SEVERITY", "Exemption", "of_comments", "of_entries", "wrong"]
+__all__ = ["ID", "PURPOSE", "SEVERITY", "Exemption", "of_comments", "of_entries", "wrong"]
 
 ID = "exemption"
 """The id of what is wrong with an exemption. Nothing is exempted from it."""
 SEVERITY: Severity = "error"
+PURPOSE = "An exemption has a reason, names a rule, and exempts something."
 _COMMENT = re.compile(r"^[\s*]*errgrpc:lint:ignore(?!\S)[ \t]*(\S*)[ \t]*(.*?)\s*$", re.MULTILINE)
 
 

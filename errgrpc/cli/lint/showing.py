@@ -101,7 +101,7 @@ def _rules() -> dict[str, Rule]:
         (
             exempting.ID,
             exempting.SEVERITY,
-            "An exemption has a reason, names a rule, and exempts something.",
+            exempting.PURPOSE,
         )
     )
     return {id_: Rule(text, level, f"docs/lint.md#{id_}") for id_, level, text in rules}
