@@ -150,8 +150,8 @@ def with_table(page: str, results: Mapping[str, Any]) -> str:
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     facts = results["machine"]
     said = (
-        f"{results['codes']:,} codes, Python {facts['versions']['Python']}, {facts['cores']} cores: "
-        f"the median of {results['times']} new processes."
+        f"{results['codes']:,} codes, Python {facts['versions']['Python']}, "
+        f"{facts['cores']} cores: the median of {results['times']} new processes."
     )
     return re.sub(
         r"(?s)(<!-- commands -->\n).*?(<!-- end -->)",

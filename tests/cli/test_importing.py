@@ -1,4 +1,4 @@
-"""`errgrpc import`: what a table says is what the .proto says, and the report names the rest."""
+"""`errgrpc import`: the .proto has the facts of the table, and the report lists the rest."""
 
 import csv
 import io
@@ -69,18 +69,18 @@ def test_the_seed_s_document_says_what_the_shipped_protos_say(run: Any, tmp_path
         len(CODES),
     )
     shipped = {row.number: row for row in CODES}
-    unsaid = set()  # what the document has no hint or description for
+    unsaid = set()  # codes without a hint or description in the document
     for code in catalog.codes:
         row = shipped[code.number]
         hints = {hint.locale: hint.text for hint in code.hints}
-        if row.catalogue == "ResCode":  # the names and messages of the others stand nowhere in it
+        if row.catalogue == "ResCode":  # the document does not name the others, nor their messages
             assert (code.reason, code.http_status, code.message) == (
                 row.reason,
                 row.http_status,
                 row.message,
             )
         assert code.description in ("", row.description)
-        if code.number == -4:  # its condition is told in words
+        if code.number == -4:  # the document gives its condition in words
             assert "复用IM时，请先登录IM" in hints["zh-CN"]
         elif hints:
             assert hints == {"zh-CN": row.chinese}
@@ -220,7 +220,8 @@ public enum ShopError implements Coded {
      *  Twice "gone". */
     GONE(1, "It's \"gone\"" + ", \u4e2d{x}\t", HttpStatus.NOT_FOUND),
     // not a description
-    @Deprecated @JsonProperty("x, y") OLD(2_000, HttpStatus.SC_UNPROCESSABLE_ENTITY.value(), "Old", "旧的") { int f() { return 3; } },
+    @Deprecated @JsonProperty("x, y")
+    OLD(2_000, HttpStatus.SC_UNPROCESSABLE_ENTITY.value(), "Old", "旧的") { int f() { return 3; } },
     badName(0x10, Status.ABORTED, "Bad name", now(), 409),
     LATER;
     private final int number; ShopError(int n) { }
@@ -409,7 +410,10 @@ def test_guesses_and_columns(run: Any, tmp_path: Path) -> None:
     ]
     assert [hint.text for code in codes for hint in code.hints] == [f"{http}!" for http in statuses]
     assert report[:2] == [
-        "lost: line 1: column 'url': its header says nothing known; name it by --column ROLE=HEADER",
+        (
+            "lost: line 1: column 'url': its header says nothing known; "
+            "name it by --column ROLE=HEADER"
+        ),
         "lost: line 18: it has no number: LOST",
     ]
     assert (
