@@ -265,8 +265,8 @@ def lint(
         list[str] | None,
         typer.Argument(
             metavar="SOURCE",
-            help="module:Class, a .proto file, a folder of them, or a descriptor set. By default the "
-            "`catalogues` of tool.errgrpc in pyproject.toml, else the installed catalogues and "
+            help="module:Class, a .proto file, a folder of them, or a descriptor set. By default "
+            "the `catalogues` of tool.errgrpc in pyproject.toml, else the installed catalogues and "
             "errgrpc's own.",
         ),
     ] = None,

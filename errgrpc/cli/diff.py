@@ -183,7 +183,7 @@ def show(
     fail_on: Severity,
     allowed: Collection[str],
 ) -> Exit:
-    """Prints the changes. Returns 1 if a change has this severity or a higher one and is not allowed."""
+    """Prints the changes. Returns 1 if one reaches the severity `fail_on` and is not allowed."""
     fails = SEVERITIES[SEVERITIES.index(fail_on) :]
     if form == "json":
         print_json(

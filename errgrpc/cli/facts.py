@@ -12,7 +12,10 @@ _TYPES = {str: "STRING", int: "INT64", float: "DOUBLE", bool: "BOOL"}
 
 
 def facts(tables: Tables, catalog: Catalog, code: Code) -> dict[str, Any]:
-    """Returns the declarations of a code, by their names in the .proto. The others are null or empty."""
+    """Returns the declarations of a code, by their names in the .proto.
+
+    What the code does not declare is null or empty.
+    """
     return {
         "number": code.number,
         "reason": code.reason,
@@ -45,7 +48,10 @@ def facts(tables: Tables, catalog: Catalog, code: Code) -> dict[str, Any]:
 
 
 def status_name(code: Code) -> str | None:
-    """Returns a name such as `NOT_FOUND`, the number if gRPC has no such status, or None without one."""
+    """Returns the gRPC status, such as `NOT_FOUND`, or None if the code declares no status.
+
+    If gRPC does not have the status, returns the number.
+    """
     if code.grpc_status is None:
         return None
     return (
@@ -54,7 +60,7 @@ def status_name(code: Code) -> str | None:
 
 
 def help_url(catalog: Catalog, code: Code) -> str | None:
-    """Returns the help link of a code, as generated classes do. None if the catalogue has no link."""
+    """Returns the help link of a code, as generated classes do, or None without a template."""
     url = catalog.help_url
     for key, value in (
         ("reason", code.reason),
@@ -66,7 +72,7 @@ def help_url(catalog: Catalog, code: Code) -> str | None:
 
 
 def hint_for(catalog: Catalog, code: Code, locale: str | None = None) -> str:
-    """Returns the hint for a locale, the default locale, or the first hint. Empty without a hint."""
+    """Returns the hint for a locale, else for the default locale, else the first, else nothing."""
     plain = {hint.locale.lower(): hint.text for hint in code.hints if not hint.when} or {
         hint.locale.lower(): hint.text for hint in code.hints
     }

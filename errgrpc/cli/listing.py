@@ -111,7 +111,7 @@ def _row(catalog: Catalog, code: Code, locale: str | None) -> tuple[str, ...]:
 
 
 def _cell(text: str) -> str:
-    """Puts a `'` before a text that a spreadsheet would run as a formula. Numbers stay unchanged."""
+    """Puts a `'` before a text that a spreadsheet would run as a formula. Numbers stay."""
     return (
         "'" + text
         if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not text.lstrip("-").isdecimal()

@@ -45,7 +45,10 @@ class Misuse(Exception):  # noqa: N818  not an error of the program
 
 @cache
 def console() -> Console:
-    """Returns standard output. It has no colours and wraps no line in a pipe; see also NO_COLOR."""
+    """Returns standard output.
+
+    It has no colours in a pipe or under NO_COLOR. In a pipe, it does not wrap lines.
+    """
     return Console(highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty())
 
 

@@ -135,7 +135,7 @@ def compiled(
         The descriptors, and the path of each file by its name in the descriptors.
 
     Raises:
-        Misuse: protoc refuses the files, or is not installed.
+        Misuse: protoc is missing or refuses the files.
     """
     try:
         from grpc_tools import protoc  # type: ignore[import-untyped]  # noqa: PLC0415  of the extra
@@ -201,7 +201,7 @@ def _root(file: Path) -> Path:
 
 
 def _known() -> FileDescriptorSet:
-    """Returns the installed files of errgrpc, googleapis and protobuf, for imports of the sources."""
+    """Returns the installed files of errgrpc, googleapis and protobuf that sources may import."""
     found = FileDescriptorSet()
     seen = set[str]()
 
