@@ -184,7 +184,7 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def _plausible(raw: bytes) -> status_pb2.Status | None:
-    """Returns the Status if the bytes are exactly the Status of an error. Chance does not make one."""
+    """Returns the Status if the bytes are exactly the Status of an error. Random bytes are not."""
     try:
         status = status_pb2.Status.FromString(raw)
     except DecodeError:

@@ -44,7 +44,7 @@ def show(tables: Tables, found: list[Found], form: str) -> Exit:
 
 
 def as_value(tables: Tables, found: Found) -> dict[str, Any]:
-    """Returns the content of an error. `declared` is what the table declares for its code, or null."""
+    """Returns the content of an error. `declared` is its code in the table, or null."""
     received = Received((found.status.SerializeToString(),))
     info, number = received.info, received.number
     declared = _declared(tables, info.domain if info else "", info.reason if info else "", number)

@@ -201,8 +201,8 @@ def _roles(
             or not (found := _LOCALE.fullmatch(re.sub(r"(?i)^hint_", "hint ", header)))
         ):
             continue
-        # `url` and `owner` are well-formed language tags. So a bare word counts only if its first
-        # subtag has two letters.
+        # `url` and `owner` are well-formed language tags, too. So without a word such as `hint`,
+        # only languages of two letters count.
         if (found["told"] or len(re.split("[-_]", found["tag"])[0]) == 2) and is_language_tag(
             found["tag"].replace("_", "-")
         ):

@@ -72,7 +72,8 @@ def statement(value: Code) -> Iterator[str]:
     if not value.annotated:
         yield f"  {value.name} = {value.number}{f' [{deprecated}]' if deprecated else ''};"
         return
-    yield f"  {value.name} = {value.number} [{deprecated and deprecated + ', '}(errgrpc.v1.code) = {{"
+    deprecated = deprecated and f"{deprecated}, "
+    yield f"  {value.name} = {value.number} [{deprecated}(errgrpc.v1.code) = {{"
     if value.grpc_status is not None:
         yield f"    grpc_status: {STATUSES[value.grpc_status].name}"
     if value.http_status is not None:
