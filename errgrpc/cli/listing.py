@@ -93,7 +93,7 @@ def show(
             table.add_row(*cells)
         console().print(table)
     if not found:
-        errors().print("no code fits")
+        errors().print("no code matches")
     return Exit.FINE if found else Exit.FINDINGS
 
 

@@ -207,7 +207,7 @@ def _plausible(raw: bytes) -> status_pb2.Status | None:
 def _in_json(text: str) -> Iterator[Found]:
     """Finds JSON of AIP-193 and gRPC, envelopes, and the details that grpcurl prints one by one.
 
-    If there is none, it looks for the same with escaped quotes.
+    If it finds nothing, it looks for the same with escaped quotes.
     """
     found = list(_objects(text))
     yield from found or _objects(re.sub(r"\\([\"\\/])", r"\1", text))

@@ -178,7 +178,8 @@ def _code(entry: Entry, wanted: Wanted, default_locale: str, notes: Notes) -> Co
     for (locale, when), text in entry.hints.items():
         if (key := (locale or default_locale, when)) in hints:
             raise Misuse(
-                f"{entry.place}: {reason} has two hints for {key[0]}; name the columns by --column TAG=HEADER"
+                f"{entry.place}: {reason} has two hints for {key[0]}; "
+                "name the columns by --column TAG=HEADER"
             )
         hints[key] = text
     return Code(
@@ -207,7 +208,7 @@ def _integer(entry: Entry, role: str, least: int, most: int) -> int:
     ):
         return value
     raise Misuse(
-        f"{entry.place}: the {role} {text!r} is no number from {least} to {most}; give one"
+        f"{entry.place}: the {role} {text!r} is no whole number from {least} to {most}; give one"
     )
 
 

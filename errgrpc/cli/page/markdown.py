@@ -8,7 +8,7 @@ from errgrpc.cli.page.content import pretty
 
 __all__ = ["markdown"]
 
-# Characters with a meaning in Markdown, in a line or at its start, and what GitHub turns into links.
+# Markdown gives these a meaning, in a line or at its start. GitHub turns some of them into links.
 _SPECIAL = re.compile(r"[\\`*_\[\]<>!#|~&$@]|:(?=//)|(?<=www)\.|\A[-+=]", re.IGNORECASE)
 _NUMBER = re.compile(r"\A(\d+)([.)])")
 

@@ -85,7 +85,10 @@ def _java_written(template: str, keys: Sequence[str]) -> str:
 
 
 def _java_read(text: str, keys: Sequence[str]) -> str:
-    """Reads as java.text.MessageFormat: `''` is an apostrophe, and text between two `'` is literal."""
+    """Reads a text as java.text.MessageFormat does.
+
+    `''` is an apostrophe, and text between two `'` is literal.
+    """
     if not keys:
         return text
     found, quoted, end = "", False, 0

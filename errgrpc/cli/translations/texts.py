@@ -37,7 +37,7 @@ class Text:
 
     @property
     def source(self) -> str:
-        """The source text: the default locale's hint, or else another hint, the message or the reason."""
+        """The hint of the default locale, or else another hint, the message or the reason."""
         own = self.hint(self.catalog.default_locale)
         return own or hint_for(self.catalog, self.code) or self.code.message or self.code.reason
 
