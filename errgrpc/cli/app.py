@@ -231,8 +231,8 @@ def decode(
 ) -> Exit:
     """Decode the errors in a trailer, a log, or other text. Exits with 1 if it finds no error.
 
-    It finds base64, hex, escaped bytes, JSON of AIP-193 or of the envelope, and the text of errors
-    in Python logs. You need not say which.
+    It recognizes base64, hex, escaped bytes, JSON of AIP-193 or of the envelope, and errors in
+    Python logs.
 
     Examples:
 
@@ -317,7 +317,7 @@ def docs(
     ] = None,
     title: Annotated[str, typer.Option(help="The heading of the reference.")] = "Error reference",
 ) -> Exit:
-    """Write the reference of all codes, as one offline HTML file, Markdown or JSON.
+    """Write the reference of all codes, as one HTML file that works offline, Markdown or JSON.
 
     Examples:
 

@@ -32,7 +32,7 @@ _BY_HTTP = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
-"""The mapping of google/rpc/code.proto. Of several statuses, it takes the most likely one."""
+"""The mapping of google/rpc/code.proto. `_OTHERS` has the other statuses for the same key."""
 _OTHERS = {409: "ABORTED", 400: "FAILED_PRECONDITION or OUT_OF_RANGE", 500: "UNKNOWN or DATA_LOSS"}
 _TYPES = {"STRING": 0, "INT64": 1, "DOUBLE": 2, "BOOL": 3}
 _TRUE, _FALSE = ("true", "yes", "y", "1", "是", "√"), ("false", "no", "n", "0", "否", "×")
@@ -143,7 +143,7 @@ def _guessed_locale(entries: list[Entry], notes: Notes) -> str:
                 Note(
                     "guessed",
                     "default_locale",
-                    f"{locales[0]}: the first that has hints; give --default-locale",
+                    f"{locales[0]}: the first locale with hints; give --default-locale",
                 )
             )
         return locales[0] if locales else ""
@@ -158,7 +158,7 @@ def _guessed_locale(entries: list[Entry], notes: Notes) -> str:
         else "en"
     )
     notes.append(
-        Note("guessed", "default_locale", f"{locale}: the hints look so; give --default-locale")
+        Note("guessed", "default_locale", f"{locale}: from the letters of the hints; give --default-locale")
     )
     return locale
 

@@ -77,7 +77,10 @@ def _line(lines: Sequence[str], text: str, index: int, step: int) -> int | None:
 def of_entries(
     entries: Mapping[str, Mapping[str, str]], file: str = "", text: str = ""
 ) -> Iterator[Exemption]:
-    """Yields the exemptions of a mapping from names to rules with reasons. `text` is `file`'s."""
+    """Yields the exemptions of a mapping from names to rules with reasons.
+
+    `text` is the text of `file`. It gives the lines of the exemptions.
+    """
     lines = text.split("\n")
     for where, rules in entries.items():
         line = next(

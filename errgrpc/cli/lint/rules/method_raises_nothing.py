@@ -13,7 +13,10 @@ severity: Severity = "warning"
 
 
 def check(tables: Tables) -> Iterator[Found]:
-    """Finds methods that declare no code, nor does their service, if another method does."""
+    """Finds methods that declare no code, if another method declares one.
+
+    Codes that a service declares count for all its methods.
+    """
     services = linted_services(tables)
     if any(service.declares for service in services):
         for service in services:
