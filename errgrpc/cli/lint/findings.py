@@ -61,7 +61,7 @@ class Rule(Protocol):
 
     @property
     def severity(self) -> Severity:
-        """An `error` makes trouble on the wire or for users. A reviewer would ask about a `warning`."""
+        """An error makes trouble on the wire or for users. A reviewer would ask about a warning."""
         ...
 
     def check(self, tables: Tables, /) -> Iterable[Found]:
