@@ -158,7 +158,11 @@ def _guessed_locale(entries: list[Entry], notes: Notes) -> str:
         else "en"
     )
     notes.append(
-        Note("guessed", "default_locale", f"{locale}: from the letters of the hints; give --default-locale")
+        Note(
+            "guessed",
+            "default_locale",
+            f"{locale}: from the letters of the hints; give --default-locale",
+        )
     )
     return locale
 
