@@ -95,8 +95,8 @@ def on_wire(known: Mapping[str, Any], default_locale: str) -> dict[str, Any] | N
 def pretty(value: Any, indent: str = "\n") -> str:
     """Returns objects, lists, texts and whole numbers as JSON, indented like `json.dumps`.
 
-    CPython's C encoder does not indent, so `json.dumps` is slower: 61 µs for a code, not 16 µs
-    (Python 3.11.7, `timeit` over the `wire` of each ResCode).
+    CPython's C encoder does not indent, so `json.dumps` is slower. A code takes 61 µs with it, and
+    16 µs here (Python 3.11.7, `timeit` over the `wire` of each ResCode).
     """
     if isinstance(value, str):
         return encode_basestring(value)
