@@ -177,7 +177,7 @@ def test_csv_in_the_encodings_of_spreadsheets(
     file.write_bytes(text.getvalue().encode(encoding))
     codes, report = imported(run, file)
     check_all(codes, report)
-    assert ("guessed: codes" + suffix + ": the encoding GB18030: it is no UTF-8" in report) == (
+    assert ("guessed: codes" + suffix + ": the encoding GB18030: it is not UTF-8" in report) == (
         encoding == "gb18030"
     )
 
@@ -280,12 +280,12 @@ def test_a_java_enum(run: Any, tmp_path: Path) -> None:
         (
             "a.csv",
             "number\none\n",
-            "line 2: the number 'one' is none; give a whole number from -2147483648 to 2147483647",
+            "line 2: the number 'one' is no whole number from -2147483648 to 2147483647; give one",
         ),
         (
             "a.csv",
             "number,http\n1,42\n",
-            "line 2: the http '42' is none; give a whole number from 100 to 599",
+            "line 2: the http '42' is no whole number from 100 to 599; give one",
         ),
         ("a.csv", "number,grpc\n1,GONE\n", "line 2: 'GONE' is no gRPC status"),
         ("a.csv", "number,retryable\n1,maybe\n", "line 2: retryable is 'maybe'"),
@@ -296,7 +296,7 @@ def test_a_java_enum(run: Any, tmp_path: Path) -> None:
         ),
         ("a.csv", 'number,metadata\n1,"[{""key"": ""code""}]"\n', "ShopCode makes a catalogue"),
         ("a.csv", 'number\n"1"2\n', "a.csv, line 2:"),
-        ("a.csv", "number\n", "tells of no code"),
+        ("a.csv", "number\n", "has no code"),
         ("a.csv", b"number\n\x00", "a.csv is no text in UTF-8"),
         ("a.csv", b"\xff\xfe\x00", "a.csv is no text in UTF-8"),
         (
@@ -410,10 +410,7 @@ def test_guesses_and_columns(run: Any, tmp_path: Path) -> None:
     ]
     assert [hint.text for code in codes for hint in code.hints] == [f"{http}!" for http in statuses]
     assert report[:2] == [
-        (
-            "lost: line 1: column 'url': its header says nothing known; "
-            "name it by --column ROLE=HEADER"
-        ),
+        "lost: line 1: column 'url': its header is unknown; name it by --column ROLE=HEADER",
         "lost: line 18: it has no number: LOST",
     ]
     assert (

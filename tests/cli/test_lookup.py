@@ -84,7 +84,7 @@ def test_filters(run: Any) -> None:
     assert listed("--text", "SIT_full", "--locale", "EN-us") == ["ROOM_SIT_FULL"]
     assert listed("--locale", "zh-CN") == [code.reason for code in CODES if code.hints]
     ran = run("list", "--text", "no such text")
-    assert (ran.code, ran.out, ran.err) == (1, "", "no code fits\n")
+    assert (ran.code, ran.out, ran.err) == (1, "", "no code matches\n")
     ran = run("list", "--status", "GONE")
     assert (ran.code, ran.err) == (
         2,
