@@ -231,7 +231,10 @@ def _known() -> FileDescriptorSet:
 
 
 def _merge(files: FileDescriptorSet, more: FileDescriptorSet, named: Container[str]) -> None:
-    """Adds files. Those that are `named` take the place of others: a source on disk is newer than a set."""
+    """Adds files.
+
+    A file that is `named` replaces one of the same name: a source on disk is newer than a set.
+    """
     known = {file.name: file for file in files.file}
     for file in more.file:
         if file.name not in known:

@@ -328,7 +328,8 @@ def test_json(run: Any) -> None:
             "line": 15,
             "column": 3,
             "where": "bad.reserved_gap.ShopCode.STRANGER",
-            "message": "unused and not reserved before it: 2; reserve each number that a removed code had",
+            "message": "unused and not reserved before it: 2; "
+            "reserve each number that a removed code had",
             "fixable": True,
         }
     ]
