@@ -16,7 +16,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from errgrpc.cli import tables
 from errgrpc.cli.annotations import Annotation, Level, Rule, github, sarif
-from errgrpc.cli.output import Exit, Misuse, console, print_json, print_line, safe, styled
+from errgrpc.cli.output import Exit, Misuse, console, print_json, print_line, safe, styled, working
 from errgrpc.codegen import breaking, schema, services
 from errgrpc.codegen.breaking import CHANGES, Change, Severity
 
@@ -38,7 +38,8 @@ def compare(old: str, new: str, includes: Sequence[str] = ()) -> tuple[list[Chan
     revision, such as `main:protos`. Raises Misuse.
     """
     with _read(old, includes) as (before, old_paths), _read(new, includes) as (after, new_paths):
-        changes = breaking.compare(before, after)
+        with working("comparing the tables"):
+            changes = breaking.compare(before, after)
         known = dict(_places(before, old_paths)) | dict(_places(after, new_paths))
         return changes, [known.get(change.where, ("", 0)) for change in changes]
 

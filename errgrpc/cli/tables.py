@@ -15,7 +15,7 @@ from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from errgrpc.cli.output import Misuse
+from errgrpc.cli.output import Misuse, working
 from errgrpc.codegen import schema, services
 from errgrpc.codegen.breaking import load as load_set
 from errgrpc.codegen.schema import Catalog, Code
@@ -182,7 +182,9 @@ def compiled(
             "--include_imports",
             "--include_source_info",
         ]
-        ran = subprocess.run([*command, f"@{listed}"], capture_output=True, text=True, check=False)  # noqa: S603  no shell
+        command.append(f"@{listed}")
+        with working(f"protoc compiles {source}"):
+            ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  no shell
         if ran.returncode:
             raise Misuse(
                 f"protoc refuses {source}:\n{ran.stderr.strip()}\n"
