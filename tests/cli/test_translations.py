@@ -90,6 +90,11 @@ def test_each_text_comes_back(name: str, template: str, fields: tuple[str, ...])
     }
 
 
+def test_java_reads_one_pair_of_quotes_for_a_run() -> None:
+    written = FORMATS["properties"].style.written("}}'}}''{limit}'", ("limit",))
+    assert written == "'}''}'''''{0}''"
+
+
 @given(template=templates)
 def test_what_is_filled_in_is_what_the_catalogue_fills_in(template: str) -> None:
     fields = ("limit", "user-name")
