@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from errgrpc import ComponentCode, ResCode
 from errgrpc.cli import tables
@@ -282,9 +283,15 @@ def test_a_set_counts_beside_a_proto_that_it_does_not_hold(run: Any) -> None:
 
 
 def test_a_proto_is_newer_than_a_set(tmp_path: Path) -> None:
-    known = tables.load(["protos/released.binpb", "protos"])
-    now = tables.load(["protos"])
-    assert known.catalogs == now.catalogs
+    older = FileDescriptorSet.FromString(Path("protos/released.binpb").read_bytes())
+    for file in older.file:
+        for enum in file.enum_type:
+            del enum.value[-1]
+        file.source_code_info.location.add().span.extend([1, 1, 1])
+    path = tmp_path / "older.binpb"
+    path.write_bytes(older.SerializeToString())
+    assert tables.load([str(path), "protos"]).catalogs == tables.load(["protos"]).catalogs
+    assert tables.load([str(path)]).catalogs != tables.load(["protos"]).catalogs
 
 
 def test_two_files_of_one_name_are_refused(run: Any, tmp_path: Path) -> None:
