@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from hypothesis import strategies as st
 from errgrpc.cli import importing, tables
 from errgrpc.cli.importing import Wanted, building, protos
 from errgrpc.cli.importing.entries import Entry, Notes
+from errgrpc.cli.lint.rules import http_status_mapping
 from errgrpc.codegen.schema import STATUSES, Catalog, Code
 from errgrpc.codes import MAX_REASON, REASON
+from errgrpc.http.statuses import grpc_status
 
 SEED = "tests/data/seed-error-codes.md"
 NAMED = ("--package", "shop.v1", "--enum", "ShopCode", "--domain", "shop.example.com")
@@ -396,12 +399,12 @@ def test_guesses_and_columns(run: Any, tmp_path: Path) -> None:
         "PERMISSION_DENIED",
         "NOT_FOUND",
         "ALREADY_EXISTS",
-        "FAILED_PRECONDITION",
+        "INVALID_ARGUMENT",
         "RESOURCE_EXHAUSTED",
         "CANCELLED",
         "INTERNAL",
         "UNIMPLEMENTED",
-        "INTERNAL",
+        "UNAVAILABLE",
         "UNAVAILABLE",
         "DEADLINE_EXCEEDED",
         "UNKNOWN",
@@ -419,6 +422,21 @@ def test_guesses_and_columns(run: Any, tmp_path: Path) -> None:
     assert any(
         line.startswith("renamed: line 2: n1 is now CODE_N1: reasons match") for line in report
     )
+
+
+def test_each_guessed_status_passes_the_lint_rule() -> None:
+    rows = [
+        Entry("", {"number": str(1000 + http), "name": f"HTTP{http}X", "http": str(http)})
+        for http in range(100, 600)
+    ]
+    for http in (200, 204):
+        zero = Entry("", {"number": "0", "name": "SUCCESS", "http": str(http)})
+        catalog = building.build([zero, *rows], SHOP, "a.csv", Notes())
+        assert len(catalog.codes) == 501
+        assert not list(http_status_mapping.check(tables.Tables((catalog,))))
+    table = Path("docs/command-import.md").read_text(encoding="utf-8")
+    for told, name in re.findall(r"^\| ((?:\d{3}(?:, )?)+) \| (\w+) \|$", table, re.MULTILINE):
+        assert {grpc_status(int(http)).name for http in told.split(", ")} == {name}
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)

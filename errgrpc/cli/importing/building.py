@@ -12,24 +12,11 @@ from errgrpc.cli.importing.entries import Entry, Key, Note, Notes
 from errgrpc.cli.output import Misuse
 from errgrpc.codegen.schema import STATUSES, Catalog, Code, Field, Hint, upper_snake
 from errgrpc.codes import MAX_REASON, REASON
+from errgrpc.http.statuses import grpc_status
 
 __all__ = ["Wanted", "build", "checked", "described", "merged", "name_of"]
 
 _NUMBERS = {status.name: number for number, status in STATUSES.items()}
-_BY_HTTP = {
-    400: "INVALID_ARGUMENT",
-    401: "UNAUTHENTICATED",
-    403: "PERMISSION_DENIED",
-    404: "NOT_FOUND",
-    409: "ALREADY_EXISTS",
-    429: "RESOURCE_EXHAUSTED",
-    499: "CANCELLED",
-    500: "INTERNAL",
-    501: "UNIMPLEMENTED",
-    503: "UNAVAILABLE",
-    504: "DEADLINE_EXCEEDED",
-}
-"""As google/rpc/code.proto has it, of several the first that says what went wrong."""
 _OTHERS = {409: "ABORTED", 400: "FAILED_PRECONDITION or OUT_OF_RANGE", 500: "UNKNOWN or DATA_LOSS"}
 _TYPES = {"STRING": 0, "INT64": 1, "DOUBLE": 2, "BOOL": 3}
 _TRUE, _FALSE = ("true", "yes", "y", "1", "是", "√"), ("false", "no", "n", "0", "否", "×")
@@ -284,15 +271,15 @@ def _status(entry: Entry, number: int, http: int | None, reason: str, notes: Not
         if name != "OK" or number == 0:
             return _NUMBERS[name]
     known, source = (http, f"HTTP {http}") if http is not None else (number, f"the number {number}")
-    if number == 0 and known in (0, 200):
+    if number == 0 and (http is None or http // 100 == 2):
         name = "OK"
-    elif known in _BY_HTTP:
-        name = _BY_HTTP[known]
     elif http is not None or 400 <= number <= 599:
-        name = {4: "FAILED_PRECONDITION", 5: "INTERNAL"}.get(known // 100, "UNKNOWN")
+        name = grpc_status(known).name
     else:
         name, source = "UNKNOWN", "nothing"
     may = f"; it may be {_OTHERS[known]}" if known in _OTHERS else ""
+    if name != "OK" and known // 100 == 2:
+        may = "; a code of success has the number 0, so delete this row if it is one"
     notes.append(
         Note("guessed", entry.place, f"grpc_status {name} of {reason}: from {source}{may}")
     )
