@@ -126,9 +126,11 @@ def test_csv_comes_back_as_the_shipped_proto(name: str, run: Any, tmp_path: Path
         shipped.domain,
     )
     assert (ran.code, ran.out) == (0, "")
-    assert {line.split(":")[1] for line in ran.err.splitlines()} <= {" default_locale", " line 1"}
+    assert {line.split(":")[1] for line in ran.err.splitlines()} <= {" default_locale"}
     (catalog,) = tables.load([str(back)]).catalogs
-    assert without_place(catalog) == without_place(shipped)
+    assert [replace(code, line=0) for code in catalog.codes] == [
+        replace(code, line=0) for code in shipped.codes
+    ]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

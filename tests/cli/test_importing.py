@@ -195,7 +195,7 @@ def test_xlsx(language: str, run: Any, tmp_path: Path) -> None:
         sheet.append([int(row[0]), row[1], int(row[2]) if row[2] else None, *row[3:]])
     book.save(tmp_path / "codes.xlsx")
     codes, report = imported(run, tmp_path / "codes.xlsx")
-    assert report.pop(0) == "lost: codes.xlsx, sheet Sheet: another sheet is taken"
+    assert report.pop(0) == "lost: codes.xlsx, sheet Sheet: a sheet without a column of numbers"
     check_all(codes, report)
 
 
@@ -282,12 +282,12 @@ def test_a_java_enum(run: Any, tmp_path: Path) -> None:
         (
             "a.csv",
             "number\none\n",
-            "line 2: the number 'one' is none; give a whole number from -2147483648 to 2147483647",
+            "line 2: the number 'one' is no whole number from -2147483648 to 2147483647; correct it",
         ),
         (
             "a.csv",
             "number,http\n1,42\n",
-            "line 2: the http '42' is none; give a whole number from 100 to 599",
+            "line 2: the http '42' is no whole number from 100 to 599; correct it",
         ),
         ("a.csv", "number,grpc\n1,GONE\n", "line 2: 'GONE' is no gRPC status"),
         ("a.csv", "number,retryable\n1,maybe\n", "line 2: retryable is 'maybe'"),
@@ -318,6 +318,153 @@ def test_what_cannot_be_imported(
     ran = run("import", str(tmp_path / file), *NAMED)
     assert (ran.code, ran.out) == (2, "")
     assert says.removeprefix("ShopCode ") in ran.err
+
+
+def test_all_wrong_cells_are_told_at_once(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(
+        "number,name,http,grpc,retryable,metadata\n"
+        "one,AAA,42,GONE,maybe,{\n"
+        "2,BBB,abc,,,\n"
+        "—— 支付 ——,,,,,\n"
+        "2,CCC,404,,,\n"
+        "4,CCC,404,,,\n"
+    )
+    ran = run("import", str(tmp_path / "a.csv"), *NAMED)
+    assert (ran.code, ran.out) == (2, "")
+    first, *rest = ran.err.splitlines()
+    assert first.endswith("a.csv: 8 cells or rows are wrong:")
+    assert [line.partition(";")[0] for line in rest] == [
+        "line 2: the number 'one' is no whole number from -2147483648 to 2147483647",
+        "line 2: the http '42' is no whole number from 100 to 599",
+        "line 2: retryable is 'maybe'",
+        'line 2: the metadata fields are not JSON such as [{"key": "limit", "description": "", '
+        '"example": "", "optional": true, "type": "INT64"}]',
+        "line 2: 'GONE' is no gRPC status",
+        "line 3: the http 'abc' is no whole number from 100 to 599",
+        "line 3 and line 5 both have the number 2",
+        "line 5 and line 6 both have the reason CCC",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "http", "read"),
+    [
+        ("10001", "HTTP 429", (10001, 429)),
+        ("10,001", "429 Too Many Requests", (10001, 429)),
+        ("１０００１", "４２９", (10001, 429)),
+        ("１０，００１", "http/1.1 429", (10001, 429)),
+        ("-1,000.0", "429（限流）", (-1000, 429)),
+        *(("\u22127", empty, (-7, None)) for empty in ("-", "无", "N/A", "n/a", "/", "——")),
+    ],
+)
+def test_cells_as_people_write_them(
+    number: str, http: str, read: tuple[int, int | None], run: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text(
+        f'number,name,http,grpc,zh-CN,场景\n"{number}",AAA,{http},-,无,N/A\n', encoding="utf-8"
+    )
+    ((code,), _) = imported(run, tmp_path / "a.csv")
+    assert (code.number, code.http_status) == read
+    assert (code.hints, code.description) == ((), "")
+
+
+def test_rows_that_are_no_codes(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("number,name\n1. Orders,\n1,AAA\nnumber,name\n2,BBB\n-,CCC\n")
+    codes, report = imported(run, tmp_path / "a.csv")
+    assert [code.number for code in codes] == [1, 2]
+    assert report[:2] == [
+        "lost: line 2: the row holds a text alone: 1. Orders",
+        "lost: line 6: it has no number: - | CCC",
+    ]
+
+
+def workbook(file: Path, **sheets: list[list[Any]]) -> Path:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(file)
+    return file
+
+
+def test_all_sheets_are_joined_and_titles_are_skipped(run: Any, tmp_path: Path) -> None:
+    file = workbook(
+        tmp_path / "a.xlsx",
+        说明=[["商城错误码总表"], ["维护人：王小明", "2026"]],
+        订单=[["错误码总表 2026"], [], ["错误码", "名称", "提示"], [1, "AAA", "一"]],
+        支付=[["提示", "名称", "错误码"], ["二", "BBB", 2], ["三", "CCC", "x"]],
+        空=[],
+    )
+    ran = run("import", str(file), *NAMED)
+    assert (ran.code, ran.out) == (2, "")
+    assert "a.xlsx: 支付 row 3: the number 'x' is no whole number" in ran.err
+    workbook(
+        file,
+        说明=[["商城错误码总表"], ["维护人：王小明", "2026"]],
+        订单=[["错误码总表 2026"], [], ["错误码", "名称", "提示"], [1, "AAA", "一"]],
+        支付=[["提示", "名称", "错误码"], ["二", "BBB", 2]],
+    )
+    codes, report = imported(run, file)
+    assert [(code.number, code.hints[0].text) for code in codes] == [(1, "一"), (2, "二")]
+    assert report[:2] == [
+        "lost: a.xlsx, sheet 说明: a sheet without a column of numbers",
+        "lost: 订单 row 1: the row is above the headers: 错误码总表 2026",
+    ]
+    codes, report = imported(run, file, "--column", "number=错误码")
+    assert [code.number for code in codes] == [1, 2]
+
+
+def test_a_hidden_sheet_is_left_out(run: Any, tmp_path: Path) -> None:
+    file = workbook(tmp_path / "a.xlsx", A=[["code"], [1]], B=[["code"], [2]])
+    book = openpyxl.load_workbook(file)
+    book["B"].sheet_state = "hidden"
+    book.save(file)
+    codes, report = imported(run, file)
+    assert [code.number for code in codes] == [1]
+    assert report[0] == "lost: a.xlsx, sheet B: the sheet is hidden"
+
+
+@pytest.mark.parametrize(
+    ("headers", "hints"),
+    [
+        (
+            "错误码 code,英文名称,http状态码,错误信息,错误提示(中文),错误提示（英文）",
+            ["zh-CN", "en"],
+        ),
+        ("错误码(必填),枚举/reason,HTTP 状态码,英文描述,中文提示,英文提示", ["zh-CN", "en"]),
+        (
+            "error code 错误码,名称 name,HTTP,message 英文描述,提示（en-US）,提示",
+            ["en-US", "zh-CN"],
+        ),
+        ("Code,Name,http_status,Message,hint,hint_en_US", ["zh-CN", "en-US"]),
+        ("编号,标识,http码,错误信息,英文用户提示语,提示文案", ["en", "zh-CN"]),
+    ],
+)
+def test_headers_and_the_order_of_hints(
+    headers: str, hints: list[str], run: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text(
+        f"{headers}\n1,AAA,404,Gone,没有了,也没有了\n", encoding="utf-8"
+    )
+    ((code,), report) = imported(run, tmp_path / "a.csv")
+    assert (code.reason, code.http_status, code.message) == ("AAA", 404, "Gone")
+    assert [hint.locale for hint in code.hints] == hints
+    assert not [line for line in report if line.startswith("lost")]
+
+
+def test_spaces_around_texts_are_taken_off(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(
+        "number,name,message,zh-CN,description\n1,AAA , Gone,没有了  ,\n2,BBB,Lost,丢了,\u3000何时\n",
+        encoding="utf-8",
+    )
+    codes, report = imported(run, tmp_path / "a.csv")
+    assert [(code.message, code.hints[0].text) for code in codes] == [
+        ("Gone", "没有了"),
+        ("Lost", "丢了"),
+    ]
+    assert "lost: a.csv: the spaces around 3 texts" in report
 
 
 def test_misuse_of_options(run: Any, tmp_path: Path) -> None:

@@ -73,12 +73,9 @@ def _entries(
 ) -> tuple[str, list[Entry]]:
     match file.suffix.lower():
         case ".csv" | ".tsv" | ".tab" | ".txt":
-            return "", columns.entries(delimited.read(data, file.name, notes), roles, notes)
+            sheets = [delimited.read(data, file.name, notes)]
         case ".xlsx" | ".xlsm":
-            sheet = workbook.read(
-                data, file.name, lambda sheet: columns.has_codes(sheet, roles), notes
-            )
-            return "", columns.entries(sheet, roles, notes)
+            sheets = workbook.read(data, file.name, notes)
         case ".java":
             return java.read(delimited.decoded(data, file.name, notes), file.name, notes)
         case ".md" | ".markdown":
@@ -87,6 +84,16 @@ def _entries(
             raise Misuse(
                 f"{file}: {suffix or 'no suffix'} is no known format; give .csv, .tsv, .xlsx, .md or .java"
             )
+    columns.check(sheets, roles, file.name)
+    chosen = [sheet for sheet in sheets if columns.has_codes(sheet, roles)]
+    notes += (
+        Note("lost", sheet.name, "a sheet without a column of numbers")
+        for sheet in sheets
+        if chosen and sheet.rows and sheet not in chosen
+    )
+    # Without any, the longest says which headers there are.
+    chosen = chosen or [max(sheets, key=lambda sheet: len(sheet.rows))]
+    return "", [entry for sheet in chosen for entry in columns.entries(sheet, roles, notes)]
 
 
 def _of_markdown(
@@ -100,6 +107,7 @@ def _of_markdown(
                 notes.append(Note("lost", f"{name} line {line}", "another enum is taken"))
                 continue
             enum, found = java.read(block, name, notes, line)
+    columns.check(sheets, roles, name)
     chosen = [sheet for sheet in sheets if columns.has_codes(sheet, roles)]
     if not chosen and not enum:
         if sheets:

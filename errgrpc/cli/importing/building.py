@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from errgrpc.cli.importing.entries import Entry, Key, Note, Notes
+from errgrpc.cli.importing.entries import Entry, Key, Note, Notes, whole
 from errgrpc.cli.output import Misuse
 from errgrpc.codegen.schema import STATUSES, Catalog, Code, Field, Hint, upper_snake
 from errgrpc.codes import MAX_REASON, REASON
@@ -18,6 +18,10 @@ __all__ = ["Wanted", "build", "checked", "described", "merged", "name_of"]
 
 _NUMBERS = {status.name: number for number, status in STATUSES.items()}
 _OTHERS = {409: "ABORTED", 400: "FAILED_PRECONDITION or OUT_OF_RANGE", 500: "UNKNOWN or DATA_LOSS"}
+# `HTTP 429`, `429 Too Many Requests`
+_HTTP = re.compile(
+    r"(?:http(?:/[12](?:\.[01])?)?[\s:_-]*)?(\d{3})(?:[\s:(（-]\D*)?\Z", re.IGNORECASE
+)
 _TYPES = {"STRING": 0, "INT64": 1, "DOUBLE": 2, "BOOL": 3}
 _TRUE, _FALSE = ("true", "yes", "y", "1", "是", "√"), ("false", "no", "n", "0", "否", "×")
 _BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -68,19 +72,24 @@ def text_of(entry: Entry) -> str:
 
 
 def build(entries: list[Entry], wanted: Wanted, file: str, notes: Notes) -> Catalog:
-    """The catalogue. Raises Misuse for what is no number, status or JSON, and for codes that stand twice."""
+    """The catalogue. Raises Misuse that tells all wrong cells, and all codes that stand twice."""
     locale = wanted.default_locale or _guessed_locale(entries, notes)
-    codes, owners = list[Code](), dict[str | int, Entry]()
+    codes, owners, wrong = list[Code](), dict[str | int, Entry](), list[str]()
     for entry in entries:
-        code = _code(entry, wanted, locale, notes)
+        code = _code(entry, wanted, locale, notes, wrong)
+        if code is None:
+            continue
         # proto3 compares the names of values as PascalCase, in which ROOM_1 is ROOM1
         for key in (code.number, "".join(part.capitalize() for part in code.reason.split("_"))):
             if (first := owners.setdefault(key, entry)) is not entry:
                 what = f"number {code.number}" if key == code.number else f"reason {code.reason}"
-                raise Misuse(
-                    f"{file}: {first.place} and {entry.place} both have the {what}; give each code its own"
+                wrong.append(
+                    f"{first.place} and {entry.place} both have the {what}; give each code its own"
                 )
         codes.append(code)
+    if wrong:
+        many = f" {len(wrong)} cells or rows are wrong:\n" if len(wrong) > 1 else " "
+        raise Misuse(f"{file}:{many}" + "\n".join(wrong))
     codes.sort(key=lambda code: code.number != 0)  # proto3 wants a zero first
     if not codes:
         raise Misuse(f"{file} tells of no code: each needs a row with a number")
@@ -145,12 +154,24 @@ def _guessed_locale(entries: list[Entry], notes: Notes) -> str:
     return locale
 
 
-def _code(entry: Entry, wanted: Wanted, default_locale: str, notes: Notes) -> Code:
+def _code(
+    entry: Entry, wanted: Wanted, default_locale: str, notes: Notes, wrong: list[str]
+) -> Code | None:
+    """The code of a row. What is wrong with its cells goes to `wrong`; None without a number."""
     cells = entry.cells
-    number = _integer(entry, "number", -(2**31), 2**31 - 1)
-    http = _integer(entry, "http", 100, 599) if "http" in cells else None
+    number = _integer(entry, "number", cells["number"], -(2**31), 2**31 - 1, wrong)
+    http = _integer(entry, "http", _HTTP.sub(r"\1", cells.get("http", "")), 100, 599, wrong)
+    retryable, deprecated = (_truth(entry, role, wrong) for role in ("retryable", "deprecated"))
+    fields = _fields(entry, wrong)
+    named = _named_status(entry, wrong)
+    if number is None:
+        return None
     reason = _reason(entry, number, wanted, notes)
-    status = _status(entry, number, http, reason, notes)
+    status = (
+        named
+        if named or (named == 0 and number == 0)
+        else _guess(entry, number, http, reason, notes)
+    )
     description = described(cells.get("description", ""))
     if re.sub(r"\s", "", description) != re.sub(r"\s", "", cells.get("description", "")):
         notes.append(
@@ -159,7 +180,7 @@ def _code(entry: Entry, wanted: Wanted, default_locale: str, notes: Notes) -> Co
     hints = dict[Key, str]()
     for (locale, when), text in entry.hints.items():
         if (key := (locale or default_locale, when)) in hints:
-            raise Misuse(
+            wrong.append(
                 f"{entry.place}: {reason} has two hints for {key[0]}; name the columns by --column TAG=HEADER"
             )
         hints[key] = text
@@ -174,51 +195,50 @@ def _code(entry: Entry, wanted: Wanted, default_locale: str, notes: Notes) -> Co
         http_status=http,
         message=cells.get("message", ""),
         hints=tuple(Hint(locale, text, when) for (locale, when), text in hints.items()),
-        deprecated=bool(_truth(entry, "deprecated")),
-        metadata_fields=tuple(_fields(entry)),
-        retryable=_truth(entry, "retryable"),
+        deprecated=bool(deprecated),
+        metadata_fields=fields,
+        retryable=retryable,
         resolution=cells.get("resolution", ""),
     )
 
 
-def _integer(entry: Entry, role: str, least: int, most: int) -> int:
-    text = entry.cells[role].replace("\u2212", "-")
-    if (
-        re.fullmatch(r"[+-]?[0-9]{1,10}(\.0+)?", text, re.ASCII)
-        and least <= (value := int(text.partition(".")[0])) <= most
-    ):
+def _integer(
+    entry: Entry, role: str, text: str, least: int, most: int, wrong: list[str]
+) -> int | None:
+    value = whole(text)
+    if value is not None and least <= value <= most:
         return value
-    raise Misuse(
-        f"{entry.place}: the {role} {text!r} is none; give a whole number from {least} to {most}"
-    )
+    if text:
+        wrong.append(
+            f"{entry.place}: the {role} {text!r} is no whole number from {least} to {most}; correct it"
+        )
+    return None
 
 
-def _truth(entry: Entry, role: str) -> bool | None:
+def _truth(entry: Entry, role: str, wrong: list[str]) -> bool | None:
     text = entry.cells.get(role, "").casefold()
     if text in (*_TRUE, *_FALSE):
         return text in _TRUE
     if text:
-        raise Misuse(f"{entry.place}: {role} is {text!r}; give true or false, or leave it out")
+        wrong.append(f"{entry.place}: {role} is {text!r}; give true or false, or leave it out")
     return None
 
 
-def _fields(entry: Entry) -> Iterable[Field]:
+def _fields(entry: Entry, wrong: list[str]) -> tuple[Field, ...]:
     try:
-        found: Any = json.loads(entry.cells.get("metadata") or "[]")
-        for each in found:
-            texts = [each["key"], each.get("description", ""), each.get("example", "")]
-            if not all(isinstance(text, str) for text in texts):
-                raise TypeError  # noqa: TRY301
-            yield Field(
-                texts[0],
-                texts[1],
-                texts[2],
-                each.get("optional", False) is True,
-                _TYPES[each.get("type", "STRING")],
-            )
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        wanted = '[{"key": "limit", "description": "", "example": "", "optional": true, "type": "INT64"}]'
-        raise Misuse(f"{entry.place}: the metadata fields are not JSON such as {wanted}") from error
+        return tuple(map(_field, json.loads(entry.cells.get("metadata") or "[]")))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        sample = '[{"key": "limit", "description": "", "example": "", "optional": true, "type": "INT64"}]'
+        wrong.append(f"{entry.place}: the metadata fields are not JSON such as {sample}")
+        return ()
+
+
+def _field(told: Any) -> Field:
+    key, description, example = told["key"], told.get("description", ""), told.get("example", "")
+    if not all(isinstance(text, str) for text in (key, description, example)):
+        raise TypeError
+    kind = _TYPES[told.get("type", "STRING")]
+    return Field(key, description, example, told.get("optional", False) is True, kind)
 
 
 def name_of(text: str) -> str:
@@ -258,18 +278,22 @@ def _reason(entry: Entry, number: int, wanted: Wanted, notes: Notes) -> str:
     return reason
 
 
-def _status(entry: Entry, number: int, http: int | None, reason: str, notes: Notes) -> int:
-    if told := entry.cells.get("grpc"):
-        name = (
-            name_of(told.rpartition(".")[2])
-            if not told.isdecimal()
-            else next((n for n, i in _NUMBERS.items() if i == int(told)), "")
-        )
-        name = "CANCELLED" if name == "CANCELED" else name
-        if name not in _NUMBERS:
-            raise Misuse(f"{entry.place}: {told!r} is no gRPC status; give one such as NOT_FOUND")
-        if name != "OK" or number == 0:
-            return _NUMBERS[name]
+def _named_status(entry: Entry, wrong: list[str]) -> int | None:
+    """The gRPC status that the row names, by its name or number."""
+    if not (told := entry.cells.get("grpc")):
+        return None
+    name = (
+        name_of(told.rpartition(".")[2])
+        if not told.isdecimal()
+        else next((n for n, i in _NUMBERS.items() if i == int(told)), "")
+    )
+    name = "CANCELLED" if name == "CANCELED" else name
+    if name not in _NUMBERS:
+        wrong.append(f"{entry.place}: {told!r} is no gRPC status; give one such as NOT_FOUND")
+    return _NUMBERS.get(name)
+
+
+def _guess(entry: Entry, number: int, http: int | None, reason: str, notes: Notes) -> int:
     known, source = (http, f"HTTP {http}") if http is not None else (number, f"the number {number}")
     if number == 0 and (http is None or http // 100 == 2):
         name = "OK"

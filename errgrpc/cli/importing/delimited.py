@@ -38,7 +38,8 @@ def decoded(data: bytes, name: str, notes: Notes) -> str:
 def read(data: bytes, name: str, notes: Notes) -> Sheet:
     """The rows of the file. What `errgrpc export csv` put before a cell that a spreadsheet would run is taken away."""
     text = decoded(data, name, notes)
-    head = text.lstrip("\r\n").partition("\n")[0]
+    # Not of a title above the headers.
+    head = next((line for line in text.splitlines() if any(each in line for each in ",\t;")), "")
     delimiter = max(",\t;", key=head.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows = list[tuple[str, list[str]]]()

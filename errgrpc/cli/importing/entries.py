@@ -1,10 +1,12 @@
 """What the readers of tables hand over: rows by the role of their cells, and notes on what was not taken as it stood."""
 
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Entry", "Key", "Note", "Notes", "Sheet"]
+__all__ = ["Entry", "Key", "Note", "Notes", "Sheet", "whole"]
 
 Key = tuple[str, tuple[tuple[str, str], ...]]
 """The locale of a hint, empty for the default one, and its condition."""
@@ -38,3 +40,11 @@ class Entry:
     cells: Mapping[str, str]
     """By role: number, name, grpc, http, message, description, resolution, retryable, deprecated, metadata."""
     hints: Mapping[Key, str] = field(default_factory=dict)
+
+
+def whole(text: str) -> int | None:
+    """The whole number that a cell holds, or None: `10001`, `10001.0`, `10,001` or `１０００１`."""
+    plain = unicodedata.normalize("NFKC", text).replace("\u2212", "-").strip()
+    if re.fullmatch(r"[+-]?([0-9]{1,10}|[0-9]{1,3}(,[0-9]{3}){1,3})(\.0+)?", plain, re.ASCII):
+        return int(plain.partition(".")[0].replace(",", ""))
+    return None

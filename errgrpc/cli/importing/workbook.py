@@ -3,7 +3,6 @@
 import io
 import zipfile
 import zlib
-from collections.abc import Callable
 from typing import NoReturn
 
 from errgrpc.cli.importing.entries import Note, Notes, Sheet
@@ -17,8 +16,8 @@ _ROWS, _CELLS = 100_000, 1_000
 _DOCTYPES = tuple("<!DOCTYPE".encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be"))
 
 
-def read(data: bytes, name: str, wanted: Callable[[Sheet], bool], notes: Notes) -> Sheet:
-    """The first sheet that is wanted, else the first. Raises Misuse."""
+def read(data: bytes, name: str, notes: Notes) -> list[Sheet]:
+    """The sheets that are shown. Raises Misuse."""
     _refuse_bombs(data, name)
     try:
         import openpyxl  # type: ignore[import-untyped]  # noqa: PLC0415  of the extra
@@ -32,6 +31,9 @@ def read(data: bytes, name: str, wanted: Callable[[Sheet], bool], notes: Notes) 
             io.BytesIO(data), read_only=True, data_only=True, keep_links=False
         )
         for page in book.worksheets:
+            if page.sheet_state != "visible":
+                notes.append(Note("lost", f"{name}, sheet {page.title}", "the sheet is hidden"))
+                continue
             page.reset_dimensions()  # what a file says of its size need not be true
             rows = list[tuple[str, list[str]]]()
             for number, cells in enumerate(page.iter_rows(values_only=True), 1):
@@ -48,13 +50,7 @@ def read(data: bytes, name: str, wanted: Callable[[Sheet], bool], notes: Notes) 
         ) from error
     if not sheets:
         raise Misuse(f"{name} has no sheet of cells")
-    chosen = next((sheet for sheet in sheets if wanted(sheet)), sheets[0])
-    notes += (
-        Note("lost", sheet.name, "another sheet is taken")
-        for sheet in sheets
-        if sheet is not chosen and sheet.rows
-    )
-    return chosen
+    return sheets
 
 
 def _refuse_size(place: str) -> NoReturn:
