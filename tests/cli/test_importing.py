@@ -294,7 +294,7 @@ def test_a_java_enum(run: Any, tmp_path: Path) -> None:
         (
             "a.csv",
             'number,metadata\n1,"[{""key"": 1}]"\n',
-            "line 2: the metadata fields are not JSON such as",
+            "line 2: the metadata fields are neither `limit, seconds` nor JSON such as",
         ),
         ("a.csv", 'number,metadata\n1,"[{""key"": ""code""}]"\n', "ShopCode makes a catalogue"),
         ("a.csv", 'number\n"1"2\n', "a.csv, line 2:"),
@@ -337,7 +337,7 @@ def test_all_wrong_cells_are_told_at_once(run: Any, tmp_path: Path) -> None:
         "line 2: the number 'one' is no whole number from -2147483648 to 2147483647",
         "line 2: the http '42' is no whole number from 100 to 599",
         "line 2: retryable is 'maybe'",
-        'line 2: the metadata fields are not JSON such as [{"key": "limit", "description": "", '
+        'line 2: the metadata fields are neither `limit, seconds` nor JSON such as [{"key": "limit", "description": "", '
         '"example": "", "optional": true, "type": "INT64"}]',
         "line 2: 'GONE' is no gRPC status",
         "line 3: the http 'abc' is no whole number from 100 to 599",
@@ -465,6 +465,102 @@ def test_spaces_around_texts_are_taken_off(run: Any, tmp_path: Path) -> None:
         ("Lost", "丢了"),
     ]
     assert "lost: a.csv: the spaces around 3 texts" in report
+
+
+@pytest.mark.parametrize(
+    ("message", "chinese", "english", "metadata", "fields", "lost"),
+    [
+        ("Over {limit}", "最多 {limit} 个", "At most {limit}", "", ["limit"], ""),
+        ("Gone", "等 {seconds} 秒 {limit}", "{limit}{seconds}s", "", ["limit", "seconds"], ""),
+        ("Over", "最多 {limit} 个 %s", "At most {limit}", "", ["limit"], "%s of AAA: sent as text"),
+        ("Over", "{limit}", "{limit}", "limit、seconds", ["limit", "seconds"], ""),
+        ("Over", "{limit}", "{limit}", "{limit}", ["limit"], ""),
+        ("Over", "{limit}", "none", "", [], "{limit} of AAA: sent as text; no placeholders in "),
+        ("Over", "{0} 个", "{1}", "", [], "{0}, {1} of AAA: sent as text; a value is {key}"),
+        ("Over", "${limit}", "${limit}", "", [], "${limit} of AAA: sent as text; a value is {key}"),
+        ("{message}", "一", "a", "", [], "{message} of AAA: sent as text; code, message, hint"),
+        ("Over {limit} {", "一", "a", "", [], "{limit}, { of AAA: sent as text; a lone '{'"),
+        ("100% sure, 5%discount", "100%", "%", "", [], ""),
+        ("%1$s %d %.2f", "一", "a", "", [], "%1$s, %d, %.2f of AAA: sent as text"),
+        ("{{limit}}", "一", "a", "", [], "{{limit}} of AAA: sent as text"),
+    ],
+)
+def test_placeholders(
+    message: str,
+    chinese: str,
+    english: str,
+    metadata: str,
+    fields: list[str],
+    lost: str,
+    run: Any,
+    tmp_path: Path,
+) -> None:
+    with (tmp_path / "a.csv").open("w", encoding="utf-8") as file:
+        csv.writer(file).writerows(
+            [
+                ["code", "name", "message", "zh-CN", "en", "metadata"],
+                ["1", "AAA", message, chinese, english, metadata],
+            ]
+        )
+    ((code,), report) = imported(run, tmp_path / "a.csv")
+    assert [field.key for field in code.metadata_fields] == fields
+    assert (code.message, {hint.text for hint in code.hints}) == (message, {chinese, english})
+    assert [line for line in report if line.startswith("lost")] == [
+        line for line in report if lost and line.startswith(f"lost: line 2: {lost}")
+    ]
+    assert bool(lost) == report[0].startswith("lost")
+    for key in fields if not metadata else ():
+        assert f"guessed: line 2: metadata field {key} of AAA: its texts have {{{key}}}" in report
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "number", "note"),
+    [
+        (
+            "重复提交",
+            "Submitted twice",
+            "1",
+            "重复提交 is now SUBMITTED_TWICE: made of the message",
+        ),
+        ("重复提交", "", "-1", "重复提交 is now CODE_MINUS_1: made of the number -1"),
+        ("", "Submitted twice", "1", "reason SUBMITTED_TWICE of 1: made of the message"),
+        ("SHOP_CODE_GONE", "", "1", "SHOP_CODE_GONE is now GONE: the prefix of the enum"),
+        ("ShopCode.GONE", "", "1", "ShopCode.GONE is now GONE: reasons match"),
+        ("shopCodeGone", "", "1", "shopCodeGone is now GONE: reasons match"),
+    ],
+)
+def test_the_report_says_what_a_reason_is_made_of(
+    name: str, message: str, number: str, note: str, run: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text(
+        f"code,name,message\n{number},{name},{message}\n", encoding="utf-8"
+    )
+    assert note in "\n".join(imported(run, tmp_path / "a.csv")[1])
+
+
+def test_the_report_sums_up_what_is_certain(run: Any, tmp_path: Path) -> None:
+    rows = [f"{n},orderGone{n},{404 if n % 10 else ''},一 {{limit}}\n" for n in range(1, 101)]
+    (tmp_path / "a.csv").write_text(
+        f"code,name,http,hint,owner\n{''.join(rows)}101,也,409,,张三\n", encoding="utf-8"
+    )
+    _, report = imported(run, tmp_path / "a.csv")
+    assert [line.partition(": ")[0] for line in report[:11]] == ["lost", *["guessed"] * 10]
+    assert all(line.endswith("from nothing") for line in report[1:11])
+    assert report[11:] == [
+        "guessed: default_locale: zh-CN: the hints look so; give --default-locale",
+        "renamed: line 102: 也 is now CODE_101: made of the number 101",
+        "guessed: line 102: grpc_status ALREADY_EXISTS of CODE_101: from HTTP 409; it may be ABORTED",
+        "renamed: 100 names in another case: such as line 2: orderGone1 is now ORDER_GONE1: "
+        "reasons match [A-Z][A-Z0-9_]+[A-Z0-9], at most 63 characters",
+        "guessed: 90 times NOT_FOUND from HTTP 404: such as line 2: grpc_status NOT_FOUND of "
+        "ORDER_GONE1: from HTTP 404",
+        "guessed: 100 metadata fields of the texts: such as line 2: metadata field limit of "
+        "ORDER_GONE1: its texts have {limit}",
+    ]
+    told = run("import", str(tmp_path / "a.csv"), *NAMED, "--format", "json").err
+    assert len(json.loads(told)) == 1 + 10 + 3 + 100 + 90 + 100
+    assert "张三" not in told
+    assert "也 is now CODE_101" in told  # not as escapes
 
 
 def test_misuse_of_options(run: Any, tmp_path: Path) -> None:

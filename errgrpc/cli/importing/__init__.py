@@ -1,6 +1,5 @@
 """`errgrpc import`: a table of codes, as people have it, becomes an annotated .proto; a report says what is not as it stood."""
 
-import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -23,7 +22,7 @@ from errgrpc.cli.importing import (
 )
 from errgrpc.cli.importing.building import Wanted
 from errgrpc.cli.importing.entries import Entry, Note, Notes
-from errgrpc.cli.output import Exit, Misuse, errors, print_line, safe, styled
+from errgrpc.cli.output import Exit, Misuse, errors, json_text, print_line, safe, styled
 from errgrpc.cli.translations import FORMATS
 from errgrpc.codegen import plugin
 from errgrpc.codegen.schema import Catalog
@@ -166,12 +165,15 @@ def show(text: str, notes: Notes, output: Path | None, form: str) -> Exit:
         except OSError as error:
             raise Misuse(f"{output} cannot be written: {error.strerror}") from error
     if form == "json":
-        sys.stderr.write(json.dumps([vars(note) for note in notes], indent=2) + "\n")
-    elif errors().is_terminal and notes:
+        told = [{"kind": each.kind, "place": each.place, "text": each.text} for each in notes]
+        sys.stderr.write(json_text(told))
+        return Exit.FINE
+    lines = _summed(notes)
+    if errors().is_terminal and lines:
         table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
         for column in ("", "where", "what"):
             table.add_column(column, overflow="fold")
-        for note in notes:
+        for note in lines:
             table.add_row(
                 styled(note.kind, "red" if note.kind == "lost" else "yellow"),
                 styled(note.place),
@@ -179,6 +181,25 @@ def show(text: str, notes: Notes, output: Path | None, form: str) -> Exit:
             )
         errors().print(table)
     else:
-        for note in notes:
+        for note in lines:
             errors().print(" ".join(safe(f"{note.kind}: {note.place}: {note.text}").split("\n")))
     return Exit.FINE
+
+
+def _summed(notes: Notes) -> Notes:
+    """The notes with what is lost or guessed from nothing first, and each large group as one note."""
+    groups = dict[tuple[str, str], Notes]()
+    for note in notes:
+        groups.setdefault((note.kind, note.group or str(id(note))), []).append(note)
+    found = list[tuple[int, Note]]()
+    for each in groups.values():
+        first = each[0]
+        rank = 0 if first.kind == "lost" else 1 if "from nothing" in first.text else 2
+        if len(each) > first.most:
+            text = f"such as {first.place}: {first.text}"
+            found.append(
+                (3 if rank == 2 else rank, Note(first.kind, f"{len(each)} {first.group}", text))
+            )
+        else:
+            found += ((rank, note) for note in each)
+    return [note for _, note in sorted(found, key=lambda each: each[0])]

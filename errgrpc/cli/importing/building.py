@@ -13,6 +13,8 @@ from errgrpc.cli.output import Misuse
 from errgrpc.codegen.schema import STATUSES, Catalog, Code, Field, Hint, upper_snake
 from errgrpc.codes import MAX_REASON, REASON
 from errgrpc.http.statuses import grpc_status
+from errgrpc.placeholders import KEY, names
+from errgrpc.specs import MetadataType, wrong_key, wrong_templates, wrong_when
 
 __all__ = ["Wanted", "build", "checked", "described", "merged", "name_of"]
 
@@ -22,6 +24,8 @@ _OTHERS = {409: "ABORTED", 400: "FAILED_PRECONDITION or OUT_OF_RANGE", 500: "UNK
 _HTTP = re.compile(
     r"(?:http(?:/[12](?:\.[01])?)?[\s:_-]*)?(\d{3})(?:[\s:(（-]\D*)?\Z", re.IGNORECASE
 )
+_FORMATS = re.compile(r"%(?:\d+\$)?(?:\.\d+)?[sdifu@](?![A-Za-z])")
+_MARKS = re.compile(rf"\$?\{{+[^{{}}]*\}}+|[{{}}]|{_FORMATS.pattern}")
 _TYPES = {"STRING": 0, "INT64": 1, "DOUBLE": 2, "BOOL": 3}
 _TRUE, _FALSE = ("true", "yes", "y", "1", "是", "√"), ("false", "no", "n", "0", "否", "×")
 _BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -184,6 +188,8 @@ def _code(
                 f"{entry.place}: {reason} has two hints for {key[0]}; name the columns by --column TAG=HEADER"
             )
         hints[key] = text
+    if not fields and "catalogue" not in cells:
+        fields = _guessed_fields(entry.place, reason, cells.get("message", ""), hints, notes)
     return Code(
         name=wanted.prefix + reason,
         reason=reason,
@@ -225,11 +231,17 @@ def _truth(entry: Entry, role: str, wrong: list[str]) -> bool | None:
 
 
 def _fields(entry: Entry, wrong: list[str]) -> tuple[Field, ...]:
+    text = entry.cells.get("metadata") or "[]"
+    keys = [key.strip("{}") for key in re.split(r"[\s,，、;；]+", text)]
+    if all(map(KEY.fullmatch, keys)):
+        return tuple(Field(key, "", "", False, 0) for key in keys)
     try:
-        return tuple(map(_field, json.loads(entry.cells.get("metadata") or "[]")))
+        return tuple(map(_field, json.loads(text)))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         sample = '[{"key": "limit", "description": "", "example": "", "optional": true, "type": "INT64"}]'
-        wrong.append(f"{entry.place}: the metadata fields are not JSON such as {sample}")
+        wrong.append(
+            f"{entry.place}: the metadata fields are neither `limit, seconds` nor JSON such as {sample}"
+        )
         return ()
 
 
@@ -241,6 +253,44 @@ def _field(told: Any) -> Field:
     return Field(key, description, example, told.get("optional", False) is True, kind)
 
 
+def _guessed_fields(
+    place: str, reason: str, message: str, hints: Mapping[Key, str], notes: Notes
+) -> tuple[Field, ...]:
+    """The fields that the placeholders in the texts name. What the generator would refuse stays text."""
+    groups = {when: dict[str, str]() for _, when in hints}
+    for (locale, when), text in hints.items():
+        groups[when][locale] = text
+    texts = (message, *hints.values())
+    keys = sorted(
+        {key for text in texts for key in names(text)} | {key for when in groups for key, _ in when}
+    )
+    whens = dict[str, MetadataType].fromkeys(keys, str)
+    wrong = next(
+        filter(
+            None,
+            (
+                "a value is {key}, with no $" if any("${" in text for text in texts) else None,
+                *map(wrong_key, keys),
+                *(wrong_templates(each, keys) for each in ({"": message}, *groups.values())),
+                *(wrong_when(dict(when), whens) for when in groups),
+            ),
+        ),
+        None,
+    )
+    named = any(map(names, texts))
+    odd = _FORMATS if named and wrong is None else _MARKS
+    if marks := dict.fromkeys(mark[0] for text in texts for mark in odd.finditer(text)):
+        why = wrong if named and wrong else f"a value is {{key}}, and the key matches {KEY.pattern}"
+        what = f"{', '.join(marks)} of {reason}: sent as text; {why}"
+        notes.append(Note("lost", place, what))
+    if not named or wrong is not None:
+        return ()
+    for key in keys:
+        what = f"metadata field {key} of {reason}: its texts have {{{key}}}"
+        notes.append(Note("guessed", place, what, "metadata fields of the texts", 20))
+    return tuple(Field(key, "", "", False, 0) for key in keys)
+
+
 def name_of(text: str) -> str:
     """`roomNotFound`, `Room Not Found` and `room-not-found` are ROOM_NOT_FOUND; of other scripts nothing is left."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
@@ -250,31 +300,33 @@ def name_of(text: str) -> str:
 
 def _reason(entry: Entry, number: int, wanted: Wanted, notes: Notes) -> str:
     name = entry.cells.get("name", "")
-    if REASON.fullmatch(name) and len(name) <= MAX_REASON:
-        return name
+    bare = name if "catalogue" in entry.cells else name.removeprefix(wanted.prefix)
+    for each in (bare, name):
+        if REASON.fullmatch(each) and len(each) <= MAX_REASON:
+            if each != name:
+                what = f"{name} is now {each}: the prefix of the enum is left out"
+                notes.append(Note("renamed", entry.place, what, "names with the enum's prefix"))
+            return each
     message = entry.cells.get("message", "")
     source = name if name_of(name) else message if message.isascii() else ""
-    reason = name_of(source).removeprefix(wanted.prefix)[:MAX_REASON].strip("_")
+    made = name_of(source).removeprefix(wanted.prefix)
+    reason = made[:MAX_REASON].strip("_")
     if not reason:
         reason = f"CODE_{number}".replace("-", "MINUS_")
     elif not reason[0].isalpha() or len(reason) < 3:
         reason = f"CODE_{reason}"[:MAX_REASON].strip("_")
-    if name:
-        notes.append(
-            Note(
-                "renamed",
-                entry.place,
-                f"{name} is now {reason}: reasons match {REASON.pattern}, at most {MAX_REASON} characters",
-            )
-        )
+    origin = f"the message {source!r}" if source else f"the number {number}"
+    if name and name == source:
+        why = f"reasons match {REASON.pattern}, at most {MAX_REASON} characters"
+        # Of another name more than case and separators has changed.
+        group = "names in another case" if made == reason and name.isascii() else ""
+        notes.append(Note("renamed", entry.place, f"{name} is now {reason}: {why}", group))
+    elif name:
+        what = f"{name} is now {reason}: made of {origin}"
+        notes.append(Note("renamed", entry.place, what))
     else:
-        notes.append(
-            Note(
-                "guessed",
-                entry.place,
-                f"reason {reason} of {number}: made of the {'message' if source else 'number'}",
-            )
-        )
+        what = f"reason {reason} of {number}: made of {origin}"
+        notes.append(Note("guessed", entry.place, what, "reasons of rows without a name", 20))
     return reason
 
 
@@ -304,9 +356,10 @@ def _guess(entry: Entry, number: int, http: int | None, reason: str, notes: Note
     may = f"; it may be {_OTHERS[known]}" if known in _OTHERS else ""
     if name != "OK" and known // 100 == 2:
         may = "; a code of success has the number 0, so delete this row if it is one"
-    notes.append(
-        Note("guessed", entry.place, f"grpc_status {name} of {reason}: from {source}{may}")
-    )
+    what = f"grpc_status {name} of {reason}: from {source}{may}"
+    certain = source != "nothing"
+    group = f"times {name} from {source}{may}"
+    notes.append(Note("guessed", entry.place, what, group, 1 if certain else 20))
     return _NUMBERS[name]
 
 

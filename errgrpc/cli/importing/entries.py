@@ -19,6 +19,10 @@ class Note:
     kind: Literal["renamed", "guessed", "lost"]
     place: str
     text: str
+    group: str = ""
+    """What the notes of one group have in common, for their sum in the report."""
+    most: int = 1
+    """If a group has more notes, the text form of the report sums them up."""
 
 
 Notes = list[Note]
