@@ -614,12 +614,36 @@ def test_a_hostile_workbook_is_refused(
 
 
 def test_no_formula_is_evaluated(run: Any, tmp_path: Path) -> None:
-    book = openpyxl.Workbook()
-    book.active.append(["number", "message"])
-    book.active.append([1, '=HYPERLINK("http://x")'])
-    book.save(tmp_path / "a.xlsx")
-    ((code,), _) = imported(run, tmp_path / "a.xlsx")
-    assert code.message == ""
+    file = workbook(
+        tmp_path / "a.xlsx",
+        Cover=[["=1+1"]],
+        Codes=[
+            ["number", "message", "zh-CN", "name"],
+            [1, '=HYPERLINK("http://x")', "#REF!", "AAA"],
+            ["=A2+1", "Lost", "一", "BBB"],
+            [3, "=A2", "=A3", "CCC"],
+        ],
+    )
+    # As Excel stores them: B4 has a value.
+    parts = {}
+    with zipfile.ZipFile(file) as archive:
+        for part in archive.namelist():
+            parts[part] = archive.read(part).replace(b"<f>A2</f><v></v>", b"<f>A2</f><v>1</v>")
+    assert sum(b"<f>A2</f><v>1</v>" in text for text in parts.values()) == 1
+    file.write_bytes(bomb(parts))
+    codes, report = imported(run, file)
+    assert [(code.number, code.message, code.hints) for code in codes] == [
+        (1, "", ()),
+        (3, "1", ()),
+    ]
+    never = "the formula has no stored value; open and save the file in a spreadsheet program"
+    assert report[:5] == [
+        f"lost: Codes B2: {never}",
+        "lost: Codes C2: the cell shows the error #REF!; correct its formula",
+        f"lost: Codes A3: {never}",
+        f"lost: Codes C4: {never}",
+        "lost: Codes row 3: it has no number: Lost | 一 | BBB",
+    ]
 
 
 def test_guesses_and_columns(run: Any, tmp_path: Path) -> None:

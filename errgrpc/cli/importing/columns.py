@@ -202,6 +202,7 @@ def entries(sheet: Sheet, given: Mapping[str, str], notes: Notes) -> list[Entry]
         raise Misuse(
             f"{sheet.name}, {place}: no column of numbers is among the headers ({named}); name it by --column number=HEADER"
         )
+    notes += sheet.notes
     for where, cells in sheet.rows[:first]:
         notes.append(Note("lost", where, f"the row is above the headers: {_shown(cells)}"))
     used = {*roles.values(), *hints}

@@ -34,6 +34,8 @@ class Sheet:
 
     name: str
     rows: Sequence[tuple[str, Sequence[str]]]
+    notes: Sequence[Note] = ()
+    """On cells that hold no text, such as a formula without a value."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import io
 import zipfile
 import zlib
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from errgrpc.cli.importing.entries import Note, Notes, Sheet
 from errgrpc.cli.output import Misuse
@@ -27,21 +27,31 @@ def read(data: bytes, name: str, notes: Notes) -> list[Sheet]:
         ) from error
     sheets = list[Sheet]()
     try:
-        book = openpyxl.load_workbook(
-            io.BytesIO(data), read_only=True, data_only=True, keep_links=False
+        # The values that were last shown, and the formulas that have none.
+        shown, told = (
+            openpyxl.load_workbook(
+                io.BytesIO(data), read_only=True, data_only=values, keep_links=False
+            )
+            for values in (True, False)
         )
-        for page in book.worksheets:
+        for page, twin in zip(shown.worksheets, told.worksheets, strict=True):
             if page.sheet_state != "visible":
                 notes.append(Note("lost", f"{name}, sheet {page.title}", "the sheet is hidden"))
                 continue
             page.reset_dimensions()  # what a file says of its size need not be true
-            rows = list[tuple[str, list[str]]]()
-            for number, cells in enumerate(page.iter_rows(values_only=True), 1):
+            twin.reset_dimensions()
+            rows, lost = list[tuple[str, list[str]]](), Notes()
+            both = zip(page.iter_rows(), twin.iter_rows(), strict=True)
+            for number, (cells, formulas) in enumerate(both, 1):
                 if number > _ROWS or len(cells) > _CELLS:
                     _refuse_size(f"{name}, sheet {page.title}")
-                if any(cell is not None for cell in cells):
-                    rows.append((f"{page.title} row {number}", [_text(cell) for cell in cells]))
-            sheets.append(Sheet(f"{name}, sheet {page.title}", rows))
+                for cell, formula in zip(cells, formulas, strict=True):
+                    if wrong := _wrong(cell, formula):
+                        lost.append(Note("lost", f"{page.title} {formula.coordinate}", wrong))
+                texts = ["" if cell.data_type == "e" else _text(cell.value) for cell in cells]
+                if any(texts):
+                    rows.append((f"{page.title} row {number}", texts))
+            sheets.append(Sheet(f"{name}, sheet {page.title}", rows, lost))
     except Misuse:
         raise
     except Exception as error:
@@ -55,6 +65,14 @@ def read(data: bytes, name: str, notes: Notes) -> list[Sheet]:
 
 def _refuse_size(place: str) -> NoReturn:
     raise Misuse(f"{place}: more than {_ROWS} rows or {_CELLS} columns; keep only the codes")
+
+
+def _wrong(cell: Any, formula: Any) -> str:
+    if cell.data_type == "e":
+        return f"the cell shows the error {cell.value}; correct its formula"
+    if cell.value is None and formula.data_type == "f":
+        return "the formula has no stored value; open and save the file in a spreadsheet program"
+    return ""
 
 
 def _text(cell: object) -> str:
