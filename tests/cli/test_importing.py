@@ -563,6 +563,132 @@ def test_the_report_sums_up_what_is_certain(run: Any, tmp_path: Path) -> None:
     assert "也 is now CODE_101" in told  # not as escapes
 
 
+def test_the_generator_names_the_place_in_the_sheet(run: Any, tmp_path: Path) -> None:
+    file = workbook(
+        tmp_path / "a.xlsx",
+        Codes=[
+            ["code", "name", "zh-CN", "en", "metadata"],
+            [1, "AAA", "一", "a", None],
+            [2, "BBB", "{limit}", "none", "limit"],
+        ],
+    )
+    ran = run("import", str(file), *NAMED, "--fallback", "CCC")
+    assert (ran.code, ran.out) == (2, "")
+    assert "imported.proto" not in ran.err
+    assert "Codes row 3: SHOP_CODE_BBB: has hints with no placeholders" in ran.err
+    assert "a.xlsx: ShopCode: " in ran.err
+
+
+def test_parents_are_made_and_options_are_written(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("code,name\n1,AAA\n")
+    output = tmp_path / "protos/shop/v1/shop_code.proto"
+    given = ("--fallback", "AAA", "--help-url", "https://example.com/#{reason}")
+    for _ in range(2):  # the second time, it is there
+        ran = run("import", str(tmp_path / "a.csv"), "-o", str(output), *NAMED, *given)
+        assert (ran.code, ran.out) == (0, "")
+    (catalog,) = tables.load([str(output)]).catalogs
+    assert (catalog.fallback, catalog.help_url) == ("AAA", given[3])
+
+
+KEPT = """syntax = "proto3";
+// detached
+
+package shop.v1;
+import "errgrpc/v1/annotations.proto";
+import "google/protobuf/any.proto";
+option java_package = "shop";
+// the table
+// errgrpc:lint:ignore text-shared
+enum ShopCode {
+  option deprecated = true;
+  option (errgrpc.v1.catalog) = {
+    domain: "shop.example.com"
+    default_locale: "en"
+    fallback: "BROKEN"
+    infer: {grpc_status: NOT_FOUND, reason: "AAA"}
+    locales: "en"
+    help_url: "https://example.com/#{reason}"
+  };
+  reserved 7, 10 to 12;
+  reserved "OLD";
+  SHOP_CODE_UNSPECIFIED = 0 [(errgrpc.v1.code) = {grpc_status: UNKNOWN}];
+  // when /* it */ "occurs"
+  SHOP_CODE_AAA = 1 [debug_redact = true, deprecated = true, (errgrpc.v1.code) = {
+    grpc_status: ABORTED
+    http_status: 409  // inside
+    message: "Gone // no comment"
+    hints: {locale: "en", text: "Gone {limit}"}
+    hints: {locale: "de", text: "Weg {limit}"}
+    metadata_fields: {key: "limit", example: "3"}
+    metadata_fields: {key: "seconds", optional: true}
+    retryable: false
+    resolution: "Wait"
+  }];
+  SHOP_CODE_BBB = 2 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND}];
+  SHOP_CODE_BROKEN = 9 [(errgrpc.v1.code) = {grpc_status: INTERNAL, message: "Broken"}];
+}
+message Other { google.protobuf.Any any = 1; enum Kind { A = 0; } }
+"""
+
+
+def test_what_the_sheet_lacks_is_not_overwritten(run: Any, tmp_path: Path) -> None:
+    file, output = tmp_path / "a.csv", tmp_path / "shop_code.proto"
+    file.write_text("code,name,http,en\n1,AAA,409,Gone {limit}\n2,CCC,404,\n")
+    output.write_text(KEPT)
+    arguments = ("import", str(file), "-o", str(output), *NAMED, "--default-locale", "en")
+    ran = run(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert output.read_text() == KEPT
+    lost = [
+        "fallback: BROKEN",
+        "help_url: https://example.com/#{reason}",
+        "infer: NOT_FOUND as AAA",
+        "locales: en",
+        "reserved: 7, 10 to 12, OLD",
+        "description: AAA",
+        "message: AAA",
+        "retryable: AAA",
+        "resolution: AAA",
+        "deprecated: AAA",
+        "grpc_status ABORTED: AAA",
+        "hints in de: AAA",
+        "metadata field limit: AAA",
+        "metadata field seconds: AAA",
+        "reasons: BBB = 2",
+        "codes: BROKEN = 9",
+        "import: google/protobuf/any.proto",
+        "option: java_package",
+        "message: Other",
+        "other options: ShopCode, SHOP_CODE_AAA",
+        "enum: Other.Kind",
+        "comment: 'detached', 'the table', 'errgrpc:lint:ignore text-shared', 'inside'",
+    ]
+    kinds = {line.partition(":")[0]: line for line in lost}
+    assert "overwrite the file by --force" in ran.err.splitlines()[0]
+    told = ran.err.splitlines()[1:]
+    assert "message: AAA, Other" in told  # of a code, and of the file
+    assert set(told) - {"message: AAA, Other"} == {
+        line for kind, line in kinds.items() if kind != "message"
+    }
+    forced = run(*arguments, "--force")
+    assert forced.code == 0
+    assert f"lost: {output}: fallback: BROKEN" in forced.err
+    assert "BROKEN" not in output.read_text()
+    assert run(*arguments).code == 0  # nothing is lost any more
+
+
+def test_what_is_no_catalogue_is_not_overwritten(run: Any, tmp_path: Path) -> None:
+    file, output = tmp_path / "a.csv", tmp_path / "out.proto"
+    file.write_text("code,name\n1,AAA\n")
+    for text, code in (("", 0), ("diary", 2), ('syntax = "proto3";', 2)):
+        output.write_text(text)
+        ran = run("import", str(file), "-o", str(output), *NAMED)
+        assert ran.code == code
+        assert not code or "is no catalogue to compare with" in ran.err
+    assert run("import", str(file), "-o", str(output), *NAMED, "--force").code == 0
+    assert run("import", str(file), "-o", str(output), *NAMED, "--enum", "Other").code == 2
+
+
 def test_misuse_of_options(run: Any, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("number\n1\n")
     for option, says in (
@@ -573,7 +699,7 @@ def test_misuse_of_options(run: Any, tmp_path: Path) -> None:
     assert "cannot be read: No such file" in run("import", "nothing.csv").err
     assert (
         "cannot be written"
-        in run("import", str(tmp_path / "a.csv"), "-o", str(tmp_path / "no/out.proto")).err
+        in run("import", str(tmp_path / "a.csv"), "-o", str(tmp_path / "a.csv/out.proto")).err
     )
     assert "protoc refuses" in run("import", str(tmp_path / "a.csv"), "--package", "1shop").err
 

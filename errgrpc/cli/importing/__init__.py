@@ -1,8 +1,10 @@
 """`errgrpc import`: a table of codes, as people have it, becomes an annotated .proto; a report says what is not as it stood."""
 
+import re
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest
@@ -15,6 +17,7 @@ from errgrpc.cli.importing import (
     columns,
     delimited,
     java,
+    kept,
     markdown,
     protos,
     translated,
@@ -27,7 +30,7 @@ from errgrpc.cli.translations import FORMATS
 from errgrpc.codegen import plugin
 from errgrpc.codegen.schema import Catalog
 
-__all__ = ["Wanted", "check", "read", "show", "translate"]
+__all__ = ["Wanted", "check", "guard", "read", "show", "translate"]
 
 _MOST = 50_000_000  # bytes of a file
 
@@ -36,9 +39,11 @@ def read(file: Path, wanted: Wanted, given: Sequence[str] = ()) -> tuple[str, No
     """The .proto of the catalogue that a file tells of, and what was renamed, guessed or lost. Raises Misuse."""
     notes, roles = Notes(), building.checked(given)
     enum, found = _entries(_bytes(file), file, roles, notes)
-    catalog = building.build(found, _completed(wanted, enum, file, notes), str(file), notes)
+    places = dict[str, str]()
+    completed = _completed(wanted, enum, file, notes)
+    catalog = building.build(found, completed, str(file), notes, places)
     text = protos.render(catalog)
-    check(text, catalog)
+    check(text, catalog, places)
     return text, notes
 
 
@@ -134,10 +139,10 @@ def _completed(wanted: Wanted, enum: str, file: Path, notes: Notes) -> Wanted:
     ):
         if not given:
             notes.append(Note("guessed", role, f"{guess}; give --{role}"))
-    return Wanted(package, name, domain, wanted.default_locale)
+    return replace(wanted, package=package, enum=name, domain=domain)
 
 
-def check(text: str, catalog: Catalog) -> None:
+def check(text: str, catalog: Catalog, places: Mapping[str, str] | None = None) -> None:
     """Compiles a written file as protoc and the generator do. Raises Misuse with all that they refuse."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "imported.proto")
@@ -150,9 +155,36 @@ def check(text: str, catalog: Catalog) -> None:
         CodeGeneratorRequest(file_to_generate=["imported.proto"], proto_file=files.file)
     )
     if answer.error:
-        raise Misuse(
-            f"{catalog.file} makes a catalogue that the generator refuses; correct it there:\n{answer.error}"
+        # The place in the sheet, for the line of a file that is gone.
+        told = re.sub(
+            r"^imported\.proto(?::\d+)?: (\w+)",
+            lambda part: f"{(places or {}).get(part[1], catalog.file)}: {part[1]}",
+            answer.error,
+            flags=re.MULTILINE,
         )
+        raise Misuse(
+            f"{catalog.file} makes a catalogue that the generator refuses; correct it there:\n{told}"
+        )
+
+
+def guard(
+    output: Path | None, text: str, includes: Sequence[str], force: bool, notes: Notes
+) -> None:
+    """Raises Misuse if the output exists and declares what the text lacks; by force, notes it."""
+    if output is None or not output.is_file():
+        return
+    try:
+        lost = kept.lost(output, text, includes, notes)
+    except Misuse:
+        if not force:
+            raise
+        lost = ["the old text, which is no catalogue to compare with"]
+    if lost and not force:
+        raise Misuse(
+            f"{output} declares what the new text lacks; add it to the table or give it by options, "
+            "or overwrite the file by --force. This would be lost:\n" + "\n".join(lost)
+        )
+    notes += (Note("lost", str(output), each) for each in lost)
 
 
 def show(text: str, notes: Notes, output: Path | None, form: str) -> Exit:
@@ -161,6 +193,7 @@ def show(text: str, notes: Notes, output: Path | None, form: str) -> Exit:
         print_line(text.removesuffix("\n"))
     else:
         try:
+            output.parent.mkdir(parents=True, exist_ok=True)
             output.write_text(text, encoding="utf-8", newline="\n")
         except OSError as error:
             raise Misuse(f"{output} cannot be written: {error.strerror}") from error

@@ -39,6 +39,8 @@ class Wanted:
     enum: str
     domain: str
     default_locale: str = ""
+    fallback: str = ""
+    help_url: str = ""
 
     @property
     def prefix(self) -> str:
@@ -75,8 +77,14 @@ def text_of(entry: Entry) -> str:
     return entry.cells.get("name") or entry.cells["number"]
 
 
-def build(entries: list[Entry], wanted: Wanted, file: str, notes: Notes) -> Catalog:
-    """The catalogue. Raises Misuse that tells all wrong cells, and all codes that stand twice."""
+def build(
+    entries: list[Entry],
+    wanted: Wanted,
+    file: str,
+    notes: Notes,
+    places: dict[str, str] | None = None,
+) -> Catalog:
+    """The catalogue; the place of each value goes to `places`. Raises Misuse that tells all wrong cells, and all codes that stand twice."""
     locale = wanted.default_locale or _guessed_locale(entries, notes)
     codes, owners, wrong = list[Code](), dict[str | int, Entry](), list[str]()
     for entry in entries:
@@ -91,6 +99,8 @@ def build(entries: list[Entry], wanted: Wanted, file: str, notes: Notes) -> Cata
                     f"{first.place} and {entry.place} both have the {what}; give each code its own"
                 )
         codes.append(code)
+        if places is not None:
+            places[code.name] = entry.place
     if wrong:
         many = f" {len(wrong)} cells or rows are wrong:\n" if len(wrong) > 1 else " "
         raise Misuse(f"{file}:{many}" + "\n".join(wrong))
@@ -123,10 +133,11 @@ def build(entries: list[Entry], wanted: Wanted, file: str, notes: Notes) -> Cata
         annotated=True,
         domain=wanted.domain,
         default_locale=locale,
-        fallback="",
+        fallback=wanted.fallback,
         infer=(),
         values=tuple(codes),
         prefix=wanted.prefix,
+        help_url=wanted.help_url,
     )
 
 
