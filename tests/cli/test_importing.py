@@ -392,7 +392,7 @@ def workbook(file: Path, **sheets: list[list[Any]]) -> Path:
 def test_all_sheets_are_joined_and_titles_are_skipped(run: Any, tmp_path: Path) -> None:
     file = workbook(
         tmp_path / "a.xlsx",
-        说明=[["商城错误码总表"], ["维护人：王小明", "2026"]],
+        说明=[["列", "说明"], ["错误码", "唯一"], ["名称", "大写"]],
         订单=[["错误码总表 2026"], [], ["错误码", "名称", "提示"], [1, "AAA", "一"]],
         支付=[["提示", "名称", "错误码"], ["二", "BBB", 2], ["三", "CCC", "x"]],
         空=[],
@@ -402,7 +402,7 @@ def test_all_sheets_are_joined_and_titles_are_skipped(run: Any, tmp_path: Path) 
     assert "a.xlsx: 支付 row 3: the number 'x' is no whole number" in ran.err
     workbook(
         file,
-        说明=[["商城错误码总表"], ["维护人：王小明", "2026"]],
+        说明=[["列", "说明"], ["错误码", "唯一"], ["名称", "大写"]],
         订单=[["错误码总表 2026"], [], ["错误码", "名称", "提示"], [1, "AAA", "一"]],
         支付=[["提示", "名称", "错误码"], ["二", "BBB", 2]],
     )
@@ -414,6 +414,12 @@ def test_all_sheets_are_joined_and_titles_are_skipped(run: Any, tmp_path: Path) 
     ]
     codes, report = imported(run, file, "--column", "number=错误码")
     assert [code.number for code in codes] == [1, 2]
+
+
+def test_several_catalogues_of_an_export(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("number,reason,catalogue\n1,AAA,a.v1.A\n2,BBB,b.v1.B\n")
+    _, report = imported(run, tmp_path / "a.csv")
+    assert report[0].startswith("lost: a.csv: the codes of a.v1.A, b.v1.B become one enum")
 
 
 def test_a_hidden_sheet_is_left_out(run: Any, tmp_path: Path) -> None:

@@ -39,6 +39,10 @@ def read(file: Path, wanted: Wanted, given: Sequence[str] = ()) -> tuple[str, No
     """The .proto of the catalogue that a file tells of, and what was renamed, guessed or lost. Raises Misuse."""
     notes, roles = Notes(), building.checked(given)
     enum, found = _entries(_bytes(file), file, roles, notes)
+    owners = dict.fromkeys(each.cells["catalogue"] for each in found if "catalogue" in each.cells)
+    if len(owners) > 1:
+        what = f"the codes of {', '.join(owners)} become one enum; export one catalogue at a time"
+        notes.append(Note("lost", file.name, what))
     places = dict[str, str]()
     completed = _completed(wanted, enum, file, notes)
     catalog = building.build(found, completed, str(file), notes, places)

@@ -265,9 +265,20 @@ def _headers(sheet: Sheet, given: Mapping[str, str]) -> tuple[int, dict[str, int
     found, most = (best, dict[str, int](), dict[int, Key]()), 0
     for index, (_, cells) in enumerate(sheet.rows[:_TITLES]):
         roles, hints = _roles([cell.strip() for cell in cells], given)
-        if "number" in roles and len(roles) + len(hints) > most:
-            found, most = (index, roles, hints), len(roles) + len(hints)
+        known = len(roles) + len(hints)
+        if (
+            "number" in roles
+            and known > most
+            and (not index or _numbers(sheet, index, roles["number"]))
+        ):
+            found, most = (index, roles, hints), known
     return found
+
+
+def _numbers(sheet: Sheet, first: int, column: int) -> bool:
+    """Whether a number is below a row. It is not if the row explains a column."""
+    below = (cells[column] for _, cells in sheet.rows[first + 1 :] if column < len(cells))
+    return any(whole(cell) is not None for cell in below)
 
 
 def _roles(
