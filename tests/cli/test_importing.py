@@ -282,7 +282,7 @@ def test_a_java_enum(run: Any, tmp_path: Path) -> None:
         (
             "a.csv",
             "number\none\n",
-            "line 2: the number 'one' is no whole number from -2147483648 to 2147483647; correct it",
+            "line 2: the number 'one' is no whole number from -2147483648 to 2147483647",
         ),
         (
             "a.csv",
@@ -337,8 +337,8 @@ def test_all_wrong_cells_are_told_at_once(run: Any, tmp_path: Path) -> None:
         "line 2: the number 'one' is no whole number from -2147483648 to 2147483647",
         "line 2: the http '42' is no whole number from 100 to 599",
         "line 2: retryable is 'maybe'",
-        'line 2: the metadata fields are neither `limit, seconds` nor JSON such as [{"key": "limit", "description": "", '
-        '"example": "", "optional": true, "type": "INT64"}]',
+        "line 2: the metadata fields are neither `limit, seconds` nor JSON such as "
+        '[{"key": "limit", "example": "30", "optional": true, "type": "INT64"}]',
         "line 2: 'GONE' is no gRPC status",
         "line 3: the http 'abc' is no whole number from 100 to 599",
         "line 3 and line 5 both have the number 2",
@@ -462,7 +462,8 @@ def test_headers_and_the_order_of_hints(
 
 def test_spaces_around_texts_are_taken_off(run: Any, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(
-        "number,name,message,zh-CN,description\n1,AAA , Gone,没有了  ,\n2,BBB,Lost,丢了,\u3000何时\n",
+        "number,name,message,zh-CN,description\n"
+        "1,AAA , Gone,没有了  ,\n2,BBB,Lost,丢了,\u3000何时\n",
         encoding="utf-8",
     )
     codes, report = imported(run, tmp_path / "a.csv")
@@ -555,7 +556,8 @@ def test_the_report_sums_up_what_is_certain(run: Any, tmp_path: Path) -> None:
     assert report[11:] == [
         "guessed: default_locale: zh-CN: the hints look so; give --default-locale",
         "renamed: line 102: 也 is now CODE_101: made of the number 101",
-        "guessed: line 102: grpc_status ALREADY_EXISTS of CODE_101: from HTTP 409; it may be ABORTED",
+        "guessed: line 102: grpc_status ALREADY_EXISTS of CODE_101: from HTTP 409; "
+        "it may be ABORTED",
         "renamed: 100 names in another case: such as line 2: orderGone1 is now ORDER_GONE1: "
         "reasons match [A-Z][A-Z0-9_]+[A-Z0-9], at most 63 characters",
         "guessed: 90 times NOT_FOUND from HTTP 404: such as line 2: grpc_status NOT_FOUND of "

@@ -86,7 +86,7 @@ def as_csv(tables: Tables) -> str:
 
 
 def _columns(tables: Tables) -> list[str]:
-    """The headers of the hints, in the order of each code if the codes do not contradict each other."""
+    """The headers of the hints, in the order of each code if the codes agree on one."""
     orders = [list(map(_header, code.hints)) for _, code in tables.codes()]
     columns = list(dict.fromkeys(header for order in orders for header in order))
     if any(order != sorted(order, key=columns.index) for order in orders):

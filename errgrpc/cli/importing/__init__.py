@@ -167,7 +167,8 @@ def check(text: str, catalog: Catalog, places: Mapping[str, str] | None = None) 
             flags=re.MULTILINE,
         )
         raise Misuse(
-            f"{catalog.file} makes a catalogue that the generator refuses; correct it there:\n{told}"
+            f"{catalog.file} makes a catalogue that the generator refuses; "
+            f"correct it there:\n{told}"
         )
 
 
@@ -185,8 +186,9 @@ def guard(
         lost = ["the old text, which is no catalogue to compare with"]
     if lost and not force:
         raise Misuse(
-            f"{output} declares what the new text lacks; add it to the table or give it by options, "
-            "or overwrite the file by --force. This would be lost:\n" + "\n".join(lost)
+            f"{output} declares what the new text lacks; add it to the table "
+            "or give it by options, or overwrite the file by --force. This would be lost:\n"
+            + "\n".join(lost)
         )
     notes += (Note("lost", str(output), each) for each in lost)
 
@@ -224,7 +226,7 @@ def show(text: str, notes: Notes, output: Path | None, form: str) -> Exit:
 
 
 def _summed(notes: Notes) -> Notes:
-    """The notes with what is lost or guessed from nothing first, and each large group as one note."""
+    """The notes, with the lost ones first, and each large group as one note."""
     groups = dict[tuple[str, str], Notes]()
     for note in notes:
         groups.setdefault((note.kind, note.group or str(id(note))), []).append(note)

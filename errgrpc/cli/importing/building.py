@@ -84,7 +84,10 @@ def build(
     notes: Notes,
     places: dict[str, str] | None = None,
 ) -> Catalog:
-    """The catalogue; the place of each value goes to `places`. Raises Misuse that tells all wrong cells, and all codes that stand twice."""
+    """The catalogue. The place of each value goes to `places`.
+
+    Raises Misuse that tells all wrong cells and all codes that two rows have.
+    """
     locale = wanted.default_locale or _guessed_locale(entries, notes)
     codes, owners, wrong = list[Code](), dict[str | int, Entry](), list[str]()
     for entry in entries:
@@ -227,7 +230,8 @@ def _integer(
         return value
     if text:
         wrong.append(
-            f"{entry.place}: the {role} {text!r} is no whole number from {least} to {most}; correct it"
+            f"{entry.place}: the {role} {text!r} is no whole number "
+            f"from {least} to {most}; correct it"
         )
     return None
 
@@ -249,9 +253,10 @@ def _fields(entry: Entry, wrong: list[str]) -> tuple[Field, ...]:
     try:
         return tuple(map(_field, json.loads(text)))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        sample = '[{"key": "limit", "description": "", "example": "", "optional": true, "type": "INT64"}]'
+        sample = '[{"key": "limit", "example": "30", "optional": true, "type": "INT64"}]'
         wrong.append(
-            f"{entry.place}: the metadata fields are neither `limit, seconds` nor JSON such as {sample}"
+            f"{entry.place}: the metadata fields are neither `limit, seconds` "
+            f"nor JSON such as {sample}"
         )
         return ()
 
@@ -267,7 +272,7 @@ def _field(told: Any) -> Field:
 def _guessed_fields(
     place: str, reason: str, message: str, hints: Mapping[Key, str], notes: Notes
 ) -> tuple[Field, ...]:
-    """The fields that the placeholders in the texts name. What the generator would refuse stays text."""
+    """The fields that the texts name. What the generator would refuse stays text."""
     groups = {when: dict[str, str]() for _, when in hints}
     for (locale, when), text in hints.items():
         groups[when][locale] = text

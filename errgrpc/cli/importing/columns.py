@@ -187,7 +187,8 @@ def check(sheets: Sequence[Sheet], given: Mapping[str, str], name: str) -> None:
             heads = (sheet.rows[_headers(sheet, given)[0]][1] for sheet in sheets if sheet.rows)
             known = dict.fromkeys(cell.strip() for row in heads for cell in row if cell.strip())
             raise Misuse(
-                f"{name} has no column {header!r}, which --column names; it has {', '.join(known) or 'none'}"
+                f"{name} has no column {header!r}, which --column names; "
+                f"it has {', '.join(known) or 'none'}"
             )
 
 
@@ -208,7 +209,8 @@ def entries(sheet: Sheet, given: Mapping[str, str], notes: Notes) -> list[Entry]
     used = {*roles.values(), *hints}
     for index, header in enumerate(headers):
         if index in hints and hints[index][0] in _LANGUAGES.values() and _SPOKEN.fullmatch(header):
-            what = f"column {header!r}: its locale is {hints[index][0]}; name it by --column TAG=HEADER"
+            what = f"its locale is {hints[index][0]}; name it by --column TAG=HEADER"
+            what = f"column {header!r}: {what}"
             notes.append(Note("guessed", place, what))
         if index not in used and any(
             len(cells) > index and cells[index].strip() for _, cells in sheet.rows[first + 1 :]
@@ -260,7 +262,7 @@ def _shown(cells: Sequence[str]) -> str:
 
 
 def _headers(sheet: Sheet, given: Mapping[str, str]) -> tuple[int, dict[str, int], dict[int, Key]]:
-    """The index of the row of headers, and what its columns hold: the row in which the most is known."""
+    """The index of the row of headers, in which the most is known, and what its columns hold."""
     best = next((i for i, (_, row) in enumerate(sheet.rows) if sum(map(bool, row)) > 1), 0)
     found, most = (best, dict[str, int](), dict[int, Key]()), 0
     for index, (_, cells) in enumerate(sheet.rows[:_TITLES]):

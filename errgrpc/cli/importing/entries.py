@@ -44,7 +44,7 @@ class Entry:
 
     place: str
     cells: Mapping[str, str]
-    """By role: number, name, grpc, http, message, description, resolution, retryable, deprecated, metadata, catalogue."""
+    """By role, such as number; `errgrpc.cli.importing.columns.ROLES` has all but the hints."""
     hints: Mapping[Key, str] = field(default_factory=dict)
 
 

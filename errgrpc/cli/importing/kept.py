@@ -30,7 +30,8 @@ def lost(old: Path, new: str, includes: Sequence[str], notes: Notes) -> list[str
         before, file = _read(old, includes)
     except Misuse as misuse:
         raise Misuse(
-            f"{old} exists, and is no catalogue to compare with; to overwrite it, give --force: {misuse}"
+            f"{old} exists, and is no catalogue to compare with; "
+            f"to overwrite it, give --force: {misuse}"
         ) from misuse
     with tempfile.TemporaryDirectory() as folder:
         other = Path(folder, "new.proto")
