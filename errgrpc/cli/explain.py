@@ -1,4 +1,4 @@
-"""`errgrpc explain`: all that is declared of the codes that a number, a reason or any text names."""
+"""`errgrpc explain`: prints everything that is declared for the codes that match a query."""
 
 import difflib
 from collections.abc import Sequence
@@ -13,13 +13,14 @@ from errgrpc.codegen.schema import Catalog, Code
 
 __all__ = ["find", "near", "show", "show_codes"]
 
-_MOST = 20  # codes that one text is explained by
+_MOST = 20  # codes printed for one query
 
 
 def find(tables: Tables, query: str) -> list[tuple[Catalog, Code]]:
-    """The codes that a query names: by number, else by reason, else by a text of theirs as a whole, else by a part of one.
+    """Returns the codes that match a query.
 
-    Case and the spaces around do not count.
+    It compares the number, then the reason, then whole texts, then parts of texts, and stops at the
+    first step with a match. Case and surrounding spaces do not count.
     """
     sought = " ".join(query.split()).casefold()
     every = list(tables.codes())
@@ -52,7 +53,7 @@ def _is_part(_: Catalog, code: Code, sought: str) -> bool:
 
 
 def near(tables: Tables, query: str) -> list[str]:
-    """Reasons and texts that look like a query that names nothing."""
+    """Returns reasons and texts that are similar to a query without a match."""
     sought = " ".join(query.split()).casefold()
     shown = {
         text.casefold(): text
@@ -73,7 +74,7 @@ def near(tables: Tables, query: str) -> list[str]:
 
 
 def show(tables: Tables, queries: Sequence[str], form: str) -> Exit:
-    """Prints what the queries name; 1 if one of them names nothing."""
+    """Prints the codes that match the queries. Returns 1 if a query has no match."""
     code, objects = Exit.FINE, []
     for query in queries:
         found = find(tables, query)
@@ -88,7 +89,8 @@ def show(tables: Tables, queries: Sequence[str], form: str) -> Exit:
             show_codes(tables, found[:_MOST])
             if len(found) > _MOST:
                 errors().print(
-                    f"{len(found) - _MOST} more codes have {safe(query)!r}: errgrpc list --text shows all"
+                    f"{len(found) - _MOST} more codes have {safe(query)!r}: "
+                    "errgrpc list --text shows all"
                 )
     if form == "json":
         print_json(objects)
@@ -96,7 +98,7 @@ def show(tables: Tables, queries: Sequence[str], form: str) -> Exit:
 
 
 def show_codes(tables: Tables, found: Sequence[tuple[Catalog, Code]]) -> None:
-    """Prints all that is declared of codes."""
+    """Prints everything that is declared for the codes."""
     for catalog, code in found:
         _show(facts(tables, catalog, code))
 

@@ -1,4 +1,7 @@
-"""`errgrpc import`: a table of codes, as people have it, becomes an annotated .proto; a report says what is not as it stood."""
+"""`errgrpc import`: makes an annotated .proto from a table of codes.
+
+A report says what differs from the table.
+"""
 
 import re
 import sys
@@ -36,7 +39,10 @@ _MOST = 50_000_000  # bytes of a file
 
 
 def read(file: Path, wanted: Wanted, given: Sequence[str] = ()) -> tuple[str, Notes]:
-    """The .proto of the catalogue that a file tells of, and what was renamed, guessed or lost. Raises Misuse."""
+    """Returns the .proto for a table of codes, and notes on what was renamed, guessed or lost.
+
+    Raises Misuse.
+    """
     notes, roles = Notes(), building.checked(given)
     enum, found = _entries(_bytes(file), file, roles, notes)
     owners = dict.fromkeys(each.cells["catalogue"] for each in found if "catalogue" in each.cells)
@@ -54,7 +60,10 @@ def read(file: Path, wanted: Wanted, given: Sequence[str] = ()) -> tuple[str, No
 def translate(
     file: Path, sources: Sequence[str], includes: Sequence[str], locale: str
 ) -> tuple[str, Notes]:
-    """The .proto of a catalogue with the hints of a translator's file, and what was not taken. Raises Misuse."""
+    """Returns the .proto of a catalogue with the hints of a translator's file, and notes.
+
+    The notes say which texts it did not take. Raises Misuse.
+    """
     form = translated.format_of(file)
     if form is None:
         known = ", ".join(each.suffix for each in FORMATS.values())
@@ -90,7 +99,8 @@ def _entries(
             return _of_markdown(delimited.decoded(data, file.name, notes), file.name, roles, notes)
         case suffix:
             raise Misuse(
-                f"{file}: {suffix or 'no suffix'} is no known format; give .csv, .tsv, .xlsx, .md or .java"
+                f"{file}: {suffix or 'no suffix'} is no known format; "
+                "give .csv, .tsv, .xlsx, .md or .java"
             )
     columns.check(sheets, roles, file.name)
     chosen = [sheet for sheet in sheets if columns.has_codes(sheet, roles)]
@@ -99,7 +109,7 @@ def _entries(
         for sheet in sheets
         if chosen and sheet.rows and sheet not in chosen
     )
-    # Without any, the longest says which headers there are.
+    # Without any, the longest sheet is the one to name in the message.
     chosen = chosen or [max(sheets, key=lambda sheet: len(sheet.rows))]
     return "", [entry for sheet in chosen for entry in columns.entries(sheet, roles, notes)]
 
@@ -107,7 +117,7 @@ def _entries(
 def _of_markdown(
     text: str, name: str, roles: Mapping[str, str], notes: Notes
 ) -> tuple[str, list[Entry]]:
-    """The tables of codes and the Java enum, joined by number."""
+    """Returns the tables of codes and the Java enum, joined by number."""
     enum, found, sheets = "", list[Entry](), markdown.tables(text, name)
     for line, block in markdown.blocks(text):
         if java.ENUM.search(block):
@@ -119,7 +129,7 @@ def _of_markdown(
     chosen = [sheet for sheet in sheets if columns.has_codes(sheet, roles)]
     if not chosen and not enum:
         if sheets:
-            columns.entries(sheets[0], roles, notes)  # says which headers there are
+            columns.entries(sheets[0], roles, notes)  # raises Misuse, which names the headers
         raise Misuse(f"{name} has no table of codes and no Java enum")
     notes += (
         Note("lost", f"{name} {sheet.rows[0][0]}", "a table without a column of numbers")
@@ -131,7 +141,7 @@ def _of_markdown(
 
 
 def _completed(wanted: Wanted, enum: str, file: Path, notes: Notes) -> Wanted:
-    """What was not asked for, from the file and its name."""
+    """Guesses the missing arguments from the file and its name."""
     package = wanted.package or "errors.v1"
     stem = "".join(part.capitalize() for part in building.name_of(file.stem).split("_"))
     name = wanted.enum or enum or (stem if stem[:1].isalpha() else f"Table{stem}")
@@ -147,7 +157,7 @@ def _completed(wanted: Wanted, enum: str, file: Path, notes: Notes) -> Wanted:
 
 
 def check(text: str, catalog: Catalog, places: Mapping[str, str] | None = None) -> None:
-    """Compiles a written file as protoc and the generator do. Raises Misuse with all that they refuse."""
+    """Compiles a written file. Raises Misuse with all errors of protoc and the generator."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "imported.proto")
         file.write_text(text, encoding="utf-8")
@@ -194,7 +204,7 @@ def guard(
 
 
 def show(text: str, notes: Notes, output: Path | None, form: str) -> Exit:
-    """Writes the .proto, to standard output without `output`, and the report to standard error."""
+    """Writes the .proto to `output` or to standard output, and the report to standard error."""
     if output is None:
         print_line(text.removesuffix("\n"))
     else:
@@ -226,7 +236,7 @@ def show(text: str, notes: Notes, output: Path | None, form: str) -> Exit:
 
 
 def _summed(notes: Notes) -> Notes:
-    """The notes, with the lost ones first, and each large group as one note."""
+    """Returns the notes, the lost ones first, with one note for each large group."""
     groups = dict[tuple[str, str], Notes]()
     for note in notes:
         groups.setdefault((note.kind, note.group or str(id(note))), []).append(note)

@@ -1,4 +1,7 @@
-"""Makes a catalogue of what a file tells: names become reasons, statuses are guessed, and all of that is noted."""
+"""Makes a catalogue from the entries of a file.
+
+It turns names into reasons and guesses missing statuses. A note reports each change and guess.
+"""
 
 import json
 import re
@@ -33,7 +36,7 @@ _BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u206
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the file does not say of the catalogue."""
+    """The facts of the catalogue that the file does not hold."""
 
     package: str
     enum: str
@@ -44,12 +47,12 @@ class Wanted:
 
     @property
     def prefix(self) -> str:
-        """What the names of values begin with."""
+        """The prefix of the names of values."""
         return upper_snake(self.enum) + "_"
 
 
 def merged(first: Iterable[Entry], second: Iterable[Entry], notes: Notes) -> list[Entry]:
-    """Two accounts of the same codes as one, by number; where both say something, the first holds."""
+    """Joins two lists of the same codes by number. If they contradict, the first wins."""
     rest = list(second)
     others = {entry.cells["number"]: entry for entry in reversed(rest)}
     found = list[Entry]()
@@ -62,7 +65,8 @@ def merged(first: Iterable[Entry], second: Iterable[Entry], notes: Notes) -> lis
                         Note(
                             "lost",
                             other.place,
-                            f"{role} {text!r} of {text_of(entry)}: {entry.place} says {entry.cells[role]!r}",
+                            f"{role} {text!r} of {text_of(entry)}: "
+                            f"{entry.place} says {entry.cells[role]!r}",
                         )
                     )
             cells, hints = {**other.cells, **entry.cells}, {**other.hints, **entry.hints}
@@ -73,7 +77,7 @@ def merged(first: Iterable[Entry], second: Iterable[Entry], notes: Notes) -> lis
 
 
 def text_of(entry: Entry) -> str:
-    """How a note names a code."""
+    """Returns the name of a code in notes."""
     return entry.cells.get("name") or entry.cells["number"]
 
 
@@ -84,9 +88,9 @@ def build(
     notes: Notes,
     places: dict[str, str] | None = None,
 ) -> Catalog:
-    """The catalogue. The place of each value goes to `places`.
+    """Returns the catalogue, and puts the place of each value into `places`.
 
-    Raises Misuse that tells all wrong cells and all codes that two rows have.
+    Raises Misuse with all invalid cells and all codes that appear twice.
     """
     locale = wanted.default_locale or _guessed_locale(entries, notes)
     codes, owners, wrong = list[Code](), dict[str | int, Entry](), list[str]()
@@ -94,7 +98,7 @@ def build(
         code = _code(entry, wanted, locale, notes, wrong)
         if code is None:
             continue
-        # proto3 compares the names of values as PascalCase, in which ROOM_1 is ROOM1
+        # proto3 compares the names of values as PascalCase: ROOM_1 is the same as ROOM1
         for key in (code.number, "".join(part.capitalize() for part in code.reason.split("_"))):
             if (first := owners.setdefault(key, entry)) is not entry:
                 what = f"number {code.number}" if key == code.number else f"reason {code.reason}"
@@ -109,7 +113,7 @@ def build(
         raise Misuse(f"{file}:{many}" + "\n".join(wrong))
     codes.sort(key=lambda code: code.number != 0)  # proto3 wants a zero first
     if not codes:
-        raise Misuse(f"{file} tells of no code: each needs a row with a number")
+        raise Misuse(f"{file} has no code: each code needs a row with a number")
     if codes[0].number != 0:
         zero = "UNSPECIFIED" if "Unspecified" not in owners else "ZERO_UNSPECIFIED"
         codes.insert(
@@ -152,7 +156,7 @@ def _guessed_locale(entries: list[Entry], notes: Notes) -> str:
                 Note(
                     "guessed",
                     "default_locale",
-                    f"{locales[0]}: the first that has hints; give --default-locale",
+                    f"{locales[0]}: the first locale with hints; give --default-locale",
                 )
             )
         return locales[0] if locales else ""
@@ -167,7 +171,11 @@ def _guessed_locale(entries: list[Entry], notes: Notes) -> str:
         else "en"
     )
     notes.append(
-        Note("guessed", "default_locale", f"{locale}: the hints look so; give --default-locale")
+        Note(
+            "guessed",
+            "default_locale",
+            f"{locale}: from the letters of the hints; give --default-locale",
+        )
     )
     return locale
 
@@ -175,7 +183,7 @@ def _guessed_locale(entries: list[Entry], notes: Notes) -> str:
 def _code(
     entry: Entry, wanted: Wanted, default_locale: str, notes: Notes, wrong: list[str]
 ) -> Code | None:
-    """The code of a row. What is wrong with its cells goes to `wrong`; None without a number."""
+    """Returns the code of a row, or None without a number. Mistakes go to `wrong`."""
     cells = entry.cells
     number = _integer(entry, "number", cells["number"], -(2**31), 2**31 - 1, wrong)
     http = _integer(entry, "http", _HTTP.sub(r"\1", cells.get("http", "")), 100, 599, wrong)
@@ -199,7 +207,8 @@ def _code(
     for (locale, when), text in entry.hints.items():
         if (key := (locale or default_locale, when)) in hints:
             wrong.append(
-                f"{entry.place}: {reason} has two hints for {key[0]}; name the columns by --column TAG=HEADER"
+                f"{entry.place}: {reason} has two hints for {key[0]}; "
+                "name the columns by --column TAG=HEADER"
             )
         hints[key] = text
     if not fields and "catalogue" not in cells:
@@ -231,7 +240,7 @@ def _integer(
     if text:
         wrong.append(
             f"{entry.place}: the {role} {text!r} is no whole number "
-            f"from {least} to {most}; correct it"
+            f"from {least} to {most}; give one"
         )
     return None
 
@@ -272,7 +281,7 @@ def _field(told: Any) -> Field:
 def _guessed_fields(
     place: str, reason: str, message: str, hints: Mapping[Key, str], notes: Notes
 ) -> tuple[Field, ...]:
-    """The fields that the texts name. What the generator would refuse stays text."""
+    """Returns the fields that the texts name, if the generator accepts them."""
     groups = {when: dict[str, str]() for _, when in hints}
     for (locale, when), text in hints.items():
         groups[when][locale] = text
@@ -308,7 +317,10 @@ def _guessed_fields(
 
 
 def name_of(text: str) -> str:
-    """`roomNotFound`, `Room Not Found` and `room-not-found` are ROOM_NOT_FOUND; of other scripts nothing is left."""
+    """Returns ROOM_NOT_FOUND for `roomNotFound`, `Room Not Found` and `room-not-found`.
+
+    It drops letters that are not Latin.
+    """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", plain)
     return re.sub(r"[^A-Za-z0-9]+", "_", split.replace("'", "")).strip("_").upper()
@@ -334,20 +346,20 @@ def _reason(entry: Entry, number: int, wanted: Wanted, notes: Notes) -> str:
     origin = f"the message {source!r}" if source else f"the number {number}"
     if name and name == source:
         why = f"reasons match {REASON.pattern}, at most {MAX_REASON} characters"
-        # Of another name more than case and separators has changed.
+        # In other names, more than the case and the separators changes.
         group = "names in another case" if made == reason and name.isascii() else ""
         notes.append(Note("renamed", entry.place, f"{name} is now {reason}: {why}", group))
     elif name:
-        what = f"{name} is now {reason}: made of {origin}"
+        what = f"{name} is now {reason}: made from {origin}"
         notes.append(Note("renamed", entry.place, what))
     else:
-        what = f"reason {reason} of {number}: made of {origin}"
+        what = f"reason {reason} of {number}: made from {origin}"
         notes.append(Note("guessed", entry.place, what, "reasons of rows without a name", 20))
     return reason
 
 
 def _named_status(entry: Entry, wrong: list[str]) -> int | None:
-    """The gRPC status that the row names, by its name or number."""
+    """Returns the gRPC status that the row has, by its name or number."""
     if not (told := entry.cells.get("grpc")):
         return None
     name = (
@@ -380,7 +392,7 @@ def _guess(entry: Entry, number: int, http: int | None, reason: str, notes: Note
 
 
 def described(text: str) -> str:
-    """A description as a comment can hold it: it comes back the same."""
+    """Removes what a comment cannot hold, so that the description can be read back unchanged."""
     kept = "".join(
         c
         for c in "\n".join(text.splitlines()).expandtabs()
@@ -395,7 +407,7 @@ def described(text: str) -> str:
 
 
 def checked(pairs: Iterable[str]) -> Mapping[str, str]:
-    """`ROLE=HEADER` each. Raises Misuse."""
+    """Reads pairs of the form `ROLE=HEADER`. Raises Misuse."""
     found = dict[str, str]()
     for pair in pairs:
         role, equals, header = pair.partition("=")

@@ -1,4 +1,4 @@
-"""Which column of a table holds what, by the headers that people give in English and Chinese."""
+"""Finds the role of each column of a table by its header, in English or Chinese."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -148,18 +148,22 @@ ROLES: Mapping[str, Sequence[str]] = {
     "metadata": ("metadata fields", "metadata", "元数据", "占位符"),
     "catalogue": ("catalogue",),
 }
-"""The headers of each role, in lower case, the surest first. What two roles know, the first one takes."""
+"""The headers of each role, in lower case, the most certain first.
+
+If two roles have the same header, the first role takes it.
+"""
 
 _TEXTS = ("message", "description", "resolution")
 _EMPTY = ("", "-", "--", "—", "——", "/", "无", "n/a")
 _TITLES = 20
-"""The headers are in one of so many rows."""
+"""The number of rows in which the headers are looked for."""
 _MARKS = ("", "必填", "选填", "可选", "required", "optional")
 _PARTS = re.compile(
     r"[()（）\[\]【】/|:：,，*\n]+|(?<=[\u4e00-\u9fff])\s*(?=[a-z])|(?<=[a-z])\s*(?=[\u4e00-\u9fff])"
 )
 _LOCALE = re.compile(
-    r"(?P<told>hint|text|提示|错误提示)?[ :(（]*(?P<tag>[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*)[)） ]*(?:if (?P<when>\S+))?",
+    r"(?P<told>hint|text|提示|错误提示)?[ :(（]*"
+    r"(?P<tag>[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*)[)） ]*(?:if (?P<when>\S+))?",
     re.IGNORECASE,
 )
 _LANGUAGES = {"中文": "zh-CN", "简体中文": "zh-CN", "繁体中文": "zh-TW", "英文": "en", "英语": "en"}
@@ -172,7 +176,7 @@ _SPOKEN = re.compile(
 
 
 def has_codes(sheet: Sheet, given: Mapping[str, str]) -> bool:
-    """Whether a column of numbers is there."""
+    """Returns whether the sheet has a column of numbers."""
     return "number" in _headers(sheet, given)[1]
 
 
@@ -193,7 +197,10 @@ def check(sheets: Sequence[Sheet], given: Mapping[str, str], name: str) -> None:
 
 
 def entries(sheet: Sheet, given: Mapping[str, str], notes: Notes) -> list[Entry]:
-    """The codes of a table; `given` names the columns of roles whose headers are not known. Raises Misuse."""
+    """Returns the codes of a table. Raises Misuse.
+
+    `given` names the columns with unknown headers, by role.
+    """
     if not sheet.rows:
         raise Misuse(f"{sheet.name} is empty: its first row must hold the headers of the columns")
     first, roles, hints = _headers(sheet, given)
@@ -201,7 +208,8 @@ def entries(sheet: Sheet, given: Mapping[str, str], notes: Notes) -> list[Entry]
     if "number" not in roles:
         named = ", ".join(filter(None, headers)) or "none"
         raise Misuse(
-            f"{sheet.name}, {place}: no column of numbers is among the headers ({named}); name it by --column number=HEADER"
+            f"{sheet.name}, {place}: no column of numbers is among the headers ({named}); "
+            "name it by --column number=HEADER"
         )
     notes += sheet.notes
     for where, cells in sheet.rows[:first]:
@@ -219,14 +227,15 @@ def entries(sheet: Sheet, given: Mapping[str, str], notes: Notes) -> list[Entry]
                 Note(
                     "lost",
                     place,
-                    f"column {header or index + 1!r}: its header says nothing known; name it by --column ROLE=HEADER",
+                    f"column {header or index + 1!r}: its header is unknown; "
+                    "name it by --column ROLE=HEADER",
                 )
             )
     found, spaced = list[Entry](), 0
     for where, row in sheet.rows[first + 1 :]:
         cells = [cell.strip() for cell in row]
         if cells == headers:
-            continue  # some sheets repeat them above each section
+            continue  # some sheets repeat the headers above each section
         # What `errgrpc export csv` wrote is taken as it is.
         own = (at := roles.get("catalogue", len(cells))) < len(cells) and bool(cells[at])
         filled = {
@@ -262,7 +271,7 @@ def _shown(cells: Sequence[str]) -> str:
 
 
 def _headers(sheet: Sheet, given: Mapping[str, str]) -> tuple[int, dict[str, int], dict[int, Key]]:
-    """The index of the row of headers, in which the most is known, and what its columns hold."""
+    """Returns the index of the row with the most known headers, and the roles of its columns."""
     best = next((i for i, (_, row) in enumerate(sheet.rows) if sum(map(bool, row)) > 1), 0)
     found, most = (best, dict[str, int](), dict[int, Key]()), 0
     for index, (_, cells) in enumerate(sheet.rows[:_TITLES]):
@@ -278,7 +287,7 @@ def _headers(sheet: Sheet, given: Mapping[str, str]) -> tuple[int, dict[str, int
 
 
 def _numbers(sheet: Sheet, first: int, column: int) -> bool:
-    """Whether a number is below a row. It is not if the row explains a column."""
+    """Returns whether a number is below a row. A row that explains a column has none."""
     below = (cells[column] for _, cells in sheet.rows[first + 1 :] if column < len(cells))
     return any(whole(cell) is not None for cell in below)
 
@@ -286,7 +295,7 @@ def _numbers(sheet: Sheet, first: int, column: int) -> bool:
 def _roles(
     headers: Sequence[str], given: Mapping[str, str]
 ) -> tuple[dict[str, int], dict[int, Key]]:
-    """The index of each role's column, and what kind of hint each other column holds."""
+    """Returns the column of each role, and the locale and condition of each column of hints."""
     roles, hints = dict[str, int](), dict[int, Key]()
     for role, header in given.items():
         if header not in headers:
@@ -304,7 +313,8 @@ def _roles(
             hints[index] = _key(_LANGUAGES[spoken[1] or spoken[2]], "")
         elif not (found := _LOCALE.fullmatch(re.sub(r"(?i)^hint_", "hint ", header))):
             continue
-        # Of bare words only those of two letters count, or with a subtag: `url` and `owner` are well-formed tags, too.
+        # `url` and `owner` are well-formed language tags, too. So without a word such as `hint`,
+        # only languages of two letters count.
         elif (found["told"] or len(re.split("[-_]", found["tag"])[0]) == 2) and is_language_tag(
             found["tag"].replace("_", "-")
         ):
@@ -316,7 +326,7 @@ def _roles(
 
 
 def _match(names: Sequence[Sequence[str]], roles: dict[str, int], hints: Mapping[int, Key]) -> None:
-    """Gives each free role the column all of whose names it knows."""
+    """Gives each free role the column whose names it all knows."""
     for role, known in ROLES.items():
         taken = {*roles.values(), *hints}
         fits = [

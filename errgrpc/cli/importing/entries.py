@@ -1,4 +1,4 @@
-"""What the readers of tables hand over: rows by the role of their cells, and notes on what was not taken as it stood."""
+"""The results of the readers: entries by role, and notes on what was renamed, guessed or lost."""
 
 import re
 import unicodedata
@@ -9,7 +9,7 @@ from typing import Literal
 __all__ = ["Entry", "Key", "Note", "Notes", "Sheet", "whole"]
 
 Key = tuple[str, tuple[tuple[str, str], ...]]
-"""The locale of a hint, empty for the default one, and its condition."""
+"""The locale of a hint and its condition. The locale is empty for the default one."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ Notes = list[Note]
 
 @dataclass(frozen=True)
 class Sheet:
-    """Cells as they stand in a file: each row with its place, the first one with the headers."""
+    """The cells of a file. Each row has its place. The first row holds the headers."""
 
     name: str
     rows: Sequence[tuple[str, Sequence[str]]]
@@ -40,7 +40,7 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Entry:
-    """One code as a file tells it, all of it text."""
+    """One code of a file, all as text."""
 
     place: str
     cells: Mapping[str, str]
@@ -49,7 +49,7 @@ class Entry:
 
 
 def whole(text: str) -> int | None:
-    """The whole number that a cell holds, or None: `10001`, `10001.0`, `10,001` or `１０００１`."""
+    """Returns the number of a cell such as `10001.0`, `10,001` or `１０００１`, or None."""
     plain = unicodedata.normalize("NFKC", text).replace("\u2212", "-").strip()
     if re.fullmatch(r"[+-]?([0-9]{1,10}|[0-9]{1,3}(,[0-9]{3}){1,3})(\.0+)?", plain, re.ASCII):
         return int(plain.partition(".")[0].replace(",", ""))

@@ -23,7 +23,7 @@ _GUESSED = re.compile(r"grpc_status \w+ of (\w+): from ")
 
 
 def lost(old: Path, new: str, includes: Sequence[str], notes: Notes) -> list[str]:
-    """What of the file `old` the text `new` lacks: a line for each kind. Raises Misuse."""
+    """Returns what the file `old` declares and the text `new` lacks, by kind. Raises Misuse."""
     if not (text := old.read_bytes().decode(errors="replace")).strip():
         return []
     try:
@@ -108,7 +108,7 @@ def _parts(old: Code, new: Code, guessed: set[str]) -> Iterator[tuple[str, str]]
 
 
 def _rest(old: FileDescriptorProto, new: FileDescriptorProto) -> Iterator[tuple[str, str]]:
-    """What the file declares beside its catalogues, and the options of others."""
+    """Yields what the file declares beside its catalogues, and options that are not of errgrpc."""
     yield from (("import", each) for each in old.dependency if each not in new.dependency)
     yield from (("option", field.name) for field, _ in old.options.ListFields())
     for message in old.message_type:
@@ -139,7 +139,7 @@ def _has_others(options: Any, ours: Any) -> bool:
 
 
 def _comments(old: str, new: str, catalogs: Sequence[Catalog]) -> Iterator[tuple[str, str]]:
-    """The lines of comments that are no descriptions of codes: what describes a code may change."""
+    """Yields the lines of comments, but no description of a code: that may change."""
     known = {*_lines(new)} | {
         line.strip()
         for catalog in catalogs

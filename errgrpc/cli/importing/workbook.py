@@ -1,4 +1,7 @@
-"""Reads XLSX: values as they were last shown. No formula is evaluated, and a file that unpacks to too much is refused unread."""
+"""Reads the values of XLSX files.
+
+It takes the last shown values and evaluates no formula. It refuses a file that unpacks to too much.
+"""
 
 import io
 import zipfile
@@ -11,13 +14,13 @@ from errgrpc.cli.output import Misuse
 __all__ = ["read"]
 
 _MOST = 100_000_000  # bytes unpacked
-_RATIO = 200  # of a part beyond 1 MB; real sheets pack to a fifth or a fiftieth
+_RATIO = 200  # for parts above 1 MB; real sheets unpack to 5 to 50 times their size
 _ROWS, _CELLS = 100_000, 1_000
 _DOCTYPES = tuple("<!DOCTYPE".encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be"))
 
 
 def read(data: bytes, name: str, notes: Notes) -> list[Sheet]:
-    """The sheets that are shown. Raises Misuse."""
+    """Returns the sheets that are not hidden. Raises Misuse."""
     _refuse_bombs(data, name)
     try:
         import openpyxl  # type: ignore[import-untyped]  # noqa: PLC0415  of the extra
@@ -38,7 +41,7 @@ def read(data: bytes, name: str, notes: Notes) -> list[Sheet]:
             if page.sheet_state != "visible":
                 notes.append(Note("lost", f"{name}, sheet {page.title}", "the sheet is hidden"))
                 continue
-            page.reset_dimensions()  # what a file says of its size need not be true
+            page.reset_dimensions()  # the size in the file may be wrong
             twin.reset_dimensions()
             rows, lost = list[tuple[str, list[str]]](), Notes()
             both = zip(page.iter_rows(), twin.iter_rows(), strict=True)
@@ -56,7 +59,8 @@ def read(data: bytes, name: str, notes: Notes) -> list[Sheet]:
         raise
     except Exception as error:
         raise Misuse(
-            f"{name} is no workbook that can be read ({type(error).__name__}: {error}); save it again as .xlsx or CSV"
+            f"{name} is no workbook that can be read ({type(error).__name__}: {error}); "
+            "save it again as .xlsx or CSV"
         ) from error
     if not sheets:
         raise Misuse(f"{name} has no sheet of cells")
@@ -84,7 +88,10 @@ def _text(cell: object) -> str:
 
 
 def _refuse_bombs(data: bytes, name: str) -> None:
-    """Python's zipfile unpacks no more of a part than its header says, so the headers can be believed."""
+    """Refuses a file that unpacks to too much.
+
+    Python's zipfile unpacks no more of a part than the header says, so the headers are reliable.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             parts = archive.infolist()
@@ -95,14 +102,16 @@ def _refuse_bombs(data: bytes, name: str) -> None:
             for part in parts:
                 if part.file_size > max(1_000_000, _RATIO * part.compress_size):
                     raise Misuse(
-                        f"{name}: {part.filename} unpacks to more than {_RATIO} times its size; save the sheet as CSV"
+                        f"{name}: {part.filename} unpacks to more than {_RATIO} times its size; "
+                        "save the sheet as CSV"
                     )
             for part in parts:
                 if part.filename.endswith((".xml", ".rels")) and any(
                     mark in archive.read(part) for mark in _DOCTYPES
                 ):
                     raise Misuse(
-                        f"{name}: {part.filename} declares a document type, which no spreadsheet does; save it again as .xlsx"
+                        f"{name}: {part.filename} declares a document type, which no spreadsheet "
+                        "does; save it again as .xlsx"
                     )
     except (
         zipfile.BadZipFile,

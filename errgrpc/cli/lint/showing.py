@@ -19,7 +19,10 @@ __all__ = ["as_json", "as_text", "show"]
 
 
 def show(named: Sequence[str], includes: Sequence[str], form: str, fix: bool) -> Exit:
-    """Prints the findings of the named sources, else of those in pyproject.toml; 1 if there is one. Raises Misuse."""
+    """Prints the findings of the named sources, or else of those in pyproject.toml.
+
+    Returns 1 if there is a finding. Raises Misuse.
+    """
     known = settings.read()
     whole = not named and bool(known.catalogues)
 
@@ -76,7 +79,10 @@ def _mend(tables: Tables, findings: Sequence[Finding]) -> int:
 
 
 def as_text(finding: Finding) -> str:
-    """`file:line:column: severity: name: what is wrong [rule]`; line and column only where they are known."""
+    """Returns `file:line:column: severity: name: what is wrong [rule]`.
+
+    Line and column are there only if they are known.
+    """
     place = f"{finding.file}:{finding.line}:{finding.column}" if finding.line else finding.file
     return f"{place}: {finding.severity}: {finding.where}: {finding.message} [{finding.rule}]"
 
@@ -101,7 +107,7 @@ def _rules() -> dict[str, Rule]:
         (
             exempting.ID,
             exempting.SEVERITY,
-            "An exemption has a reason, names a rule, and exempts something.",
+            exempting.PURPOSE,
         )
     )
     return {id_: Rule(text, level, f"docs/lint.md#{id_}") for id_, level, text in rules}

@@ -1,4 +1,4 @@
-"""Each code that has hints has one in each locale of its catalogue, under each condition."""
+"""A code with hints has one for each locale of its catalogue, under each condition."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,10 @@ severity: Severity = "error"
 
 
 def check(tables: Tables) -> Iterator[Found]:
-    """Finds codes whose hints lack a locale: one that the catalogue names, or else one that another code has."""
+    """Finds codes without a hint in a locale of the catalogue.
+
+    If the catalogue declares no `locales`, the locales of all hints count.
+    """
     for catalog in tables.catalogs:
         wanted = _locales(catalog)
         for code in catalog.codes:
@@ -23,7 +26,7 @@ def check(tables: Tables) -> Iterator[Found]:
                 conditions.setdefault(hint.when, set()).add(hint.locale.lower())
             plain = conditions.get((), set())
             for when, had in conditions.items():
-                # A condition may replace the texts of some errors only; the locales of that code must be there all the same.
+                # Under a condition, the code needs only the locales of its plain hints.
                 if lacking := [
                     locale
                     for lower, locale in wanted.items()
@@ -32,13 +35,13 @@ def check(tables: Tables) -> Iterator[Found]:
                     given = f" when {dict(when)}" if when else ""
                     yield Found(
                         anchor(catalog, code),
-                        f"has no hint for {', '.join(lacking)}{given}; add it, or remove all",
+                        f"has no hint for {', '.join(lacking)}{given}; add it, or remove all hints",
                         "hints",
                     )
 
 
 def _locales(catalog: Catalog) -> dict[str, str]:
-    """The locales of a catalogue by their lower case, in which two of them are the same."""
+    """Returns the locales of a catalogue by their lower case, because case does not count."""
     named = [*catalog.locales, *((catalog.default_locale,) if catalog.default_locale else ())]
     used = () if catalog.locales else (hint.locale for code in catalog.codes for hint in code.hints)
     found = dict[str, str]()

@@ -1,4 +1,4 @@
-"""No two codes of a catalogue tell the same: a reader could not tell them apart."""
+"""Two codes of a catalogue do not have the same text."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,10 @@ severity: Severity = "warning"
 
 
 def check(tables: Tables) -> Iterator[Found]:
-    """Finds messages, and hints of one locale, that an earlier code of the catalogue has; case and spaces do not count."""
+    """Finds messages and hints that an earlier code of the catalogue has, in the same locale.
+
+    Case and spaces do not count.
+    """
     first = dict[tuple[str, str, str], str]()
     for catalog, code in tables.codes():
         texts = [
@@ -25,6 +28,6 @@ def check(tables: Tables) -> Iterator[Found]:
             if text and (other := first.setdefault(key, code.reason)) != code.reason:
                 yield Found(
                     anchor(catalog, code),
-                    f"the {name} {text!r} is that of {other}; say what differs",
+                    f"the {name} {text!r} is the same as for {other}; say what differs",
                     f'"{text}"',
                 )
