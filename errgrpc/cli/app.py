@@ -399,6 +399,12 @@ def _import(
     default_locale: Annotated[
         str, typer.Option(help="The locale of hints whose column does not name one.")
     ] = "",
+    fallback: Annotated[
+        str, typer.Option(metavar="REASON", help="The code for an unhandled exception.")
+    ] = "",
+    help_url: Annotated[
+        str, typer.Option(help="The page of each code: https://example.com/errors#{reason}.")
+    ] = "",
     column: Annotated[
         list[str] | None,
         typer.Option(
@@ -419,6 +425,12 @@ def _import(
         str, typer.Option(help="For translations: their locale, if the file does not name it.")
     ] = "",
     include: Includes = None,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Overwrite the output, even if it declares what the table lacks."
+        ),
+    ] = False,
     format: Annotated[
         Form, typer.Option("--format", "-f", help="The format of the report on standard error.")
     ] = Form.TEXT,
@@ -440,8 +452,9 @@ def _import(
     if catalogue:
         text, notes = room.translate(file, catalogue, include or (), locale)
     else:
-        wanted = room.Wanted(package, enum, domain, default_locale)
+        wanted = room.Wanted(package, enum, domain, default_locale, fallback, help_url)
         text, notes = room.read(file, wanted, column or ())
+        room.guard(output, text, include or (), force, notes)
     return room.show(text, notes, output, format)
 
 
