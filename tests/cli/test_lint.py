@@ -238,16 +238,61 @@ def test_texts_are_shared_within_a_locale_and_a_catalogue() -> None:
         message="Gone",
         hints=(Hint("en", "It is gone", ()), Hint("en", "It is gone", (("k", "v"),))),
     )
-    assert check("text-shared", first, code("SECOND", 2, message="GONE ")) == ["SECOND"]
+    assert check("text-shared", first, code("SECOND", 2, message="GONE ")) == ["FIRST"]
     assert check(
         "text-shared", first, code("SECOND", 2, hints=(Hint("EN", "it is  gone", ()),))
-    ) == ["SECOND"]
+    ) == ["FIRST"]
     assert (
         check("text-shared", first, code("SECOND", 2, hints=(Hint("de", "It is gone", ()),))) == []
     )
     assert (
         check("text-shared", first, code("SECOND", 2, message=""), code("THIRD", 3, message=""))
         == []
+    )
+
+
+IN_ALL = "// errgrpc:lint:ignore description-missing Short.\n"
+
+
+def sharing(*exempted: int, count: int = 3) -> str:
+    """A table whose codes have one message; some of them are exempted."""
+    values = "".join(
+        ("  // errgrpc:lint:ignore text-shared Why.\n" if number in exempted else "")
+        + f"  SHOP_N{number}X = {number} "
+        '[(errgrpc.v1.code) = {grpc_status: NOT_FOUND, message: "Gone"}];\n'
+        for number in range(1, count + 1)
+    )
+    return SHOP[: SHOP.index("%s  SHOP_GONE")] % IN_ALL + values + "}\n"
+
+
+@pytest.mark.parametrize(
+    ("exempted", "found"),
+    [
+        ((), [1, 2, 3]),
+        ((1,), [2, 3]),
+        ((2,), [1, 3]),
+        ((3,), [1, 2]),
+        ((1, 2), []),
+        ((2, 3), []),
+        ((1, 2, 3), []),
+    ],
+)
+def test_a_shared_text_is_one_finding(
+    exempted: tuple[int, ...], found: list[int], run: Any, tmp_path: Path
+) -> None:
+    """It names all codes that are not exempted."""
+    (tmp_path / "shop.proto").write_text(sharing(*exempted))
+    told = json.loads(run("lint", "shop.proto", "-f", "json", cwd=tmp_path).out)
+    names = [f"shop.Shop.N{number}X" for number in found]
+    assert [[each["rule"], each["where"], *each["also"]] for each in told] == (
+        [["text-shared", *names]] if names else []
+    )
+
+
+def test_a_text_that_many_share_names_a_few(shop: Any, run: Any) -> None:
+    assert shop(sharing(count=9)) == ["8:71 text-shared"]
+    assert "say what differs from N2X, N3X, N4X, N5X, N6X, 3 more [text-shared]" in (
+        run("lint", "shop.proto").out
     )
 
 
@@ -318,6 +363,7 @@ def test_json(run: Any) -> None:
             "line": 15,
             "column": 3,
             "where": "bad.reserved_gap.ShopCode.STRANGER",
+            "also": [],
             "message": "no code before it has the number 2, and it is not reserved; reserve what a removed code had",
             "fixable": True,
         }
@@ -334,7 +380,7 @@ def test_github(run: Any) -> None:
     )
     ran = run("lint", bad("text-shared"), "--format", "github")
     assert ran.out.startswith(
-        "::warning file=tests/cli/lint/text-shared/bad.proto,line=15,col=86,title=text-shared::"
+        "::warning file=tests/cli/lint/text-shared/bad.proto,line=12,col=91,title=text-shared::"
     )
 
 

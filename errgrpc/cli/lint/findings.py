@@ -23,6 +23,8 @@ class Found:
     """A text of the declaration that the finding is about, such as `http_status`; empty if it is about all of it."""
     adds: str = ""
     """What mends it at the end of the enum, if there is one answer."""
+    also: tuple[str, ...] = ()
+    """The full names of others that it is about just as much. They end the message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Finding:
     where: str
     message: str
     fix: Edit | None = None
+    also: tuple[str, ...] = ()
 
 
 class Rule(Protocol):

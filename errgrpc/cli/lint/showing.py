@@ -90,6 +90,7 @@ def as_json(finding: Finding) -> dict[str, Any]:
         "line": finding.line or None,
         "column": finding.column or None,
         "where": finding.where,
+        "also": list(finding.also),
         "message": finding.message,
         "fixable": finding.fix is not None,
     }
