@@ -252,6 +252,13 @@ class LintForm(StrEnum):
     SARIF = "sarif"
 
 
+class LintSeverity(StrEnum):
+    """How grave a finding is."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
 @app.command()
 @_ends
 def lint(
@@ -267,6 +274,19 @@ def lint(
     fix: Annotated[
         bool, typer.Option("--fix", help="Mend in the .proto files what has one answer.")
     ] = False,
+    fail_on: Annotated[
+        LintSeverity, typer.Option(help="Exit with 1 from this severity upwards.")
+    ] = LintSeverity.WARNING,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Leave out the findings that are in this file."),
+    ] = None,
+    write_baseline: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write all findings to this file, print none, and exit with 0."
+        ),
+    ] = None,
     format: Annotated[
         LintForm, typer.Option("--format", "-f", help="What to print.")
     ] = LintForm.TEXT,
@@ -278,10 +298,13 @@ def lint(
       errgrpc lint protos
 
       errgrpc lint protos --format github
+
+      errgrpc lint protos --baseline lint-baseline.json
     """
     from errgrpc.cli.lint import showing
 
-    return showing.show(source or (), include or (), format, fix)
+    counting = showing.Counting(fail_on.value, baseline, write_baseline)
+    return showing.show(source or (), include or (), format, fix, counting)
 
 
 class PageForm(StrEnum):

@@ -346,7 +346,7 @@ def bad(id: str) -> str:
 
 def test_text(run: Any) -> None:
     ran = run("lint", bad("secret-key"))
-    assert (ran.code, ran.err) == (1, "1 found\n")
+    assert (ran.code, ran.err) == (1, "1 found: 1 secret-key\n")
     assert ran.out.startswith(
         "tests/cli/lint/secret-key/bad.proto:15:28: error: bad.secret_key.ShopCode.STRANGER: the metadata key"
     )
@@ -505,6 +505,127 @@ def test_sarif(run: Any, tmp_path: Path) -> None:
     empty = json.loads(run("lint", "errgrpc:ResCode", "--format", "sarif").out)
     jsonschema.Draft202012Validator(SARIF).validate(empty)
     assert empty["runs"][0]["results"] == []
+
+
+# Which findings count.
+
+TWO = (
+    'syntax = "proto3";\npackage shop;\nimport "errgrpc/v1/annotations.proto";\n\n'
+    'enum Shop {\n  option (errgrpc.v1.catalog) = {domain: "shop.example.com"};\n'
+    "  SHOP_UNSPECIFIED = 0;\n"
+    '  SHOP_GONE = 1 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND, message: "Gone"}];\n'
+    "  // It is sold.\n"
+    "  SHOP_SOLD = 2 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND}];\n}\n"
+)
+LATE = '  SHOP_LATE = 3 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND, message: "gone"}];\n}\n'
+WRITTEN = """{
+  "description-missing": [
+    "shop.Shop.GONE"
+  ],
+  "message-missing": [
+    "shop.Shop.SOLD"
+  ]
+}
+"""
+
+
+@pytest.fixture
+def two(tmp_path: Path, run: Any) -> Path:
+    """A table with an error and a warning, and their baseline."""
+    (tmp_path / "shop.proto").write_text(TWO)
+    ran = run("lint", "shop.proto", "--write-baseline", "known.json", cwd=tmp_path)
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err == ("2 found: 1 description-missing, 1 message-missing; written to known.json\n")
+    assert (tmp_path / "known.json").read_text() == WRITTEN
+    return tmp_path
+
+
+@pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])
+@pytest.mark.parametrize(
+    ("fail_on", "given", "code"),
+    [
+        ("error", "", 1),
+        ("warning", "", 1),
+        ("error", "message", 0),
+        ("warning", "message", 1),
+        ("error", "all", 0),
+        ("warning", "all", 0),
+    ],
+)
+def test_what_fails(
+    fail_on: str, given: str, code: int, form: str, tmp_path: Path, run: Any
+) -> None:
+    text = TWO.replace("  SHOP_GONE", "  // It is gone.\n  SHOP_GONE") if given == "all" else TWO
+    text = text.replace("NOT_FOUND}", 'NOT_FOUND, message: "Sold"}') if given else text
+    (tmp_path / "shop.proto").write_text(text)
+    ran = run("lint", "shop.proto", "--fail-on", fail_on, "-f", form, cwd=tmp_path)
+    assert ran.code == code
+
+
+def test_only_what_is_new_counts(two: Path, run: Any) -> None:
+    known = ("lint", "shop.proto", "--baseline", "known.json")
+    assert (ran := run(*known)).code == 0
+    assert (ran.out, ran.err) == ("", "")
+    (two / "shop.proto").write_text(TWO.replace("\n\nenum", "\n\n// The shop.\n\nenum"))
+    assert run(*known).code == 0  # all lines moved
+    (two / "shop.proto").write_text(TWO.removesuffix("}\n") + LATE)
+    ran = run(*known)
+    assert ran.code == 1
+    assert [line.rpartition("[")[2] for line in ran.out.splitlines()] == [
+        "text-shared]",
+        "description-missing]",
+    ]
+    assert ran.err == "2 found: 1 text-shared, 1 description-missing\n"
+
+
+def test_a_code_that_joins_a_known_shared_text_counts(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "shop.proto").write_text(sharing(count=3))
+    run("lint", "shop.proto", "--write-baseline", "known.json", cwd=tmp_path)
+    known = ("lint", "shop.proto", "--baseline", "known.json")
+    assert run(*known).code == 0
+    (tmp_path / "shop.proto").write_text(sharing(count=4))
+    assert (ran := run(*known)).code == 1
+    assert (ran.out.count("\n"), ran.err) == (1, "1 found: 1 text-shared\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "sources", "said"),
+    [
+        (TWO.replace("NOT_FOUND}", 'NOT_FOUND, message: "Sold"}'), ["shop.proto"], True),
+        (TWO[: TWO.index("  // It is sold")] + "}\n", ["shop.proto"], True),
+        (TWO.replace("Shop {", "Other {"), ["shop.proto"], False),  # it is not linted
+        (TWO.replace("Shop {", "Other {"), [], True),
+    ],
+)
+def test_what_is_no_longer_found_is_told(
+    text: str, sources: list[str], said: bool, two: Path, run: Any
+) -> None:
+    (two / "shop.proto").write_text(text)
+    (two / "pyproject.toml").write_text('[tool.errgrpc]\ncatalogues = ["shop.proto"]\n')
+    ran = run("lint", *sources, "--baseline", "known.json")
+    line = 'known.json: shop.Shop.SOLD: no longer found, remove it from "message-missing"'
+    assert (line.replace('"', "'") in ran.err.splitlines()) is said
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (None, "known.json does not exist; write it by --write-baseline known.json"),
+        ("{", "known.json cannot be read: "),
+        ("\udcff", "known.json cannot be read: "),
+        ("[]", "known.json is no baseline; write it by --write-baseline known.json"),
+        ('{"a": [1]}', "known.json is no baseline; write it by --write-baseline known.json"),
+    ],
+)
+def test_what_is_no_baseline(text: str | None, says: str, two: Path, run: Any) -> None:
+    (two / "known.json").unlink()
+    if text is not None:
+        (two / "known.json").write_bytes(text.encode(errors="surrogateescape"))
+    ran = run("lint", "shop.proto", "--baseline", "known.json")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"errgrpc: {says}")
+    ran = run("lint", "shop.proto", "--write-baseline", "none/known.json")
+    assert ran.err == "errgrpc: none/known.json cannot be written: No such file or directory\n"
 
 
 # Exemptions.
@@ -772,7 +893,7 @@ def test_a_descriptor_set_of_an_older_text_mends_nothing(run: Any, tmp_path: Pat
         tables.compiled(tmp_path)  # it still is a .proto
     (tmp_path / "shop.proto").unlink()
     ran = run("lint", "old.binpb", "--fix", cwd=tmp_path)
-    assert (ran.code, ran.err) == (1, "1 found\n")
+    assert (ran.code, ran.err) == (1, "1 found: 1 reserved-gap\n")
     assert ran.out.startswith("shop.proto:15:3: warning: bad.reserved_gap.ShopCode.STRANGER")
 
 
