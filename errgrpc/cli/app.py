@@ -67,7 +67,8 @@ Catalogues = Annotated[
         "-c",
         metavar="SOURCE",
         help="module:Class, a .proto file, a folder of them, or a descriptor set; may be repeated. "
-        "By default the installed ones (entry points of the group errgrpc.catalogues) and errgrpc's own.",
+        "By default the `catalogues` of tool.errgrpc in pyproject.toml, else the installed ones "
+        "(entry points of the group errgrpc.catalogues) and errgrpc's own.",
     ),
 ]
 Includes = Annotated[

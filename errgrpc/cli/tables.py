@@ -15,6 +15,7 @@ from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
+from errgrpc.cli import settings
 from errgrpc.cli.output import Misuse
 from errgrpc.codegen import schema, services
 from errgrpc.codegen.breaking import load as load_set
@@ -74,16 +75,18 @@ class Tables:
 
 
 def load(sources: Sequence[str] = (), includes: Sequence[str] = ()) -> Tables:
-    """The tables of these sources; by default those of the entry points of group `errgrpc.catalogues`, and ours.
+    """The tables of these sources.
+
+    By default they are the `catalogues` of pyproject.toml. If it names none, they are the entry
+    points of the group `errgrpc.catalogues`, and ours.
 
     A source is `module:Class`, a `.proto` file, a folder of them, or a descriptor set. `includes` are folders in which protoc
     looks for imports. Raises Misuse.
     """
     classes, protos, catalogs = list[type[ErrorCode]](), list[Path](), list[Catalog]()
     files, paths = FileDescriptorSet(), dict[str, Path]()
-    for source in sources or (
-        *dict.fromkeys([entry.value for entry in entry_points(group=_GROUP)] + list(_OURS)),
-    ):
+    sources = sources or settings.read().catalogues or _installed()
+    for source in sources:
         path = Path(source)
         if path.is_dir() or (path.suffix == ".proto" and path.exists()):
             protos.append(path)
@@ -121,6 +124,10 @@ def load(sources: Sequence[str] = (), includes: Sequence[str] = ()) -> Tables:
             f"{', '.join(sources)}: no enum with (errgrpc.v1.catalog) is declared there; see docs/protobuf.md"
         )
     return Tables(tuple(catalogs), files, paths)
+
+
+def _installed() -> tuple[str, ...]:
+    return (*dict.fromkeys([*(entry.value for entry in entry_points(group=_GROUP)), *_OURS]),)
 
 
 def compiled(

@@ -17,10 +17,10 @@ from errgrpc.cli.lint.findings import Edit, Finding, Rule
 from errgrpc.cli.lint.fixing import applied
 from errgrpc.cli.lint.linting import lint
 from errgrpc.cli.lint.rules import RULES
-from errgrpc.cli.lint.settings import Settings
 from errgrpc.cli.lint.shipped import SHIPPED
 from errgrpc.cli.lint.showing import as_text
 from errgrpc.cli.places import character
+from errgrpc.cli.settings import Settings
 from errgrpc.cli.tables import Tables
 from errgrpc.codegen import schema
 from errgrpc.codegen.schema import Catalog, Code, Field, Hint

@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from errgrpc import ComponentCode, ResCode
 from errgrpc.cli import tables
+from errgrpc.cli.app import app
 from errgrpc.cli.facts import facts
 
 CODES = [code for catalogue in (ResCode, ComponentCode) for code in catalogue]
@@ -258,6 +260,54 @@ def test_an_import_may_stand_elsewhere(run: Any, tmp_path: Path) -> None:
     for source in ("protos", "protos/shop/v1/shop.proto"):
         ran = run("list", "-c", source, "-I", "lib", cwd=tmp_path)
         assert (ran.code, ran.out) == (0, "1\tGONE\tNOT_FOUND\t\t\tGone\tshop.v1.Shop\n")
+
+
+SHOP = (
+    'syntax = "proto3";\npackage shop.v1;\nimport "errgrpc/v1/annotations.proto";\n'
+    'enum Shop {\n  option (errgrpc.v1.catalog) = {domain: "shop.example.com"};\n'
+    "  SHOP_UNSPECIFIED = 0;\n  SHOP_GONE = 1 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND}];\n}\n"
+)
+GONE = """{"error": {"code": 404, "message": "Gone", "status": "NOT_FOUND", "details": [{
+  "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+  "reason": "GONE", "domain": "shop.example.com"
+}]}}"""
+BY_DEFAULT = [
+    ("list",),
+    ("explain", "1"),
+    ("decode", GONE),
+    ("lint",),
+    ("docs", "-f", "markdown"),
+    ("export", "csv"),
+]
+
+
+@pytest.mark.parametrize("command", BY_DEFAULT, ids=lambda command: command[0])
+def test_pyproject_names_the_tables_of_every_command(
+    command: tuple[str, ...], run: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "shop.proto").write_text(SHOP)
+    pyproject = tmp_path / "pyproject.toml"
+    named = run(*command, *(("-c",) if command[0] != "lint" else ()), "shop.proto", cwd=tmp_path)
+    installed = run(*command)
+    pyproject.write_text('[tool.errgrpc]\ncatalogues = ["shop.proto"]\n')
+    assert run(*command) == named != installed
+    pyproject.write_text('[tool.errgrpc]\n[project]\nname = "shop"\n')
+    assert run(*command) == installed
+    pyproject.write_text('[tool.errgrpc]\ncatalogues = ["nothing"]\n')
+    assert (run(*command).code, run(*command).err[:27]) == (2, "errgrpc: nothing is no cata")
+
+
+def test_each_command_with_tables_is_in_that_test() -> None:
+    options = {
+        command.name or getattr(command.callback, "__name__", ""): signature(command.callback)
+        for command in app.registered_commands
+        if command.callback
+    }
+    assert {name for name, given in options.items() if "include" in given.parameters} == {
+        *(name for name, *_ in BY_DEFAULT),
+        "diff",  # it needs both of its sources
+        "import",  # it writes the catalogue that it is given
+    }
 
 
 def test_a_set_counts_beside_a_proto_that_it_does_not_hold(run: Any) -> None:

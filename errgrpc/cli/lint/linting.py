@@ -7,9 +7,9 @@ from errgrpc.cli.lint import exempting
 from errgrpc.cli.lint.exempting import Exemption
 from errgrpc.cli.lint.findings import Edit, Finding, Found
 from errgrpc.cli.lint.rules import RULES, code_not_raised, method_raises_nothing
-from errgrpc.cli.lint.settings import FILE, Settings
 from errgrpc.cli.lint.shipped import SHIPPED
 from errgrpc.cli.places import Place, character, linted_services, places
+from errgrpc.cli.settings import FILE, Settings
 from errgrpc.cli.tables import Tables
 from errgrpc.codegen.schema import Catalog
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from errgrpc.cli import settings
 from errgrpc.cli import tables as sources
 from errgrpc.cli.annotations import Annotation, Rule, github, sarif
-from errgrpc.cli.lint import baseline, exempting, settings
+from errgrpc.cli.lint import baseline, exempting
 from errgrpc.cli.lint.findings import Edit, Finding, Severity
 from errgrpc.cli.lint.fixing import applied
 from errgrpc.cli.lint.linting import lint
@@ -44,7 +45,7 @@ def show(
     old = baseline.read(counting.baseline) if counting.baseline else baseline.Known()
 
     def found() -> tuple[Tables, list[Finding]]:
-        tables = sources.load(named or known.catalogues, includes)
+        tables = sources.load(named, includes)
         texts = {name: _read(path) for name, path in tables.paths.items()}
         return tables, lint(tables, texts, known, whole)
 

@@ -1,4 +1,4 @@
-"""What pyproject.toml says to `errgrpc lint`."""
+"""What pyproject.toml says to the command."""
 
 import tomllib
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ FILE = "pyproject.toml"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The table `[tool.errgrpc]`: the sources that are linted by default, and exemptions by full name and rule."""
+    """The table `[tool.errgrpc]`: the default sources, and lint's exemptions by name and rule."""
 
     catalogues: tuple[str, ...] = ()
     ignore: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
