@@ -14,6 +14,7 @@ import pytest
 from errgrpc import ComponentCode, ResCode
 from errgrpc.cli import tables
 from errgrpc.cli.app import app
+from errgrpc.cli.explain import find
 from errgrpc.cli.facts import facts
 
 CODES = [code for catalogue in (ResCode, ComponentCode) for code in catalogue]
@@ -152,8 +153,8 @@ def test_a_condition_of_a_hint_is_told(run: Any) -> None:
     ("query", "like"),
     [
         ("ROOM_NOT_EXST", "ROOM_NOT_EXIST"),
-        ("1099", "1017"),
-        ("房间不在", "房间不存在"),
+        ("1099", "; near: 1017 ROOM_CONFIG_CONFLICT, 1016 ROOM_MEMBER_EXIST"),
+        ("房间不在", "; near: 1004 ROOM_NOT_EXIST (房间不存在)"),
         ("zzzzzz", None),
         ("", None),
     ],
@@ -163,6 +164,59 @@ def test_what_names_nothing_has_its_near_misses(query: str, like: str | None, ru
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith(f"no code is named {query!r}")
     assert (like or "near") in ran.err or like is None
+
+
+FILLED = """from errgrpc import ErrorCode, MetadataField, Spec
+from grpc import StatusCode
+
+FIELDS = [MetadataField("limit", "The limit"), MetadataField("unit", "Its unit")]
+
+def full(message: str, hint: str = "") -> Spec:
+    hints = {"zh-CN": hint} if hint else {}
+    return Spec(StatusCode.NOT_FOUND, message=message, hints=hints, metadata_fields=FIELDS)
+
+class Filled(ErrorCode, domain="filled_table.Filled"):
+    CART = 1, full("More than {limit} {unit}s", "购物车超过上限 {limit} 个  ")
+    ROW = 2, full("{limit} is full")
+    SHELF = 3, full("The shelf {limit} is full")
+    BRACES = 4, full("a {{b}} {limit} a {{b}}")
+    ALL = 5, full("{limit}")
+    AGAIN = 6, full("the SHELF {unit} is  full")
+    TWICE = 7, full("{limit}-{limit}-{unit}.")
+"""
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("购物车超过上限 30 个", ["CART"]),
+        ("购物车超过上限 30 个  ", ["CART"]),
+        ("more than 30 Pieces", ["CART"]),
+        ("it is full", ["ROW"]),
+        ("The shelf B is full", ["SHELF", "AGAIN"]),  # the one that says more
+        ("a {b} x a {b}", ["BRACES"]),
+        ("a {b}", []),
+        ("1-2-3.", ["TWICE"]),
+        ("1-2.", []),
+        ("something else", []),  # {limit} alone says nothing
+    ],
+)
+def test_a_text_with_values_is_explained(
+    query: str, found: list[str], run: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "filled_table.py").write_text(FILLED)
+    ran = run("explain", query, "-c", "filled_table:Filled", "-f", "json", cwd=tmp_path)
+    assert ran.code == (0 if found else 1)
+    assert [code["reason"] for code in json.loads(ran.out)] == found
+
+
+def test_each_filled_text_of_what_is_shipped_finds_its_code() -> None:
+    known = tables.load(SOURCES["classes"])
+    for code in CODES:
+        metadata = {field.key: "r-42" for field in code.metadata_fields}
+        for text in (code.message_for(metadata), *code.hints_for(metadata).values()):
+            if text:
+                assert code.reason in {each.reason for _, each in find(known, text)}
 
 
 def test_several_queries(run: Any) -> None:
