@@ -249,9 +249,7 @@ def of_class(catalogue: type[ErrorCode]) -> Catalog:
     return Catalog(
         file=f"{catalogue.__module__}:{catalogue.__qualname__}",
         package="",
-        name=catalogue.domain
-        if catalogue.domain.rpartition(".")[2] == catalogue.__name__
-        else catalogue.__qualname__,
+        name=_full_name(catalogue),
         line=0,
         description=_doc(catalogue),
         annotated=True,
@@ -263,6 +261,14 @@ def of_class(catalogue: type[ErrorCode]) -> Catalog:
         locales=catalogue.locales,
         help_url=catalogue._help_url,  # noqa: SLF001  the template; `help_url` is what one code makes of it
     )
+
+
+def _full_name(catalogue: type[ErrorCode]) -> str:
+    """The name of its enum; that of the class if it was not generated."""
+    if catalogue._full_name:  # noqa: SLF001  only what reads tables needs it
+        return catalogue._full_name  # noqa: SLF001
+    is_domain = catalogue.domain.rpartition(".")[2] == catalogue.__name__
+    return catalogue.domain if is_domain else catalogue.__qualname__
 
 
 def _doc(catalogue: type[ErrorCode]) -> str:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import runpy
 import subprocess
 import sys
 from inspect import signature
@@ -15,8 +16,10 @@ from errgrpc import ComponentCode, ResCode
 from errgrpc.cli import tables
 from errgrpc.cli.app import app
 from errgrpc.cli.explain import find
-from errgrpc.cli.facts import facts
+from errgrpc.cli.facts import anchor, facts
+from errgrpc.codegen.render import output
 
+GOLDEN = Path(__file__).parents[1] / "codegen/golden"
 CODES = [code for catalogue in (ResCode, ComponentCode) for code in catalogue]
 SOURCES = {
     "installed": (),
@@ -74,6 +77,37 @@ def test_a_class_says_what_its_proto_says() -> None:
         for known in (classes, protos)
     ]
     assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("case", [path.name for path in sorted(GOLDEN.iterdir())])
+def test_a_generated_class_has_the_names_of_its_proto(case: str) -> None:
+    known = tables.load([str(GOLDEN / case)])
+    for catalog in known.catalogs:
+        module = GOLDEN / case / output(catalog.file)
+        if module.exists():  # an imported file has none
+            found = tables.of_class(runpy.run_path(str(module))[catalog.class_name])
+            assert found.full_name == catalog.full_name
+            assert [anchor(found, code) for code in found.codes] == [
+                anchor(catalog, code) for code in catalog.codes
+            ]
+
+
+@pytest.mark.parametrize(
+    ("domain", "full_name", "found"),
+    [
+        ("shop.example.com", "shop.v1.ShopCode", "shop.v1.ShopCode"),
+        ("shop.v1.ShopCode", "", "shop.v1.ShopCode"),
+        ("shop.example.com", "", "ShopCode"),  # generated before, or written by hand
+    ],
+)
+def test_the_name_of_a_class(domain: str, full_name: str, found: str) -> None:
+    namespace: dict[str, Any] = {}
+    exec(  # noqa: S102
+        "from errgrpc import ErrorCode\n"
+        f"class ShopCode(ErrorCode, domain={domain!r}, full_name={full_name!r}): pass",
+        namespace,
+    )
+    assert tables.of_class(namespace["ShopCode"]).full_name == found
 
 
 def test_filters(run: Any) -> None:
