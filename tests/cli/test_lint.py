@@ -186,6 +186,9 @@ def test_keys_that_look_like_secrets(key: str, found: bool) -> None:
         ([1, 2, 8, 9], ((3, 7),), []),
         ([7, 4, 1, 2], (), [4]),
         ([-4, -1, 0], (), [-1]),
+        ([99998, 99999, 100001], (), []),  # 100000 is where another block begins
+        ([1098, 1100, 1101], (), []),
+        ([1100, 1102, 1103], (), [1102]),
         ([2, 3], (), []),
     ],
 )
@@ -209,7 +212,9 @@ def test_gaps_in_numbers(numbers: list[int], reserved: Any, found: list[int]) ->
     ("hints", "given", "found"),
     [
         ((), {}, False),
-        ((Hint("en", "a", ()),), {}, True),  # the other code has zh
+        ((Hint("en", "a", ()),), {}, False),  # half of the codes have zh
+        ((Hint("en", "a", ()),), {"default_locale": "zh"}, True),
+        ((Hint("en", "a", ()),), {"locales": ("en", "zh")}, True),
         ((Hint("EN", "a", ()), Hint("zh", "b", ())), {}, False),
         ((Hint("en", "a", ()),), {"locales": ("en",)}, False),
         ((Hint("zh", "a", ()),), {"locales": ("zh",), "default_locale": "en"}, True),
@@ -229,6 +234,36 @@ def test_gaps_in_numbers(numbers: list[int], reserved: Any, found: list[int]) ->
 def test_gaps_in_locales(hints: tuple[Hint, ...], given: Any, found: bool) -> None:
     other = code("OTHER", 2, hints=(Hint("en", "c", ()), Hint("zh", "d", ())))
     assert check("locale-gap", code(hints=hints), other, **given) == ["GONE"] * found
+
+
+@pytest.mark.parametrize(
+    ("translated", "gaps"), [(0, 0), (1, 0), (2, 0), (3, 0), (4, 3), (6, 1), (7, 0)]
+)
+def test_a_locale_counts_if_more_than_half_of_the_codes_have_it(translated: int, gaps: int) -> None:
+    """Codes without any hint are not asked. The fourth of seven is more than half."""
+    codes = [
+        code(
+            f"N{number}",
+            number,
+            hints=(
+                Hint("en", f"{number}", ()),
+                *([Hint("de", f"{number}", ())] if number <= translated else []),
+            ),
+        )
+        for number in range(1, 8)
+    ]
+    codes += [code(f"BARE{number}", number) for number in range(8, 20)]
+    assert check("locale-gap", *codes) == [f"N{number}" for number in range(8 - gaps, 8)]
+    assert check("locale-gap", *codes, locales=("en",)) == []
+    named = [f"N{number}" for number in range(translated + 1, 8)]
+    assert check("locale-gap", *codes, locales=("en", "de")) == named
+
+
+def test_a_condition_needs_each_locale_of_its_code() -> None:
+    """Even one that few codes have."""
+    hints = (Hint("en", "a", ()), Hint("de", "b", ()), Hint("en", "c", (("k", "v"),)))
+    others = [code(f"N{number}", number, hints=(Hint("en", "d", ()),)) for number in range(2, 9)]
+    assert check("locale-gap", code(hints=hints), *others) == ["GONE"]
 
 
 def test_texts_are_shared_within_a_locale_and_a_catalogue() -> None:

@@ -1,5 +1,6 @@
 """Each code that has hints has one in each locale of its catalogue, under each condition."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from errgrpc.cli.facts import anchor
@@ -14,9 +15,9 @@ severity: Severity = "error"
 
 
 def check(tables: Tables) -> Iterator[Found]:
-    """Finds codes whose hints lack a locale: one that the catalogue names, or else one that another code has."""
+    """Finds codes whose hints lack a locale that counts."""
     for catalog in tables.catalogs:
-        wanted = _locales(catalog)
+        spelled, counting = _locales(catalog)
         for code in catalog.codes:
             conditions = dict[tuple[tuple[str, str], ...], set[str]]()
             for hint in code.hints:
@@ -26,8 +27,8 @@ def check(tables: Tables) -> Iterator[Found]:
                 # A condition may replace the texts of some errors only; the locales of that code must be there all the same.
                 if lacking := [
                     locale
-                    for lower, locale in wanted.items()
-                    if lower not in had and (not when or lower in plain)
+                    for lower, locale in spelled.items()
+                    if lower not in had and lower in (plain if when else counting)
                 ]:
                     given = f" when {dict(when)}" if when else ""
                     yield Found(
@@ -37,11 +38,18 @@ def check(tables: Tables) -> Iterator[Found]:
                     )
 
 
-def _locales(catalog: Catalog) -> dict[str, str]:
-    """The locales of a catalogue by their lower case, in which two of them are the same."""
+def _locales(catalog: Catalog) -> tuple[dict[str, str], set[str]]:
+    """The locales of a catalogue by their lower case, and the lower case of those that count.
+
+    The named ones count. If `locales` names none, a locale of more than half of the codes with hints
+    counts as well: a translation of fewer has only begun.
+    """
     named = [*catalog.locales, *((catalog.default_locale,) if catalog.default_locale else ())]
-    used = () if catalog.locales else (hint.locale for code in catalog.codes for hint in code.hints)
-    found = dict[str, str]()
+    hinted = [code.hints for code in catalog.codes if code.hints]
+    used = () if catalog.locales else (hint.locale for hints in hinted for hint in hints)
+    spelled = dict[str, str]()
     for locale in (*named, *used):
-        found.setdefault(locale.lower(), locale)
-    return found
+        spelled.setdefault(locale.lower(), locale)
+    having = Counter(lower for hints in hinted for lower in {hint.locale.lower() for hint in hints})
+    counting = {lower for lower in spelled if having[lower] * 2 > len(hinted)}
+    return spelled, counting | {locale.lower() for locale in named}

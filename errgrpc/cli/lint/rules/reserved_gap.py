@@ -13,6 +13,7 @@ __all__ = ["check", "id", "severity"]
 id = "reserved-gap"
 severity: Severity = "warning"
 _MOST = 5  # numbers: a longer gap is the beginning of another block
+_BLOCK = 100  # at a multiple of it, another block may begin
 
 
 def check(tables: Tables) -> Iterator[Found]:
@@ -31,6 +32,7 @@ def check(tables: Tables) -> Iterator[Found]:
             if (
                 0 < len(free) <= _MOST
                 and in_row
+                and before // _BLOCK == after // _BLOCK
                 and not (_is_http(values[before]) and _is_http(values[after]))
             ):
                 listed = ", ".join(map(str, free))
