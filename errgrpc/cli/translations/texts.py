@@ -38,8 +38,25 @@ class Text:
     @property
     def source(self) -> str:
         """What is translated: the hint of the default locale, else another one, the message or the reason."""
-        own = self.hint(self.catalog.default_locale)
-        return own or hint_for(self.catalog, self.code) or self.code.message or self.code.reason
+        return self._source[0]
+
+    @property
+    def source_note(self) -> str:
+        """`source: en-US` if that is not the default locale; empty if it is."""
+        return self._source[1]
+
+    @property
+    def _source(self) -> tuple[str, str]:
+        default = self.catalog.default_locale
+        if own := self.hint(default):
+            return own, ""
+        if told := hint_for(self.catalog, self.code):
+            locales = [hint.locale for hint in self.code.hints if hint.text == told]
+            known = default.lower() in map(str.lower, locales)
+            return told, "" if known else f"source: {locales[0]}"
+        if self.code.message:
+            return self.code.message, "source: the message for developers"
+        return self.code.reason, "source: the reason"
 
     def comment(self, style: Style) -> str:
         """What a translator is told: when the code occurs, and what each placeholder stands for."""
