@@ -613,6 +613,18 @@ def test_only_what_is_new_counts(two: Path, run: Any) -> None:
     assert ran.err == "2 found: 1 text-shared, 1 description-missing\n"
 
 
+def test_a_baseline_is_written_anew(two: Path, run: Any) -> None:
+    (two / "shop.proto").write_text(TWO.removesuffix("}\n") + LATE)
+    both = ("lint", "shop.proto", "--baseline", "new.json", "--write-baseline", "new.json")
+    assert run(*both).code == 0
+    assert run(*both[:4]).code == 0
+    assert set(json.loads((two / "new.json").read_text())) == {
+        "description-missing",
+        "message-missing",
+        "text-shared",
+    }
+
+
 def test_a_code_that_joins_a_known_shared_text_counts(run: Any, tmp_path: Path) -> None:
     (tmp_path / "shop.proto").write_text(sharing(count=3))
     run("lint", "shop.proto", "--write-baseline", "known.json", cwd=tmp_path)

@@ -42,7 +42,8 @@ def show(
     """
     known = settings.read()
     whole = not named and bool(known.catalogues)
-    old = baseline.read(counting.baseline) if counting.baseline else baseline.Known()
+    compared = None if counting.write else counting.baseline
+    old = baseline.read(compared) if compared else baseline.Known()
 
     def found() -> tuple[Tables, list[Finding]]:
         tables = sources.load(named, includes)
