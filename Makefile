@@ -9,6 +9,7 @@ DOCS := .venv-docs
 PIP := -m pip install --quiet --disable-pip-version-check
 EXAMPLE := examples/classroom/v1/classroom.proto
 CONFORMANCE := conformance/v1/conformance.proto
+BUFPLUGIN := $(sort $(wildcard errgrpc/cli/bufplugin/*.proto))
 WEB := examples/classroom/web
 PAGE := tests/cli/page
 PARALLEL := -n 2 --dist worksteal
@@ -96,7 +97,7 @@ generate: $(CODEGEN)/stamp
 	  --plugin=$(CODEGEN)/bin/protoc-gen-errgrpc --errgrpc_out=$(OUT) $(PROTOS)
 	PATH=$(CURDIR)/$(CODEGEN)/bin:$$PATH $(CODEGEN)/bin/python -m grpc_tools.protoc -I . -I protos -I $(CODEGEN)/site-packages \
 	  --python_out=$(OUT) --grpc_python_out=$(OUT) --mypy_out=$(OUT) --mypy_grpc_out=$(OUT) --errgrpc_out=$(OUT) $(EXAMPLE)
-	$(CODEGEN)/bin/python -m grpc_tools.protoc -I . -I $(CODEGEN)/site-packages --python_out=$(OUT) --pyi_out=$(OUT) $(CONFORMANCE)
+	$(CODEGEN)/bin/python -m grpc_tools.protoc -I . -I $(CODEGEN)/site-packages --python_out=$(OUT) --pyi_out=$(OUT) $(CONFORMANCE) $(BUFPLUGIN)
 
 test-lowest: ## the tests with the lower bounds of pyproject.toml
 	$(MAKE) --no-print-directory test-full VENV=.venv-lowest VERSIONS=lowest PYTHON=python3.11
@@ -124,6 +125,7 @@ bench: $(VENV)/test.stamp requirements/bench.txt  ## every figure of docs/perfor
 	$(BIN)/python $(PIP) -r requirements/bench.txt
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.tracking
+	$(BIN)/python -m bench.commands
 
 clean:
 	rm -rf .venv .venv-* build dist mutants $(PAGE)/node_modules $(addprefix $(WEB)/,node_modules build dist src/gen)

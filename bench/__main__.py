@@ -1,9 +1,9 @@
 """Measures what errgrpc costs, compared with bare gRPC and with other ways, in one run.
 
-python -m bench                # all, about 20 minutes of a quiet machine; writes docs/performance*
-python -m bench --quick        # all of it once, to see that it runs; about two minutes
-python -m bench --in-process   # only what runs in one process
-python -m bench --render       # only tables and pictures, from docs/performance.json
+- `python -m bench`: all, in about 20 minutes of a quiet machine.
+- `python -m bench --quick`: all once, to see that it runs; about two minutes.
+- `python -m bench --in-process`: only the cases of one process.
+- `python -m bench --render`: only tables and pictures, from docs/performance.json.
 
 A complete run writes docs/performance.json, its tables and its pictures. A partial run writes into
 build/bench/. Missed targets are printed; the exit code is 0 unless an error occurs.

@@ -52,7 +52,8 @@ CONTENDERS = (
         "bare grpcio",
         "bare",
         "bare",
-        "no interceptors; the handler aborts with the bytes that errgrpc would send, built beforehand",
+        "no interceptors; the handler aborts with the bytes that errgrpc would send, "
+        "built beforehand",
     ),
     Contender(
         "null",

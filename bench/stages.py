@@ -1,6 +1,8 @@
 """Measures where a failed call spends its time.
 
-python -m bench.stages    # about two minutes; into docs/performance.json and docs/performance-tables.md
+    python -m bench.stages    # about two minutes
+
+It writes into docs/performance.json and docs/performance-tables.md.
 
 The server's part goes from the handler to `context.abort`. The client's part goes from grpc's error
 to `except`. Each part is measured in real calls, in a process of its own, with null on the other

@@ -1,7 +1,7 @@
 """Measures the cost of `track_context` and `forward` in one process.
 
-python -m bench.tracking           # about a minute
-python -m bench.tracking --quick   # once, to see that it runs
+    python -m bench.tracking           # about a minute
+    python -m bench.tracking --quick   # once, to see that it runs
 
 Calls with and without them run in turn, each over its own connection. The full run writes
 docs/performance-tracking.json and its table in docs/performance.md.
@@ -144,7 +144,10 @@ def with_table(page: str, results: Mapping[str, Any]) -> str:
         for name, row in results["works"].items()
     ]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    said = f"Python {results['python']}, grpcio {results['grpcio']}, {results['rounds']} bursts of {CALLS} calls each, on and off in turn."
+    said = (
+        f"Python {results['python']}, grpcio {results['grpcio']}, {results['rounds']} bursts "
+        f"of {CALLS} calls each, on and off in turn."
+    )
     text = f"{said}\n\n{table}"
     return re.sub(
         r"(?s)(<!-- tracking -->\n).*?(<!-- end -->)",

@@ -49,7 +49,7 @@ def fill(template: str, metadata: Mapping[str, str]) -> str:
     )
 
 
-@lru_cache(maxsize=4_096)  # templates are those of tables, hence few
+@lru_cache(maxsize=4_096)  # all templates come from tables, so they are few
 def parts(template: str) -> tuple[tuple[str, str | None], ...]:
     """Texts, and keys in place of which a value goes."""
     found: list[tuple[str, str | None]] = []

@@ -1,7 +1,9 @@
-"""Each promise of docs/reliability-tables.md, measured: what errgrpc does and what other ways of answering errors do, in one run.
+"""Measures each promise of docs/reliability-tables.md, for errgrpc and other ways, in one run.
 
-python -m reliability.comparison            # all; writes docs/reliability-comparison.json and the tables of the pages
-python -m reliability.comparison --render   # only the tables, from the figures that are there
+    python -m reliability.comparison            # all
+    python -m reliability.comparison --render   # only the tables, from the existing figures
+
+A run writes docs/reliability-comparison.json and the tables of the pages.
 """
 
 import argparse

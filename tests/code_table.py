@@ -1,4 +1,4 @@
-"""All codes as literals, copied from the table that the protos were written from: what the package must say of each."""
+"""All codes as literals, copied from the table of origin: the package must have the same facts."""
 
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ class Row(NamedTuple):
     english: str
     description: str
     variants: tuple[tuple[tuple[tuple[str, str], ...], str, str], ...] = ()
-    """(when, Chinese, English) each."""
+    """Each hint is (when, Chinese, English)."""
 
 
 CODES = (

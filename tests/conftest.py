@@ -1,7 +1,10 @@
-"""What all tests share: which of them run, and a server of each style and a new environment that live as long as the run.
+"""What all tests share: the selection of tests, a server of each style, and a new environment.
 
-`make test` leaves out what takes long (`@pytest.mark.full`) and thins large products out (`@pytest.mark.thinned(n)`).
-`make test-full`, `pytest --full`, and a test that is named by its id (`file.py::test`) run whole.
+The servers and the environment live as long as the run.
+
+`make test` leaves out slow tests (`@pytest.mark.full`) and runs a part of each large product
+(`@pytest.mark.thinned(n)`). `make test-full`, `pytest --full`, and a test named by its id
+(`file.py::test`) run everything.
 """
 
 import os
@@ -25,10 +28,10 @@ from filelock import FileLock
 
 ROOT = Path(__file__).parent.parent
 
-# The same examples in each run, and none too slow: a slow machine proves nothing.
+# Each run has the same examples. There is no deadline: a slow machine proves nothing.
 hypothesis.settings.register_profile("errgrpc", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("errgrpc")
-# For mutation tests: that something fails is enough, the least example of it would take minutes to find.
+# For mutation tests, any failure is enough: to find its least example would take minutes.
 unshrunk = [
     phase
     for phase in hypothesis.Phase
@@ -39,12 +42,13 @@ hypothesis.settings.register_profile(
 )
 
 if harness.GRPC < (1, 83):
-    # There an intercepted call that could not begin raises its error once more when it is collected, in whichever test that is;
-    # and where pytest just parses a source to show a failure, that makes CPython before 3.11.8 and 3.12.2 count wrong and the run end.
+    # In grpcio before 1.83, an intercepted call that failed to begin raises its error again when it
+    # is collected, maybe in another test. If pytest is parsing a source at that time, CPython
+    # before 3.11.8 and 3.12.2 miscounts and the run ends.
     Intercepted: Any = grpc.aio._interceptor.InterceptedCall  # type: ignore[attr-defined]
 
     def collected(self: Any, original: Any = Intercepted.__del__) -> None:
-        with suppress(Exception):  # whatever an interceptor raised
+        with suppress(Exception):  # the error of an interceptor
             original(self)
 
     Intercepted.__del__ = collected
@@ -70,7 +74,7 @@ def _is_left_out(item: pytest.Item) -> bool:
     if item.get_closest_marker("full"):
         return True
     thinned, call = item.get_closest_marker("thinned"), getattr(item, "callspec", None)
-    # Along the diagonals of the product, so that each value of a parameter meets others.
+    # The tests on the diagonals of the product run, so that each value meets other values.
     return (
         thinned is not None
         and call is not None
@@ -80,7 +84,7 @@ def _is_left_out(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_report_to_serializable() -> Iterator[None]:
-    """pytest-xdist sends reports as UTF-8; what a test logs may hold lone surrogates."""
+    """Escapes lone surrogates in logs, as pytest-xdist sends reports as UTF-8."""
     return _escaped((yield))
 
 
@@ -120,12 +124,12 @@ def stack(request: pytest.FixtureRequest) -> str:
 
 @dataclass(frozen=True)
 class Fresh:
-    """A new environment with nothing but the built wheel and what that depends on."""
+    """A new environment with only the built wheel and its dependencies."""
 
     folder: Path
 
     def run(self, *command: str, cwd: Path | None = None, check: bool = True) -> str:
-        """What a command of that environment prints."""
+        """The output of a command of that environment."""
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("PYTHON")
         }
@@ -144,7 +148,7 @@ class Fresh:
         return done.stdout if check else done.stdout + done.stderr
 
     def install(self, *requirements: str) -> None:
-        """Installs with pip, the versions being those that the tests themselves run with."""
+        """Installs with pip, in the versions that the tests themselves run with."""
         pinned = [
             f"{name}=={metadata.version(name)}"
             for name in ("grpcio", "protobuf", "googleapis-common-protos")
@@ -186,7 +190,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Fresh:
 
 @pytest.fixture(scope="session")
 def fresh_with_protoc(fresh: Fresh, tmp_path_factory: pytest.TempPathFactory) -> Fresh:
-    """The same with protoc and buf, as another team has it."""
+    """The same environment with protoc and buf, as another team has it."""
 
     def make(made: Fresh) -> None:
         made.install("grpcio-tools")
@@ -200,7 +204,7 @@ def fresh_with_protoc(fresh: Fresh, tmp_path_factory: pytest.TempPathFactory) ->
 def _once(
     factory: pytest.TempPathFactory, name: str, make: Callable[[Fresh], None], step: str = "made"
 ) -> Fresh:
-    """The environment, made by the first of pytest-xdist's workers that asks for it."""
+    """The environment; the first worker of pytest-xdist that asks for it makes it."""
     base = factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
     with FileLock(f"{folder}.lock"):

@@ -28,12 +28,16 @@ BANNED = re.compile(
 _ABBREVIATIONS = re.compile(r"\b(e\.g|i\.e|etc|vs|cf|No)\.", re.IGNORECASE)
 _PRAGMA = re.compile(r"#\s*(noqa|type:|pyright|pragma|mypy|fmt|!)")
 _ITEM = re.compile(
-    r"^\s*(?:[*-] |\w[\w.*`, ]*: )|^\s*(Args|Returns|Raises|Yields|Attributes|Example|Examples|Note|Notes):\s*$"
+    r"^\s*(?:[*-] |\w[\w.*`, ]*: )|"
+    r"^\s*(Args|Returns|Raises|Yields|Attributes|Examples?|Notes?):\s*$"
 )
 
 
 def markdown(text: str) -> Iterator[tuple[int, str]]:
-    """The prose of a Markdown file by line: a code span is one word, and a fenced block is left out."""
+    """Yields the prose of a Markdown file by line.
+
+    A code span is one word. Fenced blocks are left out.
+    """
     for token in MarkdownIt().enable("table").parse(text):
         if token.type == "inline":
             parts = [
@@ -53,7 +57,7 @@ def python(text: str) -> Iterator[tuple[int, str]]:
         match node:
             case ast.Expr(value=ast.Constant(value=str(docstring))):
                 yield from _paragraphs(node.lineno, docstring)
-    block, first, last = list[str](), 0, -2
+    block, first, last = list[str](), 0, (-2, 0)
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type != tokenize.COMMENT:
             continue
@@ -63,12 +67,12 @@ def python(text: str) -> Iterator[tuple[int, str]]:
             )
             yield token.start[0], words.strip("# ")
             continue
-        if token.start[0] != last + 1 and block:
+        if token.start != (last[0] + 1, last[1]) and block:
             yield first, " ".join(block)
             block = []
         first = first if block else token.start[0]
         block.append(token.string.lstrip("# "))
-        last = token.start[0]
+        last = token.start
     if block:
         yield first, " ".join(block)
 

@@ -1,6 +1,7 @@
-"""Real servers on loopback ports, and one way to call them: every style of handler, every kind of method, both clients.
+"""Real servers on loopback ports, and one way to call them.
 
-A request names an action of `ACTIONS`; the handler runs it with its context, before, between or after its responses.
+They cover each style of handler, each kind of method and both clients. A request names an action of
+`ACTIONS`. The handler runs the action with its context, before, between or after the responses.
 """
 
 import asyncio
@@ -27,12 +28,13 @@ import errgrpc
 KINDS = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
 STYLES = ("sync", "aio", "reader_writer", "sync_on_aio")
 STACKS = ("sync", "aio")
-CLIENTS = (*STACKS, "wrapped_sync", "wrapped_aio")  # with interceptors; with a wrapped channel
-DEADLINE = 20.0  # seconds; far above what any call needs, so that a hang fails instead of hanging
+# the last two wrap a channel, the others have interceptors
+CLIENTS = (*STACKS, "wrapped_sync", "wrapped_aio")
+DEADLINE = 20.0  # seconds, more than any call needs: a hang becomes a failure
 RESPONSES = (b"first", b"second")
 
 GRPC = tuple(map(int, grpc.__version__.split(".")[:2]))
-"""What grpcio itself could not do before a version is left out by name, with the reason."""
+"""The version of grpcio: tests leave out by name what older versions cannot do, and say why."""
 
 Action = Callable[[Any], Any]
 ACTIONS: dict[bytes, tuple[Action, int]] = {}
@@ -41,7 +43,10 @@ _numbers = itertools.count()
 
 @contextmanager
 def action(act: Action, after: int = 0) -> Iterator[bytes]:
-    """Registers what a handler does after so many responses (of two, in streams); yields the request that asks for it."""
+    """Registers what a handler does after some responses; yields the request for it.
+
+    A stream has two responses.
+    """
     name = str(next(_numbers)).encode()
     ACTIONS[name] = act, after
     try:
@@ -129,7 +134,10 @@ SERVICERS = {
 
 
 def handlers(servicer: Any) -> grpc.GenericRpcHandler:
-    """The generic handler of a service `test.Service` whose methods are named by their kinds; messages are bytes."""
+    """The generic handler of `test.Service`.
+
+    Its methods have the names of their kinds, and its messages are bytes.
+    """
     methods = {
         kind: getattr(grpc, f"{kind}_rpc_method_handler")(getattr(servicer, kind)) for kind in KINDS
     }
@@ -151,7 +159,7 @@ def sync_server(interceptors: Sequence[Any], servicer: Any = None, **options: An
 
 @contextmanager
 def loop_thread() -> Iterator[asyncio.AbstractEventLoop]:
-    """An event loop that runs in a thread of its own, closed with nothing left on it."""
+    """An event loop in its own thread, closed with nothing left on it."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -161,7 +169,7 @@ def loop_thread() -> Iterator[asyncio.AbstractEventLoop]:
         asyncio.run_coroutine_threadsafe(_settle(), loop).result(DEADLINE)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(DEADLINE)
-        # a handler in a thread may have asked for a request since
+        # a handler in a thread may have read a request meanwhile
         loop.run_until_complete(_settle())
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
@@ -171,7 +179,7 @@ async def _settle() -> None:
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     if tasks:
         _, left = await asyncio.wait(tasks, timeout=5)
-        for task in left:  # its handler would wait for ever, and its thread's pool with it
+        for task in left:  # else its handler, and so the thread pool, would wait forever
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
 
@@ -200,7 +208,7 @@ def aio_server(interceptors: Sequence[Any], servicer: Any, **options: Any) -> It
 def serve(
     style: str, interceptors: Sequence[Any] | None = None, servicer: Any = None, **options: Any
 ) -> Iterator[str]:
-    """A server of a style; by default with errgrpc's interceptor for ResCode, `options` going to that."""
+    """A server of a style, by default with errgrpc's interceptor for ResCode and these options."""
     stack = errgrpc if style == "sync" else errgrpc.aio
     if interceptors is None:
         interceptors = [
@@ -217,7 +225,7 @@ def serve(
 
 @dataclass
 class Outcome:
-    """What a call came to, whichever stack made it."""
+    """The outcome of a call, the same for both stacks."""
 
     responses: list[bytes] = field(default_factory=list)
     error: Any = None
@@ -239,7 +247,7 @@ def call(
     metadata: Sequence[tuple[str, Any]] = (),
     timeout: float = DEADLINE,
 ) -> Outcome:
-    """Calls a method with a client of its own; by default one of errgrpc's, `interceptors=()` is bare."""
+    """Calls a method with its own client: by default one of errgrpc, bare if `interceptors=()`."""
     if stack == "wrapped_aio":
         wrap = functools.partial(errgrpc.aio.wrap_channel, locale=locale)
         return asyncio.run(
@@ -268,7 +276,10 @@ DETAILS_KEY = "grpc-status-details-bin"
 
 
 def on_the_wire(outcome: Outcome) -> dict[str, Any]:
-    """The details of an answer by the names of their types, read by plain google.rpc messages; checked for what every reader relies on."""
+    """The details of an answer by the names of their types.
+
+    Plain google.rpc messages read them, and the function checks what each reader relies on.
+    """
     status = status_pb2.Status.FromString(outcome.trailing[DETAILS_KEY])
     assert outcome.code is not None
     assert (status.code, status.message) == (outcome.code.value[0], outcome.details)
@@ -286,12 +297,15 @@ def on_the_wire(outcome: Outcome) -> dict[str, Any]:
 
 
 def coded(outcome: Outcome) -> str | None:
-    """The reason that an answer carries, or None if it has no details."""
+    """The reason in an answer, or None if it has no details."""
     return on_the_wire(outcome)["ErrorInfo"].reason if DETAILS_KEY in outcome.trailing else None
 
 
 def logged(caplog: Any) -> list[Any]:
-    """The log records of a test, without those of grpcio before 1.76 about several event loops that share its poller."""
+    """The log records of a test, without grpc's own about event loops.
+
+    grpcio before 1.76 logs that several loops share its poller.
+    """
     return [
         record for record in caplog.records if "PollerCompletionQueue" not in record.getMessage()
     ]
@@ -357,7 +371,7 @@ async def _call_aio(
 
 
 def argument(kind: str, *requests: bytes) -> Any:
-    """What a method of a kind is called with: an iterator of the requests, or the only one."""
+    """The argument of a method of this kind: an iterator of requests, or the only request."""
     return iter(requests) if kind.startswith("stream") else requests[0]
 
 
@@ -370,7 +384,11 @@ def method(channel: Any, kind: str, *serializers: Any) -> Any:
 def sync_channel(
     target: str, *interceptors: Any, options: Sequence[tuple[str, Any]] = ()
 ) -> Iterator[Any]:
-    """A channel of the sync stack with these interceptors, the outermost first, or in their place what wraps it; bare without any."""
+    """A channel of the sync stack with these interceptors, the outermost first.
+
+    An interceptor may be replaced by a function that wraps the channel. Without any, the channel is
+    bare.
+    """
     with grpc.insecure_channel(target, options=options) as bare:
         channel = bare
         for around in reversed(interceptors):
@@ -381,7 +399,7 @@ def sync_channel(
 
 
 def wrapped(*catalogues: Any, locale: str | None = None) -> Callable[[grpc.Channel], grpc.Channel]:
-    """What `sync_channel` takes beside interceptors: errgrpc's channel around what is further in."""
+    """A function for `sync_channel` that wraps the inner channel with errgrpc's."""
     return lambda channel: errgrpc.wrap_channel(channel, *catalogues, locale=locale)
 
 
@@ -391,7 +409,7 @@ class NullClientInterceptor(
     grpc.StreamUnaryClientInterceptor,
     grpc.StreamStreamClientInterceptor,
 ):
-    """Does nothing, or what a subclass does in `intercept`, for all four kinds of sync calls."""
+    """Calls `intercept` for all four kinds of sync calls; by default it only continues."""
 
     def intercept(self, continuation: Any, details: Any, request: Any) -> Any:
         return continuation(details, request)
@@ -411,7 +429,7 @@ async def _continue(continuation: Any, details: Any, request: Any) -> Any:
 
 
 def aio_interceptors(intercept: Any = _continue) -> list[Any]:
-    """Interceptors that do the same, by default nothing, for each kind of asyncio calls."""
+    """Interceptors with this function for each kind of asyncio call; by default it continues."""
 
     def made(kind: str) -> Any:
         base = getattr(grpc.aio, f"{kind.title().replace('_', '')}ClientInterceptor")
@@ -424,14 +442,18 @@ def aio_interceptors(intercept: Any = _continue) -> list[Any]:
 
 @asynccontextmanager
 async def noticing() -> AsyncIterator[None]:
-    """What asyncio would only log, such as an exception that was never retrieved, is a failure, as is a task that never ends."""
+    """Turns what asyncio only logs into a failure, and also a task that never ends.
+
+    For instance, asyncio logs an exception that was never retrieved.
+    """
     found: list[str] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: found.append(repr(context)))
     before = asyncio.all_tasks()
     yield
-    gc.collect(1)  # the young ones; all take long
+    gc.collect(1)  # young objects only: a full collection is slow
     left = asyncio.all_tasks() - before - {asyncio.current_task()}
     if left:
         assert await asyncio.wait(left, timeout=DEADLINE) == (left, set())
-    # All loops share grpc's poller: it may bring what was meant for the closed loop of an earlier test.
+    # All loops share grpc's poller, which may deliver an event for the closed loop of an earlier
+    # test.
     assert [context for context in found if "PollerCompletionQueue" not in context] == []

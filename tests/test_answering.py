@@ -1,4 +1,4 @@
-"""What is answered to whatever was raised: the rules in their order, the request id, the one log record."""
+"""Answers to exceptions: the rules in their order, the request id, the one log record."""
 
 import asyncio
 import logging
@@ -56,7 +56,7 @@ def ask(
 
 
 def read(answer: RpcAnswer) -> RemoteError:
-    """What a client reads of an answer."""
+    """The error that a client reads from an answer."""
     *_, (key, raw) = answer.trailers
     assert key == "grpc-status-details-bin"
     assert isinstance(raw, bytes)
@@ -114,13 +114,13 @@ class Classless(Unprintable):
 
 
 class Fake(Exception):
-    """Looks like a group and a received error, and is neither."""
+    """Looks like a group and a received error, but is neither."""
 
     exceptions = None
     request_id = "fake"
 
 
-# What nobody foresaw.
+# Unhandled exceptions.
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ class Fake(Exception):
         lambda: BaseExceptionGroup(SECRET, [KeyboardInterrupt(SECRET)]),
     ],
 )
-def test_the_fallback_answers_what_nobody_foresaw(
+def test_the_fallback_answers_an_unhandled_exception(
     error: Any, records: list[logging.LogRecord]
 ) -> None:
     raised = error()
@@ -174,7 +174,7 @@ def test_the_fallback_answers_what_nobody_foresaw(
         "r-1",
     )
     assert record.exc_info == (type(raised), raised, raised.__traceback__)
-    if type(raised) is not Classless:  # of which Python itself cannot make a traceback
+    if type(raised) is not Classless:  # Python itself cannot format a traceback of Classless
         assert logging.Formatter().format(record)
 
 
@@ -203,7 +203,7 @@ def test_an_instance_raised_again_and_again_keeps_the_last_traceback(
         return len(list(traceback.walk_tb(shared.__traceback__)))
 
     shared: BaseException = LookupError()
-    # one of them says what was logged before
+    # one frame of each traceback marks what was logged before
     assert [guard(2), guard(0), guard(0), guard(3), guard(1)] == [5, 3, 3, 6, 4]
     assert [
         len(list(traceback.walk_tb(record.exc_info[2]))) for record in records if record.exc_info
@@ -456,7 +456,7 @@ def test_a_translator_s_own_context_stays(records: list[logging.LogRecord]) -> N
     assert error.__context__ is None
 
 
-# What the handler did on purpose.
+# Aborts and statuses of the handler.
 
 
 def test_an_abort_stands(records: list[logging.LogRecord]) -> None:
@@ -472,7 +472,7 @@ def test_an_abort_stands(records: list[logging.LogRecord]) -> None:
             translate={Exception: ResCode.CONFLICT},
         )
         assert answer == RpcAnswer(StatusCode.ABORTED, "as I say\ufffd", trailers)
-    (record,) = records  # of what was raised after the abort: it is a bug of the handler's
+    (record,) = records  # a raise after the abort is a bug in the handler
     assert (record.levelno, record.getMessage()) == (
         logging.ERROR,
         f"'{METHOD}' raised after it had aborted with StatusCode.ABORTED",
@@ -499,7 +499,7 @@ def test_an_abort_is_cut_to_what_arrives(records: list[logging.LogRecord]) -> No
     assert set(answer.message) == {"m"}
     ((_, cut),) = answer.trailers
     assert isinstance(cut, bytes)
-    # as grpcio-status compares them
+    # grpcio-status compares these
     assert status_pb2.Status.FromString(cut) == status_pb2.Status(code=10, message=answer.message)
     (record,) = records
     assert (
@@ -571,7 +571,7 @@ def test_the_request_id(metadata: Any, error: BaseException, request_id: str) ->
 
 
 @pytest.mark.parametrize("hostile", [None, "", " ", "é", "a\n", "a" * 129])
-def test_a_fresh_id_when_there_is_none_that_may_travel(hostile: str | None) -> None:
+def test_a_fresh_id_if_no_given_id_may_travel(hostile: str | None) -> None:
     ids = {
         read(ask(upstream(hostile), metadata=(("x-request-id", "\x1b"),))).request_id
         for _ in range(3)
@@ -606,7 +606,7 @@ def test_a_long_chain_of_causes() -> None:
     assert read(ask(error, on_error=lambda *_, **__: None)).request_id == "first"
 
 
-def test_who_has_gone_gets_no_error_record(records: list[logging.LogRecord]) -> None:
+def test_if_the_client_has_gone_there_is_no_error_record(records: list[logging.LogRecord]) -> None:
     heard: list[Any] = []
     answer = ask(
         LookupError(),
@@ -700,7 +700,7 @@ def test_the_method_is_no_format_string_and_escaped(records: list[logging.LogRec
 
 
 def test_a_record_says_where_it_comes_from(records: list[logging.LogRecord]) -> None:
-    """Left out where the rooms are mutated: there they call each other through others."""
+    """Mutation tests leave it out, as their functions call each other through wrappers."""
     ask(LookupError(), trailers=[None])
     assert [(Path(record.pathname).name, record.funcName) for record in records] == [
         ("reports.py", "report"),
@@ -722,9 +722,8 @@ def test_what_was_shed_is_logged_once(records: list[logging.LogRecord]) -> None:
     assert client.hint is not None
     (record,) = records
     assert record.levelno == logging.WARNING
-    assert (
-        record.getMessage()
-        == f"'{METHOD}' answers ResCode.BAD_REQUEST cut to 7900 bytes of trailers: message, metadata"
+    assert record.getMessage() == (
+        f"'{METHOD}' answers ResCode.BAD_REQUEST cut to 7900 bytes of trailers: message, metadata"
     )
     assert record.exc_info is None
 
@@ -733,7 +732,7 @@ def test_the_limit_is_the_interceptor_s() -> None:
     error = ServiceError(ResCode.BAD_REQUEST, metadata={"filler": "f" * 2_000})
     assert read(ask(error)).metadata
     assert not read(ask(error, max_trailer_bytes=1_024)).metadata
-    assert read(ask(error)).metadata  # the error itself is whole
+    assert read(ask(error)).metadata  # the error itself is not cut
 
 
 def test_trailers_past_the_limit_go(records: list[logging.LogRecord]) -> None:
@@ -777,7 +776,10 @@ def wrong_on_error() -> Any:
         (
             {"translate": {LookupError: 5}},
             TypeError,
-            r"translate\[LookupError\] is 5: give an error code or a function, not async, from the exception to a ServiceError$",
+            (
+                r"translate\[LookupError\] is 5: give an error code or a function, not async, "
+                r"from the exception to a ServiceError$"
+            ),
         ),
         ({"translate": {LookupError: wrong_on_error()}}, TypeError, "not async"),
         (
@@ -876,7 +878,7 @@ BAD: list[Any] = [
 
 
 def sendable(trailers: Any) -> list[Any]:
-    """What is left of the trailing metadata of a handler that aborts."""
+    """The trailing metadata of a handler that aborts, as they are sent."""
     return list(Answering(ResCode).standing(METHOD, StatusCode.ABORTED, "", trailers).trailers)
 
 

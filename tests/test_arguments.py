@@ -1,4 +1,7 @@
-"""What a ServiceError makes of its arguments: right ones become what is sent, wrong ones are left out and named, none raises."""
+"""The arguments of a ServiceError: right ones are sent, wrong ones are left out and named.
+
+No wrong argument raises.
+"""
 
 import enum
 from collections.abc import Callable, Iterator, Mapping
@@ -71,7 +74,7 @@ def said(call: Callable[[arguments.Warn], Any]) -> tuple[Any, list[str]]:
         ("", ""),
         ("房间 😀\x00\n", "房间 😀\x00\n"),
         ("a\ud800b", "a\ufffdb"),
-        ("\ud83d\ude00", "😀"),  # a surrogate pair is a character that was taken apart
+        ("\ud83d\ude00", "😀"),  # a surrogate pair is one character in two halves
         ("\udc00\ud800", "\ufffd\ufffd"),
         (None, None),
     ],
@@ -164,7 +167,10 @@ def test_keys_that_it_does_not(key: object) -> None:
     metadata, reports = said(lambda report: arguments.metadata({key: "v", "good": 1}, {}, report))
     assert metadata == {"good": "1"}
     assert reports == [
-        f"the metadata key {key!r} is left out: AIP-193 asks for [a-z][a-zA-Z0-9_-]+ of at most 64 characters"
+        (
+            f"the metadata key {key!r} is left out: AIP-193 asks for [a-z][a-zA-Z0-9_-]+ of at "
+            "most 64 characters"
+        )
     ]
 
 
@@ -224,14 +230,20 @@ def test_hints(hint: object, code: ErrorCode, texts: dict[str, str] | None) -> N
             5,
             None,
             [
-                "hint is a int, neither a str nor a mapping of locale to text: the hints of ResCode.NOT_FOUND are used"
+                (
+                    "hint is a int, neither a str nor a mapping of locale to text: "
+                    "the hints of ResCode.NOT_FOUND are used"
+                )
             ],
         ),
         (
             [],
             None,
             [
-                "hint is a list, neither a str nor a mapping of locale to text: the hints of ResCode.NOT_FOUND are used"
+                (
+                    "hint is a list, neither a str nor a mapping of locale to text: "
+                    "the hints of ResCode.NOT_FOUND are used"
+                )
             ],
         ),
         (
@@ -309,9 +321,9 @@ def test_retry_delays(delay: object, seconds: float | None) -> None:
 def test_wrong_retry_delays(delay: object) -> None:
     seconds, (report,) = said(lambda report: arguments.seconds(delay, report))
     assert seconds is None
-    assert (
-        report
-        == f"retry_delay {shown(delay, 80)} is left out: give seconds from 0 to 315576000000, or a timedelta"
+    assert report == (
+        f"retry_delay {shown(delay, 80)} is left out: give seconds from 0 to 315576000000, "
+        "or a timedelta"
     )
 
 
@@ -366,12 +378,18 @@ def test_what_is_packed_is_a_copy() -> None:
         (
             [rpc.Help],
             True,
-            "the detail <class 'google.rpc.error_details_pb2.Help'> is left out: it is a MessageMeta, not a protobuf message",
+            (
+                "the detail <class 'google.rpc.error_details_pb2.Help'> is left out: "
+                "it is a MessageMeta, not a protobuf message"
+            ),
         ),
         (
             [Hostile()],
             True,
-            "the detail <Hostile, whose repr raises LookupError> is left out: it is a Hostile, not a protobuf message",
+            (
+                "the detail <Hostile, whose repr raises LookupError> is left out: it is a Hostile, "
+                "not a protobuf message"
+            ),
         ),
         (
             [rpc.ErrorInfo()],
@@ -391,13 +409,17 @@ def test_what_is_packed_is_a_copy() -> None:
         (
             [RETRY],
             False,
-            "the detail google.rpc.RetryInfo is left out: each type goes on the wire at most once (AIP-193)",
+            (
+                "the detail google.rpc.RetryInfo is left out: "
+                "each type goes on the wire at most once (AIP-193)"
+            ),
         ),
         ([any_pb2.Any()], True, "an Any without a type is left out of the details"),
         (
             [descriptor_pb2.UninterpretedOption.NamePart()],
             True,
-            "the detail google.protobuf.UninterpretedOption.NamePart is left out: 'Message google.protobuf.UninterpretedOption.NamePart is "
+            "the detail google.protobuf.UninterpretedOption.NamePart is left out: "
+            "'Message google.protobuf.UninterpretedOption.NamePart is "
             "missing required fields: name_part,is_extension'",
         ),
         (
@@ -421,7 +443,7 @@ def test_a_type_twice_is_sent_once() -> None:
     assert kept([HELP, rpc.Help(), pack(HELP)]) == ([HELP], [report, report])
 
 
-# Texts of others.
+# Untrusted texts.
 
 
 ANYTHING = st.recursive(

@@ -1,5 +1,7 @@
-"""The decision under hostile objects: whatever an exception, an argument, a hook or a logger does, the client is answered
-and the operator has one record that tells the truth."""
+"""Answers under hostile objects: exceptions, arguments, hooks and loggers.
+
+Each time, the client is answered and the operator has one true record.
+"""
 
 import asyncio
 import contextlib
@@ -123,7 +125,7 @@ def test_whatever_is_raised_is_answered_and_leaves_one_record(
 ) -> None:
     records: list[logging.LogRecord] = []
     keeping: Any = logging.Handler()
-    keeping.emit = records.append  # as it comes: to format these raises
+    keeping.emit = records.append  # unformatted, as formatting these records raises
     monkeypatch.setattr(logging.getLogger("errgrpc"), "handlers", [keeping])
     monkeypatch.setattr(logging.getLogger("errgrpc"), "propagate", False)
     with harness.serve(style, translate={KeyError: lambda _: Falsy(ResCode.CONFLICT)}) as target:
@@ -147,14 +149,14 @@ def test_whatever_is_raised_is_answered_and_leaves_one_record(
 def test_an_error_that_no_rule_can_read_is_masked(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The last guard, whatever fails inside of it."""
+    """The last guard answers even if something inside it fails."""
     answering = errgrpc.answering.Answering(ResCode)  # type: ignore[attr-defined]
     rpc = errgrpc.answering.Rpc("/test.Service/Method", ())  # type: ignore[attr-defined]
     for name in ("values_of", "requested", "own_traceback", "_request_id"):
         caplog.clear()
         with monkeypatch.context() as broken:
             broken.setattr(errgrpc.answering, name, raising)  # type: ignore[attr-defined]
-            # what reads a request is asked once more, for nothing of the request
+            # `requested` is called a second time without a request, and must then succeed
             if name == "requested":
                 broken.setattr(
                     errgrpc.answering, name, lambda metadata: raising() if metadata else None
@@ -236,7 +238,7 @@ def test_a_code_has_one_source_for_each_fact(name: str) -> None:
 
 
 class Lazy:
-    """As a proxy of a framework that is out of its context."""
+    """Like a framework's proxy outside of its context."""
 
     __class__ = property(raising)  # type: ignore[assignment]
 
@@ -289,7 +291,7 @@ def test_a_warning_that_cannot_be_shown_costs_no_code(monkeypatch: pytest.Monkey
 
 
 def test_a_thread_without_frames_of_python() -> None:
-    """A C extension may call the class as the first thing in a thread: nobody is there to be warned at."""
+    """A C extension may call the class first in a thread, where no frame can be warned."""
     caught: list[Any] = []
     with warnings.catch_warnings(record=True):
         warnings.simplefilter("always")
@@ -411,7 +413,7 @@ def shown(record: logging.LogRecord) -> list[str]:
 def test_a_request_that_is_still_in_a_finally_shows_in_no_other_record(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Python keeps one traceback for each exception object, and another thread's raise adds to it."""
+    """An exception object has one traceback, to which a raise in another thread adds."""
     inside, go_on = threading.Event(), threading.Event()
 
     def waiting_act(_: Any) -> None:
@@ -444,7 +446,10 @@ def test_a_request_that_is_still_in_a_finally_shows_in_no_other_record(
 def test_what_was_logged_before_is_neither_shown_nor_kept(
     raised: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """In a framework of its own, none of whose functions we know; also what led to an exception, and the members of a group."""
+    """A past raise stays out of the record and the traceback, in a framework unknown to us.
+
+    The test covers the exception itself, its cause and the members of a group.
+    """
     shared = LookupError("shared")
     responder = errgrpc.http.Responder(ResCode)
 
@@ -477,7 +482,7 @@ def test_what_was_logged_before_is_neither_shown_nor_kept(
 def test_threads_that_raise_one_instance_at_once(
     kind: str, hears: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The second request raises and is answered when the first is caught and nothing of it has been read."""
+    """The second request is answered while the first has its error caught but not yet read."""
     seen: list[list[str]] = []
     ask = _server._Context.invocation_metadata
     first: list[bytes] = []
@@ -522,7 +527,7 @@ def test_threads_that_raise_one_instance_at_once(
 
 
 def test_an_interceptor_serves_a_second_loop() -> None:
-    """The clients' own retries go on: they retry only what is a status alone."""
+    """The clients' own retries still work: they retry only errors that are a status alone."""
     attempts = 0
 
     def handler(_: bytes, __: Any) -> bytes:
@@ -534,7 +539,8 @@ def test_an_interceptor_serves_a_second_loop() -> None:
     handlers: Any = {"Method": grpc.unary_unary_rpc_method_handler(handler)}
     service = grpc.method_handlers_generic_handler("test.Service", handlers)
     policy = (
-        '{"methodConfig": [{"name": [{}], "retryPolicy": {"maxAttempts": 3, "initialBackoff": "0.01s", "maxBackoff": "0.01s",'
+        '{"methodConfig": [{"name": [{}], "retryPolicy": {"maxAttempts": 3, "initialBackoff": '
+        '"0.01s", "maxBackoff": "0.01s",'
         ' "backoffMultiplier": 1, "retryableStatusCodes": ["UNAVAILABLE"]}}]}'
     )
 

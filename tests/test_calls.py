@@ -1,4 +1,4 @@
-"""What the clients of both stacks share: the languages that a call asks for, and its metadata."""
+"""What the clients of both stacks share: the languages and the metadata of a call."""
 
 from typing import Any
 

@@ -24,7 +24,7 @@ class ShopCode(ErrorCode, domain="shop.example.com", infer={StatusCode.NOT_FOUND
 
 
 class MoreCode(ErrorCode, domain="shop.example.com"):
-    """More of the shop's, with a number of its own and one that is taken."""
+    """More codes of the shop, with one new number and one taken number."""
 
     LOST = 404, Spec(StatusCode.ABORTED)
     STOLEN = 6, Spec(StatusCode.ABORTED)
@@ -67,13 +67,14 @@ def test_every_error_is_found_by_its_reason(code: ErrorCode) -> None:
         (RES, "RENAMED", "0", None),
         ("unknown", "ROOM_NOT_EXIST", "1004", None),
         (RES.upper(), "ROOM_NOT_EXIST", "1004", None),
-        (SHOP, "RENAMED", "404", ShopCode.GONE),  # of two catalogues of a domain the first
+        # of two catalogues with one domain, the first wins
+        (SHOP, "RENAMED", "404", ShopCode.GONE),
         (SHOP, "LOST", "404", MoreCode.LOST),
         (SHOP, "RENAMED", "6", MoreCode.STOLEN),
         ("", "ROOM_NOT_EXIST", "", ResCode.ROOM_NOT_EXIST),
-        # a reason of any catalogue before a number of any
+        # a reason in any catalogue wins over a number in any
         ("", "IM_LOGIN_ERROR", "404", ComponentCode.IM_LOGIN_ERROR),
-        ("", "RENAMED", "404", ResCode.NOT_FOUND),  # of two catalogues the first
+        ("", "RENAMED", "404", ResCode.NOT_FOUND),  # of two catalogues, the first wins
         ("", "RENAMED", "30207", ComponentCode.ENGINE_ERROR_ROOM_CLOSED),
         ("", "ENGINE_ERROR_ROOM_CLOSED", "", ComponentCode.ENGINE_ERROR_ROOM_CLOSED),
         ("", "SUCCESS", "", None),
@@ -176,7 +177,10 @@ def test_the_inference_of_the_classroom() -> None:
 
 
 def test_two_catalogues_must_not_share_a_domain_and_a_reason() -> None:
-    said = r"^ShopCode\.GONE and SameCode\.GONE share the domain 'shop.example.com' and the reason 'GONE': "
+    said = (
+        r"^ShopCode\.GONE and SameCode\.GONE share the domain 'shop.example.com' and the reason "
+        r"'GONE': "
+    )
     with pytest.raises(
         ValueError,
         match=said + "a reader could not tell them apart; give one catalogue another domain$",

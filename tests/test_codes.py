@@ -1,4 +1,4 @@
-"""What one code is: a member knows itself, and a catalogue refuses what it cannot stand for."""
+"""Codes: the facts of a member, and what a catalogue refuses."""
 
 import copy
 import inspect
@@ -57,7 +57,7 @@ class OtherCode(ErrorCode, domain="other.example.com"):
 def declare(
     name: str = "GONE", number: Any = 1, spec: Any = None, **options: Any
 ) -> type[ErrorCode]:
-    """A catalogue of one code, as a class statement would make it."""
+    """A catalogue of one code, as a class statement makes it."""
     options = {"domain": "shop.example.com"} | options
     codes = {name: (number, spec or Spec(StatusCode.NOT_FOUND))}
     return cast(
@@ -189,12 +189,12 @@ def test_values_cannot_be_changed() -> None:
             {"kind": "book", "sold": "true"},
             "书卖完了",
             "The book is gone",
-        ),  # the most entries win ...
+        ),  # the most entries win
         (
             {"kind": "book", "shelf": "3"},
             "书没有了",
             "The book is gone",
-        ),  # ... and of equals the first
+        ),  # of equals, the first wins
         ({"shelf": "3"}, "没有了", "Not on shelf 3"),
     ],
 )
@@ -378,7 +378,8 @@ def test_a_wrong_catalogue_is_refused(
 def test_all_that_is_wrong_is_named_at_once() -> None:
     with pytest.raises(
         ValueError,
-        match=r"ShopCode: gone is no reason.*; domain is ''.*; default_locale is 'e'.*; fallback names 'X'",
+        match=r"ShopCode: gone is no reason.*; domain is ''.*; default_locale is 'e'.*; "
+        r"fallback names 'X'",
     ):
         declare(name="gone", domain="", default_locale="e", fallback="X")
 

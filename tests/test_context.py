@@ -1,4 +1,4 @@
-"""The current call: in all that a handler does, on every stack and over HTTP; one id in its answers; what is sent on of it."""
+"""The current call in handlers of every stack and over HTTP, its one id, and what is sent on."""
 
 import asyncio
 import contextvars
@@ -38,7 +38,7 @@ from errgrpc.http.asgi import ErrorMiddleware
 from errgrpc.http.responder import Responder
 from errgrpc.http.starlette import install
 
-pytestmark = pytest.mark.thinned(2)  # where a test does not say otherwise
+pytestmark = pytest.mark.thinned(2)  # the default: some tests have their own number
 
 OWN = (("x-request-id", "own-1"), ("accept-language", "en"))
 ID = "own-1"
@@ -51,7 +51,7 @@ def tracking(style: str, servicer: Any = None, **options: Any) -> Iterator[str]:
 
 
 def rule(seen: list[Any]) -> None:
-    """What never sees grpc's context."""
+    """Code that never sees grpc's context."""
     seen.append(current_call())
 
 
@@ -84,7 +84,7 @@ def test_a_server_that_does_not_track_knows_no_call(
 
 @pytest.mark.parametrize("style", ["sync", "sync_on_aio"])
 def test_a_thread_that_serves_other_calls_too_does_not_keep_it(style: str) -> None:
-    """Two servers share a pool of one thread: what the untracked one sees is nothing of the tracked one's."""
+    """Two servers share a one-thread pool: the untracked one sees nothing of the tracked one."""
     seen: list[Any] = []
 
     class Steps(harness.SyncServicer):
@@ -220,7 +220,7 @@ def test_an_id_that_may_not_travel_gives_way_to_the_call_s(
 
 
 class Odd:
-    """The context of another interceptor, with metadata that are no pairs."""
+    """The context of another interceptor, whose metadata are not pairs."""
 
     def __init__(self, context: Any, metadata: Any) -> None:
         self._context, self._metadata = context, metadata
@@ -233,7 +233,7 @@ class Odd:
 
 
 def odd_interceptor(style: str, metadata: Any) -> Any:
-    """Wraps the context of each call, around ours."""
+    """An interceptor that wraps the context of each call, around ours."""
 
     def wrapped(handler: Any) -> Any:
         behavior = handler.unary_unary
@@ -361,7 +361,10 @@ def test_an_interceptor_may_close_a_sync_stream(tracks: bool) -> None:
 
 
 class Stepping(grpc.aio.ServerInterceptor):
-    """Takes each response in a task of its own, as a deadline for each does, and closes the stream after some."""
+    """Takes each response in its own task, as a deadline per response does.
+
+    After some responses, it closes the stream.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -492,7 +495,10 @@ def test_calls_at_once_do_not_mix(style: str, kind: str) -> None:
 
 
 def test_two_event_loops_that_call_each_other_and_themselves_do_not_mix() -> None:
-    """Each of many calls goes to and fro between two servers, each on a loop of its own, in a language of its own."""
+    """Many calls go back and forth between two servers.
+
+    Each server has its own loop, and each call its own language.
+    """
     targets: list[str] = []
     seen: list[tuple[str, str, str]] = []
 
@@ -579,7 +585,7 @@ AIO_CLIENTS = {
 
 
 def sent(seen: list[Any]) -> Any:
-    """What a service in the back got."""
+    """The forwarded metadata that a service in the back received."""
     return {key: value for key, value in seen.pop() if key in (*FORWARD, "authorization")}
 
 
@@ -628,7 +634,7 @@ def test_what_the_current_call_brought_is_sent_on(client: str, kind: str) -> Non
             }
             assert call(metadata=[("x-tenant", "t-2")])["x-tenant"] == "t-2"
         with as_current(()):
-            assert set(call()) == {"x-request-id"}  # one was made
+            assert set(call()) == {"x-request-id"}  # a new id
 
 
 @pytest.mark.parametrize("client", AIO_CLIENTS)
@@ -649,7 +655,7 @@ def test_what_the_current_call_brought_is_sent_on_by_asyncio(client: str, kind: 
 
             assert await call() == {"accept-language": "zh-CN"}
             with as_current():
-                # before the channel's own locale
+                # it wins over the channel's own locale
                 assert await call() == {
                     "x-request-id": ID,
                     "accept-language": "en",
@@ -874,7 +880,7 @@ async def test_an_application_that_tracks_does_so_wherever_it_is_mounted(
 
 
 def test_a_request_that_is_closed_by_another_context_is_no_error_of_its_own() -> None:
-    """As one is that still waits when its loop has ended."""
+    """A request may still wait when its loop has ended: then another context closes it."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""What a code declares beside its number, status and texts: metadata and placeholders in all places where a text is chosen."""
+"""Declared metadata and placeholders, in all places where a text is chosen."""
 
 import logging
 import pickle
@@ -147,7 +147,7 @@ def read(error: ServiceError, language: str | None = None) -> RemoteError:
 
 
 def without_hint(error: ServiceError) -> RemoteError:
-    """As a server without hints, or in another language, answers: the reader's own table speaks."""
+    """As from a server without hints or in another language: the reader's table gives the hint."""
     status = errgrpc.encode(error)
     kept = [detail for detail in status.details if not holds(detail, rpc.LocalizedMessage)]
     del status.details[:]
@@ -209,7 +209,8 @@ def test_over_http(form: Any) -> None:
     )
     error = errgrpc.http.decode(status, headers, body, DeskCode, accept_language="de")
     assert (status, error.details()) == (403, "30 seats in {room} r-2")
-    # An envelope has neither hint nor metadata: the reader's table speaks, with what is missing marked.
+    # An envelope has neither hint nor metadata. The hint comes from the reader's table, with
+    # missing values marked.
     assert error.hint == (
         "Alle 30 Plätze sind besetzt" if form != "envelope" else "Alle … Plätze sind besetzt"
     )
@@ -217,7 +218,7 @@ def test_over_http(form: Any) -> None:
 
 @pytest.mark.parametrize("limit", [1_024, 7_900])
 def test_filled_before_anything_is_shed(limit: int) -> None:
-    """The hint names a value that does not go out itself."""
+    """The hint shows a value that is too long to be sent itself."""
     rpc_seen = errgrpc.answering.Rpc("/desk.v1.Desk/Sit", (("accept-language", "en"),))  # type: ignore[attr-defined]
     answering = errgrpc.answering.Answering(DeskCode, max_trailer_bytes=limit)  # type: ignore[attr-defined]
     answer = answering.answer(ServiceError(DeskCode.FULL, limit=30, room="r" * 9_000), rpc_seen)
@@ -243,23 +244,44 @@ def misused(make: Callable[[], object]) -> list[str]:
     [
         (lambda: ServiceError(DeskCode.FULL, limit=30), []),
         (lambda: ServiceError(DeskCode.FULL, limit="30", room="x"), []),
-        (lambda: ServiceError(DeskCode.FULL), ["DeskCode.FULL requires the metadata 'limit', which is missing"]),
-        (lambda: ServiceError(DeskCode.FULL, "text"), ["DeskCode.FULL requires the metadata 'limit', which is missing"]),
-        (lambda: ServiceError(DeskCode.FULL, limit=None), ["DeskCode.FULL requires the metadata 'limit', which is missing"]),
+        (
+            lambda: ServiceError(DeskCode.FULL),
+            ["DeskCode.FULL requires the metadata 'limit', which is missing"],
+        ),
+        (
+            lambda: ServiceError(DeskCode.FULL, "text"),
+            ["DeskCode.FULL requires the metadata 'limit', which is missing"],
+        ),
+        (
+            lambda: ServiceError(DeskCode.FULL, limit=None),
+            ["DeskCode.FULL requires the metadata 'limit', which is missing"],
+        ),
         (
             lambda: ServiceError(DeskCode.FULL, limit=30, rome=1),
             ["the metadata key 'rome' is not declared by DeskCode.FULL: did you mean 'room'?"],
         ),
-        (lambda: ServiceError(DeskCode.FULL, limit=0.5), ["the metadata 'limit' of DeskCode.FULL is '0.5', which is no int"]),
-        (lambda: ServiceError(DeskCode.FULL, limit=2**63), [f"the metadata 'limit' of DeskCode.FULL is '{2**63}', which is no int"]),
+        (
+            lambda: ServiceError(DeskCode.FULL, limit=0.5),
+            ["the metadata 'limit' of DeskCode.FULL is '0.5', which is no int"],
+        ),
+        (
+            lambda: ServiceError(DeskCode.FULL, limit=2**63),
+            [f"the metadata 'limit' of DeskCode.FULL is '{2**63}', which is no int"],
+        ),
         (lambda: ServiceError(DeskCode.TYPED), []),
         (lambda: ServiceError(DeskCode.TYPED, ratio=0.5, is_open=True, count=-3), []),
         (lambda: ServiceError(DeskCode.TYPED, ratio=1e300, is_open="false", count=-(2**63)), []),
-        (lambda: ServiceError(DeskCode.TYPED, ratio="1_0"), ["the metadata 'ratio' of DeskCode.TYPED is '1_0', which is no float"]),
-        (lambda: ServiceError(DeskCode.TYPED, is_open="yes"), ["the metadata 'is_open' of DeskCode.TYPED is 'yes', which is no bool"]),
+        (
+            lambda: ServiceError(DeskCode.TYPED, ratio="1_0"),
+            ["the metadata 'ratio' of DeskCode.TYPED is '1_0', which is no float"],
+        ),
+        (
+            lambda: ServiceError(DeskCode.TYPED, is_open="yes"),
+            ["the metadata 'is_open' of DeskCode.TYPED is 'yes', which is no bool"],
+        ),
         (lambda: ServiceError(DeskCode.PLAIN, anything=1), []),
     ],
-)  # fmt: skip
+)
 def test_metadata_that_are_not_as_declared_are_warned_of(
     make: Callable[[], ServiceError], says: list[str]
 ) -> None:
@@ -373,35 +395,88 @@ def declaring(message: str, *variants: Variant) -> Spec:
     ("make", "kind", "says"),
     [
         (lambda: MetadataField("R"), ValueError, r"the metadata field 'R': give \[a-z\]"),
-        (lambda: MetadataField("details"), ValueError, "the metadata field 'details': code, message, hint, details"),
-        (lambda: MetadataField("room", example="x", type=int), ValueError, "the example 'x' of the metadata field 'room' is no int"),
-        (lambda: MetadataField("room", type=dict), TypeError, "give str, int, float or bool"),  # type: ignore[arg-type]
-        (lambda: Spec(StatusCode.ABORTED, metadata_fields=["room"]), TypeError, "metadata_fields holds 'room'"),  # type: ignore[list-item]
-        (lambda: Spec(StatusCode.ABORTED, metadata_fields=ROOM * 2), ValueError, "metadata_fields has 'room' twice"),
-        (lambda: declaring("{rome}"), ValueError, r"message has the placeholder \{rome\}: give one of \{on\}, \{room\}"),
-        (lambda: declaring("a {"), ValueError, r"message has a lone '\{' at character 3: write \{\{"),
         (
-            lambda: Spec(StatusCode.ABORTED, metadata_fields=ROOM, hints={"en": "{room}", "de": "x"}),
+            lambda: MetadataField("details"),
             ValueError,
-            r"hints has no placeholders in 'de', but \{room\} in 'en': give the same in each locale",
+            "the metadata field 'details': code, message, hint, details",
         ),
-        (lambda: declaring("", Variant({"roam": "1"}, {"en": "x"})), ValueError, "the condition 'roam': give one of 'on', 'room'"),
+        (
+            lambda: MetadataField("room", example="x", type=int),
+            ValueError,
+            "the example 'x' of the metadata field 'room' is no int",
+        ),
+        (lambda: MetadataField("room", type=dict), TypeError, "give str, int, float or bool"),  # type: ignore[arg-type]
+        (
+            lambda: Spec(StatusCode.ABORTED, metadata_fields=["room"]),  # type: ignore[list-item]
+            TypeError,
+            "metadata_fields holds 'room'",
+        ),
+        (
+            lambda: Spec(StatusCode.ABORTED, metadata_fields=ROOM * 2),
+            ValueError,
+            "metadata_fields has 'room' twice",
+        ),
+        (
+            lambda: declaring("{rome}"),
+            ValueError,
+            r"message has the placeholder \{rome\}: give one of \{on\}, \{room\}",
+        ),
+        (
+            lambda: declaring("a {"),
+            ValueError,
+            r"message has a lone '\{' at character 3: write \{\{",
+        ),
+        (
+            lambda: Spec(
+                StatusCode.ABORTED, metadata_fields=ROOM, hints={"en": "{room}", "de": "x"}
+            ),
+            ValueError,
+            (
+                r"hints has no placeholders in 'de', but \{room\} in 'en': "
+                r"give the same in each locale"
+            ),
+        ),
+        (
+            lambda: declaring("", Variant({"roam": "1"}, {"en": "x"})),
+            ValueError,
+            "the condition 'roam': give one of 'on', 'room'",
+        ),
         (
             lambda: declaring("", Variant({"on": "True"}, {"en": "x"})),
             ValueError,
             "the condition 'on' with the value 'True', which is no bool",
         ),
-        (lambda: Variant({"R": "1"}, {"en": "x"}), ValueError, "Variant.when has the condition 'R', which no metadata have"),
-        (lambda: Spec(StatusCode.ABORTED, retryable=1), TypeError, "retryable is 1, not None or a bool"),  # type: ignore[arg-type]
+        (
+            lambda: Variant({"R": "1"}, {"en": "x"}),
+            ValueError,
+            "Variant.when has the condition 'R', which no metadata have",
+        ),
+        (
+            lambda: Spec(StatusCode.ABORTED, retryable=1),  # type: ignore[arg-type]
+            TypeError,
+            "retryable is 1, not None or a bool",
+        ),
         (lambda: declared(locales=["en", "de"]), ValueError, "KNOWN has no hint for de"),
         (lambda: declared(locales="en"), ValueError, "locales is 'en', not a sequence"),
-        (lambda: declared(help_url="http://x/{reason}"), ValueError, "help_url is 'http://x/{reason}': give an https URL"),
-        (lambda: declared(help_url="https://x/{name}"), ValueError, "help_url is 'https://x/{name}': give an https URL"),
+        (
+            lambda: declared(help_url="http://x/{reason}"),
+            ValueError,
+            "help_url is 'http://x/{reason}': give an https URL",
+        ),
+        (
+            lambda: declared(help_url="https://x/{name}"),
+            ValueError,
+            "help_url is 'https://x/{name}': give an https URL",
+        ),
         (lambda: declared(help_url="https://x/ y"), ValueError, "give an https URL"),
-        (lambda: declared(fallback="KNOWN"), ValueError, "the fallback KNOWN requires room, which an unhandled exception lacks"),
+        (
+            lambda: declared(fallback="KNOWN"),
+            ValueError,
+            "the fallback KNOWN requires room, which an unhandled exception lacks",
+        ),
         (lambda: declared(fallback="OLD_ONE"), ValueError, "the fallback OLD_ONE is deprecated"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_declaration_is_refused(
     make: Callable[[], object], kind: type[Exception], says: str
 ) -> None:

@@ -1,7 +1,7 @@
-"""What errgrpc costs, in counts that no noise changes: Python frames, bytecodes, protobuf parses and memory blocks of its own.
+"""What errgrpc costs: Python frames, bytecodes, protobuf parses and memory blocks.
 
-The bounds are what is needed today and a little more: a frame more on each message or a second parse breaks them. How long
-it takes is measured by `make bench`.
+These counts have no noise. The bounds are today's counts and a little more: another frame for each
+message or a second parse breaks them. `make bench` measures times.
 """
 
 import gc
@@ -25,7 +25,7 @@ from errgrpc.answering import Answering, Rpc
 from errgrpc.reading import Reading
 
 PACKAGE = str(Path(errgrpc.__file__).parent)
-CODE = ResCode.NOT_FOUND  # which declares no metadata
+CODE = ResCode.NOT_FOUND  # declares no metadata
 ASKED = (("user-agent", "x"), ("accept-language", "zh-CN"))
 RPC = Rpc("/test.Service/unary_unary", ASKED)
 ANSWERING, READING = Answering(ResCode), Reading((ResCode,))
@@ -33,7 +33,10 @@ ANSWERING, READING = Answering(ResCode), Reading((ResCode,))
 
 @contextmanager
 def frames(*, in_threads: bool = False) -> Iterator[list[str]]:
-    """The names of the package's functions that run meanwhile, here or in threads that are started meanwhile as well."""
+    """The names of the package's functions that run meanwhile.
+
+    With `in_threads`, also those in threads that start meanwhile.
+    """
     found: list[str] = []
 
     def note(frame: FrameType, event: str, _: Any) -> None:
@@ -52,11 +55,12 @@ def frames(*, in_threads: bool = False) -> Iterator[list[str]]:
 
 
 def per(few: int, many: int, run: Callable[[int], list[str]]) -> float:
-    """How many frames one more unit costs, whatever the first ones and the end cost.
+    """How many frames one more unit costs, without the first units and the end.
 
-    The least of some runs: on a busy machine a few frames of a start or an end fall into one run and not into the other.
+    Takes the least of some runs: on a busy machine, a few frames of a start or an end fall into one
+    run only.
     """
-    run(few)  # fills what is made once
+    run(few)  # fills the caches
     return min((len(run(many)) - len(run(few))) / (many - few) for _ in range(4))
 
 
@@ -70,7 +74,7 @@ def succeed(_: Any) -> None: ...
 @pytest.mark.parametrize(
     ("style", "act", "most"),
     [
-        ("sync", succeed, 3),  # the interceptor looks the guarded handler up, and that runs
+        ("sync", succeed, 3),  # our interceptor finds the guarded handler, which runs
         ("aio", succeed, 5),
         ("sync_on_aio", succeed, 8),
         ("sync", fail, 17),
@@ -231,7 +235,7 @@ async def test_frames_of_a_message_on_an_asyncio_client(door: str) -> None:
             return len(found)
 
         few, many = await run(10), await run(110)
-        # resumed when its message has arrived, which is never at once
+        # each read resumes once, when its message arrives
         assert 0 < (many - few) / 100 <= 4
 
 
@@ -325,7 +329,7 @@ def test_bytecodes(run: Callable[[], Any], most: int) -> None:
         return trace
 
     before = sys.gettrace()
-    for _ in range(2):  # CPython 3.12.1 tells of no opcodes in what it traces for the first time
+    for _ in range(2):  # CPython 3.12.1 reports no opcodes the first time that it traces code
         count = 0
         sys.settrace(trace)
         try:

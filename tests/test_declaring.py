@@ -1,4 +1,8 @@
-"""A raised code that its method does not declare: one record for each method and code, `Answered.undeclared`, and the same answer."""
+"""A raised code that its method does not declare.
+
+There is one record for each method and code, and `Answered.undeclared` is set. The answer is the
+same.
+"""
 
 import logging
 import threading
@@ -104,7 +108,7 @@ def test_what_a_method_does_not_declare(
                 assert warned(caplog) == (
                     [TEXT.format(f"/test.Service/{kind}", code)] if code else []
                 ), (kind, name)
-                if act is not unhandled:  # whose request ids differ
+                if act is not unhandled:  # their request ids differ
                     first, second, without = (
                         (answer.code, answer.details, answer.trailing, answer.responses)
                         for answer in answers
@@ -192,7 +196,10 @@ def test_a_call_that_is_not_delivered_counts(caplog: pytest.LogCaptureFixture) -
         ({"/a/b": 5}, r"raises\['/a/b'\] is 5: give a collection of error codes"),
         (
             {"GetRoom": []},
-            "raises has the key 'GetRoom': give the path of a method, such as '/shop.v1.ShopService/Buy'",
+            (
+                "raises has the key 'GetRoom': give the path of a method, "
+                "such as '/shop.v1.ShopService/Buy'"
+            ),
         ),
         ({5: []}, "raises has the key 5: give the path of a method"),
         ({"/": []}, "raises has the key '/': give the path of a method"),

@@ -1,4 +1,4 @@
-"""The documents' examples run, in their order and as they stand there."""
+"""The examples of the documents run as they are, in order."""
 
 import contextlib
 import io
@@ -20,18 +20,18 @@ from errgrpc.failed_call import FailedCall
 
 ROOT = Path(__file__).parent.parent
 PARTS = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-# A comment with a line of its own goes with its line break. The space after the mark keeps URLs out.
+# A comment with its own line takes its line break along. The space after the mark excludes URLs.
 COMMENT = re.compile(r"^[ ]*(?:#|//) .*\n|[ ]+(?:#|//) .*$", re.MULTILINE)
 
 
 def _python(example: Example) -> None:
     printed = example.namespace["printed"]
     with contextlib.redirect_stdout(printed):
-        exec(compile(example.parsed, f"{example.path}:{example.line}", "exec"), example.namespace)  # noqa: S102  what it is for
+        exec(compile(example.parsed, f"{example.path}:{example.line}", "exec"), example.namespace)  # noqa: S102  runs the examples
 
 
 def _text(example: Example) -> None:
-    """What the block before has printed."""
+    """Compares the output of the block before."""
     printed = example.namespace["printed"]
     assert printed.getvalue() == example.parsed
     printed.truncate(0)
@@ -39,14 +39,14 @@ def _text(example: Example) -> None:
 
 
 def _proto(example: Example) -> None:
-    """A file whose name stands in its first line."""
+    """Writes a file whose name is in its first line."""
     path = Path(example.parsed.splitlines()[0].removeprefix("// "))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(example.parsed)
 
 
 def _yaml(example: Example) -> None:
-    """A file whose name stands in its first line, in an environment of any version of Python."""
+    """Reads a file whose name is in its first line, in an environment of any Python version."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     Path(example.parsed.splitlines()[0].removeprefix("# ")).write_text(
         re.sub(r"python3\.\d+", version, example.parsed)
@@ -59,7 +59,8 @@ def _sh(example: Example) -> None:
         example.namespace["run"](
             "bash",
             "-euc",
-            f"git init -q -b main . && git add protos && {git} commit -q -m protos && git remote add origin file://$PWD",
+            f"git init -q -b main . && git add protos && {git} commit -q -m protos && git remote "
+            "add origin file://$PWD",
         )
     example.namespace["run"]("bash", "-euc", example.parsed)
 
@@ -75,10 +76,10 @@ EVALUATORS: dict[str, Evaluator] = {
 
 @pytest.fixture
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty folder as the current one; what is imported from it is forgotten afterwards."""
+    """An empty current folder; modules imported from it are forgotten afterwards."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    # it prints each retry where structlog is installed
+    # where structlog is installed, stamina prints each retry
     stamina.instrumentation.set_on_retry_hooks([])
     yield tmp_path
     stamina.instrumentation.set_on_retry_hooks(None)
@@ -147,10 +148,10 @@ def test_both_readmes_show_the_same_code() -> None:
 
 
 def _code(page: str) -> list[tuple[str, str]]:
-    """The blocks of a page without their comments: each README has them in its own language."""
+    """The blocks of a page without their comments, which each README has in its own language."""
     parts = PARTS.findall(page)
     comments = [each.strip(" #/\n") for _, text in parts for each in COMMENT.findall(text)]
-    # the description of a code is a comment that a text block shows
+    # a text block shows the description of a code, which is a comment
     shown = re.compile("|".join(map(re.escape, comments)))
     return [
         (language, (shown if language == "text" else COMMENT).sub("", text))
@@ -159,7 +160,7 @@ def _code(page: str) -> list[tuple[str, str]]:
 
 
 def test_the_order_of_interceptors_is_as_its_page_says() -> None:
-    """In a process of its own: Sentry hooks into all that is loaded."""
+    """Runs in its own process, as Sentry hooks into all loaded modules."""
     parts = PARTS.findall((ROOT / "docs/interceptors.md").read_text())
     program = "\n".join(text for language, text in parts if language == "python")
     ran = subprocess.run(

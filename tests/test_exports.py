@@ -1,4 +1,4 @@
-"""What the package offers is what it says it does, and all of it is documented."""
+"""The package exports what it lists, and all exports are documented."""
 
 import importlib
 import importlib.metadata
@@ -26,11 +26,11 @@ ROOMS = [
 ]
 
 ALIASES = {"Form", "Headers", "Json", "OnAnswer", "Raises", "Translate", "aio"}
-"""What is exported and is neither a class nor a function."""
+"""Exports that are neither classes nor functions."""
 
 
 def public(module: types.ModuleType) -> set[str]:
-    """The names of a module that are no modules of its own and not private."""
+    """The public names of a module, without its own modules."""
     rooms = {
         name
         for name, value in vars(module).items()
@@ -82,7 +82,7 @@ def test_nothing_else_is_public(module: Any) -> None:
     "module", [errgrpc, errgrpc.aio, errgrpc.http], ids=lambda module: module.__name__
 )
 def test_what_is_exported_says_from_where(module: Any) -> None:
-    """Tracebacks, logs and pickles name the place from which users import, and not the room."""
+    """Tracebacks, logs and pickles name the place from which users import, not an inner module."""
     names = set(module.__all__) - ALIASES
     assert {name: getattr(module, name).__module__ for name in names} == dict.fromkeys(
         names, module.__name__
@@ -94,7 +94,7 @@ def test_the_version() -> None:
 
 
 def test_signatures_name_only_what_is_exported() -> None:
-    """A user can annotate what is passed on to us."""
+    """Users can annotate what they pass to errgrpc."""
     exported = {
         id(getattr(module, name))
         for module in (errgrpc, errgrpc.aio, errgrpc.http)
@@ -105,7 +105,7 @@ def test_signatures_name_only_what_is_exported() -> None:
         for name in module.__all__:
             value = getattr(module, name)
             function = value.__init__ if inspect.isclass(value) else value
-            # which no user makes
+            # users do not create RemoteError
             if not inspect.isfunction(function) or value is errgrpc.RemoteError:
                 continue
             todo = list(typing.get_type_hints(function, localns={"Reading": object}).values())
@@ -122,7 +122,7 @@ def test_signatures_name_only_what_is_exported() -> None:
 
 
 def test_pickles_name_no_room() -> None:
-    """A pickle of one version is read by the next, where the rooms may be others."""
+    """The next version reads pickles of this one, and its inner modules may be others."""
     raised = errgrpc.ServiceError(
         errgrpc.ResCode.ROOM_SIT_FULL,
         "taken",
@@ -147,7 +147,7 @@ def test_pickles_name_no_room() -> None:
 
 
 PICKLED = {"errgrpc.values", "errgrpc.v1.ResCode"}
-"""No modules: a key of ours, and the domain of ResCode."""
+"""Not modules: a key of errgrpc, and the domain of ResCode."""
 
 
 @pytest.mark.parametrize("name", ROOMS)
@@ -159,7 +159,7 @@ def test_each_room_lists_what_it_has(name: str) -> None:
 
 
 def documented(owner: Any, name: str) -> list[str]:
-    """The public things of a class or function that have no docstring."""
+    """The public members of a class or function that have no docstring."""
     missing = [] if inspect.getdoc(owner) else [name]
     if inspect.isclass(owner):
         for attribute, value in vars(owner).items():
@@ -167,7 +167,7 @@ def documented(owner: Any, name: str) -> list[str]:
                 inspect.isfunction(value)
                 or isinstance(value, property | classmethod | staticmethod)
             ):
-                # What overrides a method of grpc's is documented there.
+                # Overrides of grpc's methods are documented there.
                 said = [
                     getattr(base, attribute) for base in owner.__mro__ if hasattr(base, attribute)
                 ]
@@ -200,7 +200,7 @@ def test_importing_is_quiet_and_needs_no_more_than_its_dependencies() -> None:
     command = [sys.executable, "-W", "error", "-c", inspect.cleandoc(code)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     assert done.stderr == ""
-    # grpc imports what it finds of its own companions.
+    # grpc imports its own companion packages where they are installed.
     found = {
         name for name in done.stdout.split() if not name.startswith(("grpc_", "_cython", "cython"))
     }

@@ -1,4 +1,7 @@
-"""A client and a server one generation of a catalogue apart, over a real port: what each shows is the table in docs/protobuf.md."""
+"""A client and a server one generation of a catalogue apart, over a real port.
+
+What each shows matches the table in docs/protobuf.md.
+"""
 
 import types
 from pathlib import Path
@@ -80,7 +83,10 @@ def told(
     *,
     sends_hint: bool,
 ) -> str:
-    """What a client of one generation shows of what a server of another raises; without the hint, as a server in another language."""
+    """What a client of one generation shows of an error from a server of another.
+
+    Without the hint, it is as from a server in another language.
+    """
 
     def act(context: Any) -> None:
         error = ServiceError(server[raised[0]], metadata=raised[1])

@@ -1,4 +1,7 @@
-"""Who hears of an error: `on_answer` on the servers, `on_received` on the clients; what a hook does goes no further."""
+"""Hooks: `on_answer` on the servers, `on_received` on the clients.
+
+Errors of a hook go no further.
+"""
 
 import logging
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""accept-language -> locale, against RFC 9110 section 12.5.4 and RFC 4647 section 3.4."""
+"""accept-language -> locale, as in RFC 9110 section 12.5.4 and RFC 4647 section 3.4."""
 
 import re
 import string
@@ -18,14 +18,14 @@ CHINESE = "zh-CN"
 
 
 def plain(value: object) -> str:
-    """A test's id without what the tools that name tests would stumble over."""
+    """A test's id, without characters on which some test tools fail."""
     return re.sub("[^0-9a-zA-Z]+", "_", ascii(value))
 
 
 @pytest.mark.parametrize(
     ("header", "chosen"),
     [
-        # Exact, whatever the case.
+        # Exact, in any case.
         ("zh-CN", "zh-CN"),
         ("en-US", "en-US"),
         ("EN-us", "en-US"),
@@ -39,7 +39,7 @@ def plain(value: object) -> str:
         ("zh-Hans-CN", "zh-CN"),
         ("e", "zh-CN"),
         ("eng", "zh-CN"),
-        # By weight, of equals the first.
+        # By weight; of equals, the first.
         ("zh;q=0.3, en;q=0.7", "en-US"),
         ("zh, en", "zh-CN"),
         ("en, zh", "en-US"),
@@ -50,7 +50,7 @@ def plain(value: object) -> str:
         ("zh;q=0.999, en;q=1.000", "en-US"),
         ("en ; q=0.9 , zh\t;\tQ=0.8", "en-US"),
         ("en;q=1.0, zh", "en-US"),
-        # Nothing fits, or nobody asks.
+        # Nothing fits, or no language is asked for.
         (None, "zh-CN"),
         ("", "zh-CN"),
         ("fr", "zh-CN"),
@@ -58,7 +58,7 @@ def plain(value: object) -> str:
         ("*, en;q=0.1", "en-US"),
         ("*;q=0", "zh-CN"),
         ("fr, *;q=0", "zh-CN"),
-        # q=0 excludes: a language, a locale, what is left open.
+        # q=0 excludes a language, a locale, or all others.
         ("zh;q=0", "en-US"),
         ("zh-CN;q=0", "en-US"),
         ("zh-CN;q=0.000", "en-US"),
@@ -68,7 +68,7 @@ def plain(value: object) -> str:
         ("en;q=0, en-US;q=0.1", "en-US"),
         ("en-US;q=0, en-GB, zh;q=0.1", "zh-CN"),
         ("zh;q=0, en;q=0", "zh-CN"),
-        ("zh;q=0, zh;q=1", "en-US"),  # said twice: the first counts
+        ("zh;q=0, zh;q=1", "en-US"),  # given twice: the first counts
         ("z;q=0, c-n;q=0", "zh-CN"),
         ("zh-C;q=0", "zh-CN"),
         # Broken elements count as absent.
@@ -115,7 +115,8 @@ def test_choose(header: str | None, chosen: str) -> None:
 @pytest.mark.parametrize(
     ("header", "of", "default", "chosen"),
     [
-        ("fr", ("en-US", "de"), "zh-CN", "en-US"),  # the default is not among them: the first
+        # the default is not among them, so the first is chosen
+        ("fr", ("en-US", "de"), "zh-CN", "en-US"),
         ("fr", ("en-US", "de"), "", "en-US"),
         ("fr", ("en-US", "ZH-cn"), "zh-CN", "ZH-cn"),
         (None, ("en-US", "zh-CN"), "zh-CN", "zh-CN"),
@@ -134,10 +135,10 @@ def test_choose(header: str | None, chosen: str) -> None:
         ("en_US, zh;q=0.1", ("zh-CN", "en-US"), "zh-CN", "en-US"),
         ("sr-ME", ("sr", "sr-Latn"), "sr", "sr-Latn"),
         ("sr", ("sr-Latn", "sr-Cyrl"), "sr-Latn", "sr-Cyrl"),
-        ("zh-TW", ("zh-CN", "en"), "en", "zh-CN"),  # no other Chinese
+        ("zh-TW", ("zh-CN", "en"), "en", "zh-CN"),  # there is no other Chinese
         ("de-CH-1996", ("en", "de-DE"), "en", "de-DE"),
         ("en-x-hant", ("zh-TW", "en"), "zh-TW", "en"),
-        ("zh-Hant-TW", ("zh-CN", "zh-Hant"), "en", "zh-Hant"),  # lookup goes before the language
+        ("zh-Hant-TW", ("zh-CN", "zh-Hant"), "en", "zh-Hant"),  # lookup wins over the language
         ("zh-TW", ("zh-CN", "zh"), "en", "zh"),
         ("zh-Hant-HK", ("zh-CN", "zh-Hant-TW"), "en", "zh-Hant-TW"),
         ("zh-CN;q=0, zh-TW", ("zh-CN", "zh-HK"), "zh-CN", "zh-HK"),
@@ -199,7 +200,7 @@ def _prefixes(tag: str) -> list[str]:
 
 
 def _script_of(tag: str) -> str:
-    """The same as CLDR says it, by the library that has its data."""
+    """The script by CLDR, from the library that has its data."""
     subtags = re.split("-[a-z0-9]-", tag.lower() + "-", maxsplit=1)[0].rstrip("-").split("-")
     named = [subtag for subtag in subtags[1:] if len(subtag) == 4 and subtag.isalpha()]
     regions = [subtag for subtag in subtags[1:] if re.fullmatch("[a-z0-9]{2}|[0-9]{3}", subtag)]
@@ -377,11 +378,11 @@ def test_the_memo_is_bounded() -> None:
         ([("grpcgateway-accept-language", "zh"), ("accept-language", "en")], "en"),
         ([("accept-language", ";;;"), ("grpcgateway-accept-language", "zh")], "zh"),
         ([("accept-language", ";;;"), ("grpcgateway-accept-language", ";")], ";"),
-        ([("accept-language", ";;;")], ";;;"),  # for `choose`, which takes it for none
+        ([("accept-language", ";;;")], ";;;"),  # `choose` treats it as absent
         ([("accept-language", "")], None),
         ([("accept-language", ""), ("grpcgateway-accept-language", "zh")], "zh"),
         ([("accept-language", "*"), ("grpcgateway-accept-language", "zh")], "*"),
-        # RFC 9110 section 5.2: one list
+        # RFC 9110 section 5.2: they form one list
         ([("accept-language", "fr"), ("accept-language", "en")], "fr,en"),
         ([("accept-language", b"en"), ("other", "x")], None),
         ([("accept-language", b"en"), ("accept-language", "zh")], "zh"),

@@ -1,4 +1,7 @@
-"""Telemetry by OpenTelemetry's API, and what each tool shows of a server with errgrpc, as docs/observability.md says."""
+"""Telemetry by OpenTelemetry's API, and what each tool shows of a server with errgrpc.
+
+The page is docs/observability.md.
+"""
 
 import json
 import os
@@ -51,7 +54,7 @@ Cells = dict[tuple[str, str, str], tuple[str, ...]]
 
 
 def observed(tool: str) -> tuple[Cells, Cells]:
-    """What the client was answered, and what the tool showed."""
+    """The answers to the client, and what the tool showed."""
     paths = [str(ROOT), str(ROOT / "tests"), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     command = [sys.executable, "-m", "observed", tool]
@@ -73,7 +76,7 @@ def observed(tool: str) -> tuple[Cells, Cells]:
 
 
 def rows(answers: Cells, shown: Cells) -> list[str]:
-    """The rows of the page's table: styles and kinds of which the same is shown share one."""
+    """The rows of the page's table: styles and kinds with the same result share a row."""
     kinds = dict[tuple[str, tuple[str, ...]], dict[str, list[str]]]()
     for (place, style, kind), texts in shown.items():
         if place != "alone":
@@ -147,7 +150,7 @@ METHODS = [f"/test.Service/{kind}" for kind in harness.KINDS]
 
 
 class Measured:
-    """Providers of OpenTelemetry's SDK, which keep what they are told."""
+    """Providers of OpenTelemetry's SDK that keep what they receive."""
 
     def __init__(self, **options: Any) -> None:
         self.reader = InMemoryMetricReader()
@@ -159,7 +162,7 @@ class Measured:
 
     @property
     def counted(self) -> dict[tuple[str, str, str], int]:
-        """How often, by method, reason and side."""
+        """The counts by method, reason and side."""
         data = self.reader.get_metrics_data()
         metrics = (
             []
@@ -190,7 +193,7 @@ class Measured:
             yield
 
     def spans(self) -> dict[str, dict[str, Any]]:
-        """The attributes of errgrpc's, and the error.type, by the span's name."""
+        """The attributes of errgrpc and error.type, by the name of the span."""
         names = (
             otel.ERROR_TYPE,
             otel.ERRGRPC_REASON,
@@ -206,7 +209,7 @@ class Measured:
         }
 
     def heard(self, error: RemoteError, method: str = METHODS[0]) -> dict[str, Any]:
-        """What the span of a caller gets of an error."""
+        """The attributes that an error sets on the span of a caller."""
         self.exporter.clear()
         with self.span():
             self.telemetry.on_received(error, method=method)
@@ -384,7 +387,7 @@ def test_a_client_cannot_make_up_methods() -> None:
         ("test.Service/unary_unary", "UNAUTHORIZED", "server"): 1,
         (otel.OTHER, "UNAUTHORIZED", "server"): 4,
     }
-    from examples.classroom.v1 import classroom_pb2  # what is imported is recognized
+    from examples.classroom.v1 import classroom_pb2  # an imported service is recognized
 
     service = classroom_pb2.DESCRIPTOR.services_by_name["ClassroomService"]
     path = f"/{service.full_name}/{service.methods[0].name}"
@@ -494,7 +497,7 @@ def test_requests_over_http_count_by_reason_alone(caplog: pytest.LogCaptureFixtu
     assert measured.spans()["caller"][otel.ERRGRPC_REQUEST_ID] == "id-1"
 
 
-# What telemetry costs a call: nothing.
+# Telemetry never fails a call.
 
 
 class Failing(NoOpMeterProvider):
@@ -542,17 +545,21 @@ def fail(request, context):
     raise ServiceError(ResCode.ROOM_NOT_EXIST)
 
 telemetry = otel.Telemetry()
-server = grpc.server(futures.ThreadPoolExecutor(), interceptors=[errgrpc.ServerInterceptor(ResCode, on_answer=telemetry.on_answer)])
-server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("S", {"Fail": grpc.unary_unary_rpc_method_handler(fail)})])
+interceptor = errgrpc.ServerInterceptor(ResCode, on_answer=telemetry.on_answer)
+server = grpc.server(futures.ThreadPoolExecutor(), interceptors=[interceptor])
+handlers = {"Fail": grpc.unary_unary_rpc_method_handler(fail)}
+server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("S", handlers)])
 port = server.add_insecure_port("127.0.0.1:0")
 server.start()
 with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
     try:
-        errgrpc.wrap_channel(channel, ResCode, on_received=telemetry.on_received).unary_unary("/S/Fail")(b"")
+        wrapped = errgrpc.wrap_channel(channel, ResCode, on_received=telemetry.on_received)
+        wrapped.unary_unary("/S/Fail")(b"")
     except errgrpc.RemoteError as error:
         print(error.error_code)
 server.stop(None).wait()
-print([name for name in sys.modules if name.startswith(("opentelemetry.semconv", "opentelemetry.instrumentation"))])
+others = ("opentelemetry.semconv", "opentelemetry.instrumentation")
+print([name for name in sys.modules if name.startswith(others)])
 """
 SAID = "ResCode.ROOM_NOT_EXIST\n[]\n"
 

@@ -1,4 +1,4 @@
-"""The wheel, in a new environment with nothing else: what a new user and another team have."""
+"""The wheel in a new environment with nothing else, as a new user or another team has it."""
 
 import re
 import subprocess
@@ -59,7 +59,8 @@ def test_the_first_example_runs_as_pasted(fresh: Any, tmp_path: Path, readme: st
 def _second_team(count: int) -> str:
     values = "\n".join(
         f"  // Description {number}.\n"
-        f'  SECOND_TEAM_CODE_CODE_{number} = {number} [(errgrpc.v1.code) = {{grpc_status: ABORTED, http_status: 409, message: "No {number}"'
+        f"  SECOND_TEAM_CODE_CODE_{number} = {number} [(errgrpc.v1.code) = {{grpc_status: "
+        f'ABORTED, http_status: 409, message: "No {number}"'
         f' hints: {{locale: "en-US", text: "Hint {number}"}}}}];'
         for number in range(1, count + 1)
     )
@@ -67,7 +68,8 @@ def _second_team(count: int) -> str:
 package second.team.v1;
 import "errgrpc/v1/annotations.proto";
 enum SecondTeamCode {{
-  option (errgrpc.v1.catalog) = {{domain: "second.example.com" default_locale: "en-US" fallback: "CODE_1"}};
+  option (errgrpc.v1.catalog) = {{domain: "second.example.com" default_locale: "en-US" \
+fallback: "CODE_1"}};
   SECOND_TEAM_CODE_UNSPECIFIED = 0;
 {values}
 }}
@@ -85,17 +87,21 @@ assert set(codes_pb2.SecondTeamCode.values()) == {0, *map(int, SecondTeamCode)}
 def fail(request, context):
     raise errgrpc.ServiceError(SecondTeamCode(int(request)), number=int(request))
 
-server = grpc.server(futures.ThreadPoolExecutor(), interceptors=[errgrpc.ServerInterceptor(SecondTeamCode)])
-server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("S", {"Fail": grpc.unary_unary_rpc_method_handler(fail)})])
+interceptor = errgrpc.ServerInterceptor(SecondTeamCode)
+server = grpc.server(futures.ThreadPoolExecutor(), interceptors=[interceptor])
+handlers = {"Fail": grpc.unary_unary_rpc_method_handler(fail)}
+server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("S", handlers)])
 port = server.add_insecure_port("127.0.0.1:0")
 server.start()
 with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-    call = grpc.intercept_channel(channel, errgrpc.ClientInterceptor(SecondTeamCode)).unary_unary("/S/Fail")
+    typed = grpc.intercept_channel(channel, errgrpc.ClientInterceptor(SecondTeamCode))
+    call = typed.unary_unary("/S/Fail")
     for code in SecondTeamCode:
         try:
             call(str(code.number).encode())
         except errgrpc.remote(code) as error:
-            assert (error.error_code, error.hint, error.code()) == (code, f"Hint {code.number}", code.grpc_status), error
+            assert (error.error_code, error.code()) == (code, code.grpc_status), error
+            assert error.hint == f"Hint {code.number}", error
             assert code.description == f"Description {code.number}.", code.description
 server.stop(None).wait()
 print(len(SecondTeamCode))
@@ -154,7 +160,7 @@ REFLECTED = """
 import grpc, sys
 from concurrent.futures import ThreadPoolExecutor
 from grpc_reflection.v1alpha import reflection
-from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from grpc_reflection.v1alpha import proto_reflection_descriptor_database as database
 from google.protobuf.descriptor_pool import DescriptorPool
 import errgrpc
 if sys.argv[1] == "imported":
@@ -166,7 +172,8 @@ with ThreadPoolExecutor(2) as pool:
     server.start()
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         try:
-            found = DescriptorPool(ProtoReflectionDescriptorDatabase(channel)).FindEnumTypeByName("errgrpc.v1.ResCode")
+            descriptors = DescriptorPool(database.ProtoReflectionDescriptorDatabase(channel))
+            found = descriptors.FindEnumTypeByName("errgrpc.v1.ResCode")
             print(found.values_by_number[1004].GetOptions().ListFields()[0][1].http_status)
         except KeyError:
             print("no such file")
@@ -178,7 +185,7 @@ with ThreadPoolExecutor(2) as pool:
     ("how", "printed"), [("imported", "404"), ("not imported", "no such file")]
 )
 def test_reflection_serves_a_catalogue_that_is_imported(how: str, printed: str) -> None:
-    """As docs/protobuf.md says; the server and its client are one process, with pools of their own."""
+    """The example of docs/protobuf.md; server and client share a process, with separate pools."""
     ran = subprocess.run(
         [sys.executable, "-c", REFLECTED, how],
         capture_output=True,

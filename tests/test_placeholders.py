@@ -53,9 +53,14 @@ VALUES = st.dictionaries(
 )
 def test_fill(template: str, filled: str) -> None:
     metadata = {
-        "room": "r-42", "limit": "30", "nested": "{room} {{}} {0}", "long": "x" * 201, "exact": "x" * 200, "empty": "",
+        "room": "r-42",
+        "limit": "30",
+        "nested": "{room} {{}} {0}",
+        "long": "x" * 201,
+        "exact": "x" * 200,
+        "empty": "",
         "hostile": "a\x1bb\u202ec\nd\x85",
-    }  # fmt: skip
+    }
     assert wrong(template) is None
     assert fill(template, metadata) == filled
 

@@ -1,4 +1,7 @@
-"""Code, text and trailers -> RemoteError: always one, with the RPC's own status and what could be read."""
+"""Code, text and trailers -> RemoteError, with the status of the call and all readable data.
+
+There is always a RemoteError.
+"""
 
 import base64
 import re
@@ -194,7 +197,10 @@ def test_an_rpc_error_that_says_nothing() -> None:
 
 
 class Stream(grpc.RpcError):
-    """A sync stream of grpc, which is its own error; what it has not heard yet, it would wait for."""
+    """A sync stream of grpc, which is itself the error.
+
+    It would block if it were asked for data that has not arrived.
+    """
 
     def __init__(self, **state: Any) -> None:
         self._state = types.SimpleNamespace(**state)
@@ -315,7 +321,8 @@ def test_decode() -> None:
 def test_what_decode_refuses(wrong: Any) -> None:
     with pytest.raises(
         TypeError,
-        match=rf"^{re.escape(shown(wrong, 80))} is neither a google\.rpc\.Status, nor bytes, nor base64$",
+        match=rf"^{re.escape(shown(wrong, 80))} is neither a google\.rpc\.Status, nor bytes, "
+        r"nor base64$",
     ):
         decode(wrong)
     with pytest.raises(TypeError, match="is no catalogue"):

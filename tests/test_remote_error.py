@@ -110,7 +110,7 @@ def test_a_code_newer_than_the_table() -> None:
     assert (NEWER.hint, NEWER.locale) == (None, None)
 
 
-def test_a_code_of_nobody_we_know() -> None:
+def test_a_code_of_an_unknown_catalogue() -> None:
     assert type(FOREIGN) is RemoteError
     assert (FOREIGN.error_code, FOREIGN.number, FOREIGN.reason, FOREIGN.domain) == (
         None,
@@ -163,7 +163,8 @@ def test_the_hint_of_the_server_wins() -> None:
     [
         (
             KNOWN,
-            "NOT_FOUND: ROOM_NOT_EXIST (1004) of 'errgrpc.v1.ResCode', 'Room Not Found', hint '房间不存在' ('zh-CN'), "
+            "NOT_FOUND: ROOM_NOT_EXIST (1004) of 'errgrpc.v1.ResCode', 'Room Not Found', "
+            "hint '房间不存在' ('zh-CN'), "
             "metadata {'room_uuid': 'r-42'}, request id 'r-1'",
         ),
         (NEWER, "NOT_FOUND: 'NEWER' (4711) of 'errgrpc.v1.ResCode', 'Room Not Found'"),
@@ -233,7 +234,8 @@ def test_one_class_for_each_target() -> None:
 def test_what_is_no_target_is_refused(wrong: Any) -> None:
     with pytest.raises(
         TypeError,
-        match=r"is neither an error code nor a catalogue: give errgrpc\.ResCode or one of its members",
+        match=r"is neither an error code nor a catalogue: "
+        r"give errgrpc\.ResCode or one of its members",
     ):
         remote(wrong)
 
@@ -414,9 +416,15 @@ def test_pickles_into_a_process_that_has_not_imported_the_catalogue(tmp_path: Pa
         import errgrpc
         from their_codes import TheirCode
         packed = any_pb2.Any()
-        packed.Pack(error_details_pb2.ErrorInfo(reason="GONE", domain="their.example.com", metadata={"k": "v"}))
-        error = errgrpc.decode(status_pb2.Status(code=5, message="Gone", details=[packed]), TheirCode)
-        sys.stdout.buffer.write(pickle.dumps((error, errgrpc.remote(TheirCode), errgrpc.ServiceError(TheirCode.GONE))))
+        packed.Pack(
+            error_details_pb2.ErrorInfo(
+                reason="GONE", domain="their.example.com", metadata={"k": "v"}
+            )
+        )
+        status = status_pb2.Status(code=5, message="Gone", details=[packed])
+        error = errgrpc.decode(status, TheirCode)
+        raised = errgrpc.ServiceError(TheirCode.GONE)
+        sys.stdout.buffer.write(pickle.dumps((error, errgrpc.remote(TheirCode), raised)))
     """
     read = """
         import pickle, sys
@@ -438,13 +446,13 @@ def test_pickles_into_a_process_that_has_not_imported_the_catalogue(tmp_path: Pa
         return done.stdout
 
     text = run(read, run(write)).decode()
-    assert (
-        text
-        == "NOT_FOUND: GONE (1) of 'their.example.com', 'Gone', hint 'Gone' ('en'), metadata {'k': 'v'}\n"
+    assert text == (
+        "NOT_FOUND: GONE (1) of 'their.example.com', 'Gone', hint 'Gone' ('en'), "
+        "metadata {'k': 'v'}\n"
     )
 
 
-# The call that failed, as grpc's own chains ask it.
+# The failed call, as grpc's own interceptor chains read it.
 
 
 def test_initial_metadata_that_were_late_are_asked_for_once() -> None:
@@ -500,7 +508,7 @@ def test_details_of_an_unknown_type_stay_any() -> None:
     assert error.status_details == (info_of(NOT_EXIST), unknown)
 
 
-# Travels.
+# Errors that travel between processes.
 
 
 @pytest.mark.parametrize("how", ["pickle", "cloudpickle", "copy", "deepcopy"])
@@ -533,7 +541,7 @@ print(run())
 
 @pytest.mark.parametrize("target", [ResCode, NOT_EXIST])
 def test_another_process_catches_with_a_class_sent_by_value(target: Any) -> None:
-    """As Ray and dask send a function of a notebook, with the classes that it names."""
+    """Ray and dask send a notebook's function this way, with the classes that it names."""
     raw, kind = errgrpc.encode(ServiceError(NOT_EXIST)).SerializeToString(), remote(target)
 
     def run() -> list[Any]:

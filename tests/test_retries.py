@@ -1,4 +1,7 @@
-"""Trying again: `retry_delay`, what a client's own retry policy is told, and `errgrpc.retries`; attempts of real clients counted."""
+"""Retries: `retry_delay`, what a client's own retry policy is told, and `errgrpc.retries`.
+
+The tests count the attempts of real clients.
+"""
 
 import asyncio
 import itertools
@@ -34,7 +37,7 @@ from errgrpc.wire.packing import DETAILS_KEY, PUSHBACK_KEY
 from errgrpc.wire.trailers import sendable
 from examples.classroom.v1 import classroom_pb2
 
-pytestmark = pytest.mark.thinned(2)  # where a test does not say otherwise
+pytestmark = pytest.mark.thinned(2)  # the default: some tests have their own number
 
 BUSY = ResCode.SERVICE_UNAVAILABLE  # UNAVAILABLE, retryable
 FALLBACK = ResCode.INTERNAL_SERVER_ERROR
@@ -87,7 +90,7 @@ CONFIG = service_config(
 
 @contextmanager
 def counted(act: Any, after: int = 0) -> Iterator[tuple[bytes, list[float]]]:
-    """The request of an action, and when each attempt came."""
+    """The request of an action, and the time of each attempt."""
     came: list[float] = []
 
     def counting(context: Any) -> Any:
@@ -99,7 +102,7 @@ def counted(act: Any, after: int = 0) -> Iterator[tuple[bytes, list[float]]]:
 
 
 def call_sync(target: str, kind: str, *requests: bytes, config: str = CONFIG) -> Any:
-    """Calls with one channel; the last error."""
+    """Makes these calls on one channel; returns the last error."""
     error = None
     with errgrpc.wrap_channel(
         grpc.insecure_channel(target, options=[("grpc.service_config", config)]), ResCode, GateCode
@@ -179,7 +182,7 @@ def shed(_: Any) -> None:
     )
 
 
-# name -> (what the handler does, the attempts of a client with a policy of 4, the pushback that is sent)
+# name -> (what the handler does, attempts of a client with a policy of 4, the pushback sent)
 CASES: dict[str, tuple[Any, int, str | None]] = {
     "no delay": (raising(BUSY), ATTEMPTS, None),
     "a delay": (raising(BUSY, retry_delay=0.001), ATTEMPTS, "1"),
@@ -192,7 +195,7 @@ CASES: dict[str, tuple[Any, int, str | None]] = {
     "another status": (raising(GateCode.FULL, retry_delay=0.002), ATTEMPTS, "2"),
     "not retryable": (raising(GateCode.CLOSED), 1, "-1"),
     "not retryable, with a delay": (raising(GateCode.CLOSED, retry_delay=0.001), 1, "-1"),
-    # ABORTED is left out of the client's policy, as LOCKED has it.
+    # The client's policy leaves out ABORTED, because LOCKED has it.
     "not retryable, another status": (raising(GateCode.LOCKED), 1, None),
     "not retryable, another status, with a delay": (
         raising(GateCode.LOCKED, retry_delay=0.001),
@@ -255,7 +258,8 @@ def test_the_client_waits_as_it_is_told(
     with counted(raising(BUSY, retry_delay=0.05)) as (request, came):
         error = CLIENTS[client](gates[style], kind, request)
     assert error.retry_delay == 0.05
-    # Its own backoff would be 12 ms at most. Only a lower bound, and a loose one, is safe on a busy machine.
+    # The client's own backoff is 12 ms at most. On a busy machine, only a loose lower bound is
+    # safe.
     assert all(later - earlier > 0.04 for earlier, later in itertools.pairwise(came))
     assert len(came) == ATTEMPTS
 
@@ -264,7 +268,7 @@ def test_the_client_waits_as_it_is_told(
 def test_what_is_shed_goes_together(style: str, kind: str) -> None:
     with harness.serve(style, max_trailer_bytes=1_024) as target, counted(shed) as (request, came):
         error = call_sync(target, kind, request)
-    # by the client's own backoff: an hour was given up with its RetryInfo
+    # the client's own backoff counts: the delay of an hour was cut with its RetryInfo
     assert len(came) == ATTEMPTS
     assert error.error_code is BUSY
     assert error.retry_delay is None
@@ -287,7 +291,7 @@ def test_an_interceptor_that_fails_says_when_too(style: str, kind: str) -> None:
     assert (error.retry_delay, dict(iter(error.trailing_metadata()))[PUSHBACK_KEY]) == (0.001, "1")
 
 
-# What is on the wire, for any delay.
+# The pushback on the wire, for any delay.
 
 SECONDS = (
     st.integers(0, 315_576_000_000)
@@ -359,8 +363,8 @@ def test_a_delay_of_a_code_that_is_not_retryable_is_misuse() -> None:
         (warning,) = caught
         assert (warning.filename, str(warning.message)) == (
             __file__,
-            "a retry_delay is given with ResCode.NOT_FOUND, which declares that a retry cannot succeed: "
-            "leave it out, or declare otherwise",
+            "a retry_delay is given with ResCode.NOT_FOUND, which declares that a retry "
+            "cannot succeed: leave it out, or declare otherwise",
         )
         assert error.retry_delay == 1
         assert trailers_of(error)[PUSHBACK_KEY] == "1000"
@@ -378,7 +382,7 @@ def test_what_is_passed_on_keeps_its_retry_info() -> None:
     assert PUSHBACK_KEY not in sent
     assert errgrpc.decode(sent[DETAILS_KEY], ResCode).retry_delay == 2.0
     closed = errgrpc.decode(errgrpc.encode(ServiceError(GateCode.CLOSED)), GateCode)
-    # it is in vain for this one's callers, too
+    # this service's callers must not retry, either
     assert trailers_of(ServiceError.from_remote(closed))[PUSHBACK_KEY] == "-1"
 
 
@@ -442,7 +446,7 @@ def test_a_hostile_number_is_the_number(delay: Any) -> None:
 
 
 def test_never_stays_whatever_is_shed() -> None:
-    """Without it, clients would try again what the code says is in vain."""
+    """Without the pushback, clients would retry an error whose code forbids retries."""
     with pytest.warns(MisuseWarning):
         error = ServiceError(
             GateCode.CLOSED,
@@ -481,7 +485,10 @@ def test_never_stays_whatever_is_shed() -> None:
     ],
 )
 def test_a_handler_s_own_pushback_goes_out_as_clients_can_bear_it(value: str, sent: str) -> None:
-    """On 0, and on the greatest of 64 bits, a client of grpcio waits until its deadline, and without one for ever."""
+    """If it is 0 or the greatest of 64 bits, a grpcio client waits until its deadline.
+
+    Without a deadline, it waits forever.
+    """
     assert sendable([(PUSHBACK_KEY, value), ("x", "0")]) == ([(PUSHBACK_KEY, sent), ("x", "0")], [])
 
 
@@ -489,14 +496,14 @@ def test_a_handler_s_own_pushback_goes_out_as_clients_can_bear_it(value: str, se
 def test_no_pushback_of_a_handler_loses_its_error_at_once(
     value: str, gates: dict[str, str]
 ) -> None:
-    """The first is a delay of 24 days, for which the client waits; its deadline is the caller's."""
+    """The first is a delay of 24 days: the client waits until its caller's deadline."""
     with (
         counted(with_pushback(value, BUSY)) as (request, came),
         grpc.insecure_channel(gates["sync"]) as channel,
         pytest.raises(grpc.RpcError) as caught,
     ):
         harness.method(channel, "unary_unary")(request, timeout=harness.DEADLINE)
-    # without a policy, it is not heeded
+    # without a policy, the client ignores it
     assert (caught.value.code(), len(came)) == (StatusCode.UNAVAILABLE, 1)
 
 
@@ -555,7 +562,7 @@ def test_the_methods_that_are_safe_to_repeat() -> None:
 
 
 def test_a_service_that_is_given_twice_counts_once(gates: dict[str, str]) -> None:
-    """grpcio refuses a config that names a method twice, and each call of the channel fails."""
+    """If a config names a method twice, grpcio refuses it and each call of the channel fails."""
     config = service_config(
         services=[service(unary_unary=1), service(unary_unary=1)],
         safe_methods=[PATHS[0]],
@@ -643,7 +650,10 @@ def test_a_status_that_a_final_code_has_is_left_out() -> None:
         ),
         (
             {"safe_methods": ["unary_unary"]},
-            "safe_methods names 'unary_unary', which no service has: .*, such as '/test.Service/unary_unary'",
+            (
+                "safe_methods names 'unary_unary', which no service has: .*, "
+                "such as '/test.Service/unary_unary'"
+            ),
         ),
         (
             {"services": [], "safe_methods": ["/a/b"]},
@@ -655,7 +665,10 @@ def test_a_status_that_a_final_code_has_is_left_out() -> None:
         ({"initial_backoff": 0}, "initial_backoff is 0, not a number above 0"),
         (
             {"max_backoff": 0.001},
-            "max_backoff is 0.001 seconds: give 0.01 or more, as a client of grpcio hangs on one of 0 ms",
+            (
+                "max_backoff is 0.001 seconds: give 0.01 or more, "
+                "as a client of grpcio hangs on one of 0 ms"
+            ),
         ),
         ({"backoff_multiplier": 0.9}, "backoff_multiplier is 0.9: give 1 or more"),
         ({"max_backoff": float("nan")}, "max_backoff is nan, not a number above 0"),
@@ -696,14 +709,14 @@ def test_throttling_ends_what_goes_on_failing(client: str) -> None:
     with harness.serve("sync", catalogue=GateCode) as target:
         with counted(raising(GateCode.OPENING)) as (request, came):
             CLIENTS[client](target, "unary_unary", *[request] * 3, config=config)
-        # 4 tokens: after 2 failures half are left, and each further call is tried once.
+        # Of 4 tokens, 2 failures leave half. Then each call has one attempt.
         assert len(came) == 2 + 1 + 1
         with (
             counted(raising(GateCode.CLOSED)) as (closed, came),
             counted(raising(GateCode.OPENING)) as (opening, later),
         ):
             CLIENTS[client](target, "unary_unary", closed, closed, opening, config=config)
-        # a failure that is not to be tried again takes a token, too (A6)
+        # a failure that must not be retried takes a token, too (A6)
         assert (len(came), len(later)) == (2, 1)
 
 
@@ -714,7 +727,7 @@ def test_a_received_error_says_whether_and_when() -> None:
     assert (error.retryable, error.retry_delay) == (True, 2.0)
 
 
-# The recipes of docs/retries.md, whose text this is.
+# The recipes of docs/retries.md, executed from its text.
 
 
 def recipes() -> dict[str, Any]:
@@ -726,12 +739,12 @@ def recipes() -> dict[str, Any]:
     names: dict[str, Any] = {"grpc": grpc}
     for block in blocks:
         recipe = block.split("\n\n\nstub =")[0].split("\n\n\n@retry")[0]
-        exec(compile(recipe, "docs/retries.md", "exec"), names)  # noqa: S102  what it is for
+        exec(compile(recipe, "docs/retries.md", "exec"), names)  # noqa: S102  runs the examples
     return names
 
 
 def decorated(library: str) -> Any:
-    """What decorates a call, sync or async, as the page says it."""
+    """The decorator of a call, sync or async, as the page has it."""
     names = recipes()
     if library == "stamina":
         return names["stamina"].retry(
@@ -797,7 +810,7 @@ def test_the_recipes(library: str, client: str, gates: dict[str, str]) -> None:
 @pytest.mark.parametrize("library", ["stamina", "tenacity"])
 def test_the_recipes_try_a_refused_connection_again(library: str) -> None:
     calls = []
-    # bound and not listening: the port is refused, and no other program gets it
+    # bound but not listening: the port is refused, and no other program gets it
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         channel = errgrpc.wrap_channel(

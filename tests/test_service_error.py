@@ -1,4 +1,4 @@
-"""ServiceError: what a handler raises, and what it makes of a received error that is passed on."""
+"""ServiceError: what a handler raises, and how a received error is passed on."""
 
 import copy
 import pickle
@@ -43,7 +43,7 @@ class NoRoom(ServiceError):
 
 
 class Forgetful(ServiceError):
-    """A subclass that forgets ours."""
+    """A subclass that does not call `super().__init__`."""
 
     def __init__(self) -> None:
         pass
@@ -107,7 +107,8 @@ def test_what_is_no_code_is_refused_at_the_raise() -> None:
     for wrong in (None, 404, "NOT_FOUND", ResCode, StatusCode.NOT_FOUND, ServiceError, Hostile()):
         with pytest.raises(
             TypeError,
-            match=r"is no error code: give a member of a catalogue such as errgrpc.ResCode.NOT_FOUND",
+            match=r"is no error code: give a member of a catalogue such as "
+            r"errgrpc.ResCode.NOT_FOUND",
         ):
             ServiceError(wrong)
 
@@ -115,7 +116,8 @@ def test_what_is_no_code_is_refused_at_the_raise() -> None:
 def test_success_is_refused_at_the_raise() -> None:
     with pytest.raises(
         ValueError,
-        match=r"ResCode\.SUCCESS is a success: return normally, or give a code whose status is a failure",
+        match=r"ResCode\.SUCCESS is a success: return normally, "
+        r"or give a code whose status is a failure",
     ):
         ServiceError(ResCode.SUCCESS)
 
@@ -406,7 +408,7 @@ def test_one_error_raised_by_many_threads_shows_nothing_of_another_request() -> 
     assert errgrpc.encode(shared) == whole
 
 
-# Passing on what was received.
+# Passing on a received error.
 
 
 def received(
@@ -471,7 +473,7 @@ def test_a_request_id_that_may_not_travel_stays(request_id: str) -> None:
 
 
 def test_what_a_peer_sent_wrong_is_left_out_silently() -> None:
-    """Warnings are errors here."""
+    """In these tests, a warning would be an error."""
     garbage = any_pb2.Any(type_url="type.googleapis.com/google.rpc.Help", value=b"\xff")
     no_type = any_pb2.Any(value=b"x")
     localized = rpc.LocalizedMessage(locale="no locale", message="x")
@@ -480,7 +482,7 @@ def test_what_a_peer_sent_wrong_is_left_out_silently() -> None:
         received(garbage, no_type, HELP, HELP, localized, rpc.ErrorInfo(), **garbled)
     )
     assert error.metadata == {"good": "2"}
-    assert error.status_details == (HELP,)  # the first that can be read
+    assert error.status_details == (HELP,)  # the first readable one
     assert details_of(error, "en")[1].locale == "en-US"
 
 
@@ -496,7 +498,8 @@ def test_what_is_not_ours_to_claim_is_refused() -> None:
     assert inferred.inferred
     with pytest.raises(
         ValueError,
-        match=r"cannot pass on NOT_FOUND: inferred NOT_FOUND \(404\), '\\x1b', .*: its code is inferred; raise a code of",
+        match=r"cannot pass on NOT_FOUND: inferred NOT_FOUND \(404\), '\\x1b', .*: "
+        r"its code is inferred; raise a code of",
     ):
         ServiceError.from_remote(inferred)
     unknown = errgrpc.decode(

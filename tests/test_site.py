@@ -1,4 +1,7 @@
-"""The documentation site, as far as it can be checked without its generator: `make docs` checks the rest."""
+"""The documentation site without its generator.
+
+`make docs` checks the rest.
+"""
 
 import re
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""The table of codes, through Python, the protos and the wire, where plain google.rpc messages and grpcio-status read it too."""
+"""The table of codes through Python, the protos and the wire.
+
+On the wire, plain google.rpc messages and grpcio-status read it, too.
+"""
 
 import asyncio
 import functools
@@ -64,7 +67,7 @@ def test_python() -> None:
 
 
 def test_protos() -> None:
-    """All but the descriptions, which are comments."""
+    """The descriptions are left out, as they are comments."""
     assert {row for name in CATALOGUES for row in rows_of(name)} == {
         row._replace(description="") for row in CODES
     }
@@ -116,7 +119,7 @@ def test_the_options_of_a_catalogue_are_its_proto_s(name: str) -> None:
     assert {status: code.reason for status, code in catalogue.inference.items()} == inferred
 
 
-# Over the wire: each error in each kind of method and style of handler, read in each stack of clients.
+# Over the wire: each error in each kind of method and style of handler, read by each client stack.
 
 VIOLATIONS = error_details_pb2.BadRequest(
     field_violations=[error_details_pb2.BadRequest.FieldViolation(field="room_uuid")]
@@ -124,7 +127,10 @@ VIOLATIONS = error_details_pb2.BadRequest(
 
 
 def carried(row: Row) -> dict[str, str]:
-    """One field of what the code declares, with a value on which no hint depends; of a code that declares nothing, any key."""
+    """One declared field of the code, with a value that changes no hint.
+
+    If the code declares nothing, any key will do.
+    """
     values: dict[type, str] = {str: "r-42", int: "42", bool: "false"}
     fields = CATALOGUES[row.catalogue][row.reason].metadata_fields
     return {fields[-1].key: values[fields[-1].type]} if fields else {"room_uuid": "r-42"}
@@ -134,12 +140,12 @@ RETRY = error_details_pb2.RetryInfo(retry_delay={"seconds": 1, "nanos": 500_000_
 
 
 def retries(row: Row) -> bool:
-    """Whether a delay may be given: of a code that says that trying again is in vain, it is a MisuseWarning."""
+    """Whether a delay may be given: it is a MisuseWarning if the code forbids retries."""
     return CATALOGUES[row.catalogue][row.reason].retryable is not False
 
 
 def expected(row: Row) -> status_pb2.Status:
-    """The answer, of nothing but google.rpc."""
+    """The expected answer, made of google.rpc only."""
     status = status_pb2.Status(code=row.grpc_status.value[0], message=row.message)
     info = error_details_pb2.ErrorInfo(
         reason=row.reason, domain=row.domain, metadata={"code": str(row.number), **carried(row)}
@@ -195,7 +201,7 @@ def check_typed(error: Any, responses: list[bytes], row: Row, kind: str) -> None
 
 
 def check_plain(error: Any, responses: list[bytes], row: Row, kind: str) -> None:
-    """What a client without it sees."""
+    """What a client without errgrpc sees."""
     assert not isinstance(error, RemoteError)
     assert (error.code(), error.details()) == (row.grpc_status, row.message)
     (raw,) = [value for key, value in error.trailing_metadata() if key == "grpc-status-details-bin"]

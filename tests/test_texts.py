@@ -1,4 +1,4 @@
-"""Foreign text: escaped and bounded where it is shown, valid UTF-8 where it is sent."""
+"""Untrusted text: escaped and bounded where it is shown, valid UTF-8 where it is sent."""
 
 import re
 

@@ -1,9 +1,15 @@
-"""Whatever is done with a call gives what the bare channel gives, but for the class of the exception: both stacks, all kinds.
+"""A call gives what the bare channel gives, except for the class of the exception.
 
-Each way of calling is a script that tells all that it saw. It is played on four channels: the bare one; one with an
-interceptor that does nothing, for grpc's own chain changes some things that no interceptor can mend (the scripts in
-`CHANGED_BY_GRPC`); one with ours; one that is wrapped, where nothing differs. What else a channel is and does, beside
-calls, is in test_channel.py.
+This holds for both stacks and all kinds. Each way of calling is a script that records all that it
+saw. It runs on four channels:
+
+- the bare one;
+- one with an interceptor that does nothing: grpc's own chain changes some results, which no
+  interceptor can restore (the scripts in `CHANGED_BY_GRPC`);
+- one with our interceptor;
+- a wrapped one, where nothing differs.
+
+test_channel.py tests what else a channel is and does.
 """
 
 import asyncio
@@ -40,7 +46,7 @@ def plain(value: Any) -> Any:
         )
     if isinstance(value, BaseException):
         text = re.sub("0x[0-9a-f]+", "", str(value))  # addresses
-        # grpcio before 1.85 quotes bad metadata, ours with them
+        # grpcio before 1.85 quotes bad metadata, and so ours among them
         return type(value), text.replace(", ('accept-language', 'zh-CN')", "")
     if isinstance(value, tuple | list | grpc.aio.Metadata):
         return [plain(entry) for entry in value]
@@ -133,7 +139,7 @@ def all_by_place(method: Any, kind: str, request: bytes) -> Any:
 
 
 def refused_credentials(method: Any, kind: str, request: bytes) -> Any:
-    """An insecure channel cannot carry them."""
+    """Call credentials, which an insecure channel refuses."""
     credentials = grpc.access_token_call_credentials("token")
     return attempt(lambda: method(harness.argument(kind, request), credentials=credentials))
 
@@ -164,7 +170,7 @@ def future_callback(method: Any, kind: str, request: bytes) -> Any:
     done: queue.Queue[Any] = queue.Queue()
     future.add_done_callback(done.put)
     called_with = done.get(timeout=DEADLINE)
-    future.add_done_callback(done.put)  # at once, now that it is done
+    future.add_done_callback(done.put)  # the call is done, so this runs at once
     return (
         called_with is future,
         done.get(timeout=0) is future,
@@ -267,7 +273,7 @@ def stream_cancelled(method: Any, kind: str, request: bytes, release: Callable[[
 
 
 def asked_early(method: Any, kind: str, request: bytes) -> Any:
-    """On a single-threaded stream all of these are UsageErrors."""
+    """On a single-threaded stream, each of these is a UsageError."""
     call = method(harness.argument(kind, request))
     early = asking(
         call,
@@ -331,12 +337,15 @@ def abort(context: Any) -> None:
     context.abort(grpc.StatusCode.ABORTED, "try again")
 
 
-LOCALES = (None, "zh-CN")  # without one, a wrapped channel leaves metadata alone
+LOCALES = (None, "zh-CN")  # without a locale, a wrapped channel leaves metadata alone
 SERVER = [(succeed, 0), (fail, 0), (fail, 1), (fail, 2), (abort, 1)]
 
 
 class Stage:
-    """Plays a script against a handler that waits, before it acts, until the script releases it, if it wants to."""
+    """Plays a script against a handler that acts when the script releases it.
+
+    A script need not release it.
+    """
 
     def __init__(self, act: Callable[[Any], None] = succeed, after: int = 0) -> None:
         self._act = act
@@ -416,7 +425,7 @@ def test_single_threaded_streams(
         assert play(harness.method(errgrpc.wrap_channel(channel, ResCode), "unary_stream")) == bare
 
 
-# What goes wrong before or without a server.
+# Failures before or without a server.
 
 
 def refuse(_: Any) -> bytes:
@@ -428,7 +437,8 @@ def raising() -> Iterator[bytes]:
     raise ValueError("out of requests")
 
 
-# Serializers, and options of the call. asyncio grpc sends an empty message when a request cannot be serialized.
+# Serializers, and options of the call. If a request cannot be serialized, asyncio grpc sends an
+# empty message.
 CLIENT_FAILURES: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "request": ((refuse,), {"metadata": (("x-request-id", "1"),)}),
     "response": ((None, refuse), {}),
@@ -540,7 +550,7 @@ async def code_first(method: Any, kind: str, request: bytes) -> Any:
 
 
 async def connected(method: Any, kind: str, request: bytes, release: Callable[[], None]) -> Any:
-    """A unary call has its outcome once it is connected, the others stand before the handler acts."""
+    """`wait_for_connection` of a unary call waits for its outcome; others return earlier."""
     call = method(harness.argument(kind, request))
     if kind == "unary_unary":
         release()
@@ -659,13 +669,14 @@ async def all_named(method: Any, kind: str, request: bytes) -> Any:
 
 
 async def all_placed(method: Any, kind: str, request: bytes) -> Any:
-    """Methods of one request take the rest by name only."""
+    """Methods with one request take all other arguments by name only."""
 
     async def act() -> Any:
         return await consume(method(harness.argument(kind, request), *OPTIONS.values()), kind)
 
     seen = await attempt_async(act())
-    return seen[1][0] if seen[0] == "raised" else seen  # a TypeError names the class of the method
+    # its TypeError names the class of the method, so only its type counts
+    return seen[1][0] if seen[0] == "raised" else seen
 
 
 async def credentials_refused(method: Any, kind: str, request: bytes) -> Any:
@@ -708,16 +719,16 @@ AIO = [
     for kind in harness.KINDS
     for script in (
         *AIO_ANY,
-        # whose connection stands when it responds or fails
+        # `unary_stream` is connected only when it responds or fails
         *(() if kind == "unary_stream" else (connected,)),
         *((awaited,) if kind.endswith("unary") else AIO_STREAM),
         *(AIO_REQUESTS if kind.startswith("stream") else ()),
     )
 ]
 CHANGED_BY_GRPC |= {
-    read_after_the_end,  # an intercepted call ends with EOF, even after an error
-    styles_mixed,  # ... takes its responses from one generator, however it is read
-    time_left,  # ... does not know its deadline
+    read_after_the_end,  # An intercepted call ends with EOF, even after an error.
+    styles_mixed,  # It takes its responses from one generator, however it is read.
+    time_left,  # It does not know its deadline.
 }
 
 
@@ -750,7 +761,7 @@ async def test_aio(
             assert await play([], functools.partial(wrapped, locale=locale)) == bare
 
 
-# bad metadata make streams hang in older grpcio
+# metadata are left out: bad ones make streams hang in older grpcio
 @pytest.mark.parametrize("failure", ["request", "response", "deadline"])
 async def test_failures_of_the_client_aio(failure: str, kind: str, targets: dict[str, str]) -> None:
     serializers, options = CLIENT_FAILURES[failure]

@@ -1,4 +1,7 @@
-"""Trust boundaries over the wire: what leaves the process, what is logged, whose error it is, in whose language."""
+"""Trust boundaries over the wire.
+
+They decide what leaves the process, what is logged, whose error it is and its language.
+"""
 
 import logging
 import re
@@ -17,17 +20,17 @@ from harness import coded, logged, on_the_wire
 import errgrpc
 from errgrpc import ComponentCode, ErrorCode, ResCode, ServiceError, Spec
 
-pytestmark = pytest.mark.thinned(2)  # where a test does not say otherwise
+pytestmark = pytest.mark.thinned(2)  # the default: some tests have their own number
 
 FALLBACK = "INTERNAL_SERVER_ERROR"
-SECRET = "canary-4711"  # noqa: S105  what must never leave the process
+SECRET = "canary-4711"  # noqa: S105  the secret of the tests
 FRESH = re.compile(r"[0-9a-f]{32}")
 
 
 def ask(
     target: str, kind: str, act: Callable[[Any], Any], after: int = 1, **options: Any
 ) -> harness.Outcome:
-    """What a client without our interceptor gets of a handler that acts."""
+    """What a client without our interceptor gets from a handler that acts."""
     with harness.action(act, after) as request:
         return harness.call("sync", target, kind, request, interceptors=(), **options)
 
@@ -119,7 +122,7 @@ class TestRequestId:
         one.__cause__, other.__cause__ = other, one
         assert FRESH.fullmatch(request_id(ask(target, "unary_unary", raising(one))))
 
-    def test_only_of_what_nobody_foresaw(self, target: str, kind: str) -> None:
+    def test_only_of_unhandled_exceptions(self, target: str, kind: str) -> None:
         outcome = ask(
             target,
             kind,
@@ -132,7 +135,7 @@ class TestRequestId:
 def received_error(
     code: ErrorCode, upstream_id: str = "upstream-1", **metadata: object
 ) -> errgrpc.RemoteError:
-    """An error as another service's answer would give it."""
+    """A received error, as another service answers it."""
     details = [error_details_pb2.RequestInfo(request_id=upstream_id)]
     error = ServiceError(
         code,
@@ -149,9 +152,8 @@ class TestRecord:
         outcome = ask(target, kind, raising(ValueError(SECRET)))
         (record,) = logged(caplog)
         assert (record.name, record.levelno) == ("errgrpc", logging.ERROR)
-        assert (
-            record.getMessage()
-            == f"'/test.Service/{kind}' answers ResCode.{FALLBACK}, request id {request_id(outcome)}"
+        assert record.getMessage() == (
+            f"'/test.Service/{kind}' answers ResCode.{FALLBACK}, request id {request_id(outcome)}"
         )
         assert (record.grpc_method, record.error_code, record.request_id) == (
             f"/test.Service/{kind}",
@@ -161,7 +163,7 @@ class TestRecord:
         assert f"ValueError: {SECRET}" in record.exc_text
         assert ", in act\n" in record.exc_text
 
-    def test_none_of_a_service_error(self, target: str, kind: str, caplog: Any) -> None:
+    def test_no_record_of_a_service_error(self, target: str, kind: str, caplog: Any) -> None:
         caplog.set_level(logging.DEBUG, "errgrpc")
         for after in range(3):
             ask(target, kind, raising(ServiceError(ResCode.NOT_FOUND)), after)
@@ -294,7 +296,7 @@ def interrupted_translation(_: Any) -> ServiceError:
 
 @pytest.fixture(scope="module")
 def translating() -> Iterator[dict[str, str]]:
-    """The address of a server of each style with a table of translations."""
+    """Servers of each style with a table of translations: their addresses."""
     table = {
         LookupFailed: to_service_error,
         Stale: ResCode.CONFLICT,
@@ -396,7 +398,7 @@ class TestTranslate:
 
 
 class ShopCode(ErrorCode, domain="shop.example.com", default_locale="zh-CN", fallback="BROKEN"):
-    """Another team's, with the number and the reason of one of ours."""
+    """Another team's codes, with the number and the reason of one of ours."""
 
     NOT_FOUND = (
         404,
@@ -406,7 +408,7 @@ class ShopCode(ErrorCode, domain="shop.example.com", default_locale="zh-CN", fal
 
 
 def calling(stack: str, target: str, kind: str, request: bytes) -> Callable[[Any], Any]:
-    """What a handler does that calls another service with our client interceptor, and does not catch what that raises."""
+    """A handler that calls another service with our client interceptor and catches nothing."""
     catalogues = (ResCode, ShopCode)
 
     def act(_: Any) -> None:
@@ -438,7 +440,7 @@ def argument(kind: str, request: bytes) -> Any:
 
 
 def passing_on(act: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A handler that passes on by name what it receives."""
+    """A handler that explicitly passes on what it receives."""
 
     def passing(context: Any) -> Any:
         async def wait(awaitable: Any) -> None:
@@ -460,7 +462,10 @@ def passing_on(act: Callable[[Any], Any]) -> Callable[[Any], Any]:
 def chain(
     style: str, kind: str, acts: list[Callable[[Any], Any]], **options: Any
 ) -> Iterator[tuple[str, bytes]]:
-    """Servers of a style that call one another, the last of which acts; yields the first one's address and the request for it."""
+    """Servers of a style that call one another, the last of which acts.
+
+    Yields the address of the first one and the request for it.
+    """
     stack = "aio" if style in {"aio", "reader_writer"} else "sync"
     with ExitStack() as open_:
         target, request = "", b""
@@ -476,7 +481,7 @@ def same(act: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 class TestReceived:
-    """What another service said is not ours, unless a handler says so by name."""
+    """A received error is not ours, unless a handler explicitly passes it on."""
 
     @pytest.mark.parametrize(
         "code", [ResCode.NOT_FOUND, ResCode.INTERNAL_SERVER_ERROR, ShopCode.NOT_FOUND], ids=str
@@ -534,10 +539,10 @@ class TestReceived:
             "first-1",
         )
         assert dict(read["ErrorInfo"].metadata) == {"code": "503", "room_uuid": "r-42"}
-        # the table's own, in the next caller's language
+        # the hint of the table, in the caller's language
         assert read["LocalizedMessage"].locale == "en-US"
         assert read["RetryInfo"].retry_delay.seconds == 2
-        assert "grpc-retry-pushback-ms" not in outcome.trailing  # it is the first server's word
+        assert "grpc-retry-pushback-ms" not in outcome.trailing  # only the first server may send it
         assert not logged(caplog)
 
     def test_of_another_team_is_passed_on_as_theirs(self, style: str, kind: str) -> None:

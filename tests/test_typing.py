@@ -1,4 +1,7 @@
-"""What mypy --strict and pyright say of code that uses the package: accepted.py passes, refused.py fails as its lines expect."""
+"""What mypy --strict and pyright say of code that uses the package.
+
+accepted.py must pass, and refused.py must fail as its lines expect.
+"""
 
 import json
 import re
@@ -33,7 +36,7 @@ def mypy(_: Path) -> Iterator[Found]:
 
 
 def pyright(folder: Path) -> Iterator[Found]:
-    # Elsewhere, as the project's configuration leaves these files out.
+    # Copied elsewhere, as the project's configuration excludes these files.
     for file in FILES:
         shutil.copy(file, folder)
     project = folder / "pyrightconfig.json"
@@ -51,7 +54,7 @@ def expected(column: int) -> Iterator[Found]:
     for file in FILES:
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
             if match := re.search(r"# expect: (\S+) / (\S+)$", line):
-                alone = line.lstrip().startswith("#")  # then it is about the next line
+                alone = line.lstrip().startswith("#")  # then it refers to the next line
                 yield file.name, number + alone, match[column]
 
 

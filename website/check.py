@@ -1,6 +1,7 @@
 """Checks a built site.
 
-Each link to a page, a file or an anchor must resolve. No script, style, font or picture may load from another host.
+Each link to a page, a file or an anchor must resolve. No script, style, font or picture may load
+from another host.
 """
 
 import posixpath
@@ -13,7 +14,10 @@ __all__ = ["problems"]
 
 _CSS_URL = re.compile(r"""url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)""")
 _LOADED = {("link", "href"), ("object", "data")}
-"""What loads beside each `src`. The `href` of a link element counts unless its `rel` only names a page."""
+"""What loads beside each `src`.
+
+The `href` of a link element counts unless its `rel` only names a page.
+"""
 _NAMES_A_PAGE = {"alternate", "canonical", "next", "prev"}
 
 
@@ -60,7 +64,7 @@ def _urls(css: str) -> list[str]:
 
 
 def problems(site: Path) -> list[str]:
-    """What is wrong with the site in a folder: a line for each broken link and external resource."""
+    """Returns a line for each broken link and each external resource of the site in a folder."""
     pages = {
         path.relative_to(site).as_posix(): _Document(path.read_text())
         for path in sorted(site.rglob("*.html"))

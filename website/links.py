@@ -44,7 +44,7 @@ def targets(document: str, text: str) -> set[str]:
 
 
 def rewritten(document: str, text: str) -> str:
-    """A document's text with the links that GitHub follows in the repository as links of the site."""
+    """Returns a document whose links into the repository are links of the site."""
     here = posixpath.dirname(page_of(document))
 
     def rewrite(link: re.Match[str]) -> str:

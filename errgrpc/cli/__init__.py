@@ -1,4 +1,4 @@
-"""The `errgrpc` command. `main` is its entry point; each subcommand has a room of its own beside this one."""
+"""The `errgrpc` command. `main` is its entry point; each subcommand has its own module."""
 
 import sys
 
@@ -6,9 +6,9 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Runs the command. Without the extra `cli` it says what to install, and exits with 2."""
+    """Runs the command. Without the extra `cli`, it says what to install and exits with 2."""
     try:
-        import typer  # noqa: F401, PLC0415  only to see whether it is there
+        import typer  # noqa: F401, PLC0415  only to check that it is installed
     except ImportError:
         print(
             "errgrpc: the command needs the extra `cli`: pip install 'errgrpc[cli]'",

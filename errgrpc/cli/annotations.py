@@ -41,7 +41,10 @@ class Annotation(NamedTuple):
 
 
 def github(found: Annotation) -> str:
-    """The workflow command that shows the annotation beside its line. No text in it can begin another command."""
+    """Returns the workflow command that shows the annotation beside its line.
+
+    No text in it can begin another command.
+    """
     places = {"file": found.file, "line": found.line, "col": found.column, "title": found.id}
     properties = ",".join(
         f"{name}={_property(str(value))}" for name, value in places.items() if value

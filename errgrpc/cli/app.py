@@ -1,4 +1,4 @@
-"""The subcommands and their options. Each only reads its arguments; the room of its name does the work."""
+"""The subcommands and their options. A subcommand reads its arguments; its module does the work."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ _P = ParamSpec("_P")
 
 app = typer.Typer(
     name="errgrpc",
-    help="The error table of gRPC services: look codes up, check, show and move them.",
+    help="Look up, check, document, import and export the error codes of gRPC services.",
     no_args_is_help=True,
     rich_markup_mode=None if os.environ.get("NO_COLOR") else "rich",
     pretty_exceptions_enable=False,
@@ -28,14 +28,14 @@ app = typer.Typer(
 
 
 class Form(StrEnum):
-    """What is printed."""
+    """The output formats of most subcommands."""
 
     TEXT = "text"
     JSON = "json"
 
 
 class ListForm(StrEnum):
-    """What `list` prints."""
+    """The output formats of `list`."""
 
     TEXT = "text"
     JSON = "json"
@@ -43,7 +43,7 @@ class ListForm(StrEnum):
 
 
 class DiffForm(StrEnum):
-    """What `diff` prints."""
+    """The output formats of `diff`."""
 
     TEXT = "text"
     JSON = "json"
@@ -53,7 +53,7 @@ class DiffForm(StrEnum):
 
 
 class Severity(StrEnum):
-    """How much a change matters."""
+    """The severity of a change."""
 
     BREAKING = "breaking"
     CAUTION = "caution"
@@ -67,21 +67,24 @@ Catalogues = Annotated[
         "-c",
         metavar="SOURCE",
         help="module:Class, a .proto file, a folder of them, or a descriptor set; may be repeated. "
-        "By default the `catalogues` of tool.errgrpc in pyproject.toml, else the installed ones "
+        "By default the `catalogues` of tool.errgrpc in pyproject.toml, or else the installed ones "
         "(entry points of the group errgrpc.catalogues) and errgrpc's own.",
     ),
 ]
 Includes = Annotated[
     list[str] | None,
     typer.Option(
-        "--include", "-I", metavar="FOLDER", help="Where protoc looks for imports; may be repeated."
+        "--include",
+        "-I",
+        metavar="FOLDER",
+        help="A folder in which protoc looks for imports; may be repeated.",
     ),
 ]
-AsForm = Annotated[Form, typer.Option("--format", "-f", help="What to print.")]
+AsForm = Annotated[Form, typer.Option("--format", "-f", help="The output format.")]
 
 
 def _ends(command: Callable[_P, Exit]) -> Callable[_P, None]:
-    """A subcommand that ends with what it returns; with 2 and a line on standard error for misuse."""
+    """Ends the process with the exit code that the subcommand returns, or with 2 for Misuse."""
 
     @wraps(command)
     def ended(*arguments: _P.args, **options: _P.kwargs) -> None:
@@ -117,25 +120,25 @@ def _list(
     catalogue: Catalogues = None,
     include: Includes = None,
     status: Annotated[
-        list[str] | None, typer.Option(help="Only codes of this gRPC status; may be repeated.")
+        list[str] | None, typer.Option(help="Only codes with this gRPC status; may be repeated.")
     ] = None,
     http: Annotated[
-        list[int] | None, typer.Option(help="Only codes of this HTTP status; may be repeated.")
+        list[int] | None, typer.Option(help="Only codes with this HTTP status; may be repeated.")
     ] = None,
     locale: Annotated[
-        str | None, typer.Option(help="Only codes with a hint in this locale, which is then shown.")
+        str | None, typer.Option(help="Only codes with a hint in this locale; shows that hint.")
     ] = None,
     text: Annotated[
         str,
         typer.Option(
-            help="Only codes in which this stands: in number, reason, any text, in any case."
+            help="Only codes with this text in the number, the reason or any text; ignores case."
         ),
     ] = "",
     format: Annotated[
-        ListForm, typer.Option("--format", "-f", help="What to print.")
+        ListForm, typer.Option("--format", "-f", help="The output format.")
     ] = ListForm.TEXT,
 ) -> Exit:
-    """List the codes, one a line. Exits with 1 if none fits.
+    """List the codes, one on each line. Exits with 1 if no code matches.
 
     Examples:
 
@@ -154,13 +157,13 @@ def _list(
 @_ends
 def explain(
     query: Annotated[
-        list[str], typer.Argument(help="A number, a reason, or any text of the code.")
+        list[str], typer.Argument(help="A number, a reason, or all or part of a text of the code.")
     ],
     catalogue: Catalogues = None,
     include: Includes = None,
     format: AsForm = Form.TEXT,
 ) -> Exit:
-    """Explain a code: all that is declared of it, and the methods that raise it. Exits with 1 if nothing has that name.
+    """Show everything that is declared for a code. Exits with 1 if no code matches.
 
     Examples:
 
@@ -182,23 +185,24 @@ def diff(
     old: Annotated[
         str,
         typer.Argument(
-            help="A descriptor set, a .proto file, a folder of them, or REVISION:PATH of git."
+            help="The old version: a descriptor set, a .proto file, a folder of them, "
+            "or REVISION:PATH of git."
         ),
     ],
-    new: Annotated[str, typer.Argument(help="The same.")],
+    new: Annotated[str, typer.Argument(help="The new version, in one of the same forms.")],
     include: Includes = None,
     fail_on: Annotated[
-        Severity, typer.Option(help="Exit with 1 from this severity upwards.")
+        Severity, typer.Option(help="Exit with 1 if a change has this severity or a higher one.")
     ] = Severity.BREAKING,
     allow: Annotated[
         list[str] | None,
-        typer.Option(metavar="ID", help="A change that is meant, by its id; may be repeated."),
+        typer.Option(metavar="ID", help="The id of a change to accept; may be repeated."),
     ] = None,
     format: Annotated[
-        DiffForm, typer.Option("--format", "-f", help="What to print.")
+        DiffForm, typer.Option("--format", "-f", help="The output format.")
     ] = DiffForm.TEXT,
 ) -> Exit:
-    """Show what changed between two states of the tables. Exits with 1 if a reader of the old one breaks.
+    """Show the changes between two versions of the tables. Exits with 1 if a change is breaking.
 
     Examples:
 
@@ -219,15 +223,16 @@ def diff(
 @_ends
 def decode(
     text: Annotated[
-        list[str], typer.Argument(help="Any text with errors in it; `-` reads standard input.")
+        list[str], typer.Argument(help="Any text with errors; `-` reads standard input.")
     ],
     catalogue: Catalogues = None,
     include: Includes = None,
     format: AsForm = Form.TEXT,
 ) -> Exit:
-    """Decode the errors in a text: a trailer, a log, the output of curl or grpcurl. Exits with 1 if there is none.
+    """Decode the errors in a trailer, a log, or other text. Exits with 1 if it finds no error.
 
-    Base64, hex, escaped bytes, JSON of AIP-193 and of the envelope, and the text of Python's errors are found by themselves.
+    It recognizes base64, hex, escaped bytes, JSON of AIP-193 or of the envelope, and errors in
+    Python logs.
 
     Examples:
 
@@ -245,7 +250,7 @@ def decode(
 
 
 class LintForm(StrEnum):
-    """What `lint` prints."""
+    """The output formats of `lint`."""
 
     TEXT = "text"
     JSON = "json"
@@ -267,13 +272,14 @@ def lint(
         list[str] | None,
         typer.Argument(
             metavar="SOURCE",
-            help="module:Class, a .proto file, a folder of them, or a descriptor set. By default the `catalogues` of tool.errgrpc "
-            "in pyproject.toml, else the installed ones and errgrpc's own.",
+            help="module:Class, a .proto file, a folder of them, or a descriptor set. By default "
+            "the `catalogues` of tool.errgrpc in pyproject.toml, else the installed catalogues and "
+            "errgrpc's own.",
         ),
     ] = None,
     include: Includes = None,
     fix: Annotated[
-        bool, typer.Option("--fix", help="Mend in the .proto files what has one answer.")
+        bool, typer.Option("--fix", help="Fix the .proto files if there is only one possible fix.")
     ] = False,
     fail_on: Annotated[
         LintSeverity, typer.Option(help="Exit with 1 from this severity upwards.")
@@ -289,10 +295,12 @@ def lint(
         ),
     ] = None,
     format: Annotated[
-        LintForm, typer.Option("--format", "-f", help="What to print.")
+        LintForm, typer.Option("--format", "-f", help="The output format.")
     ] = LintForm.TEXT,
 ) -> Exit:
-    """Find what is accepted in a table and yet not good; docs/lint.md has the rules. Exits with 1 if there is a finding.
+    """Find weak points in a table that the generator accepts. Exits with 1 if it finds one.
+
+    docs/lint.md describes the rules.
 
     Examples:
 
@@ -309,7 +317,7 @@ def lint(
 
 
 class PageForm(StrEnum):
-    """What `docs` writes."""
+    """The output formats of `docs`."""
 
     HTML = "html"
     MARKDOWN = "markdown"
@@ -322,17 +330,17 @@ def docs(
     catalogue: Catalogues = None,
     include: Includes = None,
     format: Annotated[
-        PageForm, typer.Option("--format", "-f", help="What to write.")
+        PageForm, typer.Option("--format", "-f", help="The output format.")
     ] = PageForm.HTML,
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="Where to; by default standard output."
+            "--output", "-o", metavar="FILE", help="The file to write; by default standard output."
         ),
     ] = None,
     title: Annotated[str, typer.Option(help="The heading of the reference.")] = "Error reference",
 ) -> Exit:
-    """Write the reference of all codes: one HTML file that needs no network, Markdown, or JSON.
+    """Write the reference of all codes, as one HTML file that works offline, Markdown or JSON.
 
     Examples:
 
@@ -346,7 +354,7 @@ def docs(
 
 
 class ExportForm(StrEnum):
-    """What `export` writes."""
+    """The output formats of `export`."""
 
     JSON = "json"
     JSON_SCHEMA = "json-schema"
@@ -362,12 +370,12 @@ class ExportForm(StrEnum):
 @app.command()
 @_ends
 def export(
-    format: Annotated[ExportForm, typer.Argument(help="What to write.")],
+    format: Annotated[ExportForm, typer.Argument(help="The output format.")],
     catalogue: Catalogues = None,
     include: Includes = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The file to write; standard output by default."),
+        typer.Option("--output", "-o", help="The file to write; by default standard output."),
     ] = None,
     locale: Annotated[
         str,
@@ -376,7 +384,7 @@ def export(
         ),
     ] = "",
 ) -> Exit:
-    """Write the table, or its hints in one locale, in a format of other tools.
+    """Write the table, or its hints in one locale, in a format for other tools.
 
     Examples:
 
@@ -404,15 +412,15 @@ def _import(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The .proto to write; standard output by default."),
+        typer.Option("--output", "-o", help="The .proto to write; by default standard output."),
     ] = None,
     package: Annotated[str, typer.Option(help="The package, such as shop.v1.")] = "",
     enum: Annotated[str, typer.Option(help="The name of the enum, such as ShopCode.")] = "",
     domain: Annotated[
-        str, typer.Option(help="Who answers for the codes, such as shop.example.com.")
+        str, typer.Option(help="The domain of the codes, such as shop.example.com.")
     ] = "",
     default_locale: Annotated[
-        str, typer.Option(help="The locale of hints whose column names none.")
+        str, typer.Option(help="The locale of hints whose column does not name one.")
     ] = "",
     column: Annotated[
         list[str] | None,
@@ -427,24 +435,24 @@ def _import(
             "--catalogue",
             "-c",
             metavar="FILE",
-            help="Of translations: the .proto whose codes they are for. It is written with their hints.",
+            help="For translations: the .proto that they belong to.",
         ),
     ] = None,
     locale: Annotated[
-        str, typer.Option(help="Of translations: their locale, if the file does not name it.")
+        str, typer.Option(help="For translations: their locale, if the file does not name it.")
     ] = "",
     include: Includes = None,
     format: Annotated[
-        Form, typer.Option("--format", "-f", help="How the report is written to standard error.")
+        Form, typer.Option("--format", "-f", help="The format of the report on standard error.")
     ] = Form.TEXT,
 ) -> Exit:
-    """Make an annotated .proto of a table of codes, or put translations into one.
+    """Make an annotated .proto from a table of codes, or put translations into one.
 
     A report says what was renamed, guessed or lost.
 
     Examples:
 
-      errgrpc import codes.xlsx -o shop_code.proto --package shop.v1 --enum ShopCode --domain shop.example.com
+      errgrpc import codes.xlsx --package shop.v1 --enum ShopCode --domain shop.example.com
 
       errgrpc import codes.csv --column number=编号 --column zh-CN=文案
 
@@ -464,6 +472,6 @@ def run() -> None:
     """Runs the command with the arguments of the process."""
     try:
         app()
-    except BrokenPipeError:  # as of `errgrpc list | head`
+    except BrokenPipeError:  # for instance in `errgrpc list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""`errgrpc diff`: what changed between two states of the tables, and whether that breaks a reader of the old one."""
+"""`errgrpc diff`: shows the changes between two versions of the tables, and which are breaking."""
 
 import os
 import posixpath
@@ -40,10 +40,11 @@ _STYLES: Mapping[Severity, str] = {"breaking": "bold red", "caution": "yellow", 
 
 
 def compare(old: str, new: str, includes: Sequence[str] = ()) -> tuple[list[Change], list[Place]]:
-    """The changes from one source to another, and where each stands: in the new one, or in the old one if it is gone there.
+    """Returns the changes from one source to another, and the place of each.
 
-    A source is a descriptor set, a `.proto` file, a folder of them, or any of the three in a git revision, as `main:protos`.
-    Raises Misuse.
+    The place is in the new source, or in the old one if the new one no longer has the declaration.
+    A source is a descriptor set, a `.proto` file, a folder of them, or one of these in a git
+    revision, such as `main:protos`. Raises Misuse.
     """
     with (
         _read(old, includes, may_lack=True) as (before, old_paths),
@@ -58,13 +59,14 @@ def compare(old: str, new: str, includes: Sequence[str] = ()) -> tuple[list[Chan
 def _read(
     source: str, includes: Sequence[str], *, may_lack: bool = False
 ) -> Iterator[tuple[FileDescriptorSet, Mapping[str, Path]]]:
-    """The descriptors of a source, and where its files stand.
+    """Yields the descriptors of a source, and the paths of its files.
 
-    Nothing if a revision lacks the path, and may lack it.
+    If `may_lack` is true and a revision lacks the path, both are empty.
     """
     if source.startswith("-"):
         raise Misuse(
-            f"{source} begins with `-`: give a descriptor set, a .proto file, a folder of them, or REVISION:PATH"
+            f"{source} begins with `-`: give a descriptor set, a .proto file, a folder of them, "
+            "or REVISION:PATH"
         )
     if Path(source).exists():
         yield _of_path(Path(source), includes)
@@ -93,7 +95,8 @@ def _read(
             )
     else:
         raise Misuse(
-            f"{source} does not exist: give a descriptor set, a .proto file, a folder of them, or REVISION:PATH"
+            f"{source} does not exist: give a descriptor set, a .proto file, a folder of them, "
+            "or REVISION:PATH"
         )
 
 
@@ -107,10 +110,10 @@ def _of_path(path: Path, includes: Sequence[str]) -> tuple[FileDescriptorSet, Ma
 
 
 def _checkout(revision: str, path: str, folder: Path) -> tuple[Path, str, str]:
-    """Puts what a revision has of .proto files, or one descriptor set, into a folder.
+    """Copies the .proto files of a revision, or one descriptor set, into a folder.
 
-    Returns:
-        Where `path` is then, the folder of the caller, and what the revision lacks, if anything.
+    Returns the new place of `path`, the caller's folder relative to the top of the repository, and
+    what the revision lacks, if anything.
     """
     if revision.startswith("-") or path.startswith("-"):
         raise Misuse(f"{revision}:{path}: neither a revision nor a path may begin with `-`")
@@ -152,7 +155,7 @@ def _checkout(revision: str, path: str, folder: Path) -> tuple[Path, str, str]:
 
 def _git(*arguments: str, said: str = "") -> bytes:
     try:
-        ran = subprocess.run(["git", *arguments], capture_output=True, check=False)  # noqa: S603, S607  no shell, and git is the one of the PATH
+        ran = subprocess.run(["git", *arguments], capture_output=True, check=False)  # noqa: S603, S607  no shell; git from PATH
     except FileNotFoundError as error:
         raise Misuse("to read a revision the command needs git, which is not installed") from error
     if ran.returncode:
@@ -162,7 +165,7 @@ def _git(*arguments: str, said: str = "") -> bytes:
 
 
 def _places(files: FileDescriptorSet, paths: Mapping[str, Path]) -> Iterator[tuple[str, Place]]:
-    """Where each thing is declared that a change can be about, by its name in the change."""
+    """Yields the place of each declaration, by the name that changes give it."""
     catalogs = {catalog.full_name: catalog for file in files.file for catalog in schema.read(file)}
     known = [extension for file in files.file for extension in services.extensions(file)]
 
@@ -194,7 +197,7 @@ def show(
     fail_on: Severity,
     allowed: Collection[str],
 ) -> Exit:
-    """Prints the changes; 1 if one that is not allowed is of this severity or a graver one."""
+    """Prints the changes. Returns 1 if one reaches the severity `fail_on` and is not allowed."""
     fails = SEVERITIES[SEVERITIES.index(fail_on) :]
     if form == "json":
         print_json(
@@ -251,7 +254,7 @@ def _annotations(
 
 
 def _markdown(changes: Sequence[Change], allowed: Collection[str]) -> Iterator[str]:
-    """For a comment beside a change of the tables: the gravest first."""
+    """Yields the lines of a review comment, with the highest severity first."""
     yield f"**Error tables:** {_summary(changes)}"
     for severity in reversed(SEVERITIES):
         if found := [change for change in changes if change.severity == severity]:
@@ -268,7 +271,7 @@ def _markdown(changes: Sequence[Change], allowed: Collection[str]) -> Iterator[s
 
 
 def _cell(text: str) -> str:
-    """A cell of a table: in code, no text is a link, a mention, or HTML."""
+    """Returns a cell of a table. It is code, so that no text becomes a link, a mention or HTML."""
     text = " ".join(safe(text).split()).replace("|", r"\|")
     fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
     return f"{fence} {text} {fence}" if "`" in text else f"{fence}{text}{fence}"

@@ -1,4 +1,4 @@
-"""`errgrpc explain`: all that is declared of the codes that a number, a reason or any text names."""
+"""`errgrpc explain`: prints everything that is declared for the codes that match a query."""
 
 import difflib
 from collections.abc import Sequence
@@ -14,14 +14,15 @@ from errgrpc.placeholders import parts
 
 __all__ = ["find", "near", "show", "show_codes"]
 
-_MOST = 20  # codes that one text is explained by
+_MOST = 20  # codes printed for one query
 
 
 def find(tables: Tables, query: str) -> list[tuple[Catalog, Code]]:
-    """The codes that a query names: by number, reason, a whole text of theirs, or a part of one.
+    """Returns the codes that match a query.
 
-    The first of these that finds a code decides. The last one is a text whose placeholders are
-    filled in. Case and the spaces around do not count.
+    It compares the number, then the reason, then whole texts, then parts of texts, then texts with
+    values for their placeholders. It stops at the first step with a match. Case and surrounding
+    spaces do not count.
     """
     sought = " ".join(query.split()).casefold()
     every = list(tables.codes())
@@ -83,7 +84,7 @@ def _is_part(_: Catalog, code: Code, sought: str) -> bool:
 
 
 def near(tables: Tables, query: str) -> list[str]:
-    """Codes that look like a query that names nothing, as `1004 ROOM_NOT_EXIST (房间不存在)`."""
+    """Returns codes similar to a query without a match, as `1004 ROOM_NOT_EXIST (房间不存在)`."""
     sought = " ".join(query.split()).casefold()
     every = [code for _, code in tables.codes()]
     shown = dict[str, list[tuple[str, str]]]()
@@ -107,7 +108,7 @@ def near(tables: Tables, query: str) -> list[str]:
 
 
 def show(tables: Tables, queries: Sequence[str], form: str) -> Exit:
-    """Prints what the queries name; 1 if one of them names nothing."""
+    """Prints the codes that match the queries. Returns 1 if a query has no match."""
     code, objects = Exit.FINE, []
     for query in queries:
         found = find(tables, query)
@@ -122,7 +123,8 @@ def show(tables: Tables, queries: Sequence[str], form: str) -> Exit:
             show_codes(tables, found[:_MOST])
             if len(found) > _MOST:
                 errors().print(
-                    f"{len(found) - _MOST} more codes have {safe(query)!r}: errgrpc list --text shows all"
+                    f"{len(found) - _MOST} more codes have {safe(query)!r}: "
+                    "errgrpc list --text shows all"
                 )
     if form == "json":
         print_json(objects)
@@ -130,7 +132,7 @@ def show(tables: Tables, queries: Sequence[str], form: str) -> Exit:
 
 
 def show_codes(tables: Tables, found: Sequence[tuple[Catalog, Code]]) -> None:
-    """Prints all that is declared of codes."""
+    """Prints everything that is declared for the codes."""
     for catalog, code in found:
         _show(facts(tables, catalog, code))
 

@@ -1,4 +1,4 @@
-"""What a code declares, as one JSON object: the same in `list`, `explain`, `export` and the page."""
+"""A code as one JSON object: the same in `list`, `explain`, `export` and the page."""
 
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +12,10 @@ _TYPES = {str: "STRING", int: "INT64", float: "DOUBLE", bool: "BOOL"}
 
 
 def facts(tables: Tables, catalog: Catalog, code: Code) -> dict[str, Any]:
-    """All that is declared of a code, by the names of its .proto. What is not declared is null or empty."""
+    """Returns the declarations of a code, by their names in the .proto.
+
+    What the code does not declare is null or empty.
+    """
     return {
         "number": code.number,
         "reason": code.reason,
@@ -45,7 +48,10 @@ def facts(tables: Tables, catalog: Catalog, code: Code) -> dict[str, Any]:
 
 
 def status_name(code: Code) -> str | None:
-    """`NOT_FOUND`; None if no status is declared, the number if it is none of gRPC's."""
+    """Returns the gRPC status, such as `NOT_FOUND`, or None if the code declares no status.
+
+    If gRPC does not have the status, returns the number.
+    """
     if code.grpc_status is None:
         return None
     return (
@@ -54,7 +60,7 @@ def status_name(code: Code) -> str | None:
 
 
 def help_url(catalog: Catalog, code: Code) -> str | None:
-    """Where the code is explained, filled in as the members of generated classes do; None if the catalogue does not say."""
+    """Returns the help link of a code, as generated classes do, or None without a template."""
     url = catalog.help_url
     for key, value in (
         ("reason", code.reason),
@@ -66,7 +72,7 @@ def help_url(catalog: Catalog, code: Code) -> str | None:
 
 
 def hint_for(catalog: Catalog, code: Code, locale: str | None = None) -> str:
-    """The hint of a locale, else of the catalogue's default one, else the first; empty if there is none."""
+    """Returns the hint for a locale, else for the default locale, else the first, else nothing."""
     plain = {hint.locale.lower(): hint.text for hint in code.hints if not hint.when} or {
         hint.locale.lower(): hint.text for hint in code.hints
     }
@@ -77,5 +83,5 @@ def hint_for(catalog: Catalog, code: Code, locale: str | None = None) -> str:
 
 
 def anchor(catalog: Catalog, code: Code) -> str:
-    """The anchor of a code on the page of `errgrpc docs`; it never changes."""
+    """Returns the anchor of a code on the page of `errgrpc docs`. It never changes."""
     return f"{catalog.full_name}.{code.reason}"

@@ -1,4 +1,4 @@
-"""`errgrpc list`: the codes, one a line."""
+"""`errgrpc list`: prints the codes, one on each line."""
 
 import csv
 import sys
@@ -24,9 +24,16 @@ def matching(
     locale: str | None = None,
     text: str = "",
 ) -> Iterator[tuple[Catalog, Code]]:
-    """The codes of one of these statuses, with a hint in this locale, in which this text stands somewhere, in any case.
+    """Yields the codes that match all filters.
 
-    Raises Misuse for a status that gRPC does not have.
+    Args:
+        status: Names of gRPC statuses.
+        http: HTTP statuses.
+        locale: A locale in which the code has a hint.
+        text: A part of the number, the reason or any text of the code. Case does not matter.
+
+    Raises:
+        Misuse: gRPC does not have one of the statuses.
     """
     statuses = {name.upper().replace("-", "_") for name in status}
     if unknown := statuses - {each.name for each in STATUSES.values()}:
@@ -55,7 +62,7 @@ def matching(
 def show(
     tables: Tables, found: Sequence[tuple[Catalog, Code]], form: str, locale: str | None
 ) -> Exit:
-    """Prints the codes; 1 if there is none."""
+    """Prints the codes. Returns 1 if the list is empty."""
     if form == "json":
         print_json([facts(tables, catalog, code) for catalog, code in found])
     elif form == "csv":
@@ -86,7 +93,7 @@ def show(
             table.add_row(*cells)
         console().print(table)
     if not found:
-        errors().print("no code fits")
+        errors().print("no code matches")
     return Exit.FINE if found else Exit.FINDINGS
 
 
@@ -104,7 +111,7 @@ def _row(catalog: Catalog, code: Code, locale: str | None) -> tuple[str, ...]:
 
 
 def _cell(text: str) -> str:
-    """Spreadsheets run a cell that begins so as a formula; numbers are none."""
+    """Puts a `'` before a text that a spreadsheet would run as a formula. Numbers stay."""
     return (
         "'" + text
         if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not text.lstrip("-").isdecimal()

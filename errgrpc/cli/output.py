@@ -1,4 +1,7 @@
-"""How every subcommand talks: text on standard output, errors on standard error, exit codes, colours only for a terminal."""
+"""The output of every subcommand.
+
+Results go to standard output and errors to standard error. Only a terminal gets colours.
+"""
 
 import json
 import sys
@@ -26,31 +29,37 @@ __all__ = [
 
 
 class Exit(IntEnum):
-    """What the process exits with."""
+    """The exit codes of the command."""
 
     FINE = 0
     FINDINGS = 1
     MISUSE = 2
 
 
-class Misuse(Exception):  # noqa: N818  it is no fault of the program
-    """What the caller gave cannot be used. The text names the input, the place and the remedy; the command exits with 2."""
+class Misuse(Exception):  # noqa: N818  not an error of the program
+    """The command cannot use its input.
+
+    The text names the input, the place and the remedy. The command exits with 2.
+    """
 
 
 @cache
 def console() -> Console:
-    """Standard output. Piped or under NO_COLOR it is plain, and a line is never wrapped when piped."""
+    """Returns standard output.
+
+    It has no colours in a pipe or under NO_COLOR. In a pipe, it does not wrap lines.
+    """
     return Console(highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty())
 
 
 @cache
 def errors() -> Console:
-    """Standard error, for misuse and progress."""
+    """Returns standard error, for misuse and progress."""
     return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def safe(text: str) -> str:
-    """A text that a terminal shows as it is: control, format and surrogate characters become U+FFFD; line ends stay."""
+    """Replaces control, format and surrogate characters by U+FFFD. Line ends and tabs stay."""
     return "".join(
         character
         if character in "\n\t"
@@ -61,24 +70,24 @@ def safe(text: str) -> str:
 
 
 def styled(text: str, style: str = "") -> Text:
-    """A foreign text, made safe, in a style of rich's."""
+    """Returns the safe form of a text, in a style of rich."""
     return Text(safe(text), style=style)
 
 
 def print_line(text: str) -> None:
-    """One line, made safe, as it is: rich would make spaces of its tabs."""
+    """Prints the safe form of a line. It does not use rich, which would turn tabs into spaces."""
     sys.stdout.write(safe(text) + "\n")
 
 
 def print_json(value: Any) -> None:
-    """One JSON value, indented, in UTF-8 and without escapes for letters of other scripts."""
+    """Prints a JSON value, indented. Letters of all scripts are unescaped UTF-8."""
     sys.stdout.write(json_text(value))
 
 
 def json_text(value: Any) -> str:
-    """What `print_json` prints."""
+    """Returns the text that `print_json` prints."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
-    # Of what a JSON string may hold unescaped, a terminal must not get these.
+    # JSON allows these characters unescaped, but a terminal must not get them.
     text = "".join(
         c
         if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -93,5 +102,5 @@ def _escaped(character: str) -> str:
 
 
 def end(code: Exit) -> NoReturn:
-    """Ends the command."""
+    """Ends the command with an exit code."""
     raise typer.Exit(int(code))

@@ -1,4 +1,4 @@
-"""Where declarations stand in their files, with the comments beside them."""
+"""The places of declarations in their files, with their comments."""
 
 from dataclasses import dataclass
 
@@ -13,9 +13,10 @@ __all__ = ["Place", "character", "has_comments", "linted_services", "places"]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A declaration: its file as the descriptors name it, its span, and the comments before and behind it.
+    """A declaration: its file as the descriptors name it, its span, and its comments.
 
-    Lines and columns are protoc's: they count from 0, columns in bytes and with tab stops of 8.
+    `leading` is the comment before the declaration, `trailing` the one after it. Lines and columns
+    are protoc's: they count from 0, and columns count bytes, with tab stops of 8.
     """
 
     file: str
@@ -23,10 +24,12 @@ class Place:
     end: tuple[int, int] | None = None
     leading: str = ""
     trailing: str = ""
+    path: Path = ()
+    """The path of the declaration in its FileDescriptorProto."""
 
 
 def places(tables: Tables) -> dict[str, Place]:
-    """The place of each catalogue, code, service and method, by its full name."""
+    """Returns the place of each catalogue, code, service and method, by its full name."""
     catalogs = {catalog.full_name: catalog for catalog in tables.catalogs}
     found = {name: Place(catalog.file) for name, catalog in catalogs.items()}
     found |= {anchor(catalog, code): Place(catalog.file) for catalog, code in tables.codes()}
@@ -50,19 +53,19 @@ def places(tables: Tables) -> dict[str, Place]:
 
 
 def linted_services(tables: Tables) -> list[Service]:
-    """The services of the sources, without those of imported files."""
+    """Returns the services of the sources, without the services of imported files."""
     return [
         service for service in tables.services if not tables.paths or service.file in tables.paths
     ]
 
 
 def has_comments(catalog: Catalog) -> bool:
-    """Whether comments would be known: not of a descriptor set that was built without."""
+    """Returns False for a descriptor set that was built without comments."""
     return bool(catalog.line) or not catalog.file.endswith(".proto")
 
 
 def character(line: str, column: int) -> int:
-    """Which character of a line stands at a column of protoc's."""
+    """Returns the index of the character at a column of protoc."""
     seen = 0
     for index, each in enumerate(line):
         if seen >= column:
@@ -78,7 +81,7 @@ def _joined(scope: str, name: str) -> str:
 def _place(file: str, known: Places, path: Path) -> Place:
     location = known.get(path)
     if location is None or len(location.span) not in (3, 4):
-        return Place(file)
+        return Place(file, path=path)
     line, column, *end = location.span
     return Place(
         file,
@@ -86,4 +89,5 @@ def _place(file: str, known: Places, path: Path) -> Place:
         (end[0], end[1]) if len(end) > 1 else (line, end[0]),
         utf8(location.leading_comments),
         utf8(location.trailing_comments),
+        path,
     )

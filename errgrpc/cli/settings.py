@@ -1,4 +1,4 @@
-"""What pyproject.toml says to the command."""
+"""The settings of the command in pyproject.toml."""
 
 import tomllib
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ FILE = "pyproject.toml"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The table `[tool.errgrpc]`: the default sources, and lint's exemptions by name and rule."""
+    """The table `[tool.errgrpc]`: the default sources, and the exemptions of `errgrpc lint`."""
 
     catalogues: tuple[str, ...] = ()
     ignore: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -23,7 +23,7 @@ class Settings:
 
 
 def read() -> Settings:
-    """The settings of the working directory; none if it has no pyproject.toml. Raises Misuse."""
+    """Returns the settings of the working directory. Without pyproject.toml, they are empty."""
     try:
         return parse(Path(FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -33,7 +33,7 @@ def read() -> Settings:
 
 
 def parse(text: str) -> Settings:
-    """The settings in the text of a pyproject.toml. Raises Misuse."""
+    """Returns the settings in the text of a pyproject.toml. Raises Misuse."""
     try:
         tools: Any = tomllib.loads(text).get("tool", {})
     except tomllib.TOMLDecodeError as error:
@@ -53,6 +53,7 @@ def parse(text: str) -> Settings:
         for rules in ignore.values()
     ):
         raise Misuse(
-            f'{FILE}: each entry of tool.errgrpc.lint.ignore is as "shop.v1.ShopCode.SOLD_OUT" = {{text-shared = "the reason"}}'
+            f"{FILE}: each entry of tool.errgrpc.lint.ignore is as "
+            '"shop.v1.ShopCode.SOLD_OUT" = {text-shared = "the reason"}'
         )
     return Settings(tuple(catalogues), ignore, text)

@@ -1,4 +1,4 @@
-"""Finds and reads the tables that a command is about: classes, .proto files and folders, descriptor sets."""
+"""Reads the tables of a command: classes, .proto files and folders, descriptor sets."""
 
 import importlib
 import os
@@ -36,18 +36,18 @@ _IMPORTS = (
 
 @dataclass(frozen=True)
 class Tables:
-    """Catalogues with all that they declare, and the services that declare what they raise."""
+    """Catalogues with their declarations, and the services that declare which codes they raise."""
 
     catalogs: tuple[Catalog, ...]
     files: FileDescriptorSet = field(default_factory=FileDescriptorSet)
-    """The descriptors of the files; none of those that are classes."""
+    """The descriptors of the files. Classes have none here."""
     paths: Mapping[str, Path] = field(default_factory=dict)
-    """Where the source of a file stands on disk, by its name in the descriptors."""
+    """The path of each source file, by its name in the descriptors."""
 
     @cached_property
     def services(self) -> tuple[services.Service, ...]:
         """The services of all files."""
-        # Of all files: a method may declare codes of a catalogue that is only imported.
+        # All files, because a method may declare codes of an imported catalogue.
         by_name = {
             catalog.full_name: catalog
             for file in self.files.file
@@ -61,7 +61,7 @@ class Tables:
 
     @cached_property
     def methods(self) -> Mapping[tuple[str, int], tuple[str, ...]]:
-        """The paths of the methods that declare a code, by its catalogue's full name and its number."""
+        """The methods that declare a code, by the full name of its catalogue and its number."""
         found = dict[tuple[str, int], dict[str, None]]()
         for service in self.services:
             for method in service.methods:
@@ -70,18 +70,24 @@ class Tables:
         return {code: tuple(paths) for code, paths in found.items()}
 
     def codes(self) -> Iterator[tuple[Catalog, Code]]:
-        """Each code with its catalogue."""
+        """Yields each code with its catalogue."""
         return ((catalog, code) for catalog in self.catalogs for code in catalog.codes)
 
 
 def load(sources: Sequence[str] = (), includes: Sequence[str] = ()) -> Tables:
-    """The tables of these sources.
+    """Returns the tables of these sources.
 
-    By default they are the `catalogues` of pyproject.toml. If it names none, they are the entry
-    points of the group `errgrpc.catalogues`, and ours.
+    Without sources, it takes the `catalogues` of pyproject.toml. If it names none, it takes the
+    entry points of the group `errgrpc.catalogues` and errgrpc's own.
 
-    A source is `module:Class`, a `.proto` file, a folder of them, or a descriptor set. `includes` are folders in which protoc
-    looks for imports. Raises Misuse.
+    Without sources, it takes the entry points of the group `errgrpc.catalogues` and errgrpc's own.
+
+    Args:
+        sources: Each is `module:Class`, a `.proto` file, a folder of them, or a descriptor set.
+        includes: Folders in which protoc looks for imports.
+
+    Raises:
+        Misuse: A source cannot be read, or no source declares a catalogue.
     """
     classes, protos, catalogs = list[type[ErrorCode]](), list[Path](), list[Catalog]()
     files, paths = FileDescriptorSet(), dict[str, Path]()
@@ -99,7 +105,8 @@ def load(sources: Sequence[str] = (), includes: Sequence[str] = ()) -> Tables:
             classes.append(_class(source))
         else:
             raise Misuse(
-                f"{source} is no catalogue: give module:Class, a .proto file, a folder of them, or a descriptor set"
+                f"{source} is no catalogue: give module:Class, a .proto file, a folder of them, "
+                "or a descriptor set"
             )
     of_sets = {file.name for file in files.file}
     for path in protos:
@@ -121,7 +128,8 @@ def load(sources: Sequence[str] = (), includes: Sequence[str] = ()) -> Tables:
     catalogs += (of_class(catalogue) for catalogue in classes)
     if not catalogs:
         raise Misuse(
-            f"{', '.join(sources)}: no enum with (errgrpc.v1.catalog) is declared there; see docs/protobuf.md"
+            f"{', '.join(sources)}: no enum with (errgrpc.v1.catalog) is declared there; "
+            "see docs/protobuf.md"
         )
     return Tables(tuple(catalogs), files, paths)
 
@@ -133,10 +141,16 @@ def _installed() -> tuple[str, ...]:
 def compiled(
     source: Path, includes: Sequence[str] = ()
 ) -> tuple[FileDescriptorSet, dict[str, Path]]:
-    """The descriptors of a .proto file, or of all in a folder, with their imports; and where each file stands. Raises Misuse.
+    """Compiles a .proto file, or all files of a folder, with their imports.
 
-    The folder is the first include path, of a file the one in which its package begins. What errgrpc and googleapis declare
-    need not be there.
+    The folder is the first include path. For a file, the first include path is the folder in which
+    its package begins. The files of errgrpc and googleapis need not be there.
+
+    Returns:
+        The descriptors, and the path of each file by its name in the descriptors.
+
+    Raises:
+        Misuse: protoc is missing or refuses the files.
     """
     try:
         from grpc_tools import protoc  # type: ignore[import-untyped]  # noqa: PLC0415  of the extra
@@ -161,7 +175,8 @@ def compiled(
         known.write_bytes(_known().SerializeToString())
         names = {path.relative_to(root).as_posix(): path for path in found}
         listed = Path(folder, "arguments")
-        listed.write_text("\n".join(names))
+        # The paths: protoc takes a bare name for a file of the current folder, if one is there.
+        listed.write_text("\n".join(map(str, found)))
         command = [
             sys.executable,
             "-m",
@@ -174,16 +189,20 @@ def compiled(
             "--include_imports",
             "--include_source_info",
         ]
-        ran = subprocess.run([*command, f"@{listed}"], capture_output=True, text=True, check=False)  # noqa: S603  no shell; the sources are in a file
+        ran = subprocess.run([*command, f"@{listed}"], capture_output=True, text=True, check=False)  # noqa: S603  no shell
         if ran.returncode:
             raise Misuse(
-                f"protoc refuses {source}:\n{ran.stderr.strip()}\nGive the folders of imports by --include."
+                f"protoc refuses {source}:\n{ran.stderr.strip()}\n"
+                "Give the folders of imports by --include."
             )
         return FileDescriptorSet.FromString(out.read_bytes()), names
 
 
 def _root(file: Path) -> Path:
-    """The folder in which the package of a file begins: `protos` for `protos/shop/v1/shop.proto` of `package shop.v1`."""
+    """Returns the folder in which the package of a file begins.
+
+    For `protos/shop/v1/shop.proto` with `package shop.v1`, it is `protos`.
+    """
     package = ""
     for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
         if line.strip().startswith("package "):
@@ -198,7 +217,7 @@ def _root(file: Path) -> Path:
 
 
 def _known() -> FileDescriptorSet:
-    """What protoc need not find on disk: the files of errgrpc, googleapis and protobuf that are installed."""
+    """Returns the installed files of errgrpc, googleapis and protobuf that sources may import."""
     found = FileDescriptorSet()
     seen = set[str]()
 
@@ -219,7 +238,10 @@ def _known() -> FileDescriptorSet:
 
 
 def _merge(files: FileDescriptorSet, more: FileDescriptorSet, named: Container[str]) -> None:
-    """Adds files. Those that are `named` take the place of others: a source on disk is newer than a set."""
+    """Adds files.
+
+    A file that is `named` replaces one of the same name: a source on disk is newer than a set.
+    """
     known = {file.name: file for file in files.file}
     for file in more.file:
         if file.name not in known:
@@ -245,7 +267,7 @@ def _class(source: str) -> type[ErrorCode]:
 
 
 def of_class(catalogue: type[ErrorCode]) -> Catalog:
-    """What a class declares, as its .proto would."""
+    """Returns the declarations of a class in the form of its .proto."""
     return Catalog(
         file=f"{catalogue.__module__}:{catalogue.__qualname__}",
         package="",
@@ -259,7 +281,7 @@ def of_class(catalogue: type[ErrorCode]) -> Catalog:
         infer=tuple((status.value[0], code.reason) for status, code in catalogue.inference.items()),
         values=tuple(_code(code.reason, code.number, code.spec) for code in catalogue),
         locales=catalogue.locales,
-        help_url=catalogue._help_url,  # noqa: SLF001  the template; `help_url` is what one code makes of it
+        help_url=catalogue._help_url,  # noqa: SLF001  the template of all codes
     )
 
 

@@ -293,7 +293,8 @@ def _pair(
         for index, was in enumerate(before):
             if index not in became and (now := candidates.pop(getattr(was, key), None)):
                 became[index] = now
-        left = [now for now in left if not any(now is taken for taken in became.values())]
+        taken = set(map(id, became.values()))
+        left = [now for now in left if id(now) not in taken]
     return [(was, became.get(index)) for index, was in enumerate(before)], left
 
 

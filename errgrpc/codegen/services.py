@@ -47,6 +47,8 @@ class Extension:
     repeated: bool
     type_name: str
     """The full name of its enum or message. It is empty for other types."""
+    path: Path
+    """The path of the extension in its FileDescriptorProto."""
 
     @property
     def declares(self) -> bool:
@@ -115,6 +117,7 @@ def _extensions(
             field.number,
             field.label == FieldDescriptorProto.LABEL_REPEATED,
             utf8(field.type_name).removeprefix("."),
+            (*path, extension_field, index),
         )
     for index, message in enumerate(messages):
         yield from _extensions(

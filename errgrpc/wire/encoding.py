@@ -214,8 +214,8 @@ def _percent_encoded(text: str) -> int:
     return len(raw) + 2 * len(raw.translate(None, _CLEAR))
 
 
-# These functions write protobuf's encoding by hand: an error that is only its code needs neither a
-# message nor an Any. tests/wire compares the bytes with protobuf's own.
+# These functions write protobuf's encoding by hand. An error that is only its code needs no message
+# and no Any. tests/wire compares the bytes with protobuf's own.
 
 
 def _brief(

@@ -40,11 +40,13 @@ LONGEST = 4_096
 # Percent of all inputs. hypothesis on nested values takes most of the time.
 SHARES = {
     ("atheris", "reader"): 32,
-    ("atheris", "accept_language"): 40,
+    ("atheris", "accept_language"): 38,
+    ("atheris", "pasted"): 1,
     ("hypothesis", "reader"): 9,
     ("hypothesis", "accept_language"): 9,
     ("hypothesis", "budget"): 3,
     ("hypothesis", "http"): 1,
+    ("hypothesis", "pasted"): 1,
     ("hypothesis", "codegen"): 5,
     ("hypothesis", "decision"): 1,
 }

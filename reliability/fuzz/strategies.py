@@ -385,5 +385,6 @@ STRATEGIES: dict[str, tuple[Callable[..., None], st.SearchStrategy[tuple[Any, ..
     "codegen": (targets.codegen, CODEGEN),
     "decision": (targets.decision, DECISION),
     "http": (targets.http, HTTP),
+    "pasted": (targets.pasted, st.tuples(st.binary(max_size=400))),
 }
 """The inputs of each check."""

@@ -4,6 +4,10 @@ A check takes an input. It raises AssertionError if a promise is broken, and doe
 exceptions of the code under test.
 """
 
+import base64
+import contextlib
+import io
+import json
 import logging
 import pickle
 import warnings
@@ -22,6 +26,9 @@ import errgrpc
 import errgrpc.http
 from errgrpc import locales
 from errgrpc.answering import Answering, Rpc
+from errgrpc.cli import tables
+from errgrpc.cli.decoding import finding, shown
+from errgrpc.cli.output import safe
 from errgrpc.codegen import plugin
 from errgrpc.service_error import values_of
 from errgrpc.wire import encoding
@@ -39,6 +46,7 @@ __all__ = [
     "examine",
     "http",
     "listen",
+    "pasted",
     "read",
     "reader",
 ]
@@ -56,6 +64,7 @@ STANDARD: tuple[type[Message], ...] = (
     rpc.Help,
     rpc.LocalizedMessage,
 )
+_TABLES = tables.load(["errgrpc:ResCode", "errgrpc:ComponentCode"])
 LONGEST_TEXT = 8_000
 """Characters of `str(error)`: seven texts of a peer with 1,000 characters each, and separators."""
 
@@ -458,5 +467,36 @@ def codegen(request: bytes) -> None:
             assert list(namespace[name])
 
 
-CHECKS: dict[str, Callable[[bytes], None]] = {"reader": reader, "accept_language": accept_language}
+def pasted(data: bytes) -> None:
+    """Reads what people paste into `errgrpc decode`: details in any encoding between other text."""
+    source, pieces = Source(data), list[str]()
+    for _ in range(1 + source.byte() % 4):
+        raw = _details(source)
+        encoded = base64.b64encode(raw).decode()
+        pieces.append(
+            source.one_of(
+                encoded.rstrip("="),
+                base64.urlsafe_b64encode(raw).decode(),
+                encoded[: source.byte()],
+                raw.hex(" "),
+                repr(raw),
+                str(errgrpc.decode(raw, *CATALOGUES)),
+                json.dumps({"error": {"code": 404, "message": source.text(), "details": []}}),
+                json.dumps({"code": source.byte(), "msg": source.text(), "requestId": "r"}),
+            )
+        )
+        pieces.append(source.one_of("\n", ", ", "grpc-status-details-bin: ", source.text()))
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        shown.show(_TABLES, finding.find("".join(pieces)), source.one_of("text", "json"))
+    assert all(
+        character == "\n" or safe(character) == character for character in printed.getvalue()
+    )
+
+
+CHECKS: dict[str, Callable[[bytes], None]] = {
+    "reader": reader,
+    "accept_language": accept_language,
+    "pasted": pasted,
+}
 """The checks for the coverage-guided fuzzer."""

@@ -1,4 +1,7 @@
-"""What a wrapped channel of the asyncio stack is. What its calls raise is in test_client.py, what else they do in test_transparency.py."""
+"""Wrapped channels of the asyncio stack: classes, methods and lifetime.
+
+test_client.py tests what their calls raise, and test_transparency.py what else their calls do.
+"""
 
 import asyncio
 import gc
@@ -62,7 +65,7 @@ async def test_all_is_of_the_classes_of_grpc(targets: dict[str, str], kind: str)
             made = [channel, method]
             for act in (fail, succeed):
                 with harness.action(act) as request:
-                    made.append(method(harness.argument(kind, request)))  # at once, not awaited for
+                    made.append(method(harness.argument(kind, request)))  # before it is awaited
                     try:
                         await consume(made[-1], kind)
                     except grpc.RpcError as error:
@@ -85,7 +88,8 @@ async def test_what_is_no_channel_is_refused(targets: dict[str, str]) -> None:
         ):
             with pytest.raises(
                 TypeError,
-                match=r"is no grpc\.aio\.Channel; errgrpc\.wrap_channel takes those of the sync stack",
+                match=r"is no grpc\.aio\.Channel; "
+                r"errgrpc\.wrap_channel takes those of the sync stack",
             ):
                 errgrpc.aio.wrap_channel(value, ResCode)  # type: ignore[arg-type]
 
@@ -118,7 +122,7 @@ async def test_its_connectivity(targets: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("grace", [None, DEADLINE])
 async def test_closing(grace: float | None, targets: dict[str, str], kind: str) -> None:
-    """At once it cancels what is under way; with grace it waits."""
+    """Closing cancels the running calls at once; with a grace period, it waits for them."""
     seen = []
     for make in (bare, wrap):
         gate = threading.Event()
@@ -150,8 +154,8 @@ async def test_closing(grace: float | None, targets: dict[str, str], kind: str) 
     if kind.endswith("unary") or grace is None:
         assert seen[1][2] is (StatusCode.CANCELLED if grace is None else StatusCode.OK)
     else:
-        # grpcio before 1.83 knows no stream that a task of the caller's reads, and cancels it in spite
-        # of the grace
+        # grpcio before 1.83 loses track of a stream that a task of the caller reads. It cancels the
+        # stream in spite of the grace period.
         assert seen[1][2] in (StatusCode.OK, StatusCode.CANCELLED)
 
 
@@ -222,7 +226,7 @@ async def test_a_channel_that_is_dropped_is_gone(targets: dict[str, str]) -> Non
             with harness.action(succeed) as request:
                 method = harness.method(channel, "unary_unary")
                 del channel
-                assert await method(request) == b"first"  # which keeps its channel alive
+                assert await method(request) == b"first"  # the method keeps its channel alive
                 assert inner() is not None
                 del method
             gone.append(inner() is None)
@@ -233,7 +237,7 @@ async def test_a_channel_that_is_dropped_is_gone(targets: dict[str, str]) -> Non
 
 @pytest.mark.thinned(2)
 async def test_a_call_that_is_dropped_is_gone(targets: dict[str, str], kind: str) -> None:
-    """Or waits for the collector, when that of grpc does."""
+    """It waits for the garbage collector only if grpc's own call waits, too."""
     gone: list[Any] = []
     for make in (bare, wrap):
         async with make(targets["sync"]) as channel:

@@ -1,4 +1,8 @@
-"""What the asyncio client raises, and when. What both clients share is in tests/sync/test_client.py, transparency in a file of its own."""
+"""What the asyncio client raises, and when.
+
+tests/sync/test_client.py tests what both clients share, and test_transparency.py that calls behave
+as on a bare channel.
+"""
 
 import asyncio
 import contextlib
@@ -43,7 +47,7 @@ def connect(target: str, *, interceptors: Any = None, **options: Any) -> Any:
 
 @pytest.fixture(params=["intercepted", "wrapped"])
 async def channel(request: pytest.FixtureRequest, targets: dict[str, str]) -> AsyncIterator[Any]:
-    """Through each of the two doors that errgrpc has into the client."""
+    """A channel with our interceptors, and a wrapped channel."""
     connected = connect(targets["sync"], interceptors=() if request.param == "wrapped" else None)
     async with (
         errgrpc.aio.wrap_channel(connected, ResCode, ComponentCode)
@@ -78,7 +82,7 @@ def held(
 
 
 async def consume(call: Any) -> Any:
-    """Awaits or iterates; the responses."""
+    """Awaits or iterates a call, and returns the responses."""
     if isinstance(call, grpc.aio.UnaryUnaryCall | grpc.aio.StreamUnaryCall):
         return [await call]
     return [response async for response in call]
@@ -88,7 +92,7 @@ def started(channel: Any, kind: str, request: bytes, **options: Any) -> Any:
     return harness.method(channel, kind)(harness.argument(kind, request), **options)
 
 
-# What it is caught as.
+# Classes of the exception.
 
 
 CATCHERS = (
@@ -154,7 +158,7 @@ async def test_gathered(channel: Any) -> None:
 
 
 async def test_what_the_calls_are(kind: str, targets: dict[str, str]) -> None:
-    """Of the classes that grpc tells calls by; an interceptor outside of ours gets one of these."""
+    """They have grpc's own classes of calls: an outer interceptor gets one of these."""
     seen = []
 
     async def see(continuation: Any, details: Any, request: Any) -> Any:
@@ -170,7 +174,7 @@ async def test_what_the_calls_are(kind: str, targets: dict[str, str]) -> None:
         assert isinstance(call, grpc.aio.Call)
         assert isinstance(call, grpc.aio.RpcContext)
         assert not isinstance(call, grpc.RpcError)
-        assert "NOT_FOUND" in repr(call)  # as grpc's own call tells of itself
+        assert "NOT_FOUND" in repr(call)  # as the repr of grpc's own call
         assert await call.code() is StatusCode.NOT_FOUND
 
 
@@ -191,11 +195,11 @@ def test_the_interceptors_are_one_for_each_kind() -> None:
     ] == [1, 1, 1, 1]
 
 
-# How it is raised.
+# Traceback, context and lifetime of the exception.
 
 
 async def test_awaited_again(channel: Any) -> None:
-    """As with grpc, each time with an error of its own, whose traceback does not grow."""
+    """Each await raises a new error, as with grpc, so that its traceback does not grow."""
     with harness.action(fail) as request:
         call = started(channel, "unary_unary", request)
         frames = []
@@ -211,7 +215,8 @@ async def test_shows_no_error_of_grpc_beside_itself(channel: Any, kind: str) -> 
         with pytest.raises(RemoteError) as caught:
             await consume(started(channel, kind, request))
         assert caught.value.__cause__ is caught.value.__context__ is None
-        # What the caller is handling stays in view, as on the bare channel.
+        # The error keeps the exception that the caller is handling as its context, as on the bare
+        # channel.
         try:
             raise LookupError("cache")
         except LookupError as handled:
@@ -235,7 +240,7 @@ async def test_an_error_refers_to_nothing_that_refers_to_it(channel: Any, kind: 
         gc.collect()
         gc.disable()
         try:
-            # freed without the help of the collector, as grpc's own
+            # freed without the garbage collector, as grpc's own error is
             assert (await fails())() is None
         finally:
             gc.enable()
@@ -253,7 +258,7 @@ async def test_all_that_can_be_awaited(channel: Any, kind: str) -> None:
             await consume(call)
         assert await call.code() is caught.value.code() is StatusCode.NOT_FOUND
         assert await call.details() == caught.value.details() == "Room Not Found"
-        # with older grpcio those of a stream that has no response may be lost
+        # older grpcio may lose the initial metadata of a stream without responses
         if kind.endswith("unary"):
             assert (
                 await call.initial_metadata()
@@ -294,7 +299,7 @@ async def test_a_stream_that_breaks_off(channel: Any) -> None:
 
 
 class Talk(harness.SyncServicer):
-    """Echoes request by request and fails on `fail`; counts, without end, what it sends."""
+    """Echoes each request, fails on `fail`, and counts the responses of an endless stream."""
 
     sent = 0
 
@@ -335,12 +340,12 @@ async def test_a_conversation(talk: tuple[Talk, str]) -> None:
         await call.write(b"fail")
         with pytest.raises(remote(ResCode.ROOM_NOT_EXIST)):
             await call.read()
-        # grpc ends an intercepted call with EOF once it has raised; a bare one raises again.
+        # After the error, grpc ends an intercepted call with EOF; a bare call raises again.
         assert await call.read() is grpc.aio.EOF
         assert await call.code() is StatusCode.NOT_FOUND
         with pytest.raises(asyncio.InvalidStateError):
             await call.write(b"more")
-        await call.done_writing()  # ends a task of grpc's that waits for more to write
+        await call.done_writing()  # ends a task of grpc that waits for more writes
 
 
 async def test_a_conversation_that_ends_well(talk: tuple[Talk, str]) -> None:
@@ -365,7 +370,7 @@ async def test_writes_that_come_to_nothing(talk: tuple[Talk, str]) -> None:
             await call.write(b"more")
         with pytest.raises(remote(ResCode.ROOM_NOT_EXIST)):
             await call
-        await call.done_writing()  # ends a task of grpc's that waits for more to write
+        await call.done_writing()  # ends a task of grpc that waits for more writes
         call = harness.method(channel, "stream_unary")(timeout=DEADLINE)
         await call.write(b"four")
         await call.done_writing()
@@ -373,7 +378,7 @@ async def test_writes_that_come_to_nothing(talk: tuple[Talk, str]) -> None:
 
 
 async def test_an_awaited_call_takes_writes(talk: tuple[Talk, str]) -> None:
-    """Nothing waits for the outcome before there is one, or these would wait for each other."""
+    """Our interceptor must not wait for the outcome: the outcome waits for these writes."""
     async with connect(talk[1]) as channel:
         call = harness.method(channel, "stream_unary")(timeout=DEADLINE)
         waiting = asyncio.ensure_future(call)
@@ -383,7 +388,7 @@ async def test_an_awaited_call_takes_writes(talk: tuple[Talk, str]) -> None:
 
 
 async def test_wrapped_calls_raise_on_each_read_and_write(talk: tuple[Talk, str]) -> None:
-    """The calls themselves, without grpc's chain of interceptors around them."""
+    """Our call objects without grpc's chain of interceptors around them."""
     async with connect(talk[1], interceptors=[]) as channel:
         bare = harness.method(channel, "stream_stream")(timeout=DEADLINE)
         call = StreamStreamCall(bare, Caller((ResCode,)), None, "/test.Service/stream_stream")
@@ -397,7 +402,7 @@ async def test_wrapped_calls_raise_on_each_read_and_write(talk: tuple[Talk, str]
 
 
 @pytest.mark.parametrize("kind", ["stream_unary", "stream_stream"])
-async def test_wrapped_calls_raise_when_nobody_reads(kind: str) -> None:
+async def test_wrapped_calls_raise_without_a_listening_server(kind: str) -> None:
     with socket.socket() as bound:  # bound, but not listening
         bound.bind(("127.0.0.1", 0))
         async with connect(f"127.0.0.1:{bound.getsockname()[1]}", interceptors=[]) as channel:
@@ -445,7 +450,7 @@ async def test_responses_are_not_read_ahead(talk: tuple[Talk, str]) -> None:
         call = harness.method(channel, "unary_stream")(b"x" * 100_000, timeout=DEADLINE)
         for _ in range(3):
             assert len(await anext(aiter(call))) == 100_000
-        # the window takes some; whoever reads ahead would never come here
+        # the flow-control window takes some; a reader ahead would never end
         assert servicer.sent < 500
         call.cancel()
 
@@ -472,7 +477,7 @@ async def test_requests_are_not_read_ahead(refusing: str) -> None:
             yield b"x" * 100_000
 
     async with connect(refusing) as channel:
-        # now and then grpc's own INTERNAL: it was writing when the answer came
+        # sometimes INTERNAL by grpc, if it was writing when the answer came
         with pytest.raises(RemoteError):
             await harness.method(channel, "stream_unary")(requests(), timeout=DEADLINE)
     assert len(read) < 10_000
@@ -568,7 +573,10 @@ async def test_a_deadline_of_grpc(channel: Any, kind: str) -> None:
 
 @pytest.mark.thinned(2)
 async def test_dropped_calls(channel: Any, kind: str) -> None:
-    """Not awaited, not iterated, in each state of their lives: nothing is logged or left (see the fixture)."""
+    """Drops calls in each state of their lives, neither awaited nor iterated.
+
+    The fixture checks that nothing is logged or left.
+    """
     with held() as (request, gate):
         started(channel, kind, request)
         call = started(channel, kind, request)
@@ -614,7 +622,7 @@ async def test_the_next_interceptor_gets_what_it_expects(
 
     async def see(_: Any, details: Any, __: Any) -> Any:
         seen.append(details)
-        raise asyncio.CancelledError  # the call itself is of no interest
+        raise asyncio.CancelledError  # the test needs only the details
 
     interceptors = [
         *errgrpc.aio.client_interceptors(ResCode, locale="zh-CN"),
@@ -659,7 +667,7 @@ async def test_the_next_interceptor_gets_what_it_expects(
 )
 async def test_metadata_of_other_interceptors(given: Any, passed: Any) -> None:
     class Details(grpc.aio.ClientCallDetails):
-        """With more than grpc's, for an interceptor further in."""
+        """With an attribute that grpc's details lack, for an inner interceptor."""
 
         extra = object()
 
@@ -688,7 +696,7 @@ async def test_compression_is_passed_on(targets: dict[str, str], kind: str) -> N
     assert [value for key, value in seen if key == "accept-language"] == ["zh-CN"]
 
 
-# Many at once.
+# Many calls at once.
 
 
 async def test_many_tasks_on_one_channel(channel: Any) -> None:

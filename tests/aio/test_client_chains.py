@@ -1,4 +1,7 @@
-"""The asyncio client's interceptors among others, outside and inside of them: all kinds, all ways of reading."""
+"""The asyncio client's interceptors outside and inside other interceptors.
+
+Covers all kinds of methods and all ways of reading.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -17,7 +20,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 import errgrpc
 from errgrpc import ComponentCode, ErrorCode, RemoteError, ResCode, ServiceError, Spec, remote
 
-# Older grpcio asks for the outcome of an interceptor that raised when the call is deleted.
+# If an interceptor raised, older grpcio asks for its outcome when the call is deleted.
 pytestmark = pytest.mark.filterwarnings(
     r"ignore:.*InterceptedCall.__del__:pytest.PytestUnraisableExceptionWarning"
 )
@@ -34,7 +37,7 @@ WAYS = [
     ("stream_stream", "write"),
 ]
 every_way = pytest.mark.parametrize(("kind", "way"), WAYS)
-# a wrapped channel is outside of all
+# a wrapped channel is always the outermost
 both_orders = pytest.mark.parametrize("order", ["outside", "inside", "inside_wrapped"])
 
 
@@ -53,7 +56,7 @@ async def nothing_goes_unnoticed() -> AsyncIterator[None]:
 
 
 def connect(target: str, order: str, other: Any) -> Any:
-    """A channel with another interceptor, for each kind, outside or inside of ours; the outermost comes first."""
+    """A channel with another interceptor per kind, outside or inside ours (outermost first)."""
     ours, others = errgrpc.aio.client_interceptors(ResCode), harness.aio_interceptors(other)
     if order == "inside_wrapped":
         return errgrpc.aio.wrap_channel(
@@ -65,7 +68,7 @@ def connect(target: str, order: str, other: Any) -> Any:
 
 
 async def outcome(channel: Any, kind: str, way: str, request: bytes) -> list[bytes]:
-    """The responses of a call made in one of the ways; raises its error."""
+    """Makes a call in one of the ways; returns its responses or raises its error."""
     method = harness.method(channel, kind)
     if way == "write":
         call = method(timeout=DEADLINE)
@@ -97,7 +100,7 @@ async def nothing(continuation: Any, details: Any, request: Any) -> Any:
 
 
 async def awaits(continuation: Any, details: Any, request: Any) -> Any:
-    """Which is right for a unary request only: others may have yet to be written."""
+    """Awaits unary requests only: other kinds may still have requests to write."""
     call = await continuation(details, request)
     if isinstance(call, grpc.aio.UnaryUnaryCall):
         await call
@@ -144,7 +147,7 @@ async def wraps_in_a_generator(continuation: Any, details: Any, request: Any) ->
 
 
 class Details(grpc.ClientCallDetails):
-    """All that grpc reads, and no named tuple."""
+    """All attributes that grpc reads, on a class that is not a named tuple."""
 
     def __init__(self, details: Any) -> None:
         self.method = details.method
@@ -202,7 +205,8 @@ async def test_typed_among_others(
 ) -> None:
     if (kind, other) == ("stream_stream", "wraps_in_a_generator") and harness.GRPC < (1, 80):
         pytest.skip(
-            "grpcio before 1.80 may not know its own iterator when a channel with such a call closes"
+            "grpcio before 1.80 may not know its own iterator when a channel with such a call "
+            "closes"
         )
     async with connect(targets["sync"], order, HARMLESS[other]) as channel:
         with harness.action(fail, after=1) as request:
@@ -242,7 +246,7 @@ async def test_the_outcome_is_known_among_others(
 async def test_retried_by_its_status(
     order: str, kind: str, way: str, targets: dict[str, str]
 ) -> None:
-    """The retry that people write for unary calls, by the error and by the code."""
+    """A typical hand-written retry for unary calls, by the error and by the code."""
     for by_error in (True, False):
         tries: list[int] = []
 
@@ -278,7 +282,7 @@ async def test_retried_by_its_status(
                         await outcome(channel, kind, way, request)
 
 
-# Interceptors that answer themselves.
+# Interceptors that answer without calling the server.
 
 
 @both_orders
@@ -325,7 +329,7 @@ async def test_responses_of_its_own(order: str, way: str, targets: dict[str, str
 
 
 class Refused(grpc.aio.AioRpcError):
-    """The error of another package, with a status of its own."""
+    """An error of another package with its own status."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -334,10 +338,10 @@ class Refused(grpc.aio.AioRpcError):
 
 
 class Plain(grpc.RpcError):
-    """No AioRpcError: unless ours is outside of it, `code()` raises it."""
+    """Not an AioRpcError: `code()` raises it, except if our interceptor is outside of it."""
 
 
-# grpc's own `write` raises when there is no call
+# without a call, grpc's own `write` raises
 READS = [(kind, way) for kind, way in WAYS if way != "write"]
 
 
@@ -358,7 +362,7 @@ async def test_an_interceptor_that_raises(
             await outcome(channel, kind, way, b"")
     if itself:
         assert caught.value is error
-    else:  # ours makes of any RpcError what it is able to read
+    else:  # our interceptor converts each RpcError that it can read
         assert type(caught.value) is RemoteError
         assert caught.value.inferred
         assert caught.value.error_code is (
@@ -371,7 +375,10 @@ async def test_an_interceptor_that_raises(
 async def test_an_error_that_an_inner_interceptor_made(
     order: str, kind: str, way: str, targets: dict[str, str]
 ) -> None:
-    """It stays itself, with its cause and its traceback: some interceptors raise what they got elsewhere."""
+    """The error stays the same object, with its cause and traceback.
+
+    Some interceptors raise an error that they got elsewhere.
+    """
     cause = KeyError("cause")
 
     async def replay(*_: Any) -> Any:
@@ -384,7 +391,7 @@ async def test_an_error_that_an_inner_interceptor_made(
     assert "replay" in [entry.name for entry in caught.traceback]
 
 
-# Ours, several times.
+# Several interceptors of ours in one chain.
 
 
 class ShopCode(
@@ -446,7 +453,7 @@ async def test_the_innermost_table_infers(kind: str, way: str, targets: dict[str
 # OpenTelemetry.
 
 
-# its interceptors await the outcome, and so deadlock whoever has yet to write
+# OpenTelemetry's interceptors await the outcome, so a caller that writes later deadlocks
 @pytest.mark.parametrize(("kind", "way"), READS)
 @both_orders
 @pytest.mark.parametrize("act", [fail, succeed])

@@ -1,4 +1,4 @@
-"""The contexts of an asyncio server's handlers: what a handler can do with one, and what of that reaches the wire."""
+"""Contexts of an asyncio server's handlers: what a handler can call and what the client gets."""
 
 import functools
 from types import SimpleNamespace
@@ -125,7 +125,7 @@ class TestOnTheWire:
             raise ServiceError(ResCode.NOT_FOUND, "")
 
         outcome = ask(targets[style], kind, act)
-        # checked against the Status, too
+        # `coded` compares it with the Status, too
         assert (coded(outcome), outcome.details) == ("NOT_FOUND", "")
 
     def test_what_can_be_read_back(self, style: str, kind: str, targets: dict[str, str]) -> None:
@@ -153,7 +153,7 @@ class TestOnTheWire:
         assert seen == ["ipv4"]
 
     async def test_abort_in_a_sync_stream_is_never_lost(self, targets: dict[str, str]) -> None:
-        """Bare grpc loses about half of them (measured)."""
+        """Bare grpc loses about half of these aborts (measured)."""
 
         def act(context: Any) -> None:
             context.abort(StatusCode.NOT_FOUND, "No such thing")
@@ -168,7 +168,10 @@ class TestOnTheWire:
 
 
 class Told:
-    """A context that writes down what it is told; of what it is asked it knows as little as another interceptor's may."""
+    """A context that records what it is told.
+
+    It can tell as little as the context of another interceptor may.
+    """
 
     def __init__(self) -> None:
         self.told: dict[str, Any] = {}
@@ -211,7 +214,7 @@ class TestAsyncContext:
         )
 
     async def test_an_abort_that_returns(self) -> None:
-        """As a mock's does: a handler must not go on behind it."""
+        """The `abort` of a mock may return: the handler must not continue after it."""
 
         class Returning(Told):
             async def abort(self, code: Any, details: str, trailers: Any) -> None: ...

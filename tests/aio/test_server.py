@@ -1,4 +1,4 @@
-"""What only an asyncio server does: tasks that are cancelled, coroutines that are closed, a loop in the main thread."""
+"""What only an asyncio server does: cancelled tasks, closed coroutines, a main-thread loop."""
 
 import asyncio
 import gc
@@ -23,10 +23,10 @@ from harness import coded, logged
 import errgrpc
 from errgrpc import ResCode, ServiceError
 
-pytestmark = pytest.mark.thinned(2)  # where a test does not say otherwise
+pytestmark = pytest.mark.thinned(2)  # the default: some tests have their own number
 
 FALLBACK = "INTERNAL_SERVER_ERROR"
-SECRET = "canary-4711"  # noqa: S105  what must never leave the process
+SECRET = "canary-4711"  # noqa: S105  the secret of the tests
 ASYNC_STYLES = ("aio", "reader_writer")
 
 
@@ -38,13 +38,13 @@ def style(request: pytest.FixtureRequest) -> str:
 def ask(
     target: str, kind: str, act: Callable[[Any], Any], after: int = 1, **options: Any
 ) -> harness.Outcome:
-    """What a client without our interceptor gets of a handler that acts."""
+    """What a client without our interceptor gets from a handler that acts."""
     with harness.action(act, after) as request:
         return harness.call("sync", target, kind, request, interceptors=(), **options)
 
 
 class Watched:
-    """What an async handler saw of the end of its call."""
+    """Records how an async handler saw the call end."""
 
     def __init__(self, error: BaseException | None = None, swallow: bool = False) -> None:
         self.error = error
@@ -82,7 +82,7 @@ class Watched:
 
 @contextmanager
 def running(target: str, kind: str, watched: Watched, **options: Any) -> Iterator[Any]:
-    """A call whose handler is at work."""
+    """A call whose handler is running."""
     with harness.action(watched, 1) as request, grpc.insecure_channel(target) as channel:
         method = getattr(channel, kind)(f"/test.Service/{kind}")
         argument = iter([request]) if kind.startswith("stream") else request
@@ -102,7 +102,7 @@ def final_code(call: Any, kind: str) -> Any:
 
 @pytest.mark.parametrize("interceptors", [None, []], ids=["guarded", "bare"])
 class TestTheEndOfACall:
-    """Cancellation, deadlines and shutdown, as the asyncio server has them without us."""
+    """Cancellation, deadlines and shutdown work as without our interceptor."""
 
     @pytest.mark.thinned(2)
     def test_cancelled_by_the_client(
@@ -128,7 +128,7 @@ class TestTheEndOfACall:
             call.cancel()
             assert watched.called_back.wait(harness.DEADLINE)
         assert watched.seen == [True, "cancelled"]
-        if interceptors is None:  # bare grpc logs a traceback of what is raised
+        if interceptors is None:  # bare grpc logs the traceback of the exception
             assert not [record for record in logged(caplog) if record.name == "errgrpc"]
 
     @pytest.mark.thinned(4)
@@ -181,7 +181,8 @@ class TestTheEndOfACall:
             call.cancel()
             assert watched.called_back.wait(harness.DEADLINE)
             over.set()
-        # Grpc's own race: the requests may just end, when it hears of their end before it hears of the cancellation.
+        # This is a race in grpc: if it hears of the end of the requests before the cancellation,
+        # they just end.
         assert watched.seen in ([asyncio.CancelledError], [])
         assert not logged(caplog)
 
@@ -246,7 +247,7 @@ class TestTheEndOfACall:
 
 
 class TestSyncHandlers:
-    """They run in threads, which no cancellation reaches: what they come to when the client has gone is heard by nobody."""
+    """Cancellation does not reach their threads: after it, no client receives their outcome."""
 
     @pytest.mark.parametrize(
         "then",
@@ -267,7 +268,8 @@ class TestSyncHandlers:
             finally:
                 watched.ended.set()
 
-        # A stream says no more afterwards: grpc's thread would wait for ever for somebody to take it, with us or without.
+        # A stream sends nothing more here. Otherwise grpc's thread would wait forever for a reader,
+        # also without our interceptor.
         with (
             harness.serve("sync_on_aio") as target,
             harness.action(act, 2) as request,
@@ -280,14 +282,17 @@ class TestSyncHandlers:
             call.cancel()
             gone.set()
             assert watched.ended.wait(harness.DEADLINE)
-        # asyncio reports an exception that nobody has asked for when its future goes; bare grpc
-        # leaves some
+        # When a future is deleted, asyncio reports an exception that was never retrieved. Bare grpc
+        # leaves some such futures.
         gc.collect()
         assert not logged(caplog)
 
 
 class TestCancelledByTheService:
-    """A task that the service cancels, as it does to put a user out: grpc sends no status, and the client would wait."""
+    """A task that the service cancels, for instance to log a user out.
+
+    Here grpc sends no status, so the client would wait.
+    """
 
     def test_by_the_handler(
         self, style: str, kind: str, targets: dict[str, str], caplog: Any
@@ -354,7 +359,7 @@ class TestCancelledByTheService:
 
 
 class Context:
-    """As much of grpc's context as a guard asks for."""
+    """The part of grpc's context that a guard needs."""
 
     def __init__(self) -> None:
         self.aborted: list[Any] = []
@@ -367,7 +372,7 @@ class Context:
 
 
 async def guarded(behavior: Any, kind: str = "unary_unary") -> Any:
-    """A behavior as our interceptor hands it to grpc."""
+    """The behavior that our interceptor hands to grpc."""
 
     async def continuation(_: Any) -> Any:
         return getattr(grpc, f"{kind}_rpc_method_handler")(behavior)
@@ -382,7 +387,10 @@ async def guarded(behavior: Any, kind: str = "unary_unary") -> Any:
 
 
 class TestClosedCoroutines:
-    """A loop that ends with calls on it drops their coroutines: those have nobody to answer, and must not wait."""
+    """If a loop ends during calls, it drops their coroutines.
+
+    These have no client to answer, and must not wait.
+    """
 
     async def test_a_coroutine(self) -> None:
         seen: list[Any] = []
@@ -446,7 +454,7 @@ class TestClosedCoroutines:
 
 
 async def wait_once(coroutine: Any) -> None:
-    """Runs a coroutine of another's to its first wait."""
+    """Runs a coroutine until it first waits."""
     coroutine.send(None)
 
 
@@ -455,8 +463,11 @@ FATAL = """
     sys.path[:0] = {path!r}
     import grpc, harness, errgrpc
 
+    def group():
+        return BaseExceptionGroup("g", [ValueError(), BaseExceptionGroup("g", [SystemExit(3)])])
+
     ERRORS = dict(KeyboardInterrupt=KeyboardInterrupt, SystemExit=lambda: SystemExit(3),
-                  group=lambda: BaseExceptionGroup("g", [ValueError(), BaseExceptionGroup("g", [SystemExit(3)])]))
+                  group=group)
 
     def act(_):
         raise ERRORS[{error!r}]()
@@ -521,7 +532,7 @@ def test_on_a_sync_server_it_says_so(caplog: pytest.LogCaptureFixture) -> None:
 def test_a_client_that_goes_while_a_message_is_sent_leaves_nothing(
     swallow: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Grpc refuses a status while the batch with the initial metadata is under way, and never frees what it has refused."""
+    """grpc refuses a status while it sends the initial metadata, and leaks each refused status."""
     started, ended = threading.Event(), threading.Event()
     before = len(refused_statuses())
 
@@ -529,7 +540,8 @@ def test_a_client_that_goes_while_a_message_is_sent_leaves_nothing(
         async def unary_stream(self, request: bytes, context: Any) -> None:
             try:
                 started.set()
-                await context.write(b"x" * 3_000_000)  # more than is sent before the client reads
+                # more than grpc sends before the client reads
+                await context.write(b"x" * 3_000_000)
             except asyncio.CancelledError:
                 if swallow:
                     raise ServiceError(ResCode.CONFLICT) from None
@@ -550,7 +562,7 @@ def test_a_client_that_goes_while_a_message_is_sent_leaves_nothing(
             started.clear()
             ended.clear()
     assert len(refused_statuses()) == before
-    # grpcio before 1.80 logs that of two event loops in a process the other was faster.
+    # With two event loops in a process, grpcio before 1.80 logs that the other loop was faster.
     assert [
         record
         for record in caplog.records

@@ -1,4 +1,4 @@
-"""The bench runs each work with each contender, its figures are right on known blocks, and the page says what was measured."""
+"""The bench: contenders run each work, ratios are right, and the pages match the figures."""
 
 import json
 import re
@@ -40,7 +40,7 @@ def test_each_work_runs_with_each_contender(stack: str) -> None:
         }
         for work in SHORT:
             for pair in pairs:
-                # each call fails that does not do what its work says
+                # a call fails if it does not do its work
                 block = pair.block(work, work.at_once)
                 assert block.wall > 0
         blocks = runs.measure(pairs[:2], SHORT[0], 0.001, 0, 3, ticks.append)
@@ -50,7 +50,7 @@ def test_each_work_runs_with_each_contender(stack: str) -> None:
 
 
 def test_a_process_that_ends_is_an_error() -> None:
-    child = runs.Child("bench.server", "bare")  # and no stack
+    child = runs.Child("bench.server", "bare")  # the argument for the stack is missing
     try:
         with pytest.raises(RuntimeError, match=r"bench\.server.* ended with 1"):
             child.read()
@@ -61,7 +61,7 @@ def test_a_process_that_ends_is_an_error() -> None:
 @pytest.mark.parametrize("name", by_hand.BUILT)
 def test_by_hand_is_the_same_answer(name: str) -> None:
     error = contenders.MADE[name]()
-    # Not the bytes: protobuf writes a map in an order that differs from process to process.
+    # The bytes may differ: protobuf writes a map in an order that changes from process to process.
     built, encoded = by_hand.BUILT[name](), errgrpc.encode(error)
     assert (built.code, built.message) == (encoded.code, encoded.message)
     assert errgrpc.decode(built).status_details == errgrpc.decode(encoded).status_details
@@ -116,7 +116,7 @@ def test_ratios() -> None:
     assert ratio([[2.0, 2.0], [2.0]], [[1.0]]) == (2, 2, 2)
     spread = ratio([[1.0, 3.0, 2.0], [2.0, 2.5]], [[1.0, 1.1, 0.9]])
     assert spread.low < spread.value < spread.high
-    assert ratio([[1.0, 5.0, 1.0]], [[1.0]]).value == 1  # medians
+    assert ratio([[1.0, 5.0, 1.0]], [[1.0]]).value == 1  # the median ignores 5.0
 
 
 def test_a_slow_round_is_no_slow_contender() -> None:
@@ -204,7 +204,7 @@ def test_arguments() -> None:
 
 def test_the_pages_have_the_figures_that_were_measured() -> None:
     path = DOCS / "performance.json"
-    # or says that they are not measured yet
+    # without the file, the page says that nothing is measured yet
     figures = json.loads(path.read_text("utf-8")) if path.exists() else {}
     shown = list[str]()
     for name in report.PAGES:

@@ -1,4 +1,4 @@
-"""Runs the command as a shell does: in a process of its own, its output piped."""
+"""Runs the command as a shell does: in its own process, with piped output."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Ran:
-    """What a command printed, and what it exited with."""
+    """The output and the exit code of a command."""
 
     code: int
     out: str
@@ -31,7 +31,7 @@ Run = Callable[..., Ran]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs the command in this process: fast, for most tests. Standard output counts as piped."""
+    """Runs the command in this process, which is fast. Standard output counts as piped."""
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "100")

@@ -1,4 +1,7 @@
-"""Catalogues that a page is hard put to show, for test_page.py and the browser's tests, which read the pages from a folder."""
+"""Catalogues that are hard to show, for test_page.py and for the browser's tests.
+
+The browser's tests read the pages from a folder.
+"""
 
 import sys
 from pathlib import Path
@@ -7,7 +10,10 @@ from errgrpc.cli import page
 from errgrpc.cli.tables import Tables, load
 from errgrpc.codegen.schema import Catalog, Code, Field, Hint
 
-CLOSING = '</script></style></pre><script>boom()</script><!--<img src=x onerror="boom()">\'`${boom()}{{7*7}}'
+CLOSING = (
+    "</script></style></pre><script>boom()</script><!--<img src=x "
+    'onerror="boom()">\'`${boom()}{{7*7}}'
+)
 
 
 def _catalog(
@@ -58,7 +64,7 @@ def _code(number: int, reason: str, said: str, key: str = "room_uuid") -> Code:
 
 
 def large() -> Tables:
-    """10,000 codes, with all that can be said of each."""
+    """10,000 codes with every field."""
     codes = tuple(
         _code(number, f"ROOM_FAILURE_{number}", "{room_uuid}") for number in range(1, 10_001)
     )
@@ -66,7 +72,7 @@ def large() -> Tables:
 
 
 def hostile() -> Tables:
-    """All that a catalogue says would be markup, were it not escaped; and a help page that is a script."""
+    """A catalogue whose texts would be markup if unescaped, with a script as its help page."""
     code = _code(1, CLOSING, CLOSING, CLOSING)
     hints = (
         *code.hints,

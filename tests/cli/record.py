@@ -2,7 +2,8 @@
 
     python -m examples.classroom.gateway -- python tests/cli/record.py
 
-It needs curl, Envoy and grpcurl, which the interop target builds. VITE_GATEWAY is the address of Envoy before the classroom.
+It needs curl, Envoy and grpcurl, which the interop target builds. VITE_GATEWAY is the address of
+Envoy before the classroom.
 """
 
 import asyncio
@@ -132,7 +133,8 @@ def of_the_gateway() -> None:
         run(
             "sh",
             "-c",
-            f"printf {frame} | xxd -r -p | curl -sv {' '.join(map(repr, web))} {url}/{METHOD} | cat -v",
+            f"printf {frame} | xxd -r -p | curl -sv {' '.join(map(repr, web))} {url}/{METHOD} "
+            "| cat -v",
         ),
     )
 

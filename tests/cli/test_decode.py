@@ -1,4 +1,4 @@
-"""`errgrpc decode`: finds errors in what people have at hand, and is safe for any text."""
+"""`errgrpc decode`: it finds errors in what users paste, and is safe for any text."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ TABLES = tables.load()
 ERROR = ServiceError(ResCode.ROOM_NOT_EXIST, room_uuid="r-42")
 RAW = errgrpc.encode(ERROR).SerializeToString()
 
-# file -> (how it is found, the number, the status)
+# file -> (the form that is found, the number, the status)
 EXPECTED = {
     "bytes.txt": ("bytes", "1004", "NOT_FOUND"),
     "curl-v-aip193.txt": ("json", "1004", "NOT_FOUND"),
@@ -87,7 +87,10 @@ def test_the_output(run: Any) -> None:
         "  request id: id-1",
         "  try again in: 2.5 s",
         '  detail google.rpc.Help: {"links": [{"url": "https://a.b"}]}',
-        '  detail shop.v1.Cart: {"fields": [{"field": 1, "value": "apples"}, {"field": 2, "value": 5}]}',
+        (
+            '  detail shop.v1.Cart: {"fields": [{"field": 1, "value": "apples"}, {"field": 2, '
+            '"value": 5}]}'
+        ),
         f"  declared message: {ResCode.SERVICE_UNAVAILABLE.message}",
         "  retry: the same call may succeed later",
     ):
@@ -110,7 +113,7 @@ def test_nothing_to_decode(run: Any) -> None:
         assert ran.err.startswith("no error is in this text: no google.rpc.Status in base64")
 
 
-# Whatever the error, and however it is written
+# Any error in any form
 
 
 METADATA = st.dictionaries(
@@ -121,7 +124,7 @@ TEXT = st.text(st.characters(codec="utf-8"), max_size=60)
 
 @st.composite
 def statuses(draw: Any) -> status_pb2.Status:
-    """Of failures, with details known and unknown."""
+    """Errors of failures, with known and unknown details."""
     status = status_pb2.Status(code=draw(st.integers(1, 16)), message=draw(TEXT))
     info = any_pb2.Any()
     info.Pack(
@@ -307,7 +310,7 @@ def test_a_large_hostile_text_takes_bounded_time(piece: str) -> None:
     text = piece * (2_000_000 // len(piece))
     started = time.process_time()
     find(text)
-    assert time.process_time() - started < 20  # seconds; far above what it takes
+    assert time.process_time() - started < 20  # seconds, far more than it needs
 
 
 def test_random_bytes_are_no_error() -> None:

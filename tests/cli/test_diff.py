@@ -1,4 +1,4 @@
-"""`errgrpc diff`: the changes are those of `codegen.breaking`, from every kind of source and in every form."""
+"""`errgrpc diff`: it reports the changes of `codegen.breaking`, in each form from each source."""
 
 import json
 import os
@@ -35,11 +35,13 @@ CHANGED = (
     )
     .replace('"Gone"', '"Sold out"')
     .replace(
-        '  SHOP_CODE_FULL = 2 [(errgrpc.v1.code) = {grpc_status: RESOURCE_EXHAUSTED, message: "Full"}];\n',
+        "  SHOP_CODE_FULL = 2 [(errgrpc.v1.code) = {grpc_status: RESOURCE_EXHAUSTED, message: "
+        '"Full"}];\n',
         "",
     )
 )
-TEXT = """breaking: shop.v1.ShopCode: GONE: grpc_status was NOT_FOUND, is FAILED_PRECONDITION [grpc-status-changed]
+TEXT = """breaking: shop.v1.ShopCode: GONE: grpc_status was NOT_FOUND, is FAILED_PRECONDITION \
+[grpc-status-changed]
 note: shop.v1.ShopCode: GONE: message was 'Gone', is 'Sold out' [message-changed]
 caution: shop.v1.ShopCode: GONE: retryable was not said, is true [retryable-changed]
 breaking: shop.v1.ShopCode: FULL: removed [code-removed]
@@ -70,7 +72,7 @@ def git(folder: Path, *arguments: str) -> None:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    """A repository whose table has changed since its last commit."""
+    """A repository whose table has changed since the last commit."""
     file = tmp_path / "protos/shop/v1/shop.proto"
     file.parent.mkdir(parents=True)
     file.write_text(SHOP)
@@ -114,7 +116,7 @@ def test_a_revision_from_a_folder_of_the_repository(shop: Path, run: Any) -> Non
 @pytest.mark.parametrize("fail_on", ["breaking", "caution", "note"])
 @pytest.mark.parametrize("kept", ["breaking", "caution", "note", None])
 def test_what_fails(fail_on: str, kept: str | None, shop: Path, run: Any) -> None:
-    """All changes are allowed, but for those of one severity."""
+    """The configuration allows all changes except for one severity."""
     order = ["note", "caution", "breaking"]
     allowed = [id_ for id_, severity in CHANGES.items() if severity != kept]
     ran = run(
@@ -133,7 +135,7 @@ def test_what_fails(fail_on: str, kept: str | None, shop: Path, run: Any) -> Non
 
 
 def in_form(form: str, out: str) -> list[tuple[str, str]]:
-    """The id and the text of each change that an output has."""
+    """The id and the text of each change in an output."""
     if form == "json":
         return [(each["id"], f"{each['where']}: {each['what']}") for each in json.loads(out)]
     if form == "sarif":
@@ -220,7 +222,10 @@ def test_no_text_of_a_table_breaks_out_of_a_form(
     [
         (
             "nothing",
-            "nothing does not exist: give a descriptor set, a .proto file, a folder of them, or REVISION:PATH",
+            (
+                "nothing does not exist: give a descriptor set, a .proto file, a folder of them, "
+                "or REVISION:PATH"
+            ),
         ),
         ("nothing:protos", "git: nothing is no revision"),
         ("--output=x:protos", "begins with `-`"),
@@ -315,7 +320,7 @@ RUN_BY_THE_PAGE = pytest.mark.parametrize(
 
 @RUN_BY_THE_PAGE
 def test_what_the_page_lets_run_runs(pattern: str, environment: dict[str, str], shop: Path) -> None:
-    """As GitHub runs the workflow, and pre-commit the hook."""
+    """As the workflow on GitHub and the hook of pre-commit run it."""
     (command,) = re.findall(pattern, PAGE)
     git(shop, "update-ref", "refs/remotes/origin/main", "main")
     ran = as_a_shell(command, environment, shop)

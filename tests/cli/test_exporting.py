@@ -1,4 +1,4 @@
-"""`errgrpc export`: what other tools get says what the table says, and comes back."""
+"""`errgrpc export`: each format has the facts of the table, and can be read back."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""`errgrpc import`: what a table says is what the .proto says, and the report names the rest."""
+"""`errgrpc import`: the .proto has the facts of the table, and the report lists the rest."""
 
 import csv
 import io
@@ -69,18 +69,18 @@ def test_the_seed_s_document_says_what_the_shipped_protos_say(run: Any, tmp_path
         len(CODES),
     )
     shipped = {row.number: row for row in CODES}
-    unsaid = set()  # what the document has no hint or description for
+    unsaid = set()  # codes without a hint or description in the document
     for code in catalog.codes:
         row = shipped[code.number]
         hints = {hint.locale: hint.text for hint in code.hints}
-        if row.catalogue == "ResCode":  # the names and messages of the others stand nowhere in it
+        if row.catalogue == "ResCode":  # the document does not name the others, nor their messages
             assert (code.reason, code.http_status, code.message) == (
                 row.reason,
                 row.http_status,
                 row.message,
             )
         assert code.description in ("", row.description)
-        if code.number == -4:  # its condition is told in words
+        if code.number == -4:  # the document gives its condition in words
             assert "复用IM时，请先登录IM" in hints["zh-CN"]
         elif hints:
             assert hints == {"zh-CN": row.chinese}
@@ -177,7 +177,7 @@ def test_csv_in_the_encodings_of_spreadsheets(
     file.write_bytes(text.getvalue().encode(encoding))
     codes, report = imported(run, file)
     check_all(codes, report)
-    assert ("guessed: codes" + suffix + ": the encoding GB18030: it is no UTF-8" in report) == (
+    assert ("guessed: codes" + suffix + ": the encoding GB18030: it is not UTF-8" in report) == (
         encoding == "gb18030"
     )
 
@@ -220,7 +220,8 @@ public enum ShopError implements Coded {
      *  Twice "gone". */
     GONE(1, "It's \"gone\"" + ", \u4e2d{x}\t", HttpStatus.NOT_FOUND),
     // not a description
-    @Deprecated @JsonProperty("x, y") OLD(2_000, HttpStatus.SC_UNPROCESSABLE_ENTITY.value(), "Old", "旧的") { int f() { return 3; } },
+    @Deprecated @JsonProperty("x, y")
+    OLD(2_000, HttpStatus.SC_UNPROCESSABLE_ENTITY.value(), "Old", "旧的") { int f() { return 3; } },
     badName(0x10, Status.ABORTED, "Bad name", now(), 409),
     LATER;
     private final int number; ShopError(int n) { }
@@ -279,12 +280,12 @@ def test_a_java_enum(run: Any, tmp_path: Path) -> None:
         (
             "a.csv",
             "number\none\n",
-            "line 2: the number 'one' is none; give a whole number from -2147483648 to 2147483647",
+            "line 2: the number 'one' is no whole number from -2147483648 to 2147483647; give one",
         ),
         (
             "a.csv",
             "number,http\n1,42\n",
-            "line 2: the http '42' is none; give a whole number from 100 to 599",
+            "line 2: the http '42' is no whole number from 100 to 599; give one",
         ),
         ("a.csv", "number,grpc\n1,GONE\n", "line 2: 'GONE' is no gRPC status"),
         ("a.csv", "number,retryable\n1,maybe\n", "line 2: retryable is 'maybe'"),
@@ -295,7 +296,7 @@ def test_a_java_enum(run: Any, tmp_path: Path) -> None:
         ),
         ("a.csv", 'number,metadata\n1,"[{""key"": ""code""}]"\n', "ShopCode makes a catalogue"),
         ("a.csv", 'number\n"1"2\n', "a.csv, line 2:"),
-        ("a.csv", "number\n", "tells of no code"),
+        ("a.csv", "number\n", "has no code"),
         ("a.csv", b"number\n\x00", "a.csv is no text in UTF-8"),
         ("a.csv", b"\xff\xfe\x00", "a.csv is no text in UTF-8"),
         (
@@ -409,7 +410,7 @@ def test_guesses_and_columns(run: Any, tmp_path: Path) -> None:
     ]
     assert [hint.text for code in codes for hint in code.hints] == [f"{http}!" for http in statuses]
     assert report[:2] == [
-        "lost: line 1: column 'url': its header says nothing known; name it by --column ROLE=HEADER",
+        "lost: line 1: column 'url': its header is unknown; name it by --column ROLE=HEADER",
         "lost: line 18: it has no number: LOST",
     ]
     assert (

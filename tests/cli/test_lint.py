@@ -1,4 +1,4 @@
-"""`errgrpc lint`: each rule finds what its bad fixture has and nothing in its good one, and its section shows both."""
+"""`errgrpc lint`: each rule finds its bad fixture and accepts its good one; the page shows both."""
 
 import json
 import re
@@ -38,7 +38,7 @@ def fixtures() -> Tables:
 
 
 def findings(fixtures: Tables, name: str) -> list[Finding]:
-    """What is found in one of them."""
+    """The findings of one of them."""
     others = {each for each in fixtures.paths if each != name}
     alone = Tables(
         tuple(catalog for catalog in fixtures.catalogs if catalog.file == name),
@@ -124,7 +124,7 @@ def test_each_exemption_of_what_is_shipped_is_needed() -> None:
             ), (where, rule)
 
 
-# Cases that a fixture would not show as well.
+# Cases that are clearer here than as fixtures.
 
 
 def code(reason: str = "GONE", number: int = 1, **given: Any) -> Code:
@@ -146,10 +146,12 @@ def check(id: str, *codes: Code, **given: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("status", "http", "found"),
     [
-        (5, 404, False), (5, 410, False), (5, 403, True), (5, None, False), (None, 404, False), (3, 400, False), (3, 422, False),
-        (3, 404, True), (9, 400, False), (9, 412, False), (9, 304, False), (9, 403, True), (12, 501, False), (12, 405, False),
-        (12, 400, True), (6, 409, False), (10, 409, False), (10, 400, True), (0, 200, False), (0, 201, False), (0, 404, True),
-        (2, 500, False), (15, 500, False), (13, 507, False), (14, 500, True), (1, 499, False), (99, 404, False),
+        (5, 404, False), (5, 410, False), (5, 403, True), (5, None, False), (None, 404, False),
+        (3, 400, False), (3, 422, False), (3, 404, True), (9, 400, False), (9, 412, False),
+        (9, 304, False), (9, 403, True), (12, 501, False), (12, 405, False), (12, 400, True),
+        (6, 409, False), (10, 409, False), (10, 400, True), (0, 200, False), (0, 201, False),
+        (0, 404, True), (2, 500, False), (15, 500, False), (13, 507, False), (14, 500, True),
+        (1, 499, False), (99, 404, False),
     ],
 )  # fmt: skip
 def test_pairs_of_statuses(status: int | None, http: int | None, found: bool) -> None:
@@ -159,9 +161,11 @@ def test_pairs_of_statuses(status: int | None, http: int | None, found: bool) ->
 @pytest.mark.parametrize(
     ("key", "found"),
     [
-        ("password", True), ("user_password", True), ("apiKey", True), ("api-key", True), ("access_token", True), ("tokens", True),
-        ("sessionId", True), ("credentials", True), ("set_cookie", True), ("key", False), ("room_uuid", False), ("passed", False),
-        ("tokenizer", False), ("secretary", False), ("spinner", False), ("keyboard", False), ("session", False),
+        ("password", True), ("user_password", True), ("apiKey", True), ("api-key", True),
+        ("access_token", True), ("tokens", True), ("sessionId", True), ("credentials", True),
+        ("set_cookie", True), ("key", False), ("room_uuid", False), ("passed", False),
+        ("tokenizer", False), ("secretary", False), ("spinner", False), ("keyboard", False),
+        ("session", False),
     ],
 )  # fmt: skip
 def test_keys_that_look_like_secrets(key: str, found: bool) -> None:
@@ -179,10 +183,10 @@ def test_keys_that_look_like_secrets(key: str, found: bool) -> None:
         ([1, 2, 6], ((4, 4),), [6]),
         ([1, 3, 4], (), [3]),
         ([0, 1, 3], (), [3]),
-        ([10, 20, 30], (), []),  # no row
-        ([1, 3, 5], (), []),  # nor here
+        ([10, 20, 30], (), []),  # not consecutive
+        ([1, 3, 5], (), []),  # not consecutive either
         ([1, 2, 8, 9], (), [8]),
-        ([1, 2, 9, 10], (), []),  # another block
+        ([1, 2, 9, 10], (), []),  # a gap of six numbers starts a new block
         ([1, 2, 8, 9], ((3, 7),), []),
         ([7, 4, 1, 2], (), [4]),
         ([-4, -1, 0], (), [-1]),
@@ -350,15 +354,20 @@ def test_a_class_has_the_rules_that_it_can_heed(run: Any, tmp_path: Path) -> Non
     (tmp_path / "lint_shop.py").write_text(
         "import errgrpc\nfrom errgrpc import ErrorCode, Spec\nfrom grpc import StatusCode\n\n"
         'class Shop(ErrorCode, domain="shop.example.com"):\n'
-        '    GONE = 1, Spec(StatusCode.NOT_FOUND, http_status=403, message="Gone", description="It is gone.")\n'
+        '    GONE = 1, Spec(StatusCode.NOT_FOUND, http_status=403, message="Gone", '
+        'description="It is gone.")\n'
         '    SOLD = 2, Spec(StatusCode.NOT_FOUND, message="Sold")\n'
         '    LATE = 4, Spec(StatusCode.NOT_FOUND, message="Late", description="It is late.")\n'
     )
     ran = run("lint", "lint_shop:Shop", cwd=tmp_path)
     assert ran.code == 1
     assert ran.out.splitlines() == [
-        "lint_shop:Shop: warning: Shop.SOLD: has no description; say when it occurs, in a comment above the value [description-missing]",
-        "lint_shop:Shop: warning: Shop.GONE: has the HTTP status 403, but NOT_FOUND is 404 in google/rpc/code.proto; change one "
+        (
+            "lint_shop:Shop: warning: Shop.SOLD: has no description; say when it occurs, "
+            "in a comment above the value [description-missing]"
+        ),
+        "lint_shop:Shop: warning: Shop.GONE: has the HTTP status 403, "
+        "but NOT_FOUND is 404 in google/rpc/code.proto; change one "
         "[http-status-mapping]",
     ]
 
@@ -383,7 +392,8 @@ def test_text(run: Any) -> None:
     ran = run("lint", bad("secret-key"))
     assert (ran.code, ran.err) == (1, "1 found: 1 secret-key\n")
     assert ran.out.startswith(
-        "tests/cli/lint/secret-key/bad.proto:15:28: error: bad.secret_key.ShopCode.STRANGER: the metadata key"
+        "tests/cli/lint/secret-key/bad.proto:15:28: error: bad.secret_key.ShopCode.STRANGER: "
+        "the metadata key"
     )
 
 
@@ -399,7 +409,8 @@ def test_json(run: Any) -> None:
             "column": 3,
             "where": "bad.reserved_gap.ShopCode.STRANGER",
             "also": [],
-            "message": "no code before it has the number 2, and it is not reserved; reserve what a removed code had",
+            "message": "unused and not reserved before it: 2; "
+            "reserve each number that a removed code had",
             "fixable": True,
         }
     ]
@@ -411,7 +422,8 @@ def test_github(run: Any) -> None:
     ran = run("lint", bad("name-format"), "--format", "github")
     assert ran.code == 1
     assert ran.out.splitlines()[0].startswith(
-        "::error file=tests/cli/lint/name-format/bad.proto,line=12,col=3,title=name-format::bad.name_format.ShopCode.SOLD_OUT_: the reason"
+        "::error file=tests/cli/lint/name-format/bad.proto,line=12,col=3,title=name-format::"
+        "bad.name_format.ShopCode.SOLD_OUT_: the reason"
     )
     ran = run("lint", bad("text-shared"), "--format", "github")
     assert ran.out.startswith(
@@ -518,7 +530,7 @@ SARIF = {
         },
     },
 }
-"""What SARIF 2.1.0 asks of the parts that are written."""
+"""The schema of SARIF 2.1.0 for the parts that lint writes."""
 
 
 def test_sarif(run: Any, tmp_path: Path) -> None:
@@ -683,7 +695,8 @@ import "errgrpc/v1/annotations.proto";
 %senum Shop {
   option (errgrpc.v1.catalog) = {domain: "shop.example.com"};
   SHOP_UNSPECIFIED = 0;
-%s  SHOP_GONE = 1 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND, http_status: 403, message: "Gone"}];%s
+%s  SHOP_GONE = 1 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND, http_status: 403, \
+message: "Gone"}];%s
 }
 """
 REASON = "errgrpc:lint:ignore http-status-mapping As the old API has it."
@@ -691,7 +704,7 @@ REASON = "errgrpc:lint:ignore http-status-mapping As the old API has it."
 
 @pytest.fixture
 def shop(tmp_path: Path, run: Any) -> Any:
-    """Lints one file, and gives what is printed without the name of the file."""
+    """Lints one file; returns the output without the name of the file."""
 
     def shop(text: str, *arguments: str, pyproject: str = "") -> list[str]:
         (tmp_path / "shop.proto").write_bytes(text.encode())
@@ -712,7 +725,7 @@ def test_comments_exempt(shop: Any) -> None:
     assert shop(SHOP % ("", f"  /*\n   * It is gone.\n   * {REASON}\n   */\n", "")) == []
     assert shop(SHOP % ("", "  // It is gone.\n", f"  // {REASON}")) == []
     assert shop(SHOP % (f"// {REASON}\n", "  // It is gone.\n", "")) == []
-    # It stands behind the zero, of which it is a comment.
+    # Here it is a trailing comment of the zero value.
     assert shop(SHOP % ("", f"  // {REASON}\n\n  // It is gone.\n", "")) == [
         "7:6 exemption",
         "10:63 http-status-mapping",
@@ -742,7 +755,7 @@ def test_an_exemption_must_be_one(shop: Any) -> None:
     assert shop(SHOP % ("", f"  // It is gone.\n  // {REASON}\n", f" // {unused}")) == [
         "9:103 exemption"
     ]
-    # No method declares codes, so that rule was not asked.
+    # No method declares codes, so this rule did not run.
     assert (
         shop(
             SHOP
@@ -792,7 +805,10 @@ def test_pyproject_exempts(entry: str, found: list[str], run: Any, tmp_path: Pat
 
 
 def test_a_part_of_the_sources_need_not_use_each_exemption(shop: Any) -> None:
-    entries = '\n[tool.errgrpc.lint.ignore]\n"other.Other" = {secret-key = "None."}\n"shop.Shop" = {http-status-mapping = "Old."}\n'
+    entries = (
+        '\n[tool.errgrpc.lint.ignore]\n"other.Other" = {secret-key = "None."}\n'
+        '"shop.Shop" = {http-status-mapping = "Old."}\n'
+    )
     assert shop(DESCRIBED, "shop.proto", pyproject=DEFAULT + entries) == []
 
 
@@ -827,7 +843,7 @@ def test_no_source_is_misuse(run: Any) -> None:
     assert "nothing is no catalogue" in ran.err
 
 
-# What has one answer is mended.
+# Findings with only one fix are fixed.
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["lf", "crlf"])
@@ -844,8 +860,10 @@ def test_fix_in_one_line(shop: Any, tmp_path: Path) -> None:
     value = '%s = %d [(errgrpc.v1.code) = {grpc_status: NOT_FOUND, message: "%s"}];'
     values = " ".join(value % (f"SHOP_N{n}X", n, f"é{n}") for n in (1, 2, 4, 7, 8))
     text = (
-        'syntax = "proto3";\npackage shop;\nimport "errgrpc/v1/annotations.proto";\n// errgrpc:lint:ignore description-missing Short.\n'
-        f'enum Shop {{ option (errgrpc.v1.catalog) = {{domain: "é"}};\tSHOP_UNSPECIFIED = 0; {values} }}\n'
+        'syntax = "proto3";\npackage shop;\nimport "errgrpc/v1/annotations.proto";\n'
+        "// errgrpc:lint:ignore description-missing Short.\n"
+        f'enum Shop {{ option (errgrpc.v1.catalog) = {{domain: "é"}};\tSHOP_UNSPECIFIED = 0; '
+        f"{values} }}\n"
     )
     assert shop(text, "shop.proto", "--fix") == []
     assert (tmp_path / "shop.proto").read_text() == text.replace(
@@ -859,7 +877,7 @@ def test_fix_removes_an_exemption_that_is_not_needed(shop: Any, tmp_path: Path) 
     assert shop(text, "shop.proto", "--fix") == []
     assert (tmp_path / "shop.proto").read_text() == text.replace(unused, "")
     text = SHOP % ("", f"  // It is gone.\n{used}", " //" + unused.strip(" /"))
-    assert len(shop(text, "shop.proto", "--fix")) == 1  # a line with code on it is not removed
+    assert len(shop(text, "shop.proto", "--fix")) == 1  # a line with code stays
     assert (tmp_path / "shop.proto").read_text() == text
 
 
@@ -883,7 +901,7 @@ def test_columns_of_protoc(line: str, column: int, found: int) -> None:
     assert character(line, column) == found
 
 
-# Foreign text.
+# Untrusted text.
 
 
 def test_no_control_character_of_a_table_is_printed(shop: Any, run: Any, tmp_path: Path) -> None:
@@ -905,10 +923,12 @@ def test_codes_of_an_imported_catalogue_count_as_declared(run: Any, tmp_path: Pa
             ", http_status: 403", ""
         )
         + "message Empty {}\nservice ShopService {\n"
-        "  rpc Buy(Empty) returns (Empty) { option (errgrpc.v1.raises_res_code) = RES_CODE_CONFLICT; }\n"
+        "  rpc Buy(Empty) returns (Empty) { option (errgrpc.v1.raises_res_code) = "
+        "RES_CODE_CONFLICT; }\n"
         "  // errgrpc:lint:ignore method-raises-nothing It only tells the time.\n"
         "  rpc Tell(Empty) returns (Empty);\n  rpc Look(Empty) returns (Empty);\n}\n"
-        "service StrictService {\n  option (errgrpc.v1.every_method_raises_res_code) = RES_CODE_UNAUTHORIZED;\n"
+        "service StrictService {\n"
+        "  option (errgrpc.v1.every_method_raises_res_code) = RES_CODE_UNAUTHORIZED;\n"
         "  rpc Look(Empty) returns (Empty);\n}\n"
     )
     ran = run("lint", "shop.proto", cwd=tmp_path)
@@ -937,7 +957,7 @@ def test_a_descriptor_set_of_an_older_text_mends_nothing(run: Any, tmp_path: Pat
     ):
         (tmp_path / "shop.proto").write_text(newer)
         run("lint", "old.binpb", "shop.proto", "--fix", cwd=tmp_path)
-        tables.compiled(tmp_path)  # it still is a .proto
+        tables.compiled(tmp_path)  # still a valid .proto
     (tmp_path / "shop.proto").unlink()
     ran = run("lint", "old.binpb", "--fix", cwd=tmp_path)
     assert (ran.code, ran.err) == (1, "1 found: 1 reserved-gap\n")
@@ -962,7 +982,8 @@ def test_a_class_beside_its_proto_is_linted_once(run: Any, tmp_path: Path) -> No
     (tmp_path / "lint_twice.py").write_text(
         "from errgrpc import ErrorCode, Spec\nfrom grpc import StatusCode\n\n"
         'class Shop(ErrorCode, domain="lint_twice.Shop"):\n'
-        '    GONE = 1, Spec(StatusCode.NOT_FOUND, http_status=403, message="Gone", description="It is gone.")\n'
+        '    GONE = 1, Spec(StatusCode.NOT_FOUND, http_status=403, message="Gone", '
+        'description="It is gone.")\n'
     )
     (tmp_path / "use.proto").write_text(
         'syntax = "proto3";\nimport "shop.proto";\nmessage Use { lint_twice.Shop shop = 1; }\n'

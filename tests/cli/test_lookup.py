@@ -1,4 +1,4 @@
-"""`errgrpc list` and `errgrpc explain`: codes are found by what people have at hand."""
+"""`errgrpc list` and `errgrpc explain`: they find codes by reason, number, status or class."""
 
 import csv
 import io
@@ -40,7 +40,7 @@ def test_each_code_is_listed_from_each_kind_of_source(name: str, run: Any) -> No
     assert (ran.code, ran.err) == (0, "")
     found = {(code["catalogue"], code["number"]): code for code in json.loads(ran.out)}
     assert set(found) == {(f"errgrpc.v1.{type(code).__name__}", code.number) for code in CODES}
-    if name == "a descriptor set":  # an older one
+    if name == "a descriptor set":  # it is of an older release
         return
     for code in CODES:
         told = found[f"errgrpc.v1.{type(code).__name__}", code.number]
@@ -121,7 +121,7 @@ def test_filters(run: Any) -> None:
     assert listed("--text", "SIT_full", "--locale", "EN-us") == ["ROOM_SIT_FULL"]
     assert listed("--locale", "zh-CN") == [code.reason for code in CODES if code.hints]
     ran = run("list", "--text", "no such text")
-    assert (ran.code, ran.out, ran.err) == (1, "", "no code fits\n")
+    assert (ran.code, ran.out, ran.err) == (1, "", "no code matches\n")
     ran = run("list", "--status", "GONE")
     assert (ran.code, ran.err) == (
         2,
@@ -268,7 +268,12 @@ from errgrpc import ErrorCode, Spec
 from grpc import StatusCode
 
 class Bad(ErrorCode, domain="bad.example.com"):
-    GONE = 1, Spec(StatusCode.NOT_FOUND, message="\\x1b[31m=cmd|x", hints={"en-US": "a\\u202eb\\tc\\nd"}, description="[red]no[/red]")
+    GONE = 1, Spec(
+        StatusCode.NOT_FOUND,
+        message="\\x1b[31m=cmd|x",
+        hints={"en-US": "a\\u202eb\\tc\\nd"},
+        description="[red]no[/red]",
+    )
 """
 
 
@@ -298,7 +303,10 @@ def test_no_control_character_of_a_table_reaches_the_terminal(
     [
         (
             "nothing",
-            "nothing is no catalogue: give module:Class, a .proto file, a folder of them, or a descriptor set",
+            (
+                "nothing is no catalogue: give module:Class, a .proto file, a folder of them, "
+                "or a descriptor set"
+            ),
         ),
         (
             "no_module:Class",
@@ -330,7 +338,10 @@ def test_what_protoc_refuses_is_said_with_file_and_line(run: Any, tmp_path: Path
     ran = run("list", "-c", "shop.proto", cwd=tmp_path)
     assert (ran.code, ran.err) == (
         2,
-        "errgrpc: shop.proto: no enum with (errgrpc.v1.catalog) is declared there; see docs/protobuf.md\n",
+        (
+            "errgrpc: shop.proto: no enum with (errgrpc.v1.catalog) is declared there; "
+            "see docs/protobuf.md\n"
+        ),
     )
 
 
@@ -340,8 +351,10 @@ def test_an_import_may_stand_elsewhere(run: Any, tmp_path: Path) -> None:
     (tmp_path / "lib/common.proto").parent.mkdir()
     (tmp_path / "lib/common.proto").write_text('syntax = "proto3";\nmessage Common {}\n')
     shop.write_text(
-        'syntax = "proto3";\npackage shop.v1;\nimport "common.proto";\nimport "errgrpc/v1/annotations.proto";\n'
-        'enum Shop {\n  option (errgrpc.v1.catalog) = {domain: "shop.example.com"};\n  SHOP_UNSPECIFIED = 0;\n'
+        'syntax = "proto3";\npackage shop.v1;\nimport "common.proto";\n'
+        'import "errgrpc/v1/annotations.proto";\n'
+        'enum Shop {\n  option (errgrpc.v1.catalog) = {domain: "shop.example.com"};\n'
+        "  SHOP_UNSPECIFIED = 0;\n"
         '  SHOP_GONE = 1 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND, message: "Gone"}];\n}\n'
     )
     assert run("list", "-c", "protos/shop/v1/shop.proto", cwd=tmp_path).code == 2

@@ -1,4 +1,7 @@
-"""`errgrpc docs`: the page says all that is declared, and nothing of a catalogue is markup. In a browser: `make test-page`."""
+"""`errgrpc docs`: the page has all declarations, and no text of a catalogue becomes markup.
+
+`make test-page` runs the tests in a browser.
+"""
 
 import base64
 import hashlib
@@ -28,7 +31,7 @@ CODES = [code for catalogue in (ResCode, ComponentCode) for code in catalogue]
 
 
 class Page(HTMLParser):
-    """The elements of a page, the texts in each kind, and what its attributes say."""
+    """The elements of a page, the texts by kind, and the attributes."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -122,7 +125,7 @@ def test_what_a_catalogue_says_is_no_markup() -> None:
 
 
 def large_one() -> Any:
-    """One code of the large catalogue, by the same template."""
+    """One code of the large catalogue, in the same template."""
     tables = large()
     (catalog,) = tables.catalogs
     return type(tables)(
@@ -178,7 +181,7 @@ def test_the_json_on_the_wire_is_what_is_answered(run: Any) -> None:
             field.key: field.example for field in code.metadata_fields if field.example
         }
         answer = responder.answer(ServiceError(code, **examples), Request())
-        if not answer.body:  # 304
+        if not answer.body:  # a 304 has no body
             continue
         answered = json.loads(answer.body)["error"]
         answered["details"] = [
@@ -208,9 +211,9 @@ def test_a_file_and_a_title(run: Any, tmp_path: Path) -> None:
     assert "<h1>Errors of &lt;the&gt; shop</h1>" in (tmp_path / "errors.html").read_text("utf-8")
     ran = run("docs", "-o", "nowhere/errors.html", cwd=tmp_path)
     assert (ran.code, ran.out) == (2, "")
-    assert (
-        ran.err
-        == "errgrpc: --output nowhere/errors.html cannot be written: No such file or directory: give a file in a folder that exists\n"
+    assert ran.err == (
+        "errgrpc: --output nowhere/errors.html cannot be written: No such file or directory: "
+        "give a file in a folder that exists\n"
     )
 
 

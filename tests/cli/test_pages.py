@@ -1,4 +1,4 @@
-"""What docs/command.md shows is what the command prints."""
+"""The examples in docs/command.md match what the command prints."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Hints in the formats of translators: what is written says what the table says, and comes back."""
+"""Hints in the formats of translators: files have the texts of the table, and can be read back."""
 
 import json
 import re
@@ -37,9 +37,18 @@ templates = st.lists(
 
 def code(reason: str, hints: list[Hint], fields: tuple[str, ...] = ()) -> Code:
     return Code(
-        reason, reason, 1, 0, "When -- it */ occurs\nsecond line-", True, 5, 404, "It failed", tuple(hints),
+        reason,
+        reason,
+        1,
+        0,
+        "When -- it */ occurs\nsecond line-",
+        True,
+        5,
+        404,
+        "It failed",
+        tuple(hints),
         metadata_fields=tuple(Field(key, "How many", "30", False, 0) for key in fields),
-    )  # fmt: skip
+    )
 
 
 def table(*codes: Code) -> Tables:
@@ -50,7 +59,7 @@ def table(*codes: Code) -> Tables:
 
 
 def normal(template: str, fields: tuple[str, ...]) -> str:
-    """The template with each lone brace as two, which says the same."""
+    """The same template, with each lone brace doubled."""
     if not fields:
         return template
     return "".join(
@@ -94,7 +103,7 @@ def test_what_is_filled_in_is_what_the_catalogue_fills_in(template: str) -> None
         "name": values["user-name"],
     } == wanted or re.search(r"%[12]\$s", template)
     i18next = FORMATS["i18next"].style.written(template, fields)
-    filled = re.sub("{{(.+?)}}", lambda found: values[found[1]], i18next)  # as i18next does it
+    filled = re.sub("{{(.+?)}}", lambda found: values[found[1]], i18next)  # as in i18next
     assert filled.replace("\u2060", "") == wanted.replace("\u2060", "")
 
 
@@ -124,7 +133,7 @@ def test_what_a_format_takes_for_its_own_is_escaped(name: str, plain: str, forma
             }
             assert [entry.flags for entry in polib.pofile(written)] == [[], ["python-brace-format"]]
         case "android":
-            root = ElementTree.fromstring(written)  # noqa: S314  our own
+            root = ElementTree.fromstring(written)  # noqa: S314  written by this package
             assert [element.text for element in root] == [
                 plain,
                 formatted,
@@ -168,12 +177,18 @@ def test_android_reads_as_aapt_does() -> None:
         ("strings", '"A" = "x"'),
         ("strings", '"A" = "x"; rest'),
         ("xcstrings", "[]"),
-        ("xcstrings", '{"strings": {"A": {"localizations": {"en": {"stringUnit": {"state": "new", "value": 1}}}}}}'),
+        (
+            "xcstrings",
+            (
+                '{"strings": {"A": {"localizations": {"en": {"stringUnit": {"state": "new", '
+                '"value": 1}}}}}}'
+            ),
+        ),
         ("i18next", '{"A": {"b": "c"}}'),
         ("i18next", "[1"),
         ("po", "nonsense"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_read_is_said(name: str, file: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         FORMATS[name].read(file)
@@ -260,11 +275,13 @@ enum ShopCode {
 
   SHOP_CODE_UNSPECIFIED = 0;
   // 满 \t tab; a comment before
-\tSHOP_CODE_FULL = 1 [(errgrpc.v1.code) = {grpc_status: RESOURCE_EXHAUSTED message: "Full" /* inside */
+\tSHOP_CODE_FULL = 1 [(errgrpc.v1.code) = {grpc_status: RESOURCE_EXHAUSTED \
+message: "Full" /* inside */
     hints: {locale: "en" text: "All {limit} are taken"}
     hints: {locale: "DE" text: "alt {limit}"}
     metadata_fields: {key: "limit"}}];  // behind
-  SHOP_CODE_GONE = 2 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND message: "Gone" hints: {locale: "en" text: "Gone"}}];
+  SHOP_CODE_GONE = 2 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND message: "Gone" \
+hints: {locale: "en" text: "Gone"}}];
 }
 """
 
@@ -295,6 +312,14 @@ def test_a_translation_changes_its_hints_alone(end: str, run: Any, tmp_path: Pat
         (Hint("en", "All {limit} are taken", ()), Hint("DE", "Alle {limit} vergeben", ())),
         (Hint("en", "Gone", ()), Hint("DE", "Weg \u2028 \"'", ())),
     ]
+
+
+def test_the_source_may_stand_in_the_current_folder(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "shop.proto").write_text(PROTO, encoding="utf-8")
+    (tmp_path / "de.json").write_text('{"GONE": "Weg"}')
+    ran = run("import", "de.json", "--locale", "de", "-c", "shop.proto", cwd=tmp_path)
+    assert (ran.code, ran.err) == (0, "")
+    assert 'hints: {locale: "de", text: "Weg"}' in ran.out
 
 
 @pytest.mark.parametrize(
@@ -328,14 +353,17 @@ def test_what_is_not_taken_is_said(
     ("arguments", "said"),
     [
         (("export", "android", "-c", RES), "give --locale: there are zh-CN, en-US"),
-        (("export", "android", "-c", RES, "--locale", "fr"), "no hint is in the locale 'fr': there are"),
+        (
+            ("export", "android", "-c", RES, "--locale", "fr"),
+            "no hint is in the locale 'fr': there are",
+        ),
         (("export", "xcstrings", "-c", RES, "--locale", "en"), "leave out --locale"),
         (("export", "csv", "-c", RES, "--locale", "en"), "leave out --locale"),
         (("import", "README.md", "-c", RES), "is in no format of translators: give one of .xml,"),
         (("import", "a.po", "-c", RES, "-c", RES), "the one .proto file"),
         (("import", "missing.po", "-c", RES), "missing.po cannot be read"),
     ],
-)  # fmt: skip
+)
 def test_misuse_is_said(arguments: tuple[str, ...], said: str, run: Any) -> None:
     ran = run(*arguments)
     assert (ran.code, ran.out) == (2, "")

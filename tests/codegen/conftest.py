@@ -1,4 +1,4 @@
-"""Descriptors for the tests: built by buf from the text of protos, in a folder of their own."""
+"""Descriptors for the tests: buf builds them from the text of protos, in a temporary folder."""
 
 import os
 import shutil
@@ -29,7 +29,10 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def tool() -> Run:
-    """Runs a program of this environment, with the project importable: (name, *arguments, cwd) -> its result."""
+    """Returns a function that runs a program of this environment, with the project importable.
+
+    Its signature is `(name, *arguments, cwd) -> result`.
+    """
     search = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": search, "PYTHONWARNINGS": "error"}
 
@@ -52,7 +55,10 @@ def tool() -> Run:
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Writes protos into a new folder, beside those of the project and of google.rpc: {path: text} -> folder."""
+    """Returns a function that writes protos into a new folder: `{path: text} -> folder`.
+
+    The folder also has the protos of the project and of google.rpc.
+    """
 
     def write(protos: Mapping[str, str]) -> Path:
         folder = tmp_path_factory.mktemp("workspace")
@@ -70,7 +76,10 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.fixture(scope="session")
 def build(workspace: Workspace, tool: Run) -> Build:
-    """Builds protos that may import those of the project: {path: text} -> descriptor set with comments."""
+    """Returns a function that builds protos: `{path: text} -> descriptor set with comments`.
+
+    The protos may import those of the project.
+    """
 
     def run(protos: Mapping[str, str]) -> FileDescriptorSet:
         built = tool("buf", "build", "-o", "-", "--as-file-descriptor-set", cwd=workspace(protos))
@@ -82,7 +91,10 @@ def build(workspace: Workspace, tool: Run) -> Build:
 
 @pytest.fixture(scope="session")
 def request_for() -> Request:
-    """What protoc sends for some files of a set: they and what they import, in order of need."""
+    """Returns a function that builds the request of protoc for some files of a set.
+
+    The request has the files and their imports, each import before its importer.
+    """
 
     def make(files: FileDescriptorSet, names: Iterable[str]) -> CodeGeneratorRequest:
         request = CodeGeneratorRequest(file_to_generate=names)
@@ -104,7 +116,7 @@ def request_for() -> Request:
 
 
 def _option_imports(file: FileDescriptorProto) -> list[str]:
-    """What `import option` names, also for a protobuf that does not know the field (before 6.32)."""
+    """The files of `import option`, also if protobuf (before 6.32) does not know the field."""
     known: list[str] | None = getattr(file, "option_dependency", None)
     if known is not None:
         return list(known)

@@ -1,4 +1,4 @@
-"""What a release must not change, option by option."""
+"""Changes that a release must not make, option by option."""
 
 import dataclasses
 import re
@@ -47,7 +47,11 @@ CHANGED: dict[str, tuple[str, str, list[str]]] = {
     "nothing": ("", "", []),
     "comment": ("enum ShopCode", "// Codes.\nenum ShopCode", []),
     "number": ("GONE = 1", "GONE = 3", [GONE + "number was 1, is 3 [number-changed]"]),
-    "reason": ("SHOP_CODE_BROKEN", "SHOP_CODE_BROKE", [BROKEN + "reason was BROKEN, is BROKE [reason-changed]"]),
+    "reason": (
+        "SHOP_CODE_BROKEN",
+        "SHOP_CODE_BROKE",
+        [BROKEN + "reason was BROKEN, is BROKE [reason-changed]"],
+    ),
     "domain": ('"shop"', '"store"', [SHOP + "domain was 'shop', is 'store' [domain-changed]"]),
     "grpc status": (
         "grpc_status: NOT_FOUND http",
@@ -55,12 +59,32 @@ CHANGED: dict[str, tuple[str, str, list[str]]] = {
         [GONE + "grpc_status was NOT_FOUND, is DATA_LOSS [grpc-status-changed]"],
     ),
     "http status": ("404", "410", [GONE + "http_status was 404, is 410 [http-status-changed]"]),
-    "http status removed": ("http_status: 404", "", [GONE + "http_status was 404, is none [http-status-changed]"]),
-    "http status given": ("INTERNAL}", "INTERNAL http_status: 500}", [BROKEN + "http_status was none, is 500 [http-status-changed]"]),
+    "http status removed": (
+        "http_status: 404",
+        "",
+        [GONE + "http_status was 404, is none [http-status-changed]"],
+    ),
+    "http status given": (
+        "INTERNAL}",
+        "INTERNAL http_status: 500}",
+        [BROKEN + "http_status was none, is 500 [http-status-changed]"],
+    ),
     "message": ('"Gone"', '"Away"', [GONE + "message was 'Gone', is 'Away' [message-changed]"]),
-    "message given": ("INTERNAL}", 'INTERNAL message: "x"}', [BROKEN + "message was none, is 'x' [message-changed]"]),
-    "hint": ("It is gone", "It has gone", [GONE + f"{EN} was 'It is gone', is 'It has gone' [hint-changed]"]),
-    "hint removed": ('hints: {locale: "en", text: "It is gone"}', "", [GONE + f"{EN} was 'It is gone', is none [hint-removed]"]),
+    "message given": (
+        "INTERNAL}",
+        'INTERNAL message: "x"}',
+        [BROKEN + "message was none, is 'x' [message-changed]"],
+    ),
+    "hint": (
+        "It is gone",
+        "It has gone",
+        [GONE + f"{EN} was 'It is gone', is 'It has gone' [hint-changed]"],
+    ),
+    "hint removed": (
+        'hints: {locale: "en", text: "It is gone"}',
+        "",
+        [GONE + f"{EN} was 'It is gone', is none [hint-removed]"],
+    ),
     "hint under a condition": (
         "Your coupon",
         "A coupon",
@@ -79,20 +103,44 @@ CHANGED: dict[str, tuple[str, str, list[str]]] = {
         'hints: {locale: "de", text: "Weg"} hints: {locale: "en", text: "It is gone"}',
         [
             GONE + "hint for de added: 'Weg' [hint-added]",
-            GONE + "the order was en, en when {'coupon': 'true'}, is de, en, en when {'coupon': 'true'} [hints-reordered]",
+            GONE
+            + (
+                "the order was en, en when {'coupon': 'true'}, is de, en, en when {'coupon': "
+                "'true'} [hints-reordered]"
+            ),
         ],
     ),
-    "hint last": ('"true"}}', '"true"}} hints: {locale: "de", text: "Weg"}', [GONE + "hint for de added: 'Weg' [hint-added]"]),
+    "hint last": (
+        '"true"}}',
+        '"true"}} hints: {locale: "de", text: "Weg"}',
+        [GONE + "hint for de added: 'Weg' [hint-added]"],
+    ),
     "case of a locale": ('locale: "en", text: "It', 'locale: "EN", text: "It', []),
     "default locale": (
         'default_locale: "en"',
         'default_locale: "de"',
         [SHOP + "default_locale was 'en', is 'de' [default-locale-changed]"],
     ),
-    "default locale removed": ('default_locale: "en"', "", [SHOP + "default_locale was 'en', is none [default-locale-changed]"]),
-    "fallback": ('fallback: "BROKEN"', 'fallback: "GONE"', [SHOP + "fallback was BROKEN, is GONE [fallback-changed]"]),
-    "fallback removed": ('fallback: "BROKEN"', "", [SHOP + "fallback was BROKEN, is none [fallback-changed]"]),
-    "inference": ('reason: "GONE"', 'reason: "BROKEN"', [SHOP + "inference from NOT_FOUND was GONE, is BROKEN [inference-changed]"]),
+    "default locale removed": (
+        'default_locale: "en"',
+        "",
+        [SHOP + "default_locale was 'en', is none [default-locale-changed]"],
+    ),
+    "fallback": (
+        'fallback: "BROKEN"',
+        'fallback: "GONE"',
+        [SHOP + "fallback was BROKEN, is GONE [fallback-changed]"],
+    ),
+    "fallback removed": (
+        'fallback: "BROKEN"',
+        "",
+        [SHOP + "fallback was BROKEN, is none [fallback-changed]"],
+    ),
+    "inference": (
+        'reason: "GONE"',
+        'reason: "BROKEN"',
+        [SHOP + "inference from NOT_FOUND was GONE, is BROKEN [inference-changed]"],
+    ),
     "inference removed": (
         'infer: {grpc_status: NOT_FOUND, reason: "GONE"}',
         "",
@@ -108,7 +156,14 @@ CHANGED: dict[str, tuple[str, str, list[str]]] = {
         "SHOP_CODE_NEW = 9 [(errgrpc.v1.code) = {grpc_status: ABORTED}];\nSHOP_CODE_BROKEN",
         [SHOP + "NEW: added [code-added]"],
     ),
-    "code removed": (BROKEN_LINE, "", [BROKEN + "removed [code-removed]", BROKEN + NOT_RESERVED.format('2 and "SHOP_CODE_BROKEN"')]),
+    "code removed": (
+        BROKEN_LINE,
+        "",
+        [
+            BROKEN + "removed [code-removed]",
+            BROKEN + NOT_RESERVED.format('2 and "SHOP_CODE_BROKEN"'),
+        ],
+    ),
     "number reserved": (
         BROKEN_LINE,
         "reserved 2;",
@@ -119,8 +174,16 @@ CHANGED: dict[str, tuple[str, str, list[str]]] = {
         'reserved "SHOP_CODE_BROKEN"; reserved 3 to max;',
         [BROKEN + "removed [code-removed]", BROKEN + NOT_RESERVED.format("2")],
     ),
-    "both reserved": (BROKEN_LINE, 'reserved 1000, 2 to 5; reserved "X", "SHOP_CODE_BROKEN";', [BROKEN + "removed [code-removed]"]),
-    "code is one no more": (" [(errgrpc.v1.code) = {grpc_status: INTERNAL}]", "", [BROKEN + "removed [code-removed]"]),
+    "both reserved": (
+        BROKEN_LINE,
+        'reserved 1000, 2 to 5; reserved "X", "SHOP_CODE_BROKEN";',
+        [BROKEN + "removed [code-removed]"],
+    ),
+    "code is one no more": (
+        " [(errgrpc.v1.code) = {grpc_status: INTERNAL}]",
+        "",
+        [BROKEN + "removed [code-removed]"],
+    ),
     "deprecated": (
         "= {grpc_status: INTERNAL}]",
         "= {grpc_status: INTERNAL}, deprecated = true]",
@@ -131,17 +194,29 @@ CHANGED: dict[str, tuple[str, str, list[str]]] = {
         "INTERNAL retryable: false}",
         [BROKEN + "retryable was not said, is false [retryable-changed]"],
     ),
-    "resolution": ("INTERNAL}", 'INTERNAL resolution: "Ask"}', [BROKEN + "resolution was none, is 'Ask' [resolution-changed]"]),
-    "locales": ("default_locale", 'locales: "en" default_locale', [SHOP + "locales was none, is en [locales-changed]"]),
+    "resolution": (
+        "INTERNAL}",
+        'INTERNAL resolution: "Ask"}',
+        [BROKEN + "resolution was none, is 'Ask' [resolution-changed]"],
+    ),
+    "locales": (
+        "default_locale",
+        'locales: "en" default_locale',
+        [SHOP + "locales was none, is en [locales-changed]"],
+    ),
     "help url": (
         "default_locale",
         'help_url: "https://x/{reason}" default_locale',
         [SHOP + "help_url was none, is 'https://x/{reason}' [help-url-changed]"],
     ),
-    "enum removed": ("enum ShopCode", "enum Nothing { NOTHING = 0; } /* ", [SHOP + "removed [catalogue-removed]"]),
+    "enum removed": (
+        "enum ShopCode",
+        "enum Nothing { NOTHING = 0; } /* ",
+        [SHOP + "removed [catalogue-removed]"],
+    ),
     "enum and domain renamed": (
-        "ShopCode {\n  option (errgrpc.v1.catalog) = {\n    domain: \"shop\"",
-        "StoreCode {\n  option (errgrpc.v1.catalog) = {\n    domain: \"store\"",
+        'ShopCode {\n  option (errgrpc.v1.catalog) = {\n    domain: "shop"',
+        'StoreCode {\n  option (errgrpc.v1.catalog) = {\n    domain: "store"',
         [SHOP + "removed [catalogue-removed]", "shop.v1.StoreCode: added [catalogue-added]"],
     ),
     "package renamed": (
@@ -154,22 +229,24 @@ CHANGED: dict[str, tuple[str, str, list[str]]] = {
         'enum More { option (errgrpc.v1.catalog) = {domain: "more"}; MORE_X = 0; }\nenum ShopCode',
         ["shop.v1.More: added [catalogue-added]"],
     ),
-}  # fmt: skip
+}
 SEVERITIES = {
     "breaking": {
-        "catalogue-removed", "code-removed", "domain-changed", "number-changed", "reason-changed", "grpc-status-changed",
-        "http-status-changed", "hint-removed", "metadata-field-removed", "metadata-field-retyped", "metadata-field-made-optional",
-        "option-number-clash",
+        "catalogue-removed", "code-removed", "domain-changed", "number-changed", "reason-changed",
+        "grpc-status-changed", "http-status-changed", "hint-removed", "metadata-field-removed",
+        "metadata-field-retyped", "metadata-field-made-optional", "option-number-clash",
     },
     "caution": {
-        "deprecated-code-removed", "removed-not-reserved", "catalogue-renamed", "default-locale-changed", "fallback-changed",
-        "inference-changed", "hints-reordered", "metadata-field-required", "required-metadata-field-added", "retryable-changed",
+        "deprecated-code-removed", "removed-not-reserved", "catalogue-renamed",
+        "default-locale-changed", "fallback-changed", "inference-changed", "hints-reordered",
+        "metadata-field-required", "required-metadata-field-added", "retryable-changed",
         "method-raises-more", "raises-removed", "option-number-changed",
     },
     "note": {
-        "catalogue-added", "code-added", "hint-added", "fallback-added", "inference-added", "message-changed", "hint-changed",
-        "deprecation-changed", "metadata-field-added", "metadata-field-documented", "resolution-changed", "locales-changed",
-        "help-url-changed", "method-raises-less", "raises-declared",
+        "catalogue-added", "code-added", "hint-added", "fallback-added", "inference-added",
+        "message-changed", "hint-changed", "deprecation-changed", "metadata-field-added",
+        "metadata-field-documented", "resolution-changed", "locales-changed", "help-url-changed",
+        "method-raises-less", "raises-declared",
     },
 }  # fmt: skip
 
@@ -290,12 +367,16 @@ def test_changed_metadata_fields(was: str, now: str, ids: list[str], build: Buil
 
 
 MORE = """hints: {locale: "zh-Hant", text: "A"} hints: {locale: "zh-Hans", text: "B"}
-    hints: {locale: "en", text: "C", when: {key: "a", value: "1"}} hints: {locale: "en", text: "D", when: {key: "b", value: "1"}}"""
+    hints: {locale: "en", text: "C", when: {key: "a", value: "1"}}
+    hints: {locale: "en", text: "D", when: {key: "b", value: "1"}}"""
 
 
 @pytest.mark.parametrize("parts", [(0, 1), (2, 3)])
 def test_the_order_of_hints_and_of_variants_is_seen(parts: tuple[int, int], build: Build) -> None:
-    """It changes what users get: the first hint of a language, and of two conditions that both hold the first."""
+    """The order decides what users get.
+
+    The first hint of a language wins, and of two conditions that both hold, the first one.
+    """
     declared = ["hints:" + part.strip() + "\n" for part in MORE.split("hints:")[1:]]
     swapped = list(declared)
     swapped[parts[0]], swapped[parts[1]] = swapped[parts[1]], swapped[parts[0]]
@@ -364,7 +445,7 @@ def test_main(tmp_path: Path, build: Build, capsys: pytest.CaptureFixture[str]) 
         )
         assert capsys.readouterr().out == printed
     text = build({"shop.proto": OLD.replace("It is gone", "Gone")}).SerializeToString()
-    assert main(tmp_path, old, text) == 0  # a note
+    assert main(tmp_path, old, text) == 0  # a note passes
     with pytest.raises(SystemExit) as refused:
         main(tmp_path, old, text, "--allow", "no-such-change")
     assert refused.value.code == 2
@@ -401,7 +482,7 @@ def test_usage(capsys: pytest.CaptureFixture[str]) -> None:
 def test_buf_and_the_comparison_read_the_same_release(
     root: Path, workspace: Any, tool: Run, tmp_path: Path
 ) -> None:
-    """What buf passes, the comparison names."""
+    """buf passes this change, and the comparison reports it."""
     text = (
         (root / "protos/errgrpc/v1/res_code.proto")
         .read_text("utf-8")
@@ -424,7 +505,10 @@ def test_buf_and_the_comparison_read_the_same_release(
         cwd=tmp_path,
     )
     assert result.returncode == 1
-    told = b"breaking: errgrpc.v1.ResCode: UNSUPPORTED_MEDIA_TYPE: http_status was 415, is 400 [http-status-changed]"
+    told = (
+        b"breaking: errgrpc.v1.ResCode: UNSUPPORTED_MEDIA_TYPE: http_status was 415, "
+        b"is 400 [http-status-changed]"
+    )
     assert told in result.stdout.splitlines()
 
 

@@ -50,7 +50,7 @@ def generated(response: CodeGeneratorResponse) -> dict[str, str]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_golden(case: str, build: Build, request_for: Request) -> None:
-    """RECREATE_GOLDEN=1 in the environment writes the modules anew."""
+    """The modules match the golden files; RECREATE_GOLDEN=1 in the environment rewrites these."""
     files = golden(case)
     protos = {path: text for path, text in files.items() if path.endswith(".proto")}
     response = plugin.generate(
@@ -180,14 +180,19 @@ def test_committed_modules_are_not_stale(root: Path, build: Build, request_for: 
 
 def test_another_teams_200_codes(build: Build, request_for: Request) -> None:
     values = "\n".join(
-        f"  // Rule {number} of the warehouse.\n  WAREHOUSE_CODE_RULE_{number} = {number} [(errgrpc.v1.code) = {{"
-        f'grpc_status: FAILED_PRECONDITION, http_status: {400 + number % 100}, message: "Rule {number}"'
-        f' hints: {{locale: "de", text: "Regel {number}"}} hints: {{locale: "en", text: "Rule {number}!"}}}}];'
+        f"  // Rule {number} of the warehouse.\n"
+        f"  WAREHOUSE_CODE_RULE_{number} = {number} [(errgrpc.v1.code) = {{"
+        f"grpc_status: FAILED_PRECONDITION, http_status: {400 + number % 100}, message: "
+        f'"Rule {number}"'
+        f' hints: {{locale: "de", text: "Regel {number}"}} hints: {{locale: "en", text: '
+        f'"Rule {number}!"}}}}];'
         for number in range(1, 201)
     )
     text = (
-        'syntax = "proto3";\npackage acme.warehouse.v3;\nimport "errgrpc/v1/annotations.proto";\nenum WarehouseCode {\n'
-        '  option (errgrpc.v1.catalog) = {domain: "warehouse.acme.example" default_locale: "de" fallback: "RULE_200"};\n'
+        'syntax = "proto3";\npackage acme.warehouse.v3;\nimport "errgrpc/v1/annotations.proto";\n'
+        "enum WarehouseCode {\n"
+        '  option (errgrpc.v1.catalog) = {domain: "warehouse.acme.example" default_locale: '
+        '"de" fallback: "RULE_200"};\n'
         f"  WAREHOUSE_CODE_UNSPECIFIED = 0;\n{values}\n}}\n"
     )
     path = "acme/warehouse/v3/codes.proto"
@@ -212,7 +217,10 @@ def test_another_teams_200_codes(build: Build, request_for: Request) -> None:
 
 def test_buf_generate_runs_the_plugin(workspace: Callable[..., Path], tool: Run) -> None:
     folder = workspace({"shop/v1/shop_code.proto": golden("shop")["shop/v1/shop_code.proto"]})
-    template = f'version: v2\nplugins: [{{local: ["{sys.executable}", -m, errgrpc.codegen.plugin], out: out}}]\n'
+    template = (
+        "version: v2\n"
+        f'plugins: [{{local: ["{sys.executable}", -m, errgrpc.codegen.plugin], out: out}}]\n'
+    )
     (folder / "buf.gen.yaml").write_text(template)
     result = tool("buf", "generate", "--path", "shop", cwd=folder)
     assert result.returncode == 0, result.stderr.decode()
@@ -230,14 +238,24 @@ def test_buf_generate_shows_every_refusal(workspace: Callable[..., Path], tool: 
         .replace("http_status: 404", "http_status: 1")
     )
     folder = workspace({"shop/v1/shop_code.proto": text})
-    template = f'version: v2\nplugins: [{{local: ["{sys.executable}", -m, errgrpc.codegen.plugin], out: out, opt: paths=x}}]\n'
+    template = (
+        "version: v2\n"
+        f'plugins: [{{local: ["{sys.executable}", -m, errgrpc.codegen.plugin], out: out, opt: '
+        f"paths=x}}]\n"
+    )
     (folder / "buf.gen.yaml").write_text(template)
     result = tool("buf", "generate", "--path", "shop", cwd=folder)
     assert result.returncode != 0
     for line in (
         "protoc-gen-errgrpc: paths=x: is an unknown option; this plugin takes none",
-        'shop/v1/shop_code.proto:8: ShopCode: has no domain; give the owner of the codes, such as "shop.example.com"',
-        "shop/v1/shop_code.proto:19: SHOP_CODE_GONE: has the http_status 1; give 100 to 599, or leave it out",
+        (
+            "shop/v1/shop_code.proto:8: ShopCode: has no domain; give the owner of the codes, "
+            'such as "shop.example.com"'
+        ),
+        (
+            "shop/v1/shop_code.proto:19: SHOP_CODE_GONE: has the http_status 1; give 100 to 599, "
+            "or leave it out"
+        ),
     ):
         assert line in result.stderr.decode()
     assert not (folder / "out").exists()
@@ -308,7 +326,8 @@ def test_main_as_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_main_on_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         SystemExit,
-        match=r"^protoc-gen-errgrpc: standard input is no CodeGeneratorRequest of protoc or buf \(.+\)$",
+        match=r"^protoc-gen-errgrpc: standard input is no CodeGeneratorRequest of protoc or buf "
+        r"\(.+\)$",
     ):
         main(monkeypatch, b"\xff\xff garbage")
 
@@ -317,7 +336,8 @@ def test_main_on_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_main_by_hand_says_what_it_is(how: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         SystemExit,
-        match=r"^protoc-gen-errgrpc is a plugin of protoc and buf and takes no arguments: protoc --errgrpc_out=",
+        match=r"^protoc-gen-errgrpc is a plugin of protoc and buf and takes no arguments: "
+        r"protoc --errgrpc_out=",
     ):
         main(monkeypatch, b"", *how.get("arguments", []), tty=how.get("tty", False))
 

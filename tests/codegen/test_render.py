@@ -1,4 +1,4 @@
-"""Whatever a catalogue declares, its module says the same when it runs."""
+"""A generated module declares the same facts as its catalogue, for any catalogue."""
 
 import ast
 import inspect
@@ -51,7 +51,11 @@ FIELDS = st.lists(
 
 
 def consistent(code: dict[str, Any]) -> dict[str, Any]:
-    """With fields, braces in texts are written twice, and each text has the placeholders of all of them; no condition is one of theirs."""
+    """Makes the texts and conditions of a random code fit its metadata fields.
+
+    If a code has fields, its texts have doubled braces and the placeholders of all fields. No
+    condition names one of the fields.
+    """
     if not code["fields"]:
         return code
     named = "".join(f"{{{key}}}" for key, *_ in code["fields"])
@@ -96,7 +100,7 @@ CATALOGS = st.fixed_dictionaries(
 
 
 def describe(catalog: dict[str, Any]) -> FileDescriptorProto:
-    """The descriptor of a catalogue, as protoc would send it."""
+    """The descriptor of a catalogue, as protoc sends it."""
     file = FileDescriptorProto(name="random.proto")
     enum = file.enum_type.add(name="RandomCode")
     codes = catalog["codes"]
@@ -127,7 +131,8 @@ def describe(catalog: dict[str, Any]) -> FileDescriptorProto:
         if code["retryable"] is not None:
             declared.retryable = code["retryable"]
         declared.resolution = code["resolution"]
-        value.options.deprecated = code["deprecated"] and index > 0  # the first may be the fallback
+        # the first code may be the fallback, which must not be deprecated
+        value.options.deprecated = code["deprecated"] and index > 0
         if code["http_status"]:
             declared.http_status = code["http_status"]
         for locale, text, when in code["hints"]:
@@ -150,7 +155,10 @@ def generate(file: FileDescriptorProto) -> str:
 def expected_hints(
     hints: list[tuple[str, str, dict[str, str]]], metadata: dict[str, str]
 ) -> dict[str, str]:
-    """annotations.proto's own words: the hint with the most entries of those that hold, of equals the first."""
+    """The rule of annotations.proto: of the hints that hold, the one with the most entries.
+
+    Of equal hints, the first one wins.
+    """
     chosen = dict[str, str]()
     for locale in {locale for locale, _, _ in hints}:
         held = [
@@ -254,16 +262,17 @@ def test_literals(text: str, literal: str) -> None:
 
 def catalog(*codes: schema.Code, **changes: Any) -> schema.Catalog:
     values: dict[str, Any] = {
-        "file": "x.proto", "package": "", "name": "X", "line": 1, "description": "", "annotated": True, "domain": "d",
-        "default_locale": "", "fallback": "", "infer": (), "values": codes,
+        "file": "x.proto", "package": "", "name": "X", "line": 1, "description": "",
+        "annotated": True, "domain": "d", "default_locale": "", "fallback": "", "infer": (),
+        "values": codes,
     }  # fmt: skip
     return schema.Catalog(**values | changes)
 
 
 def code(reason: str = "ABC", number: int = 1, **changes: Any) -> schema.Code:
     values: dict[str, Any] = {
-        "name": reason, "reason": reason, "number": number, "line": 2, "description": "", "annotated": True, "grpc_status": 5,
-        "http_status": None, "message": "", "hints": (),
+        "name": reason, "reason": reason, "number": number, "line": 2, "description": "",
+        "annotated": True, "grpc_status": 5, "http_status": None, "message": "", "hints": (),
     }  # fmt: skip
     return schema.Code(**values | changes)
 
@@ -271,8 +280,8 @@ def code(reason: str = "ABC", number: int = 1, **changes: Any) -> schema.Code:
 @pytest.mark.parametrize(
     "description",
     [
-        'ends with a quote"',
-        '"starts and ends"', '"""', '""""""', "ends with a backslash\\", 'four """" quotes', "two\nlines", "x" * 130, "x" * 131,
+        'ends with a quote"', '"starts and ends"', '"""', '""""""', "ends with a backslash\\",
+        'four """" quotes', "two\nlines", "x" * 130, "x" * 131,
         'two\nlines, a quote"', "\\\"\"\"", "a\n\n    b\n  c", "tab\tand \x00 and \u202e",
     ],
 )  # fmt: skip

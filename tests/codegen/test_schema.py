@@ -1,4 +1,4 @@
-"""What is read from descriptors: names, places, comments, options."""
+"""What errgrpc reads from descriptors: names, places, comments, options."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -15,18 +15,16 @@ Run = Callable[..., Any]
 
 # fmt: off
 ENUMS = [
-    "ResCode", "HTTPCode", "V1Code", "Code2XX", "IPv6Error", "Foo_Bar", "foo", "ResCODE", "Http2Code", "_X", "Y_", "A__B", "OAuth2Token",
-    "fooBar2baz", "S3", "AB1C", "A_bC", "ErrorCODEv2", "ABCdEF", "x1Y", "E",
+    "ResCode", "HTTPCode", "V1Code", "Code2XX", "IPv6Error", "Foo_Bar", "foo", "ResCODE",
+    "Http2Code", "_X", "Y_", "A__B", "OAuth2Token", "fooBar2baz", "S3", "AB1C", "A_bC",
+    "ErrorCODEv2", "ABCdEF", "x1Y", "E",
 ]
 # fmt: on
 
 
 def read(build: Build, text: str) -> list[schema.Catalog]:
-    files = build(
-        {
-            "x.proto": f'syntax = "proto3"; package x.v1; import "errgrpc/v1/annotations.proto";\n{text}'
-        }
-    )
+    head = 'syntax = "proto3"; package x.v1; import "errgrpc/v1/annotations.proto";\n'
+    files = build({"x.proto": head + text})
     return schema.read(next(file for file in files.file if file.name == "x.proto"))
 
 
@@ -49,7 +47,8 @@ def test_prefixes_are_those_of_buf(workspace: Callable[..., Path], tool: Run) ->
 def test_names_lines_and_order(build: Build) -> None:
     catalogs = read(
         build,
-        "message Outer {\n  message Middle {\n    enum Inner {\n      option (errgrpc.v1.catalog) = {};\n      INNER_ABC = 0;\n    }\n  }\n"
+        "message Outer {\n  message Middle {\n    enum Inner {\n"
+        "      option (errgrpc.v1.catalog) = {};\n      INNER_ABC = 0;\n    }\n  }\n"
         "  enum Near {\n    NEAR_ABC = 0 [(errgrpc.v1.code) = {}];\n    DEF = 1;\n  }\n}\n"
         "enum Top { option (errgrpc.v1.catalog) = {}; TOP = 0; }\n"
         "enum Other { OTHER = 0; }\n",
@@ -75,7 +74,8 @@ def test_absence_is_not_zero(build: Build) -> None:
     (catalog,) = read(
         build,
         "enum E { option (errgrpc.v1.catalog) = {};\n"
-        "A = 0 [(errgrpc.v1.code) = {}];\nB = 1 [(errgrpc.v1.code) = {grpc_status: OK http_status: 0}]; }",
+        "A = 0 [(errgrpc.v1.code) = {}];\n"
+        "B = 1 [(errgrpc.v1.code) = {grpc_status: OK http_status: 0}]; }",
     )
     assert [(code.grpc_status, code.http_status) for code in catalog.codes] == [
         (None, None),
@@ -117,7 +117,8 @@ def test_absence_is_not_zero(build: Build) -> None:
 def test_comments(comment: str, description: str, build: Build) -> None:
     (catalog,) = read(
         build,
-        f"message M {{}}\n\n{comment}\nenum E {{\n option (errgrpc.v1.catalog) = {{}};\n\n{comment}\n A = 0;\n}}",
+        f"message M {{}}\n\n{comment}\nenum E {{\n option (errgrpc.v1.catalog) = {{}};\n\n"
+        f"{comment}\n A = 0;\n}}",
     )
     if "indented" in comment and "all" in comment:
         description = description.replace("   -", "-")
@@ -127,7 +128,8 @@ def test_comments(comment: str, description: str, build: Build) -> None:
 def test_comments_behind(build: Build) -> None:
     (catalog,) = read(
         build,
-        "// Before.\nenum E { // Behind.\n option (errgrpc.v1.catalog) = {};\n A = 0; // A behind.\n\n"
+        "// Before.\nenum E { // Behind.\n option (errgrpc.v1.catalog) = {};\n"
+        " A = 0; // A behind.\n\n"
         " // B before.\n B = 1; /* B behind. */\n}",
     )
     assert catalog.description == "Before.\n\nBehind."
@@ -156,7 +158,8 @@ def test_conditions_are_sorted_by_key(build: Build) -> None:
     (catalog,) = read(
         build,
         "enum E { option (errgrpc.v1.catalog) = {};\n"
-        'A = 0 [(errgrpc.v1.code) = {hints: {locale: "en" text: "x" when: {key: "b" value: "2"} when: {key: "a" value: "1"}}}]; }',
+        'A = 0 [(errgrpc.v1.code) = {hints: {locale: "en" text: "x" when: {key: "b" value: "2"} '
+        'when: {key: "a" value: "1"}}}]; }',
     )
     assert catalog.values[0].hints == (schema.Hint("en", "x", (("a", "1"), ("b", "2"))),)
     assert catalog.values[0].variants == [({"a": "1", "b": "2"}, {"en": "x"})]

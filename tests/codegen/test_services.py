@@ -1,4 +1,4 @@
-"""What services declare that their methods raise: `RAISES`, every way of declaring it, and what is refused."""
+"""The errors that services declare: `RAISES`, each way of declaring, and the refusals."""
 
 import contextlib
 import json
@@ -28,7 +28,8 @@ TILL = "team/till/v2/till.proto"
 LAMP = "team/lamp/lamp-codes.proto"
 CLASS = "team/class/1st/plain.proto"
 TEAM = {
-    # A package with a segment `errgrpc`: names of ours need the dot before them, in `team.lamp`, too. Extensions inside a message.
+    # The package has a segment `errgrpc`, so names of errgrpc need a leading dot (in `team.lamp`,
+    # too). The extensions are inside a message.
     DESK: """
         syntax = "proto3";
         package team.errgrpc.desk.v1;
@@ -42,7 +43,9 @@ TEAM = {
         }
         message Options {
           extend google.protobuf.MethodOptions { repeated Code raises_desk_code = 51200; }
-          extend google.protobuf.ServiceOptions { repeated Code every_method_raises_desk_code = 51200; }
+          extend google.protobuf.ServiceOptions {
+            repeated Code every_method_raises_desk_code = 51200;
+          }
         }
     """,
     "team/public.proto": f"""
@@ -51,7 +54,8 @@ TEAM = {
         import public "{DESK}";
         import public "errgrpc/v1/component_code.proto";
     """,
-    # proto2, a public import, two catalogues on one method, service and method level, every kind of method.
+    # proto2, a public import, two catalogues on one method, options of the service and of its
+    # methods, each kind of method.
     TILL: """
         syntax = "proto2";
         package team.till.v2;
@@ -67,7 +71,9 @@ TEAM = {
             option (.errgrpc.v1.raises_res_code) = RES_CODE_UNAUTHORIZED;
             option (.team.errgrpc.desk.v1.Options.raises_desk_code) = CODE_FULL;
           }
-          rpc ServerStream(M) returns (stream M) { option (.errgrpc.v1.raises_component_code) = COMPONENT_CODE_IM_LOGIN_ERROR; }
+          rpc ServerStream(M) returns (stream M) {
+            option (.errgrpc.v1.raises_component_code) = COMPONENT_CODE_IM_LOGIN_ERROR;
+          }
           rpc ClientStream(stream M) returns (M);
           rpc BidiStream(stream M) returns (stream M);
         }
@@ -77,7 +83,8 @@ TEAM = {
           rpc Nothing(M) returns (M);
         }
     """,
-    # An edition, a catalogue inside a message, its service in the same file; a file name with a dash.
+    # An edition, a catalogue inside a message with its service in the same file, a dash in the file
+    # name.
     LAMP: """
         edition = "2023";
         package team.lamp;
@@ -91,7 +98,9 @@ TEAM = {
             CODE_BROKEN = 1 [(.errgrpc.v1.code) = {grpc_status: INTERNAL}];
           }
         }
-        extend google.protobuf.MethodOptions { repeated Lamp.Code raises_lamp_code = 51201 [features.repeated_field_encoding = EXPANDED]; }
+        extend google.protobuf.MethodOptions {
+          repeated Lamp.Code raises_lamp_code = 51201 [features.repeated_field_encoding = EXPANDED];
+        }
         service LampService {
           rpc Switch(Lamp) returns (Lamp) {
             option (raises_lamp_code) = CODE_BROKEN;
@@ -99,7 +108,7 @@ TEAM = {
           }
         }
     """,
-    # Segments that Python cannot import by a statement; classes of one name from two catalogues.
+    # Path segments that an import statement cannot name, and two catalogues with one class name.
     CLASS: """
         syntax = "proto3";
         package team.odd;
@@ -126,14 +135,16 @@ TEAM = {
         }
     """,
 }
-# Needs no code of the catalogue's at run time.
+# It does not import the catalogue's module at run time.
 OPTION_ONLY = {
     "team/late.proto": """
         edition = "2024";
         package team.late;
         import option "errgrpc/v1/res_code.proto";
         message M {}
-        service Late { rpc A(M) returns (M) { option (.errgrpc.v1.raises_res_code) = RES_CODE_CONFLICT; } }
+        service Late {
+          rpc A(M) returns (M) { option (.errgrpc.v1.raises_res_code) = RES_CODE_CONFLICT; }
+        }
     """
 }
 EXPECTED = {
@@ -159,7 +170,7 @@ def generated(request: CodeGeneratorRequest) -> dict[str, str]:
 
 @pytest.fixture
 def modules(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Imports generated modules from memory, as if they were installed: (texts) -> their RAISES by name."""
+    """Imports generated modules from memory, as if installed: (texts) -> their RAISES by name."""
 
     def load(texts: Mapping[str, str]) -> dict[str, Mapping[str, frozenset[ErrorCode]]]:
         def add(name: str, text: str) -> None:
@@ -176,7 +187,8 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> Any:
             exec(compile(text, name, "exec"), module.__dict__)  # noqa: S102
 
         named = {path.removesuffix(".py").replace("/", "."): text for path, text in texts.items()}
-        for name in sorted(named, key=lambda name: "RAISES" in named[name]):  # catalogues first
+        # the catalogues come first
+        for name in sorted(named, key=lambda name: "RAISES" in named[name]):
             if not name.startswith("errgrpc."):
                 add(name, named[name])
         return {
@@ -226,7 +238,7 @@ def test_the_text_is_the_same_whatever_the_order_of_files(
         del request.proto_file[:]
         request.proto_file.extend(files)
         assert generated(request) == start
-        for name in names:  # and alone
+        for name in names:  # each file alone
             assert generated(request_for(team, [name])).items() <= start.items()
 
 
@@ -242,13 +254,15 @@ def test_the_classroom_says_what_its_methods_raise() -> None:
 
 
 HEAD = """syntax = "proto3"; package bad;
-import "errgrpc/v1/res_code.proto"; import "errgrpc/v1/annotations.proto"; import "google/protobuf/descriptor.proto";
+import "errgrpc/v1/res_code.proto"; import "errgrpc/v1/annotations.proto"; \
+import "google/protobuf/descriptor.proto";
 enum BadCode { option (errgrpc.v1.catalog) = {domain: "bad"};
   BAD_CODE_UNSPECIFIED = 0; BAD_CODE_LOST = 1 [(errgrpc.v1.code) = {grpc_status: DATA_LOSS}]; }
 message M {}
-"""  # five lines
+"""  # five lines, so the next is line 6
 SERVICE = "service S {{ rpc A(M) returns (M) {{\n{}\n}} }}"
-# buf refuses one number twice itself; so it is given another in the text, and put right in what buf has built.
+# buf refuses two extensions with one number. So the text has another number, which is replaced in
+# the set that buf builds.
 RENUMBERED = {51194: 59994, 51193: 59993, 51333: 59933}
 
 
@@ -264,52 +278,69 @@ REFUSED = {
     "success": (
         SERVICE.format("option (errgrpc.v1.raises_res_code) = RES_CODE_SUCCESS;"),
         [
-            "bad.proto:7: /bad.S/A: declares (errgrpc.v1.raises_res_code) RES_CODE_SUCCESS, which is a success; "
+            "bad.proto:7: /bad.S/A: declares (errgrpc.v1.raises_res_code) RES_CODE_SUCCESS, "
+            "which is a success; "
             "give an error of errgrpc.v1.ResCode, such as RES_CODE_NOT_MODIFIED"
         ],
     ),
     "success for all": (
         "service S {\noption (errgrpc.v1.every_method_raises_res_code) = RES_CODE_SUCCESS;\n}",
         [
-            "bad.proto:7: bad.S: declares (errgrpc.v1.every_method_raises_res_code) RES_CODE_SUCCESS, which is a success; "
+            "bad.proto:7: bad.S: declares (errgrpc.v1.every_method_raises_res_code) "
+            "RES_CODE_SUCCESS, which is a success; "
             "give an error of errgrpc.v1.ResCode, such as RES_CODE_NOT_MODIFIED"
         ],
     ),
     "unspecified": (
-        "extend google.protobuf.MethodOptions { repeated BadCode raises_bad = 51300; }\nservice S { rpc A(M) returns (M) {\n"
+        "extend google.protobuf.MethodOptions { repeated BadCode raises_bad = 51300; }\n"
+        "service S { rpc A(M) returns (M) {\n"
         "option (raises_bad) = BAD_CODE_LOST;\noption (raises_bad) = BAD_CODE_UNSPECIFIED; } }",
         [
-            "bad.proto:9: /bad.S/A: declares (bad.raises_bad) BAD_CODE_UNSPECIFIED, which is no code; "
+            "bad.proto:9: /bad.S/A: declares (bad.raises_bad) BAD_CODE_UNSPECIFIED, "
+            "which is no code; "
             "give an error of bad.BadCode, such as BAD_CODE_LOST"
         ],
     ),
     "singular": (
         "extend google.protobuf.MethodOptions {\noptional BadCode raises_bad = 51300; }",
         [
-            "bad.proto:7: bad.raises_bad: holds one code at most; make it `repeated bad.BadCode`, as a method may raise several"
+            (
+                "bad.proto:7: bad.raises_bad: holds one code at most; "
+                "make it `repeated bad.BadCode`, as a method may raise several"
+            )
         ],
     ),
     "number of ours": (
         "extend google.protobuf.MethodOptions {\nrepeated BadCode raises_bad = 59994; }",
         [
-            "bad.proto:7: bad.raises_bad: has the number 51194 of google.protobuf.MethodOptions, as errgrpc.v1.raises_res_code of "
-            "errgrpc/v1/res_code.proto: no Python process can import both; give it a number of its own (50000 to 99999 are for use "
+            "bad.proto:7: bad.raises_bad: has the number 51194 of google.protobuf.MethodOptions, "
+            "as errgrpc.v1.raises_res_code of "
+            "errgrpc/v1/res_code.proto: no Python process can import both; "
+            "give it a number of its own (50000 to 99999 are for use "
             "within an organization)"
         ],
     ),
     "number of a catalogue": (
         "extend google.protobuf.EnumOptions {\nstring about = 59993; }",
         [
-            "bad.proto:7: bad.about: has the number 51193 of google.protobuf.EnumOptions, as errgrpc.v1.catalog of "
-            "errgrpc/v1/annotations.proto: no Python process can import both; give it a number of its own (50000 to 99999 are for use "
+            "bad.proto:7: bad.about: has the number 51193 of google.protobuf.EnumOptions, "
+            "as errgrpc.v1.catalog of "
+            "errgrpc/v1/annotations.proto: no Python process can import both; "
+            "give it a number of its own (50000 to 99999 are for use "
             "within an organization)"
         ],
     ),
     "a class RAISES": (
-        'enum RAISES { option (errgrpc.v1.catalog) = {domain: "r"}; RAISES_X_1 = 0 [(errgrpc.v1.code) = {grpc_status: ABORTED}]; }\n'
+        (
+            'enum RAISES { option (errgrpc.v1.catalog) = {domain: "r"}; '
+            "RAISES_X_1 = 0 [(errgrpc.v1.code) = {grpc_status: ABORTED}]; }\n"
+        )
         + SERVICE.format("option (errgrpc.v1.raises_res_code) = RES_CODE_CONFLICT;"),
         [
-            "bad.proto:6: RAISES: makes the Python class RAISES, which is the name of what bad.S declares; rename the enum"
+            (
+                "bad.proto:6: RAISES: makes the Python class RAISES, which is the name of what "
+                "bad.S declares; rename the enum"
+            )
         ],
     ),
 }
@@ -328,8 +359,14 @@ def test_each_wrong_form_is_refused(case: str, build: Build, request_for: Reques
 def test_what_is_wrong_in_an_import_is_refused_where_it_is_used(
     build: Build, request_for: Request
 ) -> None:
-    options = "extend google.protobuf.MethodOptions { optional BadCode raises_bad = 51300; repeated BadCode raises_more = 59994; }\n"
-    head = 'syntax = "proto3"; package use; import "bad.proto"; import "errgrpc/v1/res_code.proto"; message M {}\n'
+    options = (
+        "extend google.protobuf.MethodOptions { optional BadCode raises_bad = 51300; "
+        "repeated BadCode raises_more = 59994; }\n"
+    )
+    head = (
+        'syntax = "proto3"; package use; import "bad.proto"; import "errgrpc/v1/res_code.proto"; '
+        "message M {}\n"
+    )
     use = head + SERVICE.format("option (bad.raises_bad) = BAD_CODE_LOST;")
     files = renumbered(build({"bad.proto": HEAD + options, "use.proto": use}))
     singular, clash = plugin.generate(request_for(files, ["use.proto"])).error.split("\n")
@@ -340,10 +377,10 @@ def test_what_is_wrong_in_an_import_is_refused_where_it_is_used(
 
 
 def test_two_teams_with_one_number(build: Build, request_for: Request) -> None:
-    """protoc only warns; the import of both would be a TypeError. buf refuses it."""
-    one = (
-        HEAD
-        + "extend google.protobuf.ServiceOptions { repeated BadCode every_method_raises_bad = 51333; }"
+    """protoc only warns, buf refuses, and importing both modules raises TypeError."""
+    one = HEAD + (
+        "extend google.protobuf.ServiceOptions { repeated BadCode every_method_raises_bad = "
+        "51333; }"
     )
     other = (
         one.replace("package bad", "package other")
@@ -353,19 +390,20 @@ def test_two_teams_with_one_number(build: Build, request_for: Request) -> None:
     head = (
         'syntax = "proto3"; package use; import "bad.proto"; import "other.proto"; message M {}\n'
     )
-    use = (
-        head
-        + "service S { option (bad.every_method_raises_bad) = BAD_CODE_LOST; rpc A(M) returns (M); }"
+    use = head + (
+        "service S { option (bad.every_method_raises_bad) = BAD_CODE_LOST; rpc A(M) returns (M); }"
     )
     files = renumbered(build({"bad.proto": one, "other.proto": other, "use.proto": use}))
     for asked in (["use.proto"], ["bad.proto", "other.proto"]):
         error = plugin.generate(request_for(files, asked)).error
         assert error.startswith(
-            "other.proto:6: other.every_method_raises_bad: has the number 51333 of google.protobuf.ServiceOptions, as "
+            "other.proto:6: other.every_method_raises_bad: has the number 51333 of "
+            "google.protobuf.ServiceOptions, as "
             "bad.every_method_raises_bad of bad.proto: no Python process can import both"
         )
     assert "\n" not in error
-    assert plugin.generate(request_for(files, ["other.proto"])).error == ""  # alone, nothing tells
+    # alone, it has no conflict
+    assert plugin.generate(request_for(files, ["other.proto"])).error == ""
     (change,) = (
         change for change in breaking.compare(files, files) if change.id == "option-number-clash"
     )
@@ -385,13 +423,13 @@ def test_two_teams_with_one_number(build: Build, request_for: Request) -> None:
 def test_an_imported_catalogue_is_judged_where_it_is_used(
     broken: str, says: str, build: Build, request_for: Request
 ) -> None:
-    """What is wrong with it would be wrong with RAISES, which names its class and its codes."""
+    """RAISES names the class and the codes, so it would be wrong, too."""
     name = broken.split(" ", maxsplit=1)[0]
     codes = (
-        'syntax = "proto3"; package first; import "errgrpc/v1/annotations.proto"; import "google/protobuf/descriptor.proto";\n'
-        'enum HttpCode { option (errgrpc.v1.catalog) = {domain: "http"}; HTTP_CODE_UNSPECIFIED = 0; '
-        + broken
-        + " }\n"
+        'syntax = "proto3"; package first; import "errgrpc/v1/annotations.proto"; '
+        'import "google/protobuf/descriptor.proto";\n'
+        'enum HttpCode { option (errgrpc.v1.catalog) = {domain: "http"}; '
+        "HTTP_CODE_UNSPECIFIED = 0; " + broken + " }\n"
         "extend google.protobuf.MethodOptions { repeated HttpCode raises_http = 51301; }"
     )
     use = 'syntax = "proto3"; package use; import "first.proto"; message M {}\n' + SERVICE.format(
@@ -404,13 +442,21 @@ def test_an_imported_catalogue_is_judged_where_it_is_used(
 
 
 def test_names_of_python_s_own(build: Build, request_for: Request, modules: Any) -> None:
-    """Enums may be named as what the generated text uses; a file as what Python cannot import by a statement."""
+    """Enums may have names that the generated text uses.
+
+    The file name is one that an import statement cannot name.
+    """
     text = (
-        'syntax = "proto3"; package own; import "errgrpc/v1/annotations.proto"; import "google/protobuf/descriptor.proto";\n'
+        (
+            'syntax = "proto3"; package own; import "errgrpc/v1/annotations.proto"; '
+            'import "google/protobuf/descriptor.proto";\n'
+        )
         + "\n".join(
-            f'enum {name} {{ option (errgrpc.v1.catalog) = {{domain: "{name}"}}; {name.upper()}_LOST = 0 [(errgrpc.v1.code) = '
+            f'enum {name} {{ option (errgrpc.v1.catalog) = {{domain: "{name}"}}; '
+            f"{name.upper()}_LOST = 0 [(errgrpc.v1.code) = "
             f'{{grpc_status: NOT_FOUND, metadata_fields: {{key: "count", type: INT64}}}}]; }}\n'
-            f"extend google.protobuf.MethodOptions {{ repeated {name} raises_{name} = {51310 + number}; }}"
+            f"extend google.protobuf.MethodOptions {{ repeated {name} raises_{name} "
+            f"= {51310 + number}; }}"
             for number, name in enumerate(("frozenset", "int", "float", "bool", "str"))
         )
         + "\nmessage M {}\n"
@@ -458,9 +504,10 @@ def test_a_file_that_is_asked_for_twice_is_written_once(build: Build, request_fo
     assert [file.name for file in plugin.generate(request).file] == ["bad_errgrpc.py"]
 
 
-def test_other_options_are_none_of_ours(build: Build, request_for: Request) -> None:
+def test_other_options_declare_nothing(build: Build, request_for: Request) -> None:
     text = HEAD + (
-        "extend google.protobuf.MethodOptions { BadCode likely = 51300; repeated BadCode raised = 51301; repeated M raises_m = 51302; }\n"
+        "extend google.protobuf.MethodOptions { BadCode likely = 51300; "
+        "repeated BadCode raised = 51301; repeated M raises_m = 51302; }\n"
         "extend google.protobuf.ServiceOptions { repeated BadCode raises_bad = 51300; }\n"
         "service S { option (raises_bad) = BAD_CODE_LOST; rpc A(M) returns (M) {\n"
         "option (likely) = BAD_CODE_LOST; option (raised) = BAD_CODE_UNSPECIFIED; } }"
@@ -475,10 +522,11 @@ def test_other_options_are_none_of_ours(build: Build, request_for: Request) -> N
     ]
 
 
-# Changes of what methods raise. Each: (what in OLD, what in its place, the changes).
+# Changes of declared errors. Each: (text in OLD, its replacement, the changes).
 OLD = HEAD + (
     "extend google.protobuf.MethodOptions { repeated BadCode raises_bad = 51300; }\n"
-    "service S { rpc A(M) returns (M) { option (raises_bad) = BAD_CODE_LOST; option (errgrpc.v1.raises_res_code) = RES_CODE_CONFLICT; }\n"
+    "service S { rpc A(M) returns (M) { option (raises_bad) = BAD_CODE_LOST; "
+    "option (errgrpc.v1.raises_res_code) = RES_CODE_CONFLICT; }\n"
     "rpc B(M) returns (M); }\nservice Plain { rpc A(M) returns (M); }"
 )
 MORE, LESS = "may raise {} now [method-raises-more]", "raises {} no more [method-raises-less]"
@@ -505,7 +553,10 @@ CHANGES = {
         ["note: bad.Plain: declares its errors now [raises-declared]"],
     ),
     "declared no more": (
-        "option (raises_bad) = BAD_CODE_LOST; option (errgrpc.v1.raises_res_code) = RES_CODE_CONFLICT;",
+        (
+            "option (raises_bad) = BAD_CODE_LOST; option (errgrpc.v1.raises_res_code) = "
+            "RES_CODE_CONFLICT;"
+        ),
         "",
         ["caution: bad.S: declares no errors any more [raises-removed]"],
     ),
@@ -542,7 +593,7 @@ def test_changes_of_what_methods_raise(case: str, build: Build) -> None:
 
 
 def test_a_set_without_its_imports_is_refused(build: Build, tmp_path: Path) -> None:
-    """Options of a file that is not there cannot be read, and no change of them would be seen."""
+    """Options of a missing file cannot be read, so their changes would go unseen."""
     files = build({"bad.proto": OLD})
     lacking = FileDescriptorSet(
         file=[file for file in files.file if file.name != "errgrpc/v1/res_code.proto"]
@@ -550,13 +601,17 @@ def test_a_set_without_its_imports_is_refused(build: Build, tmp_path: Path) -> N
     (tmp_path / "lacking.binpb").write_bytes(lacking.SerializeToString())
     with pytest.raises(
         ValueError,
-        match=r"lacking.binpb lacks errgrpc/v1/res_code.proto, which bad.proto imports: make it with `protoc --inc",
+        match=r"lacking.binpb lacks errgrpc/v1/res_code.proto, which bad.proto imports: "
+        r"make it with `protoc --inc",
     ):
         breaking.load(str(tmp_path / "lacking.binpb"))
 
 
 def test_protoc_makes_what_python_imports(fresh_with_protoc: Any, tmp_path: Path) -> None:
-    """The messages, too, of two teams in one process; `protoc --python_out` with our plugin, as a user runs it."""
+    """`protoc --python_out` with our plugin, as a user runs it.
+
+    It includes the messages of two teams in one process.
+    """
     # protoc before 32 does not know edition 2024.
     protos = TEAM | (OPTION_ONLY if harness.GRPC >= (1, 76) else {})
     for path, text in protos.items():
@@ -586,7 +641,8 @@ def test_protoc_makes_what_python_imports(fresh_with_protoc: Any, tmp_path: Path
         "    found[name] = importlib.import_module(name + '_errgrpc').RAISES\n"
         "from errgrpc.v1 import res_code_pb2\n"
         "errgrpc.ServerInterceptor(errgrpc.ResCode, raises=found.values())\n"
-        "print(json.dumps({n: {m: sorted(c.reason for c in cs) for m, cs in t.items()} for n, t in found.items()}))\n"
+        "print(json.dumps({n: {m: sorted(c.reason for c in cs) for m, cs in t.items()} for n, "
+        "t in found.items()}))\n"
     )
     (tmp_path / "out/run.py").write_text(script)
     printed = json.loads(
@@ -613,6 +669,6 @@ def test_protoc_makes_what_python_imports(fresh_with_protoc: Any, tmp_path: Path
     )
     said = fresh_with_protoc.run(*command, cwd=tmp_path, check=False)
     assert (
-        "clash.proto:11: clash.raises_odd_code: has the number 51201 of google.protobuf.MethodOptions, as team.lamp.raises_lamp_code"
-        in said
-    )
+        "clash.proto:11: clash.raises_odd_code: has the number 51201 of "
+        "google.protobuf.MethodOptions, as team.lamp.raises_lamp_code"
+    ) in said

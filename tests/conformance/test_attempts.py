@@ -1,4 +1,4 @@
-"""Attempts of clients with a retry policy: errgrpc's own, and the page of all."""
+"""Attempts of clients with a retry policy: errgrpc's own clients, and the page with all clients."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from conformance import attempts, ours, peers
 from conformance.service import Call, Said
 from conformance.vectors import load
 
-# of cases that have one in vain
+# some cases give a delay with a code that forbids retries
 pytestmark = pytest.mark.filterwarnings("ignore:a retry_delay is given")
 
 

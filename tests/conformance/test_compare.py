@@ -1,4 +1,4 @@
-"""What counts as read: every field, and details in whichever form a library gives them."""
+"""What counts as read: every field, and details in each form that a library may give."""
 
 import copy
 from typing import Any
@@ -65,7 +65,7 @@ def test_a_typed_field_that_differs_is_named(field: Any) -> None:
 
 
 def test_a_field_that_is_left_out_was_not_read() -> None:
-    # this one has none
+    # this vector has no trailing metadata
     assert set(differences(ALL, 0, {"messages": 0})) == {*ALL["read"]} - {"trailing"}
 
 

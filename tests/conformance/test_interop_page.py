@@ -1,4 +1,4 @@
-"""docs/interop.md shows programs as they ran, and the matrix is that of the peers that are here."""
+"""docs/interop.md shows programs as they ran, and its matrix lists the existing peers."""
 
 import json
 import re

@@ -1,4 +1,7 @@
-"""The peers that need nothing but Python: each reads errgrpc's server, and errgrpc reads theirs. `make interop` runs all."""
+"""The peers that need only Python: each reads errgrpc's server, and errgrpc reads theirs.
+
+`make interop` runs all peers.
+"""
 
 from typing import Any
 

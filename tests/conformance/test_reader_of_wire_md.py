@@ -1,4 +1,7 @@
-"""A reader written from docs/wire.md and the table of the codes alone finds what the vectors say: nothing of errgrpc is needed."""
+"""A reader made from docs/wire.md and the table of codes alone agrees with the vectors.
+
+It imports nothing of errgrpc.
+"""
 
 import base64
 import re
@@ -30,7 +33,7 @@ INFERRED = {
 
 
 class Read(NamedTuple):
-    """What is seen of the details."""
+    """The details that the reader needs."""
 
     info: rpc.ErrorInfo | None
     hint: rpc.LocalizedMessage | None
@@ -38,7 +41,7 @@ class Read(NamedTuple):
 
 
 def readable(raw: bytes, kind: Any) -> Any:
-    """The first detail of a type that can be read."""
+    """The first readable detail of a type."""
     try:
         details = status_pb2.Status.FromString(raw).details
     except DecodeError:
@@ -68,7 +71,7 @@ def identified(info: rpc.ErrorInfo) -> tuple[Row | None, str | None, int | None]
 
 
 def typed(vector: Vector) -> dict[str, Any]:
-    """What a reader makes of the trailers who knows the table."""
+    """What a reader with the table makes of the trailers."""
     trailers = vector["trailers"]
     raw = base64.b64decode(trailers["grpc-status-details-bin"] or "")
     info, hint, request = Read(

@@ -1,4 +1,4 @@
-"""The runner: nothing passes that did not, whatever a peer's program does."""
+"""The runner: no failure passes, whatever a peer's program does."""
 
 import json
 import sys
@@ -17,7 +17,8 @@ from conformance.vectors import load
 CLIENT = textwrap.dedent(
     """
     import json, sys
-    vectors = {vector["number"]: vector for vector in json.load(open(sys.argv[1], encoding="utf-8"))}
+    with open(sys.argv[1], encoding="utf-8") as file:
+        vectors = {vector["number"]: vector for vector in json.load(file)}
     for line in sys.stdin:
         call = json.loads(line)
         vector = vectors[call["vector"]]
@@ -26,7 +27,7 @@ CLIENT = textwrap.dedent(
         print(json.dumps(said))
     """
 )
-CALLS = len(load())  # each vector once
+CALLS = len(load())  # each vector is one call
 
 
 def client(change: str = "pass") -> Any:
@@ -83,7 +84,7 @@ def test_a_field_that_the_manifest_does_not_name_is_a_failure(peer: Any) -> None
     change = "if vector['name'].startswith('message/'): said['hint'] = said['reason'] = None"
     result = check(peer(client=client(change), cannot=[hint]))
     assert result.passed == CALLS - 5
-    assert result.failures.total() == 6  # and the entry was not needed
+    assert result.failures.total() == 6  # the sixth: the entry was not needed
     fields_hide_no_failed_call = check(
         peer(client=client("said = {'id': call['id'], 'failed': 'boom'}"), cannot=[hint])
     )
@@ -92,7 +93,10 @@ def test_a_field_that_the_manifest_does_not_name_is_a_failure(peer: Any) -> None
 
 def test_a_call_that_cannot_be_made_is_counted_as_such(peer: Any) -> None:
     streams = Cannot("client", "no streams", methods=["ClientStream", "BidiStream"])
-    change = "if call['method'] in ('ClientStream', 'BidiStream'): said = {'id': call['id'], 'failed': 'no streams'}"
+    change = (
+        "if call['method'] in ('ClientStream', 'BidiStream'): said = {'id': call['id'], 'failed': "
+        "'no streams'}"
+    )
     result = check(peer(client=client(change), cannot=[streams]))
     streamed = sum(call["method"] in streams.methods for call in runner.calls(brief=True))
     assert (result.passed, result.cannot, result.failures) == (CALLS - streamed, streamed, {})
@@ -187,7 +191,10 @@ def test_a_server_is_killed_when_the_block_fails(tmp_path: Any) -> None:
 def test_a_server_that_answers_nothing_fails_each_call(peer: Any, monkeypatch: Any) -> None:
     vectors = load()[:1]
     monkeypatch.setattr(runner, "load", lambda: vectors)
-    program = "import socket, sys; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); s.close(); sys.stdin.read()"
+    program = (
+        "import socket, sys; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], "
+        "flush=True); s.close(); sys.stdin.read()"
+    )
     result = runner.check_server(peer(server=["{python}", "-c", program], no_server=""))
     assert (result.passed, result.failures.total()) == (0, 8)
 
@@ -208,7 +215,7 @@ def test_a_manifest_says_why_a_direction_is_missing(tmp_path: Any, monkeypatch: 
 
 
 def run(monkeypatch: Any, tmp_path: Any, entry: Any, *options: str) -> Any:
-    """What the command returns and writes."""
+    """Runs the command; returns its exit code and what it writes."""
     monkeypatch.setattr(peers, "HERE", tmp_path)
     manifest(tmp_path, entry)
     monkeypatch.setenv("COLUMNS", "200")
@@ -228,7 +235,7 @@ ENTRY = {
 }
 
 
-def test_the_command_says_who_passed(monkeypatch: Any, tmp_path: Any, capsys: Any) -> None:
+def test_the_command_says_which_peers_passed(monkeypatch: Any, tmp_path: Any, capsys: Any) -> None:
     code, matrix = run(monkeypatch, tmp_path, ENTRY)
     assert code == 0
     assert matrix == [

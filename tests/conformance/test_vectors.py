@@ -1,4 +1,4 @@
-"""The golden cases: what is checked in is what errgrpc makes today, says what the table says, and is what the server sends."""
+"""The golden cases: errgrpc makes the same today, the table agrees, and the server sends them."""
 
 import base64
 import json
@@ -73,7 +73,7 @@ def test_each_code_of_the_table_is_there_in_each_language(row: Any, locale: Any)
 def test_each_standard_detail_is_there() -> None:
     standard = {kind.full_name for kind in rpc.DESCRIPTOR.message_types_by_name.values()}
     found = {detail["type"] for vector in load() for detail in vector["read"]["details"]}
-    # they have fields of their own
+    # these two have their own fields in the vectors
     assert standard - found == {"google.rpc.ErrorInfo", "google.rpc.LocalizedMessage"}
 
 

@@ -1,4 +1,4 @@
-"""`demo` and `serve` as they are typed."""
+"""`demo` and `serve` as users type them."""
 
 import dataclasses
 import os
@@ -68,7 +68,7 @@ def test_the_demo_fails_when_something_came_out_differently(
 
 @contextmanager
 def serving(*options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A server in a process of its own, killed if it outlives the test."""
+    """A server in its own process, killed if it outlives the test."""
     process = subprocess.Popen(
         [*COMMAND, "serve", "--port", "0", *options],
         cwd=ROOT,
@@ -121,7 +121,8 @@ def test_serve(options: tuple[str, ...], number: signal.Signals) -> None:
                 next(feed)
         assert process.stdout is not None
         assert process.stderr is not None
-        assert f"{target} {SERVICE}/CreateRoom" in process.stdout.read()  # until it ends
+        # read until the process ends
+        assert f"{target} {SERVICE}/CreateRoom" in process.stdout.read()
         assert (process.wait(), process.stderr.read()) == (0, "")
 
 

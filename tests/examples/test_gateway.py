@@ -1,4 +1,7 @@
-"""The gateway: what its clients read over JSON, gRPC-Web and gRPC. Needs Envoy: `make test-gateway` brings it."""
+"""The gateway: what its clients read over JSON, gRPC-Web and gRPC.
+
+It needs Envoy, which `make test-gateway` brings.
+"""
 
 import base64
 import http.client
@@ -84,7 +87,10 @@ def details(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def ask_web(
     url: str, method: str, request: Message, locale: str = "en-US"
 ) -> tuple[list[bytes], dict[str, str]]:
-    """The messages of a gRPC-Web answer, and its trailers, which are headers when there is nothing else."""
+    """The messages and trailers of a gRPC-Web answer.
+
+    If there are no messages, the trailers are in the headers.
+    """
     sent = request.SerializeToString()
     headers = {
         "content-type": "application/grpc-web+proto",
@@ -123,7 +129,7 @@ def decoded(trailers: dict[str, str]) -> errgrpc.RemoteError:
 def test_the_descriptors_are_whole_and_in_order() -> None:
     pool = DescriptorPool()
     for file in subject.descriptors().file:
-        # refuses a file whose imports are not there yet
+        # raises if an import of the file is missing
         pool.AddSerializedFile(file.SerializeToString())
     assert pool.FindServiceByName(subject.SERVICE)
     for name in (
@@ -214,7 +220,7 @@ def test_wrong_fields(url: str) -> None:
 
 
 @needs_envoy
-def test_what_nobody_foresaw_is_found_in_the_log_by_the_id_that_the_gateway_gave_it(
+def test_an_unhandled_exception_is_found_in_the_log_by_the_id_of_the_gateway(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     ask_json(url, "CreateRoom", {"room_uuid": "oops", "config_id": "small-class"})
@@ -242,7 +248,7 @@ def test_a_feed_says_why_it_ends(url: str) -> None:
 
 @needs_envoy
 def test_the_largest_error_passes(url: str) -> None:
-    """Whole up to the limit of our own; beyond it the server has shed what is too much, and the code is still there."""
+    """Below our own limit, the error passes whole; above it, the server cuts it, not its code."""
     ask_json(url, "CreateRoom", {"room_uuid": "large", "config_id": "lecture"})
     for length, arrives in [(5500, True), (50_000, False)]:
         user = "x" * length
@@ -323,7 +329,7 @@ def test_pages_of_other_machines_are_not(url: str, origin: str) -> None:
 
 @contextmanager
 def running(*options: str) -> Iterator[subprocess.Popen[str]]:
-    """The command in a process of its own, ended if it outlives the test: not killed, as it has Envoy to end."""
+    """The command in its own process; terminated, not killed, so that it can end Envoy."""
     process = subprocess.Popen(
         [*COMMAND, *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -369,7 +375,7 @@ def test_it_ends_with_the_command_that_it_runs() -> None:
 
 @needs_envoy
 def test_the_command_that_it_runs_ends_with_it_and_all_that_it_started() -> None:
-    # Two shells, each holding our pipe: we only read its end when both are gone.
+    # Both shells hold our pipe, so reading its end means that both have ended.
     with running(
         "--", "sh", "-c", "sh -c 'echo ready; while :; do sleep 1; done'; true"
     ) as process:

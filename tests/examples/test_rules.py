@@ -1,4 +1,4 @@
-"""The rules of the classroom by themselves: no server, no port."""
+"""The rules of the classroom alone: no server, no port."""
 
 import functools
 import threading
@@ -16,7 +16,10 @@ from examples.classroom.rules import Classrooms, Event, EventKind, Letter
 
 @pytest.fixture
 def rooms() -> Classrooms:
-    """A lecture with seats 1 and 2, Chen its host and Li and Wang its students; a small class of Chen's."""
+    """A lecture with seats 1 and 2, and a small class of Chen's.
+
+    Chen is the host of the lecture, Li and Wang are its students.
+    """
     rooms = Classrooms(max_rooms=2)
     rooms.create_room("chen", "math", "lecture")
     rooms.create_room("chen", "art", "small-class")
@@ -93,7 +96,7 @@ def test_all_wrong_fields_are_named_at_once(rooms: Classrooms) -> None:
     ]
 
 
-def test_who_comes_without_a_token_is_nobody() -> None:
+def test_a_caller_without_a_token_is_refused() -> None:
     assert rules.authenticate("Bearer li") == "li"
     for wrong in (None, "", "Bearer", "Bearer ", "Basic li"):
         refused = error_of(functools.partial(rules.authenticate, wrong))

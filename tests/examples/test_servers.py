@@ -27,7 +27,7 @@ USERS = ("chen", "li", "wang", "zhao")
 
 
 class Driven:
-    """An object of asyncio's, used from a thread: its coroutines and iterators run on the loop."""
+    """An asyncio object for use from a thread: its coroutines and iterators run on the loop."""
 
     def __init__(self, target: Any, loop: asyncio.AbstractEventLoop) -> None:
         self._target = target
@@ -64,7 +64,7 @@ def run(awaitable: Any, loop: asyncio.AbstractEventLoop) -> Any:
 
 
 class Stage:
-    """A server with a client for each user, and a lecture `math` of Chen's that Li and Wang have joined."""
+    """A server with a client for each user, and Chen's lecture `math`, which Li and Wang joined."""
 
     def __init__(self, target: str, rooms: Classrooms, im: Im, connect: Callable[..., Any]) -> None:
         self.target = target
@@ -143,14 +143,14 @@ def stage(request: pytest.FixtureRequest, stack: str) -> Iterator[Stage]:
 
 @pytest.fixture(autouse=True)
 def answered() -> Iterator[list[Answered]]:
-    """What the servers of a test answer: no code that its method does not declare, unless the test takes it out."""
+    """Checks that the servers of a test answer only declared codes, except where a test says so."""
     with recorded() as answered:
         yield answered
     assert [each for each in answered if each.undeclared] == []
 
 
 def in_line(stage: Stage, user: str, act: Callable[[Any], object]) -> None:
-    """Signs in, acts, and reads until the line ends."""
+    """Signs in, acts, and reads until the stream ends."""
     line = stage.sign_in(user)
     act(line)
     line.receive()
@@ -302,7 +302,7 @@ def test_each_promised_error_arrives_typed(
 
 def test_the_cases_are_what_the_proto_promises() -> None:
     promised = {code for codes in RAISES.values() for code in codes}
-    # The bug that is left in is answered by the fallback, which needs no declaration.
+    # The bug in the example is answered by the fallback, which needs no declaration.
     assert {code for code, _ in CASES} == promised | {ResCode.INTERNAL_SERVER_ERROR}
     assert len(promised) == 25
 
@@ -342,7 +342,7 @@ def test_details_beside_the_code(stage: Stage) -> None:
     assert retry.retry_delay.seconds == 5
 
 
-def test_a_conflict_is_a_success_for_who_wants_the_room(stage: Stage) -> None:
+def test_a_conflict_is_a_success_if_the_caller_wants_the_room(stage: Stage) -> None:
     assert stage.chen.ensure_room("math", "lecture").room_uuid == "math"
     assert stage.chen.ensure_room("art", "small-class").room_uuid == "art"
 
@@ -422,8 +422,8 @@ def test_a_stream_that_begins_wrongly(server_stack: str, method: str, requests: 
     assert type(errgrpc.from_error(error.value, ResCode)) is errgrpc.remote(ResCode.BAD_REQUEST)
 
 
-def test_who_goes_is_forgotten(stage: Stage) -> None:
-    """The client closes its channel in the middle of a feed and a line: the server holds on to neither."""
+def test_a_client_that_goes_is_forgotten(stage: Stage) -> None:
+    """If a client closes its channel during two streams, the server frees both."""
     stage.watch("li")
     stage.sign_in("li")
     stage.li.close()

@@ -1,4 +1,8 @@
-"""Applications under uvicorn on this machine. (No `__init__.py` here: this folder would hide the standard library's http.)"""
+"""Applications under uvicorn on this machine.
+
+This folder has no `__init__.py`: as a package, it would hide the http module of the standard
+library.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -28,6 +32,6 @@ def serving(app: Any) -> Iterator[str]:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[Any], str]]:
-    """The address of an application that is served until the test ends."""
+    """Serves an application until the test ends; returns its address."""
     with ExitStack() as stack:
         yield lambda app: stack.enter_context(serving(app))

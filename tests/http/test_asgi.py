@@ -1,4 +1,4 @@
-"""Any ASGI application under ErrorMiddleware, here ones without a framework."""
+"""ASGI applications without a framework under ErrorMiddleware."""
 
 import json
 import logging

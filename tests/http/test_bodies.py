@@ -1,4 +1,4 @@
-"""What an error looks like over HTTP, and its headers."""
+"""The bodies and headers of errors over HTTP."""
 
 import json
 import time

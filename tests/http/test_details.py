@@ -1,4 +1,4 @@
-"""Details as JSON and back: nothing that a peer sends makes reading them fail."""
+"""Details as JSON and back: reading them never raises, whatever a peer sends."""
 
 import json
 import math
@@ -72,7 +72,7 @@ def test_depth_is_bounded(depth: int, shut: str) -> None:
     packed = packed_of(value)
     assert (packed is not None) == (depth <= 32)
     if packed is not None:
-        assert details.untyped(packed) == value  # hence protobuf can read it
+        assert details.untyped(packed) == value  # so protobuf can read it
 
 
 KNOWN: list[Message] = [

@@ -1,4 +1,4 @@
-"""The reader of httpx's responses, and of httpx2's, which are the same."""
+"""The reader of responses of httpx and httpx2, which have the same classes."""
 
 import gzip
 import json
@@ -55,7 +55,7 @@ def test_a_success_is_no_error(http: Any, status: int) -> None:
     with client(http, status, content=MISSING.body) as found:
         response = found.get("/")
         assert raise_for_error(response, ResCode) is response
-    # and is not read
+    # a streamed success is not read
     with (
         client(http, status, content=iter([MISSING.body])) as found,
         found.stream("GET", "/") as stream,
@@ -64,7 +64,7 @@ def test_a_success_is_no_error(http: Any, status: int) -> None:
         assert not stream.is_stream_consumed
 
 
-def test_a_redirect_is_followed_and_304_is_none(http: Any) -> None:
+def test_a_redirect_is_followed_but_304_is_an_error(http: Any) -> None:
     def answer(request: Any) -> Any:
         return (
             http.Response(302, headers={"location": "/b"})
@@ -145,7 +145,7 @@ async def test_an_unread_response_of_the_asyncio_client_is_named_whatever_it_is(
 
 
 class Endless:
-    """A body without an end, of which a bit more than the bound is read."""
+    """An endless body: the reader reads a bit more than its limit."""
 
     def __init__(self) -> None:
         self.read = 0
@@ -198,7 +198,7 @@ async def test_a_body_that_does_not_arrive_leaves_the_status(http: Any) -> None:
         client(http, 404, content=iter([MISSING.body])) as found,
         found.stream("GET", "/") as response,
     ):
-        b"".join(response.iter_raw())  # consumed by somebody else
+        b"".join(response.iter_raw())  # other code consumes the body
         with pytest.raises(RemoteError) as caught:
             raise_for_error(response, ResCode)
     assert caught.value.inferred

@@ -1,4 +1,7 @@
-"""A secret in an error stays in the process: looked for in all that an application sends, and in all log records."""
+"""A secret in an error stays in the process.
+
+The tests look for it in all that an application sends, and in all log records.
+"""
 
 import asyncio
 import contextlib
@@ -23,7 +26,8 @@ TRANSLATE: dict[type, Any] = {
     canary.Translated: ResCode.CONFLICT,
     canary.MisTranslated: lambda error: f"{error} is no ServiceError",
 }
-# What acts on grpc's context has no like over HTTP; what ends the process is the server's.
+# Acts on grpc's context have no equivalent over HTTP, and acts that end the process belong to the
+# server.
 GRPC = ("status set before", "trailers and text", "trailers", "abort", "exit", "interrupt")
 UNFORESEEN = {name: act for name, act in canary.UNFORESEEN.items() if name not in GRPC}
 CODED = {name: act for name, act in canary.CODED.items() if name not in GRPC}
@@ -33,8 +37,9 @@ def upstream(_: Any) -> None:
     raise decode(404, [("x-request-id", "id-of-a"), ("x-of-a", SECRET)], FORGED, ResCode)
 
 
-FORGED = b"""{"code": 1004, "msg": "%(s)s", "ts": 1, "requestId": "id-of-a", "data": {"a": "%(s)s"}, "error": {"message": "%(s)s",
-  "status": "NOT_FOUND", "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "ROOM_NOT_EXIST",
+FORGED = b"""{"code": 1004, "msg": "%(s)s", "ts": 1, "requestId": "id-of-a", "data": {"a": "%(s)s"},
+  "error": {"message": "%(s)s", "status": "NOT_FOUND",
+  "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "ROOM_NOT_EXIST",
   "domain": "errgrpc.v1.ResCode", "metadata": {"code": "1004", "key": "%(s)s"}}]}}""" % {
     b"s": SECRET.encode()
 }
@@ -71,7 +76,7 @@ def sent(app: Any) -> list[Any]:
         messages.append(message)
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
-    # what Starlette hands on to the server, with `exception_handlers` alone
+    # with `exception_handlers` alone, Starlette raises unhandled exceptions on to the server
     with contextlib.suppress(Exception):
         asyncio.run(app(scope, None, send))
     return messages

@@ -1,4 +1,4 @@
-"""What a client makes of an HTTP answer, whatever it is."""
+"""What a client makes of any HTTP answer."""
 
 import json
 import pickle
@@ -170,7 +170,7 @@ def test_a_newer_servers_number_is_known_and_no_code(number: int) -> None:
 
 
 def test_an_http_status_in_place_of_a_number_is_no_code() -> None:
-    """As services without a code for it answer, errgrpc's own included."""
+    """Services answer so if they have no code for a status, as errgrpc itself does."""
     check_inferred(read({**ENVELOPE, "code": 404}, 404, ShopCode), ShopCode.GONE)
     check_inferred(read({**ENVELOPE, "code": 0}, 404, ShopCode), ShopCode.GONE)
     assert read({**ENVELOPE, "code": 404}, 404).error_code is ResCode.NOT_FOUND
@@ -289,7 +289,7 @@ def test_details_come_before_headers() -> None:
 
 
 def test_304_is_the_code_that_declares_it() -> None:
-    """It has no body: its number cannot be told."""
+    """A 304 has no body, so it has no number."""
     check_inferred(read(b"", 304), ResCode.NOT_MODIFIED, StatusCode.FAILED_PRECONDITION)
     check_inferred(read(b"", 304, ShopCode), None, StatusCode.FAILED_PRECONDITION)
     check_inferred(
@@ -324,7 +324,7 @@ HOSTILE: dict[str, bytes] = {
     "huge number": b'{"code":' + b"9" * 200_000 + b',"msg":"m","ts":1,"requestId":"r"}',
     "aip193 without message": b'{"error":{"code":404,"status":"NOT_FOUND","message":null}}',
     "aip193 with a wrong status": b'{"error":{"code":404,"status":"GONE_AWAY","message":"m"}}',
-    "aip193 with a status that is a list": b'{"error":{"code":404,"status":["NOT_FOUND"],"message":"m"}}',
+    "aip193 with a list as status": b'{"error":{"code":404,"status":["NOT_FOUND"],"message":"m"}}',
     "aip193 that says OK": b'{"error":{"code":200,"status":"OK","message":"m"}}',
     "gateway that says OK": b'{"code":0,"message":"m","details":[]}',
     "10 MB": b'{"code":1004,"msg":"' + b"m" * 10_000_000 + b'","ts":1,"requestId":"r"}',
@@ -444,7 +444,7 @@ TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 
 
 def keys_of(code: ErrorCode) -> list[str]:
-    """What an error with this code may carry as any text."""
+    """The metadata keys of a code that may have any text."""
     return (
         [field.key for field in code.metadata_fields if field.type is str]
         if code.metadata_fields
@@ -467,7 +467,7 @@ def errors_of(code: ErrorCode) -> st.SearchStrategy[ServiceError]:
             max_size=3,
             unique_by=lambda detail: getattr(detail, "type_url", detail.DESCRIPTOR.full_name),
         ),
-        # Of a code that says that trying again is in vain, a delay is a MisuseWarning.
+        # A delay is a MisuseWarning if the code forbids retries.
         retry_delay=st.none()
         if code.retryable is False
         else st.none() | st.integers(0, 10**6) | st.floats(0, 10**6),
@@ -552,8 +552,14 @@ SURROGATE = "\\ud800"
 @pytest.mark.parametrize(
     "body",
     [
-        '{"error": {"code": 404, "message": "m", "status": "NOT_FOUND", "details": [{"@type": "x/S", "value": "aGk="}]}}',
-        '{"error": {"code": 404, "message": "S", "status": "NOT_FOUND", "details": [{"@type": "x/y", "S": "S"}, "S", {"S": ["S"]}]}}',
+        (
+            '{"error": {"code": 404, "message": "m", "status": "NOT_FOUND", "details": [{"@type": '
+            '"x/S", "value": "aGk="}]}}'
+        ),
+        (
+            '{"error": {"code": 404, "message": "S", "status": "NOT_FOUND", "details": [{"@type": '
+            '"x/y", "S": "S"}, "S", {"S": ["S"]}]}}'
+        ),
         '{"error": {"code": 404, "message": "S", "status": "NOT_FOUND", "details":'
         ' [{"@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": "S"}]}}',
         '{"code": 1004, "msg": "S", "ts": 1, "requestId": "S", "data": {"S": "S"}}',
@@ -587,7 +593,10 @@ def test_a_large_body_is_bounded_by_its_values() -> None:
         }
     )
     error = read(
-        f'{{"error": {{"code": 404, "message": "m", "status": "NOT_FOUND", "details": [{info}, {violations}]}}}}'.encode(),
+        (
+            f'{{"error": {{"code": 404, "message": "m", "status": "NOT_FOUND", "details": [{info}, '
+            f"{violations}]}}}}"
+        ).encode(),
         404,
     )
     assert type(error) is remote(ResCode.ROOM_NOT_EXIST)

@@ -1,4 +1,4 @@
-"""What is answered to whatever was raised, without a framework: as gRPC's servers answer it."""
+"""Answers to exceptions without a framework, the same as from gRPC's servers."""
 
 import json
 import logging
@@ -27,7 +27,7 @@ def test_a_coded_error_leaves_no_record(caplog: pytest.LogCaptureFixture) -> Non
     assert caplog.records == []
 
 
-def test_what_nobody_foresaw_is_masked_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unhandled_exception_is_masked_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     answer = Responder(ResCode, form="both").answer(KeyError("secret"), REQUEST)
     written = json.loads(answer.body)
     assert (answer.status, written["code"], written["msg"], written["requestId"]) == (
@@ -77,7 +77,7 @@ def test_an_error_received_over_http_is_masked_unless_passed_on_by_name() -> Non
     answer = Responder(ResCode, form="both").answer(received, Request())
     assert answer.status == 500
     assert "another service" not in str(answer)
-    # by which both logs are found
+    # this id finds the records in both logs
     assert decode(*answer, ResCode).request_id == received.request_id
     passing = Responder(
         ResCode, form="both", translate={errgrpc.remote(ResCode): ServiceError.from_remote}
@@ -120,13 +120,13 @@ def test_what_stands_has_no_code(form: Any) -> None:
     assert (error.details(), data(error)) == ("Teapot", {"a": [1]})
 
 
-def test_what_stands_without_a_body_has_none() -> None:
+def test_a_status_without_a_body_has_no_body() -> None:
     answer = Responder(ResCode).stand(304, None, REQUEST, headers={"etag": "x"})
     assert answer == (304, (("etag", "x"), ("x-request-id", "id-1")), b"")
     assert json.loads(Responder(ResCode).stand(404, None, REQUEST).body)["msg"] == "Not Found"
 
 
-def test_when_nobody_hears_it_the_record_says_so(caplog: pytest.LogCaptureFixture) -> None:
+def test_if_the_client_has_gone_the_record_says_so(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     Responder(ResCode).answer(OSError(), REQUEST, gone=True)
     assert [(record.levelno, record.getMessage()) for record in caplog.records] == [

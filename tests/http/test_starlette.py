@@ -90,7 +90,7 @@ async def talking(websocket: WebSocket) -> None:
 
 
 def starlette_app(**more: Any) -> Starlette:
-    # an application of its own, which answers by itself
+    # a separate application, which answers by itself
     inner = Starlette(routes=[Route("/{what}", failing)])
     install(inner, ResCode, form="both")
     routes = [
@@ -130,7 +130,7 @@ def added(make: Callable[..., Starlette]) -> Starlette:
 async def ask(
     app: Any, path: str, method: str = "GET", *, raises: bool = True, **more: Any
 ) -> httpx.Response:
-    """With `raises`, what the application raises on to the server is raised here."""
+    """Calls an application; with `raises`, also raises what it raises to the server."""
     transport = httpx.ASGITransport(app, raise_app_exceptions=raises)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         return await client.request(method, path, **more)
@@ -536,7 +536,7 @@ async def test_fastapis_detail_may_be_any_json() -> None:
 
 
 class Refusing:
-    """A middleware that raises by itself."""
+    """A middleware that itself raises."""
 
     def __init__(self, app: Any, error: Callable[[], Exception]) -> None:
         self.error = error
@@ -555,7 +555,8 @@ async def test_what_middleware_raises_is_answered(
     response = await ask(app, "/fine")
     assert (response.status_code, response.json()["code"]) == EXPECTED[what][:2]
     assert len(caplog.records) == (what == "unforeseen")
-    # Middleware that is added later is outside of ours: answered all the same, and then raised on.
+    # Middleware that is added later is outside of ours. Its error is answered all the same, and
+    # then raised to the server.
     later = starlette_app()
     install(later, ResCode, translate=TRANSLATE)
     later.add_middleware(Refusing, error=RAISED[what])
@@ -565,7 +566,7 @@ async def test_what_middleware_raises_is_answered(
 @pytest.mark.parametrize("what", ["coded", "unforeseen"])
 @pytest.mark.parametrize("first", [True, False])
 async def test_what_middleware_sets_is_set_on_errors(what: str, first: bool) -> None:
-    """A browser shows nothing of an answer without CORS headers to the page."""
+    """Without CORS headers, a browser hides the answer from the page."""
     app = starlette_app()
     for step in (0, 1):
         if step == first:
@@ -709,7 +710,7 @@ def test_starlette_alone_is_enough() -> None:
     assert done.stdout == "ClientDisconnect Exception ExceptionGroup HTTPException ServiceError\n"
 
 
-# Who hears of it.
+# Calls of the hooks.
 
 
 def hearing_app(heard: list[errgrpc.Answered]) -> fastapi.FastAPI:
@@ -735,7 +736,7 @@ def hearing_app(heard: list[errgrpc.Answered]) -> fastapi.FastAPI:
     app.add_api_route("/task/own", with_a_task)
     app.add_api_route("/task/fastapi", broken_task)
     app.router.routes.append(Route("/stream/{what}", streaming))
-    # without `install`: it answers by itself, and raises
+    # without `install`, it answers by itself and raises
     app.mount("/inner", Starlette(routes=[Route("/{what}", failing)]))
     install(app, ResCode, translate=TRANSLATE, on_answer=heard.append)
     return app

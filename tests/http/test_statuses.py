@@ -1,4 +1,4 @@
-"""HTTP statuses and gRPC's, by google's own document."""
+"""HTTP statuses and gRPC's, as google's own document maps them."""
 
 import re
 from pathlib import Path

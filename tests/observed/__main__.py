@@ -1,7 +1,7 @@
 """What one tool shows of calls to a guarded server, as JSON: `python -m observed TOOL`.
 
-A process of its own for each tool, as some hook into all that is loaded; a server of its own for each call, so that nothing is
-left to happen when the tool is asked.
+Each tool has its own process, as some hook into all loaded modules. Each call has its own server,
+so that all is finished when the tool is asked.
 """
 
 import importlib

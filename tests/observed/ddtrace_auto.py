@@ -1,11 +1,14 @@
-"""ddtrace's integration, which puts its interceptors first by itself. Without an agent: a filter takes each trace."""
+"""ddtrace's integration, which puts its interceptors first by itself.
+
+There is no agent: a filter takes each trace.
+"""
 
 import os
 from collections import Counter
 from typing import Any
 
 os.environ.update(
-    DD_TRACE_OTEL_ENABLED="true",  # what OpenTelemetry's API calls the current span is ddtrace's
+    DD_TRACE_OTEL_ENABLED="true",  # makes ddtrace's span the current one in OpenTelemetry's API
     DD_INSTRUMENTATION_TELEMETRY_ENABLED="false",
     DD_REMOTE_CONFIGURATION_ENABLED="false",
     DD_CRASHTRACKING_ENABLED="false",

@@ -1,4 +1,4 @@
-"""OpenTelemetry's interceptors in the list: the status and the events of the span, and the reason on it."""
+"""OpenTelemetry's interceptors in the list: status and events of the span, and the reason on it."""
 
 from collections import Counter
 from typing import Any

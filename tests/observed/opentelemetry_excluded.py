@@ -1,4 +1,4 @@
-"""OpenTelemetry's auto-instrumentation of other services than this one."""
+"""OpenTelemetry's auto-instrumentation, configured to exclude this service."""
 
 import os
 

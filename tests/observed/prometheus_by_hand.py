@@ -1,4 +1,4 @@
-"""An interceptor that counts calls by their status with prometheus-client: which status is counted."""
+"""An interceptor that counts calls by their status with prometheus-client."""
 
 import inspect
 from collections.abc import Callable
@@ -23,9 +23,9 @@ class Tool:
         )
 
     def count(self, context: Any) -> None:
-        # asyncio's contexts of sync handlers tell none
+        # on asyncio, contexts of sync handlers have no `code`
         code = context.code() or grpc.StatusCode.OK if hasattr(context, "code") else None
-        if isinstance(code, int):  # as asyncio's other contexts have it
+        if isinstance(code, int):  # on asyncio, other contexts return a number
             code = next(status for status in grpc.StatusCode if status.value[0] == code)
         self.handled.labels(code.name if code else "unknown to it").inc()
 

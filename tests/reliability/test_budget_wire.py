@@ -1,4 +1,4 @@
-"""The size budget over real connections: 300 of the random errors of `python -m reliability.budget`."""
+"""The size budget over real connections: 320 random errors of `python -m reliability.budget`."""
 
 import logging
 from typing import Any

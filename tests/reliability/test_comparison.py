@@ -1,4 +1,4 @@
-"""What docs/reliability.md promises holds, and its pages say what was measured."""
+"""errgrpc keeps the promises of docs/reliability.md, and its pages show what was measured."""
 
 import re
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def test_errgrpc_keeps_the_promise(row: Row, ours: Bench, monkeypatch: pytest.Mo
 
 
 def _best(row: Row) -> str:
-    """The status where a handler gave no more than that or the peer's details cannot be read; else the code."""
+    """The best possible answer: the status if there is no readable code, else the code."""
     no_code = row.id.startswith(("abort", "double-abort", "details-that-are"))
     return "status" if no_code else "code"
 
@@ -45,7 +45,7 @@ def test_the_process_ends_and_the_caller_is_answered(ours: Bench) -> None:
     assert comparison.total(found) == {"code": 4}
 
 
-# Those whose outcome no race decides.
+# Rows whose outcome does not depend on a race.
 STEADY = [
     "a-coded-error",
     "exceptiongroup-with-one-coded-error",

@@ -1,4 +1,7 @@
-"""Many at once: threads, tasks, channels, servers and event loops share one channel, one interceptor, one error instance."""
+"""Many calls at once: they share a channel, an interceptor or an error instance.
+
+The calls come from threads, tasks, channels, servers and event loops.
+"""
 
 import asyncio
 import threading
@@ -28,7 +31,7 @@ UNFORESEEN = LookupError("shared")
 
 
 def key_of(code: errgrpc.ErrorCode) -> str:
-    """Under which key an error has the number of its call: the first that the code declares, else any."""
+    """The metadata key for the number of a call: the first declared key, or else any key."""
     return code.metadata_fields[0].key if code.metadata_fields else "call"
 
 
@@ -37,7 +40,7 @@ def told(context: Any) -> dict[str, Any]:
 
 
 def answer(context: Any) -> None:
-    """What the request asks for in its metadata, with its number in the error."""
+    """Raises the error that the request's metadata name, with the number of the call."""
     asked = told(context)
     code = ResCode[asked["x-reason"]]
     raise ServiceError(code, metadata={key_of(code): asked["x-call"]})
@@ -88,7 +91,7 @@ async def call_aio(channel: Any, kind: str, request: bytes, metadata: Any) -> Re
 
 
 def in_threads(run: Callable[[int], None], count: int = THREADS) -> None:
-    """Runs it in so many threads, all of which start together."""
+    """Runs it in this many threads, which start together."""
     barrier = threading.Barrier(count)
 
     def start(number: int) -> None:
@@ -127,7 +130,10 @@ async def test_tasks_on_one_channel(target: str) -> None:
 
 
 def test_interceptors_shared_by_servers_channels_and_loops() -> None:
-    """One of each interceptor for two sync servers, two asyncio servers on loops of their own and the channels to all."""
+    """One interceptor of each type serves two sync servers, two asyncio servers and all channels.
+
+    Each asyncio server has its own loop.
+    """
     sync_guard, aio_guard = (
         errgrpc.ServerInterceptor(ResCode),
         errgrpc.aio.ServerInterceptor(ResCode),
@@ -171,7 +177,7 @@ def test_interceptors_shared_by_servers_channels_and_loops() -> None:
 
 @pytest.mark.parametrize("style", harness.STYLES[1:])
 def test_uvloop(style: str) -> None:
-    """Server and client on one loop of uvloop's."""
+    """A server and a client on one loop of uvloop."""
 
     async def main(request: bytes) -> None:
         server = grpc.aio.server(pool, interceptors=[errgrpc.aio.ServerInterceptor(ResCode)])
@@ -204,7 +210,7 @@ def raise_shared_while_handling(context: Any) -> None:
     try:
         raise LookupError(told(context)["x-call"])
     except LookupError:
-        raise SHARED  # noqa: B904  the context that it leaves behind is what is tested
+        raise SHARED  # noqa: B904  the implicit context is tested
 
 
 def raise_unforeseen(context: Any) -> None:
@@ -214,7 +220,7 @@ def raise_unforeseen(context: Any) -> None:
 
 @pytest.mark.parametrize("act", [raise_shared, raise_shared_while_handling, raise_unforeseen])
 def test_one_instance_raised_by_many(target: str, act: Callable[[Any], None]) -> None:
-    """Each answer has the language, the request id and the trailing metadata of its own request, and nothing of another's."""
+    """Each answer has the language, request id and trailing metadata of its own request only."""
     interceptor = errgrpc.ClientInterceptor(ResCode)
     foreseen = act is not raise_unforeseen
     code = ResCode.ROOM_NOT_EXIST if foreseen else ResCode.INTERNAL_SERVER_ERROR
@@ -245,7 +251,10 @@ def test_one_instance_raised_by_many(target: str, act: Callable[[Any], None]) ->
 def test_one_instance_does_not_gather_its_requests(
     target: str, kind: str, act: Callable[[Any], None]
 ) -> None:
-    """Each raise adds to an exception's traceback, whose frames hold the requests, and which the log would show."""
+    """The traceback of the instance must not grow.
+
+    Each raise would add frames, which hold the requests and would be logged.
+    """
     with (
         harness.action(act) as request,
         harness.sync_channel(target, errgrpc.ClientInterceptor(ResCode)) as channel,

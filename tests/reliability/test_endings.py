@@ -1,4 +1,4 @@
-"""A short run of what `python -m reliability.endings` does a hundred times."""
+"""A short run of `python -m reliability.endings`, which does the same a hundred times."""
 
 import json
 from pathlib import Path

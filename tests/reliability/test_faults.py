@@ -1,4 +1,7 @@
-"""Networks and servers that fail: every call ends, with a RemoteError, typed where the answer was read and else inferred."""
+"""Failing networks and servers: every call ends with a RemoteError.
+
+The error is typed if the client read the answer, and else inferred.
+"""
 
 import asyncio
 import functools
@@ -35,7 +38,8 @@ from reliability.proxy import Deed, Fault, Place, Proxy
 pytestmark = pytest.mark.thinned(8)
 
 ROOT = Path(__file__).parents[2]
-# Without these grpc waits a second before it connects again, and may hand on the connection of an earlier channel.
+# Without these options, grpc waits a second before it reconnects, and may reuse the connection of
+# an earlier channel.
 OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 50),
@@ -43,12 +47,14 @@ OPTIONS = [
 ]
 
 
-# A connection is lost; INTERNAL is what asyncio's client makes of a request that it could not put on it.
+# Statuses of a lost connection. INTERNAL comes from asyncio's client if it could not send a
+# request.
 LOST: tuple[grpc.StatusCode, ...] = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL)
 PATIENCE: float = harness.DEADLINE
 OLD = harness.GRPC < (1, 80)
 if OLD:
-    # There a client overlooks many resets (sync: 28 of 60 bare, 27 of 60 with ours): such a call has but its deadline.
+    # grpcio before 1.80 overlooks many resets (sync: 28 of 60 bare, 27 of 60 with ours). Only the
+    # deadline ends such a call.
     LOST += (grpc.StatusCode.DEADLINE_EXCEEDED,)
     PATIENCE = 1
 LOCALLY_CANCELLED = (grpc.StatusCode.CANCELLED, "Locally cancelled by application!")
@@ -56,11 +62,15 @@ LOCALLY_CANCELLED = (grpc.StatusCode.CANCELLED, "Locally cancelled by applicatio
 
 @pytest.fixture(autouse=True)
 def _quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """A failed connection is nobody's bug: nothing is logged as one, no exception is lost in a task or a finalizer."""
+    """A failed connection is not a bug: no log record says so, and no exception is lost.
+
+    Exceptions could be lost in a task or a finalizer.
+    """
     with caplog.at_level(logging.WARNING):
         yield
         gc.collect(1)
-    # All loops share grpc's poller: it may bring what was meant for the closed loop of an earlier test.
+    # All loops share grpc's poller, which may deliver an event for the closed loop of an earlier
+    # test.
     assert [
         text
         for record in caplog.records
@@ -73,7 +83,7 @@ _numbers = itertools.count()
 
 @contextmanager
 def action(act: harness.Action, after: int = 0) -> Iterator[bytes]:
-    """As the harness's, but it stays: a request that its client has given up may arrive later."""
+    """As in the harness, but permanent: a request may arrive after its client has given it up."""
     name = f"fault {next(_numbers)}".encode()
     harness.ACTIONS[name] = act, after
     yield name
@@ -86,7 +96,10 @@ class Ended:
     responses: list[bytes] = field(default_factory=list)
     error: Any = None
     cancelled: bool = False
-    """By asyncio grpc itself, which does that when it fails to say that there are no more requests: test_a_deadline_while_writing."""
+    """Whether asyncio grpc itself cancelled the call.
+
+    It does so if its half-close fails: see test_a_deadline_while_writing.
+    """
 
     def assert_typed(self, code: ResCode = ResCode.ROOM_NOT_EXIST) -> None:
         assert type(self.error) is remote(code), self.error
@@ -95,18 +108,18 @@ class Ended:
     def assert_inferred(self, *codes: grpc.StatusCode) -> None:
         assert type(self.error) is RemoteError, self.error
         assert self.error.code() in (codes or (grpc.StatusCode.UNAVAILABLE,)), self.error
-        # which the table leaves out
+        # the table infers no code from CANCELLED
         assert self.error.inferred is (self.error.code() is not grpc.StatusCode.CANCELLED)
         assert (self.error.reason, self.error.domain, dict(self.error.metadata)) == (None, None, {})
 
     def assert_lost(self, *codes: grpc.StatusCode) -> None:
-        """Inferred, or what bare grpcio makes of requests that were still being written."""
+        """Asserts an inferred error, or a cancellation by bare grpcio during the requests."""
         if not self.cancelled:
             self.assert_inferred(*(codes or LOST))
 
 
 class Client:
-    """One channel of either stack, and calls on it that run at the same time."""
+    """One channel of either stack, with concurrent calls."""
 
     def __init__(
         self, stack: str, target: str, interceptors: Any = None, options: Any = ()
@@ -156,7 +169,10 @@ class Client:
         return self.begin(kind, request, **options).result(2 * harness.DEADLINE)
 
     def call_again(self, kind: str, request: bytes) -> Ended:
-        """The first call on a good connection: until grpc has noticed, one may still be put on the dead one, and ends as well."""
+        """Calls until the channel has a good connection.
+
+        Until grpc notices that the old connection is dead, a call may still use it and fail.
+        """
         for _ in range(1_000):
             ended = self.call(kind, request, wait_for_ready=True, timeout=PATIENCE)
             if type(ended.error) is not RemoteError and not ended.cancelled:
@@ -167,7 +183,7 @@ class Client:
     def call_struck(
         self, proxy: Proxy, fault: Fault, kind: str, request: bytes
     ) -> tuple[Ended, int]:
-        """A call that the fault struck and grpc did not cancel, and how many it struck until then."""
+        """Calls until the fault strikes a call that grpc does not cancel; counts all strikes."""
         strikes = 0
         for _ in range(20):
             proxy.arm(fault)
@@ -230,13 +246,16 @@ async def _await_then_fail(sent: Any) -> None:
 
 @contextmanager
 def failing(kind: str) -> Iterator[bytes]:
-    """A request that is answered with headers, in streams a response, and then an error."""
+    """A request that is answered with headers (in streams, a response) and then an error."""
     with action(fail if kind.endswith("stream") else headers_then_fail, 1) as request:
         yield request
 
 
 def cuttable(style: str, kind: str) -> str:
-    """A sync stream on an asyncio server that goes on when its client has gone keeps its thread for ever: see docs/reliability.md."""
+    """The style, or sync where a sync stream on an asyncio server would keep its thread.
+
+    Such a stream continues after its client has gone: see docs/reliability.md.
+    """
     return "sync" if style == "sync_on_aio" and kind.endswith("stream") else style
 
 
@@ -253,7 +272,7 @@ CUTS = [
 def test_a_connection_that_ends_early(
     targets: dict[str, str], stack: str, kind: str, fault: Fault
 ) -> None:
-    """The call is inferred; the next one on the channel finds a new connection, and is typed."""
+    """The call is inferred; the next call on the channel gets a new connection and is typed."""
     target = targets[cuttable(harness.STYLES[CUTS.index(fault) % 4], kind)]
     with failing(kind) as request, Proxy(target) as proxy, Client(stack, proxy.target) as client:
         ended, strikes = client.call_struck(proxy, fault, kind, request)
@@ -263,7 +282,10 @@ def test_a_connection_that_ends_early(
 
 
 def test_a_connection_that_ends_when_all_is_said(target: str, stack: str, kind: str) -> None:
-    """What was read is typed. A connection that closes right behind it may take it along: both come from one read."""
+    """An answer that was read is typed.
+
+    A connection that closes right after it may discard it: both come in one read.
+    """
     with failing(kind) as request, Proxy(target) as proxy:
         for deed in (Deed.STALL, Deed.CLOSE, Deed.RESET):
             with Client(stack, proxy.target) as client:
@@ -278,7 +300,7 @@ def test_a_connection_that_ends_when_all_is_said(target: str, stack: str, kind: 
 
 @pytest.mark.parametrize("place", [Place.HEADERS, Place.TRAILERS_MIDDLE])
 def test_an_answer_that_stops(targets: dict[str, str], stack: str, place: Place) -> None:
-    """The deadline of the call, which here is what is tested."""
+    """The deadline of the call ends it."""
     with ExitStack() as exits:
         begun = []
         for kind, style in zip(harness.KINDS, harness.STYLES, strict=True):
@@ -290,7 +312,7 @@ def test_an_answer_that_stops(targets: dict[str, str], stack: str, place: Place)
             )
         for kind, call in zip(harness.KINDS, begun, strict=True):
             ended = call.result(harness.DEADLINE)
-            # it may not have written all in time
+            # the client may still be writing its requests
             if (stack, kind.startswith("stream")) == ("aio", True):
                 ended.assert_lost(grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.INTERNAL)
             else:
@@ -299,7 +321,7 @@ def test_an_answer_that_stops(targets: dict[str, str], stack: str, place: Place)
 
 @pytest.mark.parametrize("interceptors", [(), None], ids=["bare", "ours"])
 def test_a_deadline_while_writing(targets: dict[str, str], interceptors: Any) -> None:
-    """A half-close that fails makes grpc cancel the call: bare grpcio does it to a few of a thousand, and so do we."""
+    """If a half-close fails, grpc cancels the call: a few of a thousand, bare and with ours."""
     with action(fail) as request, Client("aio", targets["aio"], interceptors) as client:
         for kind in harness.KINDS:
             for call in [
@@ -321,7 +343,7 @@ def test_a_deadline_while_writing(targets: dict[str, str], interceptors: Any) ->
 
 @pytest.mark.parametrize("how", ["slow", "mirrored"])
 def test_slow_and_duplicated_connections(target: str, stack: str, kind: str, how: str) -> None:
-    """One byte at a time; or all requests arrive at the server twice, and one answer comes back."""
+    """Sends one byte at a time; or sends all requests twice and returns one answer."""
     with (
         failing(kind) as request,
         Proxy(target, **{how: True}) as proxy,
@@ -338,7 +360,7 @@ def test_slow_and_duplicated_connections(target: str, stack: str, kind: str, how
 def test_an_answer_that_comes_twice(
     targets: dict[str, str], style: str, stack: str, kind: str
 ) -> None:
-    """Trailers alone are read once; headers twice break the protocol, and nothing of it is believed."""
+    """Trailers alone are read once; doubled headers break the protocol: the error is inferred."""
     target = targets[cuttable(style, kind)]
     with action(fail) as alone, failing(kind) as request, Proxy(target) as proxy:
         with Client(stack, proxy.target) as client:
@@ -363,7 +385,7 @@ def test_connections_dropped_again_and_again(target: str, stack: str, reset: boo
 
 
 def test_keepalive(targets: dict[str, str], stack: str) -> None:
-    """The peer has fallen silent: pings find out."""
+    """The peer falls silent: pings find it out."""
     options = [
         ("grpc.keepalive_time_ms", 200),
         ("grpc.keepalive_timeout_ms", 100),
@@ -388,7 +410,7 @@ def test_keepalive(targets: dict[str, str], stack: str) -> None:
 
 
 class Victim:
-    """A server process on a port that stays ours: we keep it bound, and it listens there."""
+    """A server process on a port that stays ours: this process binds it, the server listens."""
 
     def __init__(self, style: str, port: int) -> None:
         command = [sys.executable, "-m", "reliability.victim", style, str(port)]
@@ -420,7 +442,7 @@ def test_a_server_that_is_killed_and_comes_back(style: str) -> None:
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
         server = Victim(style, port)
-        exits.callback(lambda: server.end())  # noqa: PLW0108  the second one
+        exits.callback(lambda: server.end())  # noqa: PLW0108  ends the second server, too
         clients = [
             exits.enter_context(Client(stack, f"127.0.0.1:{port}")) for stack in harness.STACKS
         ]
@@ -436,14 +458,14 @@ def test_a_server_that_is_killed_and_comes_back(style: str) -> None:
             ended.assert_lost()
             assert ended.responses in ([], [b"first"] if kind.endswith("stream") else [])
         for client in clients:
-            client.call("unary_unary", victim.RAISE).assert_inferred()  # nobody listens
+            client.call("unary_unary", victim.RAISE).assert_inferred()  # no server listens
         server = Victim(style, port)
         for client, kind in held:
             client.call_again(kind, victim.RAISE).assert_typed()
 
 
 class Gate:
-    """Handlers that wait until it opens, and then fail."""
+    """Handlers that wait until the gate opens, and then fail."""
 
     def __init__(self, style: str) -> None:
         self._began, self._opened = threading.Semaphore(0), threading.Event()
@@ -471,7 +493,7 @@ class Gate:
 @pytest.mark.parametrize("style", harness.STYLES)
 @pytest.mark.parametrize("patient", [True, False])
 def test_a_server_that_stops_with_grace(style: str, stack: str, patient: bool) -> None:
-    """Who ends within the grace is answered as ever; who does not is inferred; new calls find nobody."""
+    """Calls that end within the grace period are answered; others and new calls are inferred."""
     gate = Gate(style)
     with (
         victim.stoppable(style) as (target, stop),
@@ -484,7 +506,7 @@ def test_a_server_that_stops_with_grace(style: str, stack: str, patient: bool) -
             stopping = stop(harness.DEADLINE if patient else 0.05)
             if patient:
                 with action(fail) as other, Client(stack, target) as late:
-                    for _ in range(1_000):  # until it has begun to stop
+                    for _ in range(1_000):  # until the server has begun to stop
                         if type((ended := late.call("unary_unary", other)).error) is RemoteError:
                             break
                     ended.assert_inferred(grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
@@ -502,7 +524,10 @@ def test_a_server_that_stops_with_grace(style: str, stack: str, patient: bool) -
 
 @pytest.mark.parametrize("style", harness.STYLES)
 def test_a_handler_that_outlives_its_client(targets: dict[str, str], style: str) -> None:
-    """It may still ask for what the client sent: bare grpcio reads freed memory on an asyncio server. Nobody hears its error."""
+    """The handler may still read what the client sent; its error is dropped.
+
+    On an asyncio server, bare grpcio reads freed memory here.
+    """
     calls, value, outlived = 12, "v" * 27, threading.Semaphore(0)
     gate, read = Gate(style), list[Any]()
 
@@ -533,7 +558,7 @@ def test_a_handler_that_outlives_its_client(targets: dict[str, str], style: str)
         gate.wait_until_held(calls)
         for future in futures:
             future.cancel()
-    with action(fail) as other:  # behind the news that they are cancelled
+    with action(fail) as other:  # these arrive after the cancellations
         for kind in harness.KINDS * 8:
             assert (
                 harness.call("sync", targets[style], kind, other).code is grpc.StatusCode.NOT_FOUND
@@ -544,7 +569,7 @@ def test_a_handler_that_outlives_its_client(targets: dict[str, str], style: str)
     assert read == [value] * calls
 
 
-# Channels and loops that end: what the bare stack does, and nothing else.
+# Channels and loops that end: the same as on the bare stack.
 
 NULL: dict[str, Any] = {
     "sync": [harness.NullClientInterceptor()],
@@ -634,7 +659,7 @@ def test_an_event_loop_closed_during_a_call(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """`asyncio.run` cancels the tasks first; a loop that is simply closed does not. grpc complains then, and not about us."""
+    """`asyncio.run` cancels the tasks first, but a bare close does not: then grpc complains."""
 
     def close(interceptors: Any) -> tuple[Any, set[str]]:
         gate, complaints, loop = Gate("aio"), list[str](), asyncio.new_event_loop()
@@ -674,12 +699,13 @@ def test_an_event_loop_closed_during_a_call(
         caplog.clear()
         return found, {text for text in complaints if "PollerCompletionQueue" not in text}
 
-    gc.collect()  # what an earlier test left says its own complaints now
+    gc.collect()  # leftovers of an earlier test complain now
     caplog.clear()
     ours, our_complaints = close(OURS["aio"])
-    # Without order the loop ends before this test's own task: asyncio may say so, at either turn.
+    # In a disorderly end, the loop ends before the task of this test. asyncio may report that in
+    # either run.
     null_complaints = set[str]() if orderly else {"Task was destroyed but it is pending!"}
-    for _ in range(20):  # which of them come is decided by grpc's poller
+    for _ in range(20):  # grpc's poller decides which complaints come
         null, complaints = close(NULL["aio"])
         assert ours == null
         null_complaints |= complaints
@@ -688,7 +714,7 @@ def test_an_event_loop_closed_during_a_call(
     assert our_complaints <= null_complaints
 
 
-# Retries of grpc's own.
+# Retries by grpc itself.
 
 POLICY = {
     "maxAttempts": 3,
@@ -710,7 +736,7 @@ def attempt_of(context: Any) -> int:
 
 @pytest.mark.parametrize("good", [2, 99], ids=["other error at last", "the same each time"])
 def test_retries(target: str, stack: str, kind: str, good: int) -> None:
-    """Each attempt has details of its own; those of the last are read."""
+    """Each attempt has its own details; the client reads the last ones."""
 
     def act(context: Any) -> None:
         attempt = attempt_of(context)
@@ -729,7 +755,10 @@ def test_retries(target: str, stack: str, kind: str, good: int) -> None:
 def cut_then_retried(
     target: str, stack: str, kind: str, options: Any, timeout: float, interceptors: Any = None
 ) -> tuple[Ended, list[int]]:
-    """A call whose first answer is cut off with its connection, and the attempts of it that the server saw."""
+    """Makes a call whose connection is cut in the first answer.
+
+    Returns how it ended, and the attempts that the server saw.
+    """
     attempts = list[int]()
 
     def act(context: Any) -> None:
@@ -747,7 +776,7 @@ def cut_then_retried(
 
 
 def test_a_retry_after_a_broken_connection(target: str, stack: str, kind: str) -> None:
-    """The last attempt's details are read, if grpc does not lose the attempt: see the next test."""
+    """The client reads the details of the last attempt, unless grpc loses it: see the next test."""
     for _ in range(20):
         found, attempts = cut_then_retried(target, stack, kind, retries(), timeout=2)
         if not found.cancelled and type(found.error) is not RemoteError:
@@ -765,7 +794,10 @@ def test_a_retry_after_a_broken_connection(target: str, stack: str, kind: str) -
 def test_a_retry_that_begins_on_a_dead_connection(
     targets: dict[str, str], stack: str, kind: str, interceptors: Any
 ) -> None:
-    """grpc loses about every second attempt that it begins before it has noticed; the deadline ends the call, bare or with us."""
+    """If grpc has not noticed the dead connection, it loses about every second attempt.
+
+    Then the deadline ends the call, bare or with ours.
+    """
     options = retries(initialBackoff="0.001s", maxBackoff="0.001s")
     for _ in range(2):
         found, attempts = cut_then_retried(

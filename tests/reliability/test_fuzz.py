@@ -1,4 +1,7 @@
-"""A short run of what `python -m reliability.fuzz.run` does a million times, and all that the fuzzers ever found."""
+"""A short run of `python -m reliability.fuzz.run`, and all findings of the fuzzers so far.
+
+The long run has a million inputs.
+"""
 
 import json
 import re
@@ -59,6 +62,7 @@ def test_the_page_has_the_figures_of_a_full_run() -> None:
         assert f"{inputs:,} inputs, 0 crashes, 0 that took more than {slow:.0f} ms" in page
     for part in figures["parts"]:
         assert re.search(
-            rf"\| {part['tool']} \| .* \| {part['inputs']:,} \| {part['median_ms']} \| {part['slowest_ms']} \|",
+            rf"\| {part['tool']} \| .* \| {part['inputs']:,} \| {part['median_ms']} "
+            rf"\| {part['slowest_ms']} \|",
             page,
         )

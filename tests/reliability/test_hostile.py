@@ -1,4 +1,4 @@
-"""Peers that are broken or mean: what a client makes of their answers, and a server of their requests."""
+"""Broken or hostile peers: how a client reads their answers, and a server their requests."""
 
 import base64
 import copy
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.thinned(8)
 
 DOMAIN = errgrpc.ResCode.domain
 UGLY = "%s{0}%n\x1b[31m\u202e\u2066\x00\r\n\x07\x9b\ufeff\U000e0041'\""
-"""Format strings, ANSI and bidi escapes, control characters and what cannot be seen."""
+"""Format strings, ANSI and bidi escapes, control and invisible characters."""
 
 
 def packed(*details: Message, code: int = 5, message: str = "Text") -> bytes:
@@ -62,7 +62,7 @@ def nested(depth: int) -> any_pb2.Any:
 
 
 def groups(depth: int) -> bytes:
-    """Unknown groups in one another: what makes a recursive parser run out of stack."""
+    """Nested unknown groups, which overflow the stack of a recursive parser."""
     return b"\x0b" * depth + b"\x0c" * depth
 
 
@@ -71,7 +71,7 @@ WHOLE = packed(
     rpc.LocalizedMessage(locale="zh-CN", message="房间不存在"),
     rpc.RequestInfo(request_id="id-1"),
 )
-_CHANCE = random.Random(5)  # noqa: S311  the same bytes in each run
+_CHANCE = random.Random(5)  # noqa: S311  gives the same bytes in each run
 
 BROKEN: dict[str, list[bytes]] = {
     "empty": [b""],
@@ -152,7 +152,7 @@ def flipped(data: bytes, bit: int) -> bytes:
 
 
 def answering(values: Sequence[bytes], text: str) -> Callable[[Any], None]:
-    """What a handler of bare grpc does to end with these values of `grpc-status-details-bin`."""
+    """A handler of bare grpc that ends with these values of `grpc-status-details-bin`."""
 
     def act(context: Any) -> None:
         context.set_trailing_metadata(tuple(("grpc-status-details-bin", value) for value in values))
@@ -170,7 +170,7 @@ def bare() -> Iterator[str]:
 def ask(
     stack: str, target: str, kind: str, request: bytes = b"", **options: Any
 ) -> harness.Outcome:
-    """A call that may read trailers of any size."""
+    """Makes a call that may read trailers of any size."""
     return harness.call(stack, target, kind, request, catalogues=targets.CATALOGUES, **options)
 
 
@@ -189,7 +189,7 @@ def test_a_client_reads_what_it_can(bare: str, stack: str, kind: str) -> None:
 
 
 def test_a_client_reads_what_can_be_read() -> None:
-    """Of what `BROKEN` has: garbage hides nothing that is readable beside it."""
+    """Garbage in `BROKEN` hides no readable detail next to it."""
 
     def reading(name: str) -> errgrpc.RemoteError:
         return targets.read(BROKEN[name], StatusCode.NOT_FOUND, "Text")
@@ -216,7 +216,8 @@ def test_a_client_reads_what_can_be_read() -> None:
     for name in ("random", "text", "thirty", "an endless varint", "a length beyond the end"):
         error = reading(name)
         assert (error.inferred, error.reason, error.status_details) == (True, None, ())
-    assert reading("a reason of 4 kB").error_code is errgrpc.ResCode.ROOM_NOT_EXIST  # by its number
+    # found by its number
+    assert reading("a reason of 4 kB").error_code is errgrpc.ResCode.ROOM_NOT_EXIST
     assert reading("a domain of 4 kB").error_code is None
     assert (reading("SUCCESS").error_code, reading("SUCCESS").number) == (None, 0)
     for text in ("9" * 3_000, "٤٠٤", "1e3", "0x1", " 1004", "1004\n", ""):
@@ -237,7 +238,7 @@ def test_any_flipped_bit_and_any_cut() -> None:
 
 @pytest.mark.parametrize("stack", harness.STACKS)
 def test_what_a_real_call_raised_can_be_copied(bare: str, stack: str) -> None:
-    """grpc's sync stack has entries of metadata of a class that pickle cannot find."""
+    """In grpc's sync stack, pickle cannot find the class of metadata entries."""
     with harness.action(answering([WHOLE], "Text")) as request:
         error = ask(stack, bare, "unary_unary", request).error
     for again in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301
@@ -288,7 +289,7 @@ def binary(*values: bytes) -> Headers:
     return [(b"grpc-status-details-bin", base64.b64encode(value)) for value in values]
 
 
-# What grpcio refuses to send.
+# Headers that grpcio refuses to send.
 FRAMES: dict[str, Headers] = {
     "no status": failed(status=None),
     **{
@@ -338,7 +339,7 @@ FRAMES: dict[str, Headers] = {
 @pytest.mark.parametrize("messages", [(), (b"first",)], ids=["trailers only", "after a message"])
 @pytest.mark.parametrize("name", FRAMES)
 def test_frames_that_grpcio_would_not_send(name: str, messages: Sequence[bytes]) -> None:
-    """Each call ends as it does without us, as a RemoteError."""
+    """Each call ends with the same status as without ours, as a RemoteError."""
     if name == f"status {b'99'!r}" and harness.GRPC < (1, 80):
         pytest.skip(
             "grpcio before 1.80 raises KeyError for a status that it does not know, without us, too"
@@ -347,7 +348,7 @@ def test_frames_that_grpcio_would_not_send(name: str, messages: Sequence[bytes])
         for stack, kind in itertools.product(harness.STACKS, ("unary_unary", "unary_stream")):
             alone = ask(stack, target, kind, interceptors=())
             outcome = ask(stack, target, kind)
-            if "kB" in name:  # grpcio loses some of such trailers by chance
+            if "kB" in name:  # grpcio sometimes loses such trailers
                 assert outcome.code in (StatusCode.NOT_FOUND, StatusCode.RESOURCE_EXHAUSTED)
             else:
                 assert (outcome.code, outcome.details) == (alone.code, alone.details)
@@ -366,7 +367,7 @@ def test_of_several_details_the_first_readable_counts() -> None:
 
 
 def spent(work: Callable[[], object]) -> float:
-    """The processor's time of this thread for `work`, the best of some."""
+    """The CPU time of this thread for `work`, the best of some runs."""
 
     def once() -> float:
         start = time.thread_time()
@@ -429,7 +430,7 @@ def test_no_input_costs_quadratic_time(name: str) -> None:
         return spent(lambda: choose(header))
 
     small, large = (max(cost(count), 50e-6) for count in (250, 8_000))
-    assert large / small < 32 * 6  # linear is 32, quadratic 1,024
+    assert large / small < 32 * 6  # linear growth is 32, quadratic 1,024
 
 
 @pytest.mark.full
@@ -462,7 +463,7 @@ LARGE = [("grpc.max_metadata_size", 1 << 20), ("grpc.absolute_max_metadata_size"
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[dict[str, str]]:
-    """The address of a server of each style, guarded, that reads headers of any size."""
+    """Guarded servers of each style that read headers of any size: their addresses."""
     with ExitStack() as stack:
         sync = harness.sync_server([errgrpc.ServerInterceptor(errgrpc.ResCode)], options=LARGE)
         started = {"sync": stack.enter_context(sync)}
@@ -488,7 +489,8 @@ REQUESTS: dict[str, Headers] = {
     ),
     "commas": language(b"," * 8_192),
     "invalid weights": language(
-        b"zh;q=, zh;q=2, zh;q=-1, zh;q=1e9, zh;q=nan, zh;q=0.1234, zh;;q=1, zh q=1, zh;q=1;q=1, zh;level=1"
+        b"zh;q=, zh;q=2, zh;q=-1, zh;q=1e9, zh;q=nan, zh;q=0.1234, zh;;q=1, zh q=1, zh;q=1;q=1, "
+        b"zh;level=1"
     ),
     "repeated": language(*[b"xx"] * 500),
     "binary": language(b"\xff\xfe\x80"),
@@ -543,7 +545,7 @@ def test_a_server_answers_whatever_is_asked(
         client = clients.enter_context(h2client.Client(guarded[style]))
         for name, headers in REQUESTS.items():
             answer = client.call(f"/test.Service/{kind}", request, headers)
-            if not answer.details:  # C-core did not let it in
+            if not answer.details:  # grpc's C-core refused the request
                 assert answer.reset is not None or answer.status not in (None, 0)
                 refused.add(name)
                 client = clients.enter_context(h2client.Client(guarded[style]))
@@ -558,7 +560,7 @@ def test_a_server_answers_whatever_is_asked(
             )
         answer = client.call(f"/test.Service/{kind}", request, language(b"en"))
         assert unpacked(answer.details)["LocalizedMessage"].locale == "en-US"
-    # they are not base64, and no names of headers
+    # the first is not base64, the second has invalid names of headers
     assert refused == {"a binary request id", "ugly names"}
     assert len([record for record in harness.logged(caplog) if record.name == "errgrpc"]) > len(
         REQUESTS

@@ -1,4 +1,7 @@
-"""A secret in an error stays in the process: looked for among the frames on the wire and in all log records."""
+"""A secret in an error stays in the process.
+
+The tests look for it in the frames on the wire and in all log records.
+"""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -34,7 +37,7 @@ def guarded(style: str, **options: Any) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def guarded_targets() -> Iterator[dict[str, str]]:
-    """The address of a server of each style that translates some errors."""
+    """Servers of each style that translate some errors: their addresses."""
     with ExitStack() as stack:
         yield {
             style: stack.enter_context(guarded(style, translate=TRANSLATE))
@@ -54,7 +57,7 @@ def info(answer: h2client.Answer) -> rpc.ErrorInfo:
 
 
 def leaked(answer: h2client.Answer, secret: str = SECRET) -> list[bytes]:
-    """What of the answer has the secret."""
+    """The parts of the answer that have the secret."""
     return [
         text
         for text in answer.texts()
@@ -79,7 +82,7 @@ def beside_traceback(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def check_records(records: list[logging.LogRecord], most: int) -> None:
-    """At most so many have the secret, of our own logger, and those only in the traceback."""
+    """At most this many records have the secret: our own, and only in the traceback."""
     found = telling(records)
     assert len(found) <= most, [(record.name, record.getMessage()) for record in found]
     for record in found:
@@ -90,7 +93,7 @@ def check_records(records: list[logging.LogRecord], most: int) -> None:
 def test_the_search_finds_what_bare_grpc_tells(kind: str, caplog: pytest.LogCaptureFixture) -> None:
     with harness.sync_server(()) as target, h2client.Client(target) as client:
         with harness.action(canary.UNFORESEEN["text"]) as request:
-            # the value, decoded or not
+            # the value, both decoded and raw
             assert len(leaked(client.call(f"/test.Service/{kind}", request))) >= 2
         with harness.action(upstream(forged())) as request:
             assert [
@@ -147,7 +150,7 @@ def test_metadata_that_grpc_complains_of_bring_no_traceback_to_light(
     value: bytes,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """grpc logs what it cannot decode, with whatever error is being handled at that time."""
+    """grpc logs values that it cannot decode, along with any error that is being handled."""
     caplog.set_level(logging.DEBUG)
     with (
         harness.action(canary.UNFORESEEN["text"]) as request,
@@ -189,7 +192,7 @@ def test_an_inner_interceptor_leaks_as_little(style: str, caplog: pytest.LogCapt
 def test_what_replaces_the_log_record_is_told_all(
     style: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With `on_error` there is no record of the error, unless that fails itself."""
+    """With `on_error`, an error has no log record, except if the hook itself fails."""
     caplog.set_level(logging.DEBUG)
     told: list[str] = []
 
@@ -229,7 +232,7 @@ def test_an_error_whose_replacement_record_fails_is_not_lost(
     check_records(caplog.records, most=1)
 
 
-# A, which is called by B, which is called by C. C is a client on the h2 library; A may say what it likes.
+# C calls B, and B calls A. C is a client on the h2 library, and A may send anything.
 
 OTHER = "other-domain.example.com"
 
@@ -246,7 +249,7 @@ class OtherCode(errgrpc.ErrorCode, domain=OTHER, default_locale="en", fallback="
 def forged(
     reason: str = "ROOM_NOT_EXIST", domain: str = ResCode.domain, request_id: str = "id-of-a"
 ) -> bytes:
-    """What A sends, the secret in every place, under B's own domain or another."""
+    """The details that A sends: the secret is in every place, under B's domain or another."""
     status = status_pb2.Status(code=5, message=SECRET)
     status.details.add().Pack(
         rpc.ErrorInfo(reason=reason, domain=domain, metadata={"code": "1004", "key": SECRET})
@@ -276,7 +279,7 @@ Handle = Callable[[grpc.RpcError], None]
 
 
 def calling(a: str, request: bytes, style: str, handle: Handle, *, bare: bool = False) -> Any:
-    """What a handler of B does: calls A, by the stack of its style, and handles what that raises."""
+    """A handler of B, which calls A by the stack of its style and handles the error."""
     catalogues = (ResCode, OtherCode)
 
     def sync(_: Any) -> None:
@@ -419,7 +422,7 @@ def test_only_a_bounded_printable_request_id_passes(
         answered = answered_id(client.call("/test.Service/unary_unary", to_b))
         assert len(answered) == 32
         assert int(answered, 16)
-        # The request's own comes first.
+        # The request's own id wins.
         assert (
             answered_id(
                 client.call("/test.Service/unary_unary", to_b, [(b"x-request-id", b"of-c")])
@@ -449,7 +452,7 @@ def test_what_b_passes_on_by_name_arrives(
 
 
 @pytest.mark.parametrize("name", ["B's own domain, unknown", "a stranger's", "garbage"])
-def test_what_nobody_knows_cannot_be_passed_on(
+def test_an_unknown_error_cannot_be_passed_on(
     guarded_targets: dict[str, str], a: str, style: str, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with (

@@ -1,4 +1,4 @@
-"""A short soak, so that the long one is known to run; and that it does find what it looks for."""
+"""A short soak: the long one is known to run, and to find what it looks for."""
 
 import copy
 import json
@@ -37,7 +37,7 @@ def test_a_leak_is_found() -> None:
 
 @pytest.fixture(scope="module")
 def good() -> dict[str, Any]:
-    """What a run without a flaw finds."""
+    """The findings of a good run."""
     acts = [soak.dealt(number)[2] for number in range(1_000)]
     flat = dict.fromkeys(soak.ALLOWED, 10**8)
     end = {"left": {"threads": [1, 1]}, "others": [], "violations": []}
@@ -104,7 +104,7 @@ def test_the_plot(good: dict[str, Any], tmp_path: Path) -> None:
 
 
 def test_what_is_dealt() -> None:
-    """Each act comes with each kind and style, but for what grpcio cannot do."""
+    """Each act comes with each kind and style, except where grpcio cannot do it."""
     dealt = {soak.dealt(number)[:3] for number in range(100_000)}
     missing = {
         (style, kind, act) for style in harness.STYLES for kind in harness.KINDS for act in soak.MIX

@@ -1,4 +1,7 @@
-"""What a wrapped channel of the sync stack is. What its calls raise is in test_client.py, what else they do in test_transparency.py."""
+"""Wrapped channels of the sync stack: classes, methods and lifetime.
+
+test_client.py tests what their calls raise, and test_transparency.py what else their calls do.
+"""
 
 import functools
 import gc
@@ -54,7 +57,7 @@ def wrapped(bare: grpc.Channel) -> grpc.Channel:
     return errgrpc.wrap_channel(bare, ResCode)
 
 
-# Of which classes all is.
+# Classes of the channel and its objects.
 
 
 def kinds_of(value: Any) -> list[Any]:
@@ -62,7 +65,7 @@ def kinds_of(value: Any) -> list[Any]:
 
 
 def made_by(channel: grpc.Channel, kind: str) -> Iterator[Any]:
-    """The channel, and all that comes of it."""
+    """The channel and each object that it makes."""
     method = harness.method(channel, kind)
     yield from (channel, method)
     for act in (fail, succeed):
@@ -98,7 +101,7 @@ def test_all_is_of_the_classes_of_grpc(
     )
 
 
-# What is no channel of this stack, or no catalogue.
+# Refused channels and catalogues.
 
 
 async def test_what_is_no_channel_is_refused(bare: grpc.Channel) -> None:
@@ -151,7 +154,7 @@ def test_a_channel_of_someone_else_is_one() -> None:
     assert isinstance(errgrpc.wrap_channel(Recorder()), grpc.Channel)
 
 
-# What it does beside calls.
+# Everything except calls.
 
 
 def test_it_is_its_own_context(targets: dict[str, str]) -> None:
@@ -163,7 +166,7 @@ def test_it_is_its_own_context(targets: dict[str, str]) -> None:
             assert method(request) == b"first"
         with pytest.raises(ValueError, match="closed channel"):
             method(request)
-        channel.close()  # once more
+        channel.close()  # a second close is allowed
         with pytest.raises(LookupError), wrap(grpc.insecure_channel(targets["sync"])):
             raise LookupError
 
@@ -213,11 +216,11 @@ def test_it_can_be_waited_for(wrapped: grpc.Channel) -> None:
         assert future.cancel()
 
 
-# What it hands on.
+# What the channel passes on.
 
 
 class Recorder(grpc.Channel):
-    """Records what its methods are made of and called with. It knows only what a channel has to."""
+    """Records how its methods are made and called; it has only the members of `grpc.Channel`."""
 
     def __init__(self) -> None:
         self.seen: list[Any] = []
@@ -261,7 +264,7 @@ def test_methods_are_made_as_asked_for(made: Any, kind: str) -> None:
 
 
 class Untouchable(tuple[tuple[str, str], ...]):
-    """Metadata that nobody reads."""
+    """Metadata that must not be read."""
 
     def __iter__(self) -> Any:
         raise AssertionError
@@ -304,14 +307,14 @@ def test_a_locale_is_added(way: str, kind: str) -> None:
         ((1, 2, iter([other])), {}, ((1, 2, (other, language)), {})),
         ((1,), {"metadata": [other]}, ((1,), {"metadata": [other, language]})),
         ((1,), {"metadata": [own]}, ((1,), {"metadata": [own]})),
-        ((1,), {"metadata": 5}, ((1,), {"metadata": 5})),  # for grpc to refuse
+        ((1,), {"metadata": 5}, ((1,), {"metadata": 5})),  # grpc refuses it later
     ]
     for args, kwargs, _ in calls:
         call(*args, **kwargs)
     assert recorder.seen[1:] == [passed for _, _, passed in calls]
     metadata = [other]
     call(1, metadata=metadata)
-    assert metadata == [other]  # the caller's own stay what they are
+    assert metadata == [other]  # the caller's list is unchanged
 
 
 def test_stubs_of_generated_code(targets: dict[str, str]) -> None:
@@ -348,12 +351,12 @@ def test_stubs_of_generated_code(targets: dict[str, str]) -> None:
         server.stop(None).wait()
 
 
-# How errors leave it.
+# How errors leave the channel.
 
 
 def test_one_frame_of_ours_in_the_traceback(wrapped: grpc.Channel, kind: str) -> None:
     if kind.endswith("stream"):
-        return  # where they are raised, not called: test_client.py
+        return  # streams raise later, not in the call: see test_client.py
     method = harness.method(wrapped, kind)
     with harness.action(fail) as request:
         for name, call in (("__call__", method), ("with_call", method.with_call)):
@@ -368,20 +371,20 @@ def refuse(_: Any) -> bytes:
     raise ValueError("refused")
 
 
-def test_metadata_that_are_none_do_not_hide_the_error(bare: grpc.Channel, kind: str) -> None:
+def test_invalid_metadata_do_not_hide_the_error(bare: grpc.Channel, kind: str) -> None:
     for locale in (None, "zh-CN"):
         method = harness.method(errgrpc.wrap_channel(bare, ResCode, locale=locale), kind, refuse)
-        if not kind.startswith("stream"):  # whose requests are serialized later
+        if not kind.startswith("stream"):  # streams serialize their requests later
             with pytest.raises(RemoteError) as caught:
                 method(b"", metadata=(("only", "two", "go"),))
             assert caught.value.details() == "Exception serializing request!"
 
 
-# Nothing is kept.
+# Nothing is kept alive.
 
 
 def without_collector(act: Callable[[], Any]) -> Any:
-    """What it is there after an act, when the collector has no part in it."""
+    """Runs an act with the garbage collector disabled."""
     gc.collect()
     gc.disable()
     try:
@@ -418,7 +421,7 @@ def test_a_channel_that_is_dropped_is_gone(targets: dict[str, str]) -> None:
             kept(request)
             references = [weakref.ref(bare), weakref.ref(wrapped)]
             del bare, wrapped
-            assert kept(request) == b"first"  # as with grpc, a method lives on without its channel
+            assert kept(request) == b"first"  # as with grpc, a method outlives its channel
         return [reference() for reference in references]
 
     assert without_collector(drop) == [None, None]

@@ -1,6 +1,7 @@
-"""What the sync client raises, and when; and what both clients make of errors without an ErrorInfo, and of languages.
+"""What the sync client raises, and when.
 
-That everything else is as on the bare channel is tested in test_transparency.py.
+Also tests errors without an ErrorInfo and languages, for both clients. test_transparency.py tests
+that all else is as on the bare channel.
 """
 
 import contextlib
@@ -36,7 +37,7 @@ def fail(_: Any) -> None:
 
 @pytest.fixture(params=[errgrpc.ClientInterceptor, harness.wrapped], ids=["intercepted", "wrapped"])
 def door(request: pytest.FixtureRequest) -> Any:
-    """The two that errgrpc has into the sync client."""
+    """The interceptor, and the wrapped channel."""
     return request.param
 
 
@@ -77,7 +78,7 @@ def held(
             gate.set()
 
 
-# What it is caught as.
+# Classes of the exception.
 
 
 CATCHERS = (
@@ -143,11 +144,11 @@ def test_is_a_call_and_a_future_of_grpc(channel: grpc.Channel, kind: str) -> Non
         with pytest.raises(remote(ResCode.ROOM_NOT_EXIST)):
             call.result() if kind.endswith("unary") else next(call)
         assert "ROOM_NOT_EXIST" not in repr(call)
-        assert "StatusCode.NOT_FOUND" in repr(call)  # as grpc's own call tells of itself
+        assert "StatusCode.NOT_FOUND" in repr(call)  # as the repr of grpc's own call
         assert str(call) == repr(call)
 
 
-# How it is raised.
+# Traceback and context of the exception.
 
 
 def futures(channel: grpc.Channel, kind: str, request: bytes) -> Any:
@@ -196,7 +197,7 @@ def test_the_traceback_does_not_grow(channel: grpc.Channel) -> None:
                 seen.append(frames(caught.value))
         assert seen[0] == seen[1] == seen[2] == ["test_the_traceback_does_not_grow", "result"]
         assert seen[3] == seen[4] == seen[5] == ["test_the_traceback_does_not_grow", "__next__"]
-        assert future.exception().__traceback__ is not None  # asking does not take it away
+        assert future.exception().__traceback__ is not None  # asking keeps the traceback
 
 
 def test_shows_no_error_of_grpc_beside_itself(channel: grpc.Channel, kind: str) -> None:
@@ -205,7 +206,8 @@ def test_shows_no_error_of_grpc_beside_itself(channel: grpc.Channel, kind: str) 
         with pytest.raises(RemoteError) as caught:
             list(method(harness.argument(kind, request)))
         assert caught.value.__cause__ is caught.value.__context__ is None
-        # What the caller is handling stays in view, as on the bare channel.
+        # The error keeps the exception that the caller is handling as its context, as on the bare
+        # channel.
         try:
             raise LookupError("cache")
         except LookupError as handled:
@@ -274,7 +276,7 @@ def test_a_cancelled_stream(channel: grpc.Channel) -> None:
         call = harness.method(channel, "unary_stream")(request)
         assert next(call) == b"first"
         assert call.cancel()
-        # grpc gives such a call no debug string: whoever asks for it waits for ever.
+        # grpc sets no debug string for such a call, so asking for it would wait forever.
         with pytest.raises(RemoteError) as caught:
             next(call)
         assert type(caught.value) is RemoteError
@@ -289,7 +291,10 @@ def test_a_cancelled_stream(channel: grpc.Channel) -> None:
 
 @pytest.mark.parametrize("ask", ["exception", "result"])
 def test_done_callbacks_get_the_typed_call(channel: grpc.Channel, kind: str, ask: str) -> None:
-    """Not all of the answer may have arrived when they run: whoever waits there for more stops the whole channel."""
+    """When a callback runs, a part of the answer may be missing.
+
+    A callback that waits for it would block the whole channel.
+    """
     done: queue.Queue[Any] = queue.Queue()
 
     def callback(future: Any) -> None:
@@ -305,7 +310,7 @@ def test_done_callbacks_get_the_typed_call(channel: grpc.Channel, kind: str, ask
             call = method.future(argument) if kind.endswith("unary") else method(argument)
             call.add_done_callback(callback)
             gate.set()
-            if kind.endswith("stream"):  # grpc hears of the end of a stream only when it is read
+            if kind.endswith("stream"):  # grpc sees the end of a stream only when it is read
                 with pytest.raises(remote(ResCode.ROOM_NOT_EXIST)):
                     next(call)
             future, error = done.get(timeout=DEADLINE)
@@ -344,7 +349,7 @@ def test_threads_that_wait_for_one_future(channel: grpc.Channel) -> None:
 
 
 class Talk(harness.SyncServicer):
-    """Echoes request by request and fails on `fail`; counts, without end, what it sends."""
+    """Echoes each request, fails on `fail`, and counts the responses of an endless stream."""
 
     sent = 0
 
@@ -377,7 +382,7 @@ def test_a_conversation(talk: tuple[Talk, str], door: Any) -> None:
     requests: queue.Queue[bytes] = queue.Queue()
     with harness.sync_channel(talk[1], door(ResCode)) as channel:
         call = harness.method(channel, "stream_stream")(iter(requests.get, None), timeout=DEADLINE)
-        # each is asked only once the one before is answered
+        # each request is taken only after the answer to the one before
         for text in (b"one", b"two", b"three"):
             requests.put(text)
             assert next(call) == text
@@ -393,7 +398,7 @@ def test_responses_are_not_read_ahead(talk: tuple[Talk, str], door: Any) -> None
         call = harness.method(channel, "unary_stream")(b"x" * 100_000, timeout=DEADLINE)
         for _ in range(3):
             assert len(next(call)) == 100_000
-        # the window takes some; whoever reads ahead would never come here
+        # the flow-control window takes some; a reader ahead would never end
         assert servicer.sent < 500
         call.cancel()
 
@@ -447,7 +452,7 @@ INFERRED = {
 
 
 def assert_inferred(error: RemoteError, status: StatusCode, number: int | None) -> None:
-    assert type(error) is RemoteError  # never remote(code): nobody said so
+    assert type(error) is RemoteError  # never remote(code): no server named a code
     assert not isinstance(error, remote(ResCode))
     assert error.code() is status
     assert error.reason is error.domain is error.request_id is None
@@ -473,14 +478,14 @@ def test_inferred_from_the_status(status: StatusCode, foreign: str, kind: str, s
     assert outcome.error.debug_error_string()
 
 
-def test_inferred_when_nobody_listens(kind: str, stack: str) -> None:
-    with socket.socket() as bound:  # bound, but not listening: nobody else gets the port meanwhile
+def test_inferred_without_a_listening_server(kind: str, stack: str) -> None:
+    with socket.socket() as bound:  # bound but not listening, so no other program gets the port
         bound.bind(("127.0.0.1", 0))
         outcome = harness.call(stack, f"127.0.0.1:{bound.getsockname()[1]}", kind, b"")
     assert_inferred(outcome.error, StatusCode.UNAVAILABLE, 503)
 
 
-def test_inferred_when_nobody_knows_the_method(channel: grpc.Channel, kind: str) -> None:
+def test_inferred_for_an_unknown_method(channel: grpc.Channel, kind: str) -> None:
     with pytest.raises(RemoteError) as caught:
         list(getattr(channel, kind)("/test.Service/none")(harness.argument(kind, b"")))
     assert_inferred(caught.value, StatusCode.UNIMPLEMENTED, 405)
@@ -545,7 +550,7 @@ def test_the_first_table_infers(foreign: str, stack: str) -> None:
 @pytest.mark.parametrize(
     ("locale", "metadata", "heard", "hint"),
     [
-        (None, (), [], "没有了"),  # the server's default, put below
+        (None, (), [], "没有了"),  # the default locale of the server below
         ("en-US", (), ["en-US"], "It is gone"),
         ("zh-TW, en;q=0.5", (), ["zh-TW, en;q=0.5"], "没有了"),
         ("en-US", (("accept-language", "zh-CN"),), ["zh-CN"], "没有了"),
@@ -595,7 +600,7 @@ def test_the_language_is_asked_for(
         ("zh-CN", (), "没有了"),
         ("en-US", (("accept-language", "zh-CN"),), "没有了"),
         (None, (("accept-language", "zh"),), "没有了"),
-        ("zh-CN", ((b"accept-language", b"en"),), "It is gone"),  # grpc takes bytes too
+        ("zh-CN", ((b"accept-language", b"en"),), "It is gone"),  # grpc accepts bytes, too
         ("zh-CN", (("accept-language", "fr"),), "It is gone"),
     ],
 )
@@ -696,7 +701,7 @@ def test_metadata_that_can_be_read_only_once(targets: dict[str, str], kind: str,
 
 
 def test_details_that_are_no_named_tuple(targets: dict[str, str]) -> None:
-    """As a hand-written call of the interceptor passes them: what is there stays, what is absent stays absent."""
+    """Details of a hand-written call of the interceptor: present and absent attributes stay so."""
 
     class Details(grpc.ClientCallDetails):
         method = "/test.Service/unary_unary"
@@ -764,7 +769,7 @@ def test_the_call_is_asked_for_nothing() -> None:
 
     class Untouchable:
         def __getattribute__(self, name: str) -> Any:
-            assert name == "__class__"  # for isinstance
+            assert name == "__class__"  # isinstance reads it
             return object.__getattribute__(self, name)
 
     call = errgrpc.ClientInterceptor(ResCode).intercept_unary_stream(

@@ -1,4 +1,7 @@
-"""The sync client's interceptor among others, outside and inside of them: all kinds, blocking calls and futures."""
+"""The sync client's interceptor outside and inside other interceptors.
+
+Covers all kinds of methods, blocking calls and futures.
+"""
 
 import functools
 import queue
@@ -46,7 +49,7 @@ def succeed(_: Any) -> None:
 
 
 def chain(order: str, other: Any) -> tuple[Any, ...]:
-    """The other interceptor outside or inside of ours, or of a wrapped channel; the outermost comes first."""
+    """The other interceptor outside or inside ours, or in a wrapped channel (outermost first)."""
     ours = (
         harness.wrapped(ResCode)
         if order.endswith("wrapped")
@@ -58,7 +61,7 @@ def chain(order: str, other: Any) -> tuple[Any, ...]:
 def outcome(
     channel: grpc.Channel, kind: str, way: str, *requests: bytes, **options: Any
 ) -> list[bytes]:
-    """The responses of a call made in one of the ways; raises its error."""
+    """Makes a call in one of the ways; returns its responses or raises its error."""
     method, argument = harness.method(channel, kind), harness.argument(kind, *requests)
     if way == "blocking":
         return [method(argument, timeout=DEADLINE, **options)]
@@ -121,7 +124,7 @@ def raises_what_it_caught(continuation: Any, details: Any, request: Any) -> Any:
 
 
 class Wrapper(grpc.Call, grpc.Future):  # type: ignore[type-arg]
-    """A careless wrapper: `result` takes no timeout, and it can be iterated, but is no iterator."""
+    """A careless wrapper: `result` takes no timeout, and it is iterable but not an iterator."""
 
     def __init__(self, call: Any) -> None:
         self._call = call
@@ -165,7 +168,7 @@ def wraps_in_a_generator(continuation: Any, details: Any, request: Any) -> Any:
 
 
 class Bare(grpc.ClientCallDetails):
-    """Details that lack all but the method: grpc takes the rest from the call."""
+    """Details with the method only: grpc takes the rest from the call."""
 
     def __init__(self, method: str) -> None:
         self.method = method
@@ -288,7 +291,7 @@ def test_outer_interceptors_see_a_typed_call(kind: str, way: str, targets: dict[
 @every_way
 @both_orders
 def test_retried_by_its_status(order: str, kind: str, way: str, targets: dict[str, str]) -> None:
-    """The retry that people write: ask for the code, go again when it is UNAVAILABLE."""
+    """A typical hand-written retry: ask for the code, and retry if it is UNAVAILABLE."""
     tries = []
 
     def act(_: Any) -> None:
@@ -301,7 +304,7 @@ def test_retried_by_its_status(order: str, kind: str, way: str, targets: dict[st
         for _ in range(5):
             call = continuation(details, iter(requests) if kind.startswith("stream") else requests)
             if kind.endswith("stream"):
-                return call  # its code is known only once it has been read
+                return call  # a stream has a code only after it was read
             if call.code() is not StatusCode.UNAVAILABLE:
                 return call
         raise AssertionError("too many")
@@ -318,11 +321,11 @@ def test_retried_by_its_status(order: str, kind: str, way: str, targets: dict[st
             assert len(tries) == 3
 
 
-# Interceptors that answer themselves.
+# Interceptors that answer without calling the server.
 
 
 class Value(grpc.Future):  # type: ignore[type-arg]
-    """As in grpc's own example of an interceptor with a default value: no Call at all."""
+    """As in grpc's own example of an interceptor with a default value: not a Call."""
 
     def __init__(self, value: bytes) -> None:
         self._value = value
@@ -351,7 +354,7 @@ def test_a_default_value(order: str, kind: str, way: str, targets: dict[str, str
     def default(continuation: Any, details: Any, request: Any) -> Any:
         call = continuation(details, request)
         if kind.endswith("stream"):
-            return [b"a", b"list"]  # which is no iterator
+            return [b"a", b"list"]  # iterable, but not an iterator
         return call if call.exception() is None else Value(b"default")
 
     with (
@@ -364,7 +367,7 @@ def test_a_default_value(order: str, kind: str, way: str, targets: dict[str, str
 
 
 class Refused(grpc.RpcError):
-    """The error of another package, with a status of its own."""
+    """An error of another package with its own status."""
 
     def code(self) -> StatusCode:
         return StatusCode.UNAUTHENTICATED
@@ -393,7 +396,7 @@ def test_an_interceptor_that_raises(
         outcome(channel, kind, way, b"")
     if itself:
         assert caught.value is error
-    else:  # ours makes of any RpcError what it is able to read
+    else:  # our interceptor converts each RpcError that it can read
         assert type(caught.value) is RemoteError
         assert (caught.value.error_code, caught.value.inferred) == (ResCode.UNAUTHORIZED, True)
         assert (caught.value.code(), caught.value.details()) == (
@@ -413,7 +416,10 @@ def test_an_interceptor_that_raises(
 def test_an_error_that_an_inner_interceptor_made(
     order: str, kind: str, way: str, targets: dict[str, str]
 ) -> None:
-    """It stays itself, with its cause and its traceback: some interceptors raise what they got elsewhere."""
+    """The error stays the same object, with its cause and traceback.
+
+    Some interceptors raise an error that they got elsewhere.
+    """
     cause = KeyError("cause")
 
     def replay(*_: Any) -> Any:
@@ -429,7 +435,7 @@ def test_an_error_that_an_inner_interceptor_made(
     assert "replay" in [entry.name for entry in caught.traceback]
 
 
-# Ours, several times.
+# Several interceptors of ours in one chain.
 
 
 class ShopCode(
@@ -492,11 +498,11 @@ def test_the_innermost_table_infers(
     assert (caught.value.error_code, caught.value.inferred) == (ShopCode.GONE, True)
 
 
-# OpenTelemetry, which wraps channels with interceptors of a kind of its own.
+# OpenTelemetry wraps channels with its own kind of interceptors.
 
 
 class Spans(SpanProcessor):
-    """Waits for spans: that of a future ends in a callback."""
+    """Waits for spans: the span of a future ends in a callback."""
 
     def __init__(self) -> None:
         self._ended: queue.Queue[ReadableSpan] = queue.Queue()

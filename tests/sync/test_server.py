@@ -1,4 +1,4 @@
-"""The server's side for whoever calls it: every style of handler, every kind of method, read with plain grpc and google.rpc."""
+"""The server's side as plain grpc and google.rpc read it: all styles and all kinds of methods."""
 
 import asyncio
 import functools
@@ -23,16 +23,16 @@ import errgrpc
 from errgrpc import ComponentCode, ResCode, ServiceError
 from errgrpc.guards import Guards
 
-pytestmark = pytest.mark.thinned(2)  # where a test does not say otherwise
+pytestmark = pytest.mark.thinned(2)  # the default: some tests have their own number
 
 FALLBACK = "INTERNAL_SERVER_ERROR"
-SECRET = "canary-4711"  # noqa: S105  what must never leave the process
+SECRET = "canary-4711"  # noqa: S105  the secret of the tests
 STREAMS = [kind for kind in harness.KINDS if kind.endswith("stream")]
 
 
 @pytest.fixture(scope="session")
 def bare_targets() -> Iterator[dict[str, str]]:
-    """The address of a server of each style without any interceptor."""
+    """Servers of each style without any interceptor: their addresses."""
     with ExitStack() as stack:
         yield {style: stack.enter_context(harness.serve(style, [])) for style in harness.STYLES}
 
@@ -49,7 +49,7 @@ PLACES = [
 
 @pytest.fixture(params=PLACES, ids=lambda place: f"{place[0]}-{place[1]}")
 def place(request: pytest.FixtureRequest) -> tuple[str, int]:
-    """A kind, and how many of two responses a stream has given when its handler acts."""
+    """A kind of method, and the number of responses (of two) before its handler acts."""
     return request.param
 
 
@@ -61,13 +61,13 @@ def ask(
     stack: str = "sync",
     **options: Any,
 ) -> harness.Outcome:
-    """What a client without our interceptor gets of a handler that acts."""
+    """What a client without our interceptor gets from a handler that acts."""
     with harness.action(act, after) as request:
         return harness.call(stack, target, kind, request, interceptors=(), **options)
 
 
 def given(kind: str, after: int) -> list[bytes]:
-    """The responses that arrive from a handler that fails after so many."""
+    """The responses that arrive from a handler that fails after this many."""
     return list(harness.RESPONSES[:after]) if kind in STREAMS else []
 
 
@@ -79,7 +79,7 @@ def raising(error: Any) -> Callable[[Any], Any]:
 
 
 class TestResults:
-    """A handler that succeeds does so as without us."""
+    """A successful handler gives the same as without our interceptor."""
 
     def test_responses(self, target: str, kind: str, stack: str) -> None:
         outcome = ask(target, kind, lambda _: None, stack=stack)
@@ -127,7 +127,7 @@ class TestResults:
                 context.disable_next_message_compression()
 
             def tolerant(context: Any) -> None:
-                with suppress(AttributeError):  # `done` on a sync context
+                with suppress(AttributeError):  # a sync context has no `done`
                     act(context)
 
             assert ask(target, kind, tolerant, metadata=(("x-sent", "1"),)).code is StatusCode.OK
@@ -209,7 +209,8 @@ class TestErrors:
         info = on_the_wire(ask(target, kind, raising(ServiceError(code))))["ErrorInfo"]
         assert (info.domain, info.reason) == ("errgrpc.v1.ComponentCode", code.reason)
 
-    # With a sync client: the asyncio one may lose the initial metadata of a failed stream, whatever the server.
+    # A sync client asks: the asyncio client may lose the initial metadata of a failed stream of any
+    # server.
     def test_keeps_the_metadata_of_the_handler(self, target: str, kind: str) -> None:
         def act(context: Any) -> Any:
             context.set_trailing_metadata(
@@ -222,7 +223,7 @@ class TestErrors:
 
         outcome = ask(target, kind, act, after=0)
         assert outcome.initial["x-started"] == "now"
-        assert coded(outcome) == "NOT_FOUND"  # in place of the handler's own details
+        assert coded(outcome) == "NOT_FOUND"  # replaces the handler's own details
         assert {
             key: value for key, value in outcome.trailing.items() if key != harness.DETAILS_KEY
         } == {
@@ -270,7 +271,7 @@ class TestErrors:
         self, garbage: Any, target: str, kind: str
     ) -> None:
         def act(context: Any) -> None:
-            with suppress(TypeError):  # asyncio grpc refuses it at once
+            with suppress(TypeError):  # asyncio grpc raises at once
                 context.set_trailing_metadata(garbage)
             raise ServiceError(ResCode.NOT_FOUND)
 
@@ -290,7 +291,7 @@ class TestErrors:
 
 
 def then_raise(sent: Any, error: Exception) -> Any:
-    """Raises once `sent` is done, which for async handlers is an awaitable."""
+    """Raises after `sent`, which is an awaitable for async handlers."""
     if sent is None:
         raise error
 
@@ -302,7 +303,7 @@ def then_raise(sent: Any, error: Exception) -> Any:
 
 
 class TestOwnStatus:
-    """What a handler does on purpose stands, and always arrives."""
+    """A status that the handler sets or sends itself stays, and always arrives."""
 
     def test_abort(self, target: str, place: tuple[str, int], stack: str, caplog: Any) -> None:
         kind, after = place
@@ -336,7 +337,8 @@ class TestOwnStatus:
         assert (outcome.code, outcome.details) == (StatusCode.NOT_FOUND, "No such thing")
         assert outcome.trailing == {harness.DETAILS_KEY: status.SerializeToString()}
 
-    # The stacks differ as grpc's own do: only asyncio takes numbers, and on sync no details are left where encoding them fails.
+    # The stacks differ as grpc's own do. Only asyncio takes numbers; on sync, details that cannot
+    # be encoded are lost.
     @pytest.mark.parametrize(
         ("code", "details", "on_sync", "on_aio"),
         [
@@ -400,7 +402,7 @@ class TestOwnStatus:
                 return context.abort_with_status(
                     Status(StatusCode.NOT_FOUND, "No such thing", trailers)
                 )
-            # asyncio grpc refuses some at once, and has then none of them
+            # asyncio grpc refuses some at once, and then sends no metadata
             with suppress(TypeError):
                 context.set_trailing_metadata(trailers)
             return context.abort(StatusCode.NOT_FOUND, "No such thing")
@@ -423,7 +425,7 @@ class TestOwnStatus:
                 context.abort(StatusCode.NOT_FOUND, "first")
             return context.abort(StatusCode.ABORTED, "second")
 
-        # Which one stands differs between grpc's stacks.
+        # grpc's stacks differ in which one they send.
         expected = (
             (StatusCode.ABORTED, "second") if style == "sync" else (StatusCode.NOT_FOUND, "first")
         )
@@ -447,7 +449,7 @@ class TestOwnStatus:
         assert outcome.responses[:1] == given(kind, 1)
 
     def test_replaced_abort(self, style: str, targets: Any, kind: str) -> None:
-        """A handler that answers its own abort with another exception has still aborted."""
+        """If a handler turns its own abort into another exception, the abort still counts."""
 
         def act(context: Any) -> Any:
             async def replace() -> None:
@@ -500,7 +502,7 @@ class TestOwnStatus:
 
 
 class Status(grpc.Status):
-    """As grpcio-status makes them."""
+    """A status as grpcio-status makes it."""
 
     def __init__(self, code: Any, details: Any, trailing_metadata: Any) -> None:
         self.code = code
@@ -509,7 +511,7 @@ class Status(grpc.Status):
 
 
 class Hostile(Exception):
-    """Raises whatever it is asked for."""
+    """Raises in each method."""
 
     def __str__(self) -> str:
         raise ValueError(SECRET)
@@ -581,7 +583,7 @@ MISBEHAVIOURS: dict[str, Any] = {
 
 
 class TestMisbehaviours:
-    """Whatever a handler raises, the client is answered at once, and hears nothing of it."""
+    """Whatever a handler raises, the client is answered at once and sees nothing of it."""
 
     @pytest.mark.parametrize("name", MISBEHAVIOURS)
     @pytest.mark.thinned(4)
@@ -602,7 +604,7 @@ class TestMisbehaviours:
 
 
 def child_aborts(context: Any) -> Any:
-    """A coroutine that aborts in a task of its own, which wraps grpc's signal in a group."""
+    """Aborts in a child task, whose task group wraps grpc's signal in an exception group."""
 
     async def run() -> None:
         async with asyncio.TaskGroup() as group:
@@ -612,7 +614,7 @@ def child_aborts(context: Any) -> Any:
 
 
 class TestGroups:
-    """Of a group counts the first member, in the order in which they failed, that says what to answer."""
+    """The answer of a group comes from the first member, in the order of failing, that has one."""
 
     def test_one_coded(self, target: str, kind: str, caplog: Any) -> None:
         error = ExceptionGroup(SECRET, [ServiceError(ResCode.NOT_FOUND)])
@@ -635,7 +637,7 @@ class TestGroups:
         outcome = ask(target, kind, raising(error))
         assert coded(outcome) == "NOT_FOUND"
         assert SECRET not in repr(outcome.trailing)
-        # the other is not lost
+        # the other error is logged
         assert [record.levelno for record in logged(caplog)] == [logging.ERROR]
 
     def test_with_a_fatal_one(self, target: str, kind: str) -> None:
@@ -673,11 +675,11 @@ def test_error_in_a_finally(target: str, kind: str) -> None:
     assert SECRET not in repr(outcome.trailing)
 
 
-# The shapes that a handler may have: what `unary_unary` and `unary_stream` are on the servicer.
+# The shapes of handlers: what `unary_unary` and `unary_stream` may be on the servicer.
 
 
 class Iterating:
-    """An iterator that is no generator; the sync server asks for no more than `__next__`."""
+    """An iterator that is not a generator; the sync server needs only `__next__`."""
 
     def __init__(self, request: bytes, context: Any) -> None:
         self._responses = harness.SyncServicer().unary_stream(request, context)
@@ -711,7 +713,7 @@ class GeneratorCalled(Called):
 
 
 class Opaque:
-    """Has no name, no documentation, no attributes to copy."""
+    """A callable without a name, documentation or attributes to copy."""
 
     __slots__ = ("_behavior",)
 
@@ -776,7 +778,7 @@ class Shaped:
 class TestShapes:
     @pytest.mark.parametrize("shape", SHAPES | SYNC_SHAPES)
     def test_of_handlers(self, shape: str, style: str) -> None:
-        if shape in SYNC_SHAPES:  # none of an async handler, which grpc tells by the function
+        if shape in SYNC_SHAPES:  # async handlers lack these: grpc recognizes them by the function
             style = {"aio": "sync", "reader_writer": "sync_on_aio"}.get(style, style)
         with harness.serve(style, servicer=Shaped(style, (SHAPES | SYNC_SHAPES)[shape])) as target:
             for kind in harness.KINDS:
@@ -801,7 +803,7 @@ class TestShapes:
 
     @pytest.mark.parametrize("style", ["sync", "sync_on_aio"])
     def test_lists(self, style: str) -> None:
-        """Grpc's sync server calls `next` on what it is given, its asyncio server iterates over it."""
+        """grpc's sync server calls `next` on the responses; its asyncio server iterates."""
 
         class Listing(harness.SyncServicer):
             def unary_stream(self, request: bytes, context: Any) -> Any:
@@ -819,7 +821,7 @@ class TestShapes:
             )
 
     def test_non_blocking(self) -> None:
-        """Grpc's experimental handlers send their responses through a callback, from a pool of their own."""
+        """grpc's experimental handlers send responses through a callback, from their own pool."""
         threads: list[str] = []
 
         def behavior(request: bytes, context: Any, send: Callable[[Any], None]) -> None:
@@ -854,7 +856,7 @@ class TestShapes:
 
 
 class TestOutsideTheHandler:
-    """What happens where no handler is, stays grpc's."""
+    """Errors outside of handlers stay grpc's."""
 
     def test_unknown_method(self, target: str) -> None:
         with grpc.insecure_channel(target) as channel, pytest.raises(grpc.RpcError) as caught:
@@ -884,7 +886,7 @@ class TestOutsideTheHandler:
                 outcomes[1].code,
                 outcomes[1].trailing,
             )
-        else:  # it is the handler that asks for the request, and hears of the failure
+        else:  # the handler reads the request, so it gets the failure
             assert outcomes[1].code is not StatusCode.OK
 
 
@@ -893,7 +895,7 @@ def parse(_: bytes) -> Any:
 
 
 class Watched:
-    """A handler of each kind on the sync server that waits until its call is over, and what it saw of that."""
+    """A sync handler of each kind that waits for the end of its call, and records what it sees."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
@@ -943,7 +945,7 @@ class Watched:
 
 @contextmanager
 def requests() -> Iterator[Any]:
-    """Requests the first of which comes at once, and the end of which when the block ends."""
+    """Requests: the first comes at once, and the end comes when the block ends."""
     over = threading.Event()
 
     def generate() -> Iterator[bytes]:
@@ -958,7 +960,7 @@ def requests() -> Iterator[Any]:
 
 @contextmanager
 def running(target: str, kind: str, watched: Any, **options: Any) -> Iterator[Any]:
-    """A call whose handler is at work."""
+    """A call whose handler is running."""
     with grpc.insecure_channel(target) as channel, requests() as stream:
         method = getattr(channel, kind)(f"/test.Service/{kind}")
         argument = stream if kind.startswith("stream") else b""
@@ -981,7 +983,7 @@ def final_code(call: Any, kind: str) -> Any:
 
 
 class TestTheEndOfACall:
-    """Cancellation, deadlines and shutdown, as the sync server has them without us."""
+    """Cancellation, deadlines and shutdown work as without our interceptor."""
 
     @pytest.mark.parametrize(
         "error", [None, ServiceError(ResCode.NOT_FOUND)], ids=["returns", "raises"]
@@ -1043,7 +1045,8 @@ class TestTheEndOfACall:
         ):
             call.cancel()
             assert watched.ended.wait(harness.DEADLINE)
-        # Grpc's own race: the requests may just end, when it hears of their end before it hears of the cancellation.
+        # This is a race in grpc: if it hears of the end of the requests before the cancellation,
+        # they just end.
         assert watched.seen in ([grpc.RpcError], [])
         assert not logged(caplog)
 
@@ -1055,11 +1058,11 @@ class TestTheEndOfACall:
         ):
             call.cancel()
             assert watched.ended.wait(harness.DEADLINE)
-        # nobody foresaw it, whoever hears of it
+        # an unhandled exception is logged, even if no client is left
         assert [record.levelno for record in logged(caplog)] == [logging.ERROR]
 
     def test_error_in_the_close_of_a_generator(self) -> None:
-        """Python itself reports it: nobody asks the generator for anything any more."""
+        """Python itself reports the error, as no code uses the generator any more."""
         reported: list[Any] = []
 
         class Closing(Watched):
@@ -1095,7 +1098,7 @@ class TestTheEndOfACall:
             server.start()
             with running(f"127.0.0.1:{port}", kind, watched) as call:
                 stopped = server.stop(harness.DEADLINE)
-                watched.over.set()  # within the grace
+                watched.over.set()  # within the grace period
                 assert final_code(call, kind) is (StatusCode.NOT_FOUND if error else StatusCode.OK)
             assert stopped.wait(harness.DEADLINE)
 

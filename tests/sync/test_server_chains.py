@@ -1,4 +1,7 @@
-"""Our server interceptor among others, before and after it: a team's own, grpc-interceptor's, OpenTelemetry's, itself."""
+"""Our server interceptor before and after others.
+
+The others are a team's own, grpc-interceptor's, OpenTelemetry's and ours again.
+"""
 
 import functools
 import inspect
@@ -24,7 +27,7 @@ from errgrpc import ComponentCode, ErrorCode, ResCode, ServiceError, Spec
 pytestmark = pytest.mark.thinned(2)
 
 FALLBACK = "INTERNAL_SERVER_ERROR"
-SECRET = "canary-4711"  # noqa: S105  what must never leave the process
+SECRET = "canary-4711"  # noqa: S105  the secret of the tests
 STREAMS = [kind for kind in harness.KINDS if kind.endswith("stream")]
 
 
@@ -35,12 +38,12 @@ def style(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(params=["before", "after", "both"])
 def place(request: pytest.FixtureRequest) -> str:
-    """Where the other interceptor stands: before ours it is the outer one."""
+    """The place of the other interceptor: before ours, it is the outer one."""
     return request.param
 
 
 def ask(target: str, kind: str, act: Callable[[Any], Any], **options: Any) -> harness.Outcome:
-    """What a client without our interceptor gets of a handler that acts."""
+    """What a client without our interceptor gets from a handler that acts."""
     with harness.action(act, 1) as request:
         return harness.call("sync", target, kind, request, interceptors=(), **options)
 
@@ -69,7 +72,7 @@ def placed(place: str, style: str, other: Callable[[], Any]) -> list[Any]:
 
 
 class Other(grpc.ServerInterceptor):
-    """An interceptor of a team's own on the sync server: changes the details of the call, then the handler."""
+    """A team's own interceptor on the sync server: changes the details, then the handler."""
 
     def __init__(
         self, change: Callable[[Any], Any], before: Callable[[], Any] = lambda: None
@@ -101,7 +104,7 @@ def other(style: str, *arguments: Any) -> Any:
 
 
 def behaving(change: Callable[[Any], Any], handler: Any) -> Any:
-    """`handler` with its behavior changed, made anew each time."""
+    """A new handler like `handler`, with its behavior changed."""
     kind = ("stream" if handler.request_streaming else "unary") + (
         "_stream" if handler.response_streaming else "_unary"
     )
@@ -109,7 +112,7 @@ def behaving(change: Callable[[Any], Any], handler: Any) -> Any:
 
 
 def around(context_of: Callable[[Any], Any], behavior: Any) -> Any:
-    """`behavior` with another context, of the same kind as it is."""
+    """A behavior of the same kind as `behavior`, with another context."""
     if inspect.isasyncgenfunction(behavior):
 
         async def generating(request: Any, context: Any) -> Any:
@@ -137,7 +140,10 @@ class Wrapped:
 
 
 class Narrow:
-    """A context that passes on only what a handler must have; asked for a status or for what was sent, it knows nothing."""
+    """A context with only the methods that a handler needs.
+
+    It cannot tell a status, nor what was sent.
+    """
 
     def __init__(self, context: Any) -> None:
         self._context = context
@@ -171,7 +177,7 @@ class Narrow:
 
 
 def check(target: str, kind: str) -> None:
-    """That results, coded errors, foreign ones and aborts arrive."""
+    """Checks that results, coded errors, unhandled exceptions and aborts arrive."""
     assert ask(target, kind, lambda _: None).responses == list(
         harness.RESPONSES[: 2 if kind in STREAMS else 1]
     )
@@ -254,7 +260,7 @@ class TestOwn:
         assert outcome.responses == []
 
     def test_that_raises_under_another(self, style: str, kind: str) -> None:
-        """An outer one may wrap the handler that answers in place of the real one."""
+        """An outer interceptor may wrap the handler by which an inner one replaces the real one."""
 
         def refuse() -> None:
             raise ServiceError(ResCode.UNAUTHORIZED)
@@ -267,7 +273,7 @@ class TestOwn:
             assert coded(ask(target, kind, lambda _: None)) == "UNAUTHORIZED"
 
     def test_that_answers_in_place_of_the_handler(self, place: str, style: str, kind: str) -> None:
-        """As authentication does: a handler of its own that aborts."""
+        """Its own handler aborts, as in authentication."""
 
         def refuse(_: Any, context: Any) -> Any:
             return context.abort(StatusCode.UNAUTHENTICATED, "Who are you?")
@@ -279,7 +285,8 @@ class TestOwn:
             behaving, lambda _: refuse_async if style in {"aio", "reader_writer"} else refuse
         )
         if style == "sync_on_aio":
-            # Outside ours it gets grpc's own context: a stream's abort on the loop's thread then waits for itself, for ever.
+            # Outside ours, the handler gets grpc's own context. The abort of a stream on the loop's
+            # thread then waits for itself forever.
             place = "after"
         with harness.serve(style, placed(place, style, lambda: other(style, change))) as target:
             outcome = ask(target, kind, lambda _: pytest.fail("not reached"))
@@ -336,7 +343,7 @@ def boxed(handler: Any) -> Any:
     return behaving(change, handler)._replace(response_serializer=lambda box: box.content)
 
 
-# what grpc-interceptor and OpenTelemetry support
+# grpc-interceptor and OpenTelemetry support only these
 @pytest.mark.parametrize("style", ["sync", "aio"])
 class TestGrpcInterceptor:
     def serve(self, place: str, style: str, **options: Any) -> Any:
@@ -353,7 +360,7 @@ class TestGrpcInterceptor:
                 check(target, kind)
 
     def test_its_own_exceptions(self, style: str, kind: str) -> None:
-        """Inside ours it answers them; outside it hears nothing of them, and they are foreign errors."""
+        """Inside ours, it answers them; outside, it does not see them, and they are unhandled."""
         act = raising(grpc_interceptor.exceptions.NotFound("No such thing"))
         with self.serve("after", style) as target:
             outcome = ask(target, kind, act)
@@ -366,7 +373,7 @@ class TestGrpcInterceptor:
             assert coded(ask(target, kind, act)) == FALLBACK
 
     def test_with_a_status_for_unknown_exceptions(self, style: str, kind: str) -> None:
-        """Outside ours that status is never needed. Inside, it hides our errors: what it does on purpose stands."""
+        """Outside ours, it never uses that status; inside, it aborts with it, hiding our errors."""
         with self.serve(
             "before", style, status_on_unknown_exception=StatusCode.DATA_LOSS
         ) as target:
@@ -429,7 +436,7 @@ class TestOpenTelemetry:
     def test_a_span_inside_ours_has_the_exception(
         self, style: str, kind: str, tracing: Any, spans: Any
     ) -> None:
-        """It ends before we answer, so it cannot have the status: put OpenTelemetry first."""
+        """The span ends before we answer, so it lacks the status: put OpenTelemetry first."""
         with harness.serve(style, [ours(style), self.made(style, tracing)]) as target:
             assert coded(ask(target, kind, raising(ServiceError(ResCode.NOT_FOUND)))) == "NOT_FOUND"
         (span,) = spans.get_finished_spans()

@@ -1,4 +1,4 @@
-"""`remote_error` is what a client gets, and `raises` what a test expects; its failures are worth reading."""
+"""`remote_error` gives what a client gets, and `raises` explains its failures well."""
 
 import asyncio
 import pickle
@@ -149,7 +149,7 @@ def test_wrong_arguments() -> None:
 
 
 def failure(raised: BaseException | None, *expected: Any, **metadata: Any) -> str:
-    with pytest.raises(AssertionError) as caught, raises(*expected, **metadata):  # noqa: PT012  what is in the block is the subject
+    with pytest.raises(AssertionError) as caught, raises(*expected, **metadata):  # noqa: PT012  the block is tested
         if raised is not None:
             raise raised
     assert caught.value.__cause__ is raised
@@ -189,14 +189,16 @@ FAILURES = {
         "expected ResCode.ROOM_NOT_EXIST (1004, NOT_FOUND) with metadata {'room_uuid': 'r-42'}\n"
         "got      ResCode.ROOM_NOT_EXIST (1004, NOT_FOUND)\n"
         "         with metadata {'room_uuid': 'r-7'}\n"
-        "error    <remote(ResCode.ROOM_NOT_EXIST) NOT_FOUND: ROOM_NOT_EXIST (1004) of 'errgrpc.v1.ResCode', 'Room Not Found', "
+        "error    <remote(ResCode.ROOM_NOT_EXIST) NOT_FOUND: ROOM_NOT_EXIST (1004) of "
+        "'errgrpc.v1.ResCode', 'Room Not Found', "
         "hint '房间不存在' ('zh-CN'), metadata {'room_uuid': 'r-7'}>",
     ),
     "an inferred code": (
         failure(inferred(), ResCode.NOT_FOUND),
         "expected ResCode.NOT_FOUND (404, NOT_FOUND)\n"
         "got      ResCode.NOT_FOUND (404, NOT_FOUND), inferred from the status\n"
-        "error    <RemoteError NOT_FOUND: inferred NOT_FOUND (404), 'gone', hint '未找到' ('zh-CN')>",
+        "error    <RemoteError NOT_FOUND: inferred NOT_FOUND (404), 'gone', "
+        "hint '未找到' ('zh-CN')>",
     ),
     "no known code": (
         failure(remote_error(StatusCode.UNAVAILABLE, "refused"), ResCode.NOT_FOUND),
@@ -206,7 +208,10 @@ FAILURES = {
     ),
     "another exception": (
         failure(LookupError("text"), ResCode.NOT_FOUND),
-        "expected ResCode.NOT_FOUND (404, NOT_FOUND)\ngot      LookupError\nerror    LookupError('text')",
+        (
+            "expected ResCode.NOT_FOUND (404, NOT_FOUND)\ngot      LookupError\n"
+            "error    LookupError('text')"
+        ),
     ),
 }
 
@@ -235,7 +240,8 @@ def test_a_failure_shows_the_traceback_of_the_handler(
         raise harness.call("sync", targets[style], kind, request).error
     head, *lines = str(caught.value).split(f"\nhandler  /test.Service/{kind} raised\n")
     assert head.startswith(
-        "expected ResCode.ROOM_NOT_EXIST (1004, NOT_FOUND)\ngot      ResCode.INTERNAL_SERVER_ERROR (500, INTERNAL)\nerror    <remote("
+        "expected ResCode.ROOM_NOT_EXIST (1004, NOT_FOUND)\n"
+        "got      ResCode.INTERNAL_SERVER_ERROR (500, INTERNAL)\nerror    <remote("
     )
     assert lines[0].startswith("         Traceback (most recent call last):\n")
     assert "in read_the_file" in lines[0]
@@ -283,7 +289,7 @@ def test_a_failure_shows_where_a_coded_error_was_raised(
 def test_another_answer_with_the_same_code_is_not_taken_for_the_cause(
     targets: dict[str, str],
 ) -> None:
-    with (  # noqa: PT012  see above
+    with (  # noqa: PT012  the block is tested
         harness.action(sold_out) as request,
         pytest.raises(AssertionError) as caught,
         raises(ResCode.CONFLICT),

@@ -1,4 +1,4 @@
-"""Stand-ins against the real call: one suite runs each way of calling against both, and what is seen must be the same."""
+"""Stand-ins against the real call: one suite calls both each way, and sees the same."""
 
 import asyncio
 import inspect
@@ -31,7 +31,7 @@ LOCALE = "en-US"
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[tuple[dict[str, str], bytes]]:
-    """A server of each style that the clients call, and the request that fails."""
+    """A server of each style, and a request that fails."""
 
     def act(_: Any) -> None:
         raise ServiceError(CODE, **GIVEN)
@@ -45,7 +45,7 @@ def served() -> Iterator[tuple[dict[str, str], bytes]]:
 
 
 def seen(error: Any) -> Any:
-    """All that a caller can tell from an error."""
+    """All that a caller can read from an error."""
     assert type(error) is errgrpc.remote(CODE), repr(error)
     assert pickle.loads(pickle.dumps(error)).error_code is CODE  # noqa: S301
     return (
@@ -87,7 +87,7 @@ def raised(call: Callable[[], Any]) -> Any:
 
 
 def told(call: Any) -> Any:
-    """What a call tells when it has ended."""
+    """What an ended call says."""
     status = call.code()
     return (
         *(
@@ -215,7 +215,7 @@ def test_the_sync_stack(how: str, kind: str, served: Any) -> None:
 
 @pytest.mark.parametrize("how", ["wrapped", "intercepted"])
 def test_a_cancelled_call_of_the_sync_stack(how: str, kind: str, served: Any) -> None:
-    """On the real side, of a handler that waits: else the answer might come first."""
+    """On the real side, the handler waits: else the answer might come first."""
     targets, _ = served
     with harness.action(_until_gone) as request, sync_method(how, kind, targets["sync"]) as real:
         fake = failing(CODE, like=real)
@@ -294,7 +294,7 @@ async def atold(call: Any) -> Any:
 def has_no_deadline(call: Any) -> bool:
     try:
         return call.time_remaining() is None
-    except NotImplementedError:  # intercepted calls of grpc's
+    except NotImplementedError:  # grpc's intercepted calls lack it
         return True
 
 
@@ -383,12 +383,12 @@ async def test_the_asyncio_stack(how: str, kind: str, served: Any) -> None:
             if (kind == "stream_unary" and name == "gather") or (
                 how == "intercepted" and name == "told with a timeout"
             ):
-                # one iterator of requests cannot serve three calls; an intercepted call does not
-                # know its deadline
+                # One iterator of requests cannot serve three calls. An intercepted call does not
+                # know its deadline.
                 continue
             expected = await way(real, harness.argument(kind, request))
             assert await way(fake, harness.argument(kind, b"anything")) == expected, name
-        # on intercepted calls, grpc's proxies of requests answer otherwise
+        # on intercepted calls, grpc's request proxies answer differently
         if kind.startswith("stream") and how == "wrapped":
             assert await WRITING[kind](fake, b"anything") == await WRITING[kind](real, request)
 

@@ -1,4 +1,7 @@
-"""The pytest plugin, in runs of pytest of their own: alone, under pytest-xdist, with asyncio in both modes, anyio and unittest."""
+"""The pytest plugin, in separate runs of pytest.
+
+The runs are plain, under pytest-xdist, with asyncio in both modes, anyio and unittest.
+"""
 
 import json
 import os
@@ -10,13 +13,20 @@ from pathlib import Path
 
 import pytest
 
-RAISES = '{"/shop.Shop/Buy": {ResCode.CONFLICT, ResCode.FORBIDDEN}, "/shop.Shop/Look": {ResCode.NOT_FOUND}}'
+RAISES = (
+    '{"/shop.Shop/Buy": {ResCode.CONFLICT, ResCode.FORBIDDEN}, "/shop.Shop/Look": '
+    "{ResCode.NOT_FOUND}}"
+)
 SHOP = f"""
 import grpc, pytest, unittest
 from errgrpc import ResCode, ServiceError
 from errgrpc.testing import raises, recorded, serve
 
-CODES = {{b"conflict": ResCode.CONFLICT, b"forbidden": ResCode.FORBIDDEN, b"undeclared": ResCode.UNAUTHORIZED}}
+CODES = {{
+    b"conflict": ResCode.CONFLICT,
+    b"forbidden": ResCode.FORBIDDEN,
+    b"undeclared": ResCode.UNAUTHORIZED,
+}}
 
 class Shop:
     def Buy(self, request, context):
@@ -67,7 +77,10 @@ Pytest = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Pytest:
-    """Runs pytest in a folder of its own: (*arguments, ini, **files) -> its result."""
+    """Returns a function that runs pytest: `(*arguments, ini, **files) -> result`.
+
+    Each run has a new folder.
+    """
 
     def run(*arguments: str, ini: str = "", **files: str) -> "subprocess.CompletedProcess[str]":
         (tmp_path / "pytest.ini").write_text(
@@ -78,7 +91,7 @@ def run(tmp_path: Path) -> Pytest:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("PYTEST")
         }
-        quiet = () if "no:terminal" in arguments else ("-q",)  # an option of the terminal's plugin
+        quiet = () if "no:terminal" in arguments else ("-q",)  # the terminal plugin has this option
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *quiet, *arguments]
         return subprocess.run(
             command,
@@ -96,7 +109,8 @@ def run(tmp_path: Path) -> Pytest:
 def test_nothing_of_errgrpc_is_imported_unless_it_is_asked_for(run: Pytest) -> None:
     alone = (
         "import sys\ndef test():\n    assert 'pytest_errgrpc' in sys.modules\n"
-        "    assert not [name for name in sys.modules if name.split('.')[0] in ('errgrpc', 'grpc')]\n"
+        "    assert not [name for name in sys.modules if name.split('.')[0] in ('errgrpc', "
+        "'grpc')]\n"
     )
     done = run("test_alone.py", test_alone=alone)
     assert done.returncode == 0, done.stdout
@@ -150,7 +164,10 @@ def test_coverage_as_json_on_the_terminal(run: Pytest) -> None:
 def test_fail_under(least: str, code: int, workers: tuple[str, ...], run: Pytest) -> None:
     done = run(*workers, f"--errgrpc-fail-under={least}", test_declared=DECLARED)
     assert done.returncode == code, done.stdout
-    said = "FAIL 33.3 % of the declared errors were raised, and 33.4 % are required (--errgrpc-fail-under)"
+    said = (
+        "FAIL 33.3 % of the declared errors were raised, and 33.4 % are required "
+        "(--errgrpc-fail-under)"
+    )
     assert (said in done.stdout) is bool(code)
 
 
@@ -171,9 +188,9 @@ def test_a_path_is_not_taken_for_a_report(run: Pytest) -> None:
     done = run("--errgrpc-coverage", "test_declared.py", test_declared=DECLARED)
     assert done.returncode == 4
     assert (
-        "'test_declared.py' is no report: give text, json or json:FILE; before a path, write --errgrpc-coverage=text"
-        in done.stderr
-    )
+        "'test_declared.py' is no report: give text, json or json:FILE; before a path, "
+        "write --errgrpc-coverage=text"
+    ) in done.stderr
 
 
 @pytest.mark.full
@@ -189,7 +206,7 @@ def test_strict(workers: tuple[str, ...], run: Pytest) -> None:
     assert done.returncode == 1
     assert "2 failed, 2 passed" in done.stdout
     assert "/shop.Shop/Buy answered ResCode.UNAUTHORIZED, which it does not declare" in done.stdout
-    # the test's own failure goes before
+    # the test's own failure wins
     assert "expected ResCode.CONFLICT (409, ALREADY_EXISTS)" in done.stdout
 
 
@@ -209,12 +226,17 @@ KINDS = {
     ),
     "asyncio auto": (
         "asyncio_mode = auto",
-        "from shop import *\nasync def test():\n    with raises(ResCode.UNAUTHORIZED):\n        await abuy(b'undeclared')\n",
+        (
+            "from shop import *\nasync def test():\n    with raises(ResCode.UNAUTHORIZED):\n"
+            "        await abuy(b'undeclared')\n"
+        ),
     ),
     "anyio": (
         "",
-        "import pytest\nfrom shop import *\n@pytest.fixture\ndef anyio_backend():\n    return 'asyncio'\n"
-        "@pytest.mark.anyio\nasync def test():\n    with raises(ResCode.UNAUTHORIZED):\n        await abuy(b'undeclared')\n",
+        "import pytest\nfrom shop import *\n@pytest.fixture\ndef anyio_backend():\n"
+        "    return 'asyncio'\n"
+        "@pytest.mark.anyio\nasync def test():\n    with raises(ResCode.UNAUTHORIZED):\n"
+        "        await abuy(b'undeclared')\n",
     ),
     "unittest": (
         "",
@@ -223,7 +245,8 @@ KINDS = {
     ),
     "unittest asyncio": (
         "",
-        "from shop import *\nclass Tests(unittest.IsolatedAsyncioTestCase):\n    async def test(self):\n"
+        "from shop import *\nclass Tests(unittest.IsolatedAsyncioTestCase):\n"
+        "    async def test(self):\n"
         "        with raises(ResCode.UNAUTHORIZED):\n            await abuy(b'undeclared')\n",
     ),
 }

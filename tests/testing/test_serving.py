@@ -1,4 +1,8 @@
-"""`serve`: a servicer of generated code on a free port, on both stacks; `recorded`: what every server of the process answers."""
+"""`serve` and `recorded`.
+
+`serve` runs a servicer of generated code on a free port, on both stacks. `recorded` collects the
+answers of all servers in the process.
+"""
 
 import asyncio
 import gc
@@ -121,7 +125,7 @@ def test_wrong_arguments() -> None:
 
 def test_nothing_runs_afterwards_whatever_the_block_raises() -> None:
     before = set(threading.enumerate())
-    with (  # noqa: PT012  what is in the block is the subject
+    with (  # noqa: PT012  the block is tested
         pytest.raises(LookupError),
         serve(ADD, server.Classroom(Classrooms(), Im()), ResCode) as channel,
     ):
@@ -145,7 +149,7 @@ def test_it_can_be_served_again() -> None:
 
 
 def test_what_all_servers_answer_is_recorded() -> None:
-    """Servers that stood before, those that come, both stacks, and HTTP."""
+    """Covers servers from before and new ones, both stacks, and HTTP."""
     with serve(ADD, server.Classroom(Classrooms(), Im()), ResCode) as first:
         stub = ClassroomServiceStub(first)
         stub_of: Any = stub
@@ -197,7 +201,7 @@ def test_a_status_that_a_handler_sets_is_recorded() -> None:
             lambda: stub.CloseRoom(pb.CloseRoomRequest()),
         ):
             with pytest.raises(errgrpc.RemoteError):
-                call()  # before anything records, so that the guards are made
+                call()  # this makes the guards before the recording begins
         with recorded() as answered:
             for call in (
                 lambda: stub.GetRoom(pb.GetRoomRequest()),
@@ -240,15 +244,15 @@ def test_threads_that_record_at_once() -> None:
     for thread in threads:
         thread.join()
     assert len(counts) == 400
-    assert min(counts) >= 1  # its own, and those of other threads
+    assert min(counts) >= 1  # its own answer, and maybe those of other threads
     assert observing.observers == {}
 
 
-# What a hostile reading found
+# Findings of a hostile review
 
 
 class Endless(server.Classroom):
-    """Handlers that do not look at their context."""
+    """Handlers that ignore their context."""
 
     began, ended = threading.Event(), threading.Event()
 
@@ -269,7 +273,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.mark.usefixtures("impatient")
 def test_a_handler_that_never_ends_is_named_and_left_behind() -> None:
-    with (  # noqa: PT031  what is in the block is the subject
+    with (  # noqa: PT031  the block is tested
         pytest.warns(
             ResourceWarning,
             match=r"^Endless\.GetRoom still runs 0\.1 s after its server has stopped$",
@@ -287,7 +291,10 @@ import asyncio, sys, threading, warnings
 from errgrpc import ResCode
 from errgrpc.testing import serve, serving
 from examples.classroom.v1 import classroom_pb2 as pb
-from examples.classroom.v1.classroom_pb2_grpc import ClassroomServiceStub, add_ClassroomServiceServicer_to_server as add
+from examples.classroom.v1.classroom_pb2_grpc import (
+    ClassroomServiceStub,
+    add_ClassroomServiceServicer_to_server as add,
+)
 
 class Endless:
     def __getattr__(self, name):
@@ -307,7 +314,7 @@ print("left")
 
 
 def test_a_sync_handler_that_still_runs_hangs_neither_the_loop_nor_the_process() -> None:
-    """In a process of its own: grpc's asyncio server leaves the thread of such a stream behind for ever."""
+    """Runs in its own process: grpc's asyncio server never ends the thread of such a stream."""
     done = subprocess.run(
         [sys.executable, "-c", LEAVES_EARLY],
         capture_output=True,
@@ -386,7 +393,7 @@ def test_a_stream_that_began_before_is_recorded_at_its_end() -> None:
 
 
 def test_an_abandoned_recorder_that_the_garbage_collector_closes() -> None:
-    """It may run in the middle of anything, also while another one comes or goes."""
+    """The collector may run at any time, also while another recorder begins or ends."""
     kept = [Responder(ResCode) for _ in range(20)]
 
     def abandoned() -> Any:
@@ -397,7 +404,7 @@ def test_an_abandoned_recorder_that_the_garbage_collector_closes() -> None:
         generator = abandoned()
         next(generator)
         box: list[Any] = [generator]
-        box.append(box)  # in a cycle
+        box.append(box)  # in a reference cycle
         del generator, box
     gc.collect()
     assert observing.observers == {}

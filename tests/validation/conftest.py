@@ -14,7 +14,8 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 def rooms(fresh_with_protoc: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The classes of rooms.proto by name."""
     folder = tmp_path_factory.mktemp("rooms")
-    rules = FileDescriptorSet()  # from the library's own descriptor: its wheel has no .proto file
+    # from the library's own descriptor, as its wheel has no .proto file
+    rules = FileDescriptorSet()
     rules.file.add().MergeFromString(protovalidate.ViolationPb.desc().file.proto.to_binary())
     (folder / "rules.binpb").write_bytes(rules.SerializeToString())
     for proto in Path(__file__).parent.glob("*.proto"):

@@ -1,4 +1,7 @@
-"""protovalidate's errors as one BadRequest: real messages, validated by the library itself, and compared with its own words."""
+"""protovalidate's errors as one BadRequest.
+
+The library itself validates real messages, and the tests compare with its own texts.
+"""
 
 import itertools
 import subprocess
@@ -20,7 +23,7 @@ from errgrpc.validation.protovalidate import Messages, bad_request
 
 from_error = bad_request(ResCode.BAD_REQUEST)
 
-# For a fixture that is the same for all examples.
+# The fixture is the same for all examples.
 shared = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -44,7 +47,10 @@ def refused(error: Any, **arguments: Any) -> Any:
 
 
 def own_path(error: protovalidate.ValidationError) -> str:
-    """The path of the first violation as protovalidate writes it: its text is `path: message, and 3 more violations`."""
+    """The path of the first violation as protovalidate writes it.
+
+    Its text is `path: message, and 3 more violations`.
+    """
     more = len(error.violations) - 1
     text = str(error).removesuffix(f", and {more} more violation{'s' * (more > 1)}")
     message = error.violations[0].proto.message
@@ -167,7 +173,7 @@ CASES: dict[str, tuple[Callable[[Any], None], str, str, str]] = {
         "",
         "this.startsWith('quote') ? 'you said ' + this : ''",
     ),
-    # Of these protovalidate does not say where the text comes from.
+    # For these, protovalidate does not say where the text comes from.
     "CEL of the message": (put(name="closed"), "", "ROOM_STATIC", "Room static"),
     "CEL of the message that quotes": (
         put(name="whole secret"),
@@ -254,7 +260,10 @@ ROOMS = st.fixed_dictionaries(
 @shared
 @given(ROOMS)
 def test_paths_are_those_of_protovalidate(rooms: Any, given: Any) -> None:
-    """Of each violation but the first it says no path: each way to break a room comes first in some example."""
+    """protovalidate gives only the path of the first violation.
+
+    In the examples, each way to break a room comes first at least once.
+    """
     room = rooms.Room(card="c", **given) if "mail" not in given else rooms.Room(**given)
     error = refusal(room)
     violations = refused(error)
@@ -276,7 +285,7 @@ SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_s
 @shared
 @given(SECRETS)
 def test_no_value_is_sent(rooms: Any, secret: str) -> None:
-    """Only keys of maps are, as protovalidate's own path has them."""
+    """Only keys of maps are sent, as protovalidate's own path has them."""
     for start in ("", "quote", "whole"):
         room = rooms.Room(
             mail=secret,
@@ -468,7 +477,10 @@ def test_it_makes_no_more_than_an_error_of_ours(rooms: Any) -> None:
 
 
 def test_it_needs_no_other_validator() -> None:
-    program = "import sys, errgrpc.validation.protovalidate; print({'pydantic', 'pydantic_core', 'fastapi'} & set(sys.modules))"
+    program = (
+        "import sys, errgrpc.validation.protovalidate; print({'pydantic', 'pydantic_core', "
+        "'fastapi'} & set(sys.modules))"
+    )
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False
     )

@@ -350,17 +350,19 @@ ERRORS: dict[str, dict[str, Any]] = {
     error["type"]: error.get("example_context") or {}
     for error in pydantic_core._pydantic_core.list_all_errors()
 }
-# What of the contexts a schema declares: all but "tag", "error", "encoding_error", "attribute", "tz_actual" and "actual_length".
+# The entries of the contexts that a schema declares. The input gives the others: "tag", "error",
+# "encoding_error", "attribute", "tz_actual" and "actual_length".
 DECLARED = {
-    "method_name", "class_name", "class", "field_type", "min_length", "max_length", "pattern", "expected", "expected_tags",
-    "expected_schemes", "expected_version", "encoding", "discriminator", "gt", "ge", "lt", "le", "multiple_of", "max_digits",
-    "decimal_places", "whole_digits", "tz_expected",
+    "method_name", "class_name", "class", "field_type", "min_length", "max_length", "pattern",
+    "expected", "expected_tags", "expected_schemes", "expected_version", "encoding",
+    "discriminator", "gt", "ge", "lt", "le", "multiple_of", "max_digits", "decimal_places",
+    "whole_digits", "tz_expected",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("kind_of_error", ERRORS)
 def test_what_the_input_says_is_left_out_of_each_text(kind_of_error: str) -> None:
-    """Whatever pydantic may put into a text, in whichever version."""
+    """Covers all texts of pydantic, in any version."""
     context: dict[str, Any] = {
         key: 77777
         if key == "actual_length"
@@ -384,7 +386,7 @@ def test_what_the_input_says_is_left_out_of_each_text(kind_of_error: str) -> Non
         assert violation.description == error.errors()[0]["msg"]
 
 
-# begins as no text of a schema does
+# no text of a schema begins so
 SECRETS = st.text(st.characters(codec="utf-8"), min_size=8, max_size=40).map("§{}".format)
 NESTED = st.recursive(
     SECRETS | st.integers(10**9, 10**12),
@@ -439,7 +441,7 @@ def test_paths_are_bounded_and_tell_locations_apart(parts: list[Any]) -> None:
 
 
 def parsed(path: str) -> list[Any]:
-    """The parts of a path, read as its form says."""
+    """The parts of a path, parsed by the rules of its form."""
     parts: list[Any] = []
     while path:
         if path.startswith('["'):
@@ -478,7 +480,7 @@ def test_only_the_first_are_sent_and_each_is_bounded() -> None:
 
 
 def test_of_too_many_errors_only_the_number_is_told() -> None:
-    """pydantic makes a record of each that is asked for: with it, half a million took 312 MB."""
+    """Asking pydantic for each error makes a record: half a million would take 312 MB."""
 
     class Tags(BaseModel):
         tags: list[int]
@@ -528,7 +530,7 @@ def test_a_key_that_is_named_as_pydantic_names_keys(given: Any, path: str) -> No
 
 
 def test_an_exception_of_another_kind_is_refused() -> None:
-    """For `translate={ValueError: bad_request(code)}`, as pydantic's is one."""
+    """For `translate={ValueError: bad_request(code)}`: pydantic's error is a ValueError."""
     with pytest.raises(TypeError, match=r"ValueError.* is no pydantic.ValidationError"):
         from_error(ValueError("text"))  # type: ignore[arg-type]
 
@@ -627,7 +629,10 @@ async def test_fastapi_tells_end_users_in_their_language() -> None:
 
 
 def test_it_needs_no_other_validator() -> None:
-    program = "import sys, errgrpc.validation.pydantic; print({'protovalidate', 'protobuf', 'fastapi', 'pydantic'} & set(sys.modules))"
+    program = (
+        "import sys, errgrpc.validation.pydantic; print({'protovalidate', 'protobuf', 'fastapi', "
+        "'pydantic'} & set(sys.modules))"
+    )
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""What is given up until an answer's trailers fit: in the documented order, and no more than needed."""
+"""What is cut until an answer's trailers fit: in the documented order, no more than needed."""
 
 import base64
 import bisect
@@ -64,7 +64,7 @@ def trailer_bytes(error: Parts) -> int:
 
 
 def size(error: Parts) -> int:
-    """What a peer counts, from the bytes that go on the wire."""
+    """The size that a peer counts, from the bytes on the wire."""
     status = encoding.whole(CODE, error)
     entries: list[tuple[str, str | bytes]] = [
         ("grpc-status", str(CODE.grpc_status.value[0]).zfill(2)),
@@ -81,7 +81,10 @@ def size(error: Parts) -> int:
 
 @dataclass
 class Stage:
-    """What the contract gives up together: how many units, from the last; `show` puts the first of the kept ones into an error."""
+    """Units that the contract cuts together, from the last one.
+
+    `count` is their number. `show` puts the kept ones into an error.
+    """
 
     count: int
     show: Callable[[Parts, list[int]], object]
@@ -91,7 +94,7 @@ class Stage:
 
 
 def stages(error: Parts) -> list[Stage]:
-    """The order of the contract."""
+    """The stages of an error in the order of the contract."""
     text, metadata, trailers = error.message, list(error.metadata.items()), list(error.trailers)
     first = len(text.encode()[:1_024].decode(errors="ignore"))
     kinds = [
@@ -170,7 +173,10 @@ def _unset(name: str) -> Callable[[Parts, list[int]], object]:
 
 
 def _only(indices: list[int]) -> Callable[[Parts, list[int]], object]:
-    """The details with these indices go, but for the kept ones; a hole stays, so that the indices do."""
+    """Removes the details with these indices, except the kept ones.
+
+    A hole stays in the place of each, so that other indices stay valid.
+    """
 
     def show(left: Parts, kept: list[int]) -> None:
         for unit, index in enumerate(indices):
@@ -210,7 +216,7 @@ def showing(error: Parts, kept: list[list[int]]) -> Parts:
 
 
 def without(error: Parts, count: int) -> Parts:
-    """The error with so many units given up, in the order of the contract."""
+    """The error without this many units, in the order of the contract."""
     return showing(error, kept_without(error, count))
 
 
@@ -228,7 +234,10 @@ def total(error: Parts) -> int:
 
 
 def expected(error: Parts, limit: int) -> Parts:
-    """The error with the fewest units given up that fits, or with all; then each unit back that fits, from the last given up on."""
+    """The error that fits with the fewest units cut, or with all cut.
+
+    Then each unit that still fits is put back, from the last cut one on.
+    """
 
     def fits(kept: list[list[int]]) -> bool:
         return size(showing(error, kept)) <= limit
@@ -239,7 +248,7 @@ def expected(error: Parts, limit: int) -> Parts:
     kept, order = kept_without(error, count), stages(error)
     for number, stage in reversed(list(enumerate(order))):
         whole = [len(units) == other.count for units, other in zip(kept, order, strict=True)]
-        if number == 0 and not whole[-2]:  # of the two parts of the message, the first comes first
+        if number == 0 and not whole[-2]:  # of the two parts of the message, the first one wins
             continue
         if stage.of is not None and stage.of[1] not in kept[stage.of[0]]:
             continue
@@ -364,7 +373,7 @@ def test_the_errors_own_details_stay_whole(error: Parts) -> None:
     before = copy.deepcopy(error.details)
     same = list(error.details)
     fit(error, 900, trailer_bytes)
-    assert same == before  # a ServiceError that is raised again packs them no second time
+    assert same == before  # a ServiceError that is raised again must not pack them again
 
 
 def test_the_default_limit() -> None:
@@ -414,15 +423,15 @@ def everything() -> Parts:
 
 
 def test_each_step_gives_up_the_next_thing_only() -> None:
-    """Walks through the whole order: a byte less than what is left costs exactly one unit more."""
+    """Walks through the whole order: one byte less costs exactly one more unit."""
     whole = everything()
-    # the message's middle is dull
+    # the middle of the message adds nothing new
     for count in (count for count in range(total(whole)) if not 70 < count < total(whole) - 10):
         left, one_less = without(whole, count), without(whole, count + 1)
         error = everything()
         fit(error, size(left), trailer_bytes)
         assert size(error) <= size(left)
-        # base64 counts in threes: a unit may cost nothing
+        # base64 works in groups of three bytes, so a unit may cost nothing
         assert error == left or size(error) == size(left)
         fit(error, size(left) - 1, trailer_bytes)
         assert size(error) < size(left)
@@ -504,7 +513,7 @@ def test_what_a_large_thing_drove_out_comes_back() -> None:
 @pytest.mark.parametrize("small", [0, 7])
 @pytest.mark.parametrize("what", ["violations", "metadata", "details", "trailers"])
 def test_what_follows_a_large_thing_is_put_back_in_few_tries(what: str, small: int) -> None:
-    """A client often chooses how many violations there are, and each try writes the whole answer."""
+    """A client may control the number of violations, and each try encodes the whole answer."""
     sizes = [9_000] + [small] * 3_000
     texts = ["x" * size for size in sizes]
     given: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The bytes of grpc-status-details-bin: written by the contract, read whatever they are."""
+"""The bytes of grpc-status-details-bin: written by the contract, read in any form."""
 
 import base64
 from collections.abc import Iterable, Iterator
@@ -207,7 +207,7 @@ DETAILS_OF_OWN: dict[str, Message] = {
     "debug": rpc.DebugInfo(detail="d" * 20_000),
     "violations": rpc.BadRequest(field_violations=[{"field": "f"}] * 900),
 }
-# By their names: hypothesis refuses to show arguments of more than 30 kB.
+# They are chosen by name, as hypothesis refuses to show arguments above 30 kB.
 OWN = st.tuples(
     st.sampled_from(sorted(MESSAGES_OF_OWN)), st.lists(st.sampled_from(sorted(DETAILS_OF_OWN)))
 )
@@ -250,7 +250,7 @@ def test_what_a_handler_aborted_with_is_cut(
     assert shed
     kept_others = [entry for entry in kept if entry[0] != "grpc-status-details-bin"]
     rest: Iterator[Trailer] = iter(others)
-    assert all(entry in rest for entry in kept_others)  # some of them, in their order
+    assert all(entry in rest for entry in kept_others)  # a part of them, in the same order
     for value in (value for key, value in kept if key == "grpc-status-details-bin"):
         assert isinstance(value, bytes)
         own_status, whole = (

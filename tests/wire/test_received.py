@@ -1,4 +1,4 @@
-"""What a reader sees of grpc-status-details-bin, whatever it is."""
+"""What a reader sees of grpc-status-details-bin, in any form."""
 
 import pickle
 

@@ -1,1 +1,1 @@
-"""`errgrpc decode`: `finding` finds errors in any text, `shown` prints what they and the tables say."""
+"""`errgrpc decode`: `finding` finds errors in any text, `shown` prints them with their tables."""

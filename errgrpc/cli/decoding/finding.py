@@ -1,7 +1,11 @@
-"""Finds the errors in a text: what people copy from logs, terminals and browsers. Pure; any text is safe, and takes bounded time.
+"""Finds the errors in a text that was copied from a log, a terminal or a browser.
 
-Four kinds of evidence are sought: a google.rpc.Status in base64, in hex and in escaped bytes; JSON of AIP-193, of a Status or of
-our envelope; the text that errgrpc shows of an error; the text that grpcio shows of one.
+It has no side effects. Any text is safe, and the time is bounded. It finds these forms:
+
+- a google.rpc.Status in base64, in hex or in escaped bytes
+- JSON of AIP-193, of a Status or of the errgrpc envelope
+- the text of an error of errgrpc
+- the text of an error of grpcio
 """
 
 import base64
@@ -23,15 +27,16 @@ from errgrpc.wire.packing import NUMBER_KEY, pack
 
 __all__ = ["MOST_FOUND", "Found", "find"]
 
-MOST_FOUND = 1_000  # errors of one input
-_LONGEST = 400_000  # characters of one Status; gRPC's own limit of trailers is far below
-# characters that are decoded in all: of hostile input each place may look like a beginning
+MOST_FOUND = 1_000  # errors in one input
+_LONGEST = 400_000  # characters of one Status; the limit of gRPC trailers is far lower
+
+# Characters to decode in total. In hostile input, every place may look like the start of a Status.
 _WORK = 20_000_000
 _MOST_LINES = 2_000  # of one Status in base64
 _MOST_FAILURES = 2_000  # braces that begin no JSON
 _MOST_DETAILS = 100
 
-# A failure's Status begins with its code, 1 to 16, and goes on with a message or a detail: 08 01 12, say.
+# The Status of an error begins with its code, 1 to 16. A message or a detail follows: 08 01 12.
 _BASE64 = re.compile(r"C[AB][AEIMQUYcgkosw048][Sa]")
 _BASE64_LINE = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 _LINE_END = re.compile(r"(?:\\r)?\\n[ \t]*|[ \t]*\\?\r?\n[ \t>|]*|[ \t]+")
@@ -59,9 +64,10 @@ _LETTERS = {
     "'": 39,
     '"': 34,
 }
-# `<remote(ResCode.X) NOT_FOUND: ROOM_NOT_EXIST (1004) of 'errgrpc.v1.ResCode', ...>` and `<ResCode.X: 1004 NOT_FOUND>` of a log record.
+# `<remote(ResCode.X) NOT_FOUND: ROOM_NOT_EXIST (1004) of 'errgrpc.v1.ResCode', ...>`
 _OWN = re.compile(
-    r"\b([A-Z_]{2,20}): ([A-Z][A-Z0-9_]{1,62}) \((-?[0-9]{1,10})\) of '([!-~]{1,255})'(?:, '((?:[^'\\\n]|\\.){0,2000})')?"
+    r"\b([A-Z_]{2,20}): ([A-Z][A-Z0-9_]{1,62}) \((-?[0-9]{1,10})\) of '([!-~]{1,255})'"
+    r"(?:, '((?:[^'\\\n]|\\.){0,2000})')?"
 )
 _GRPCIO = re.compile(
     r"status\s*=\s*StatusCode\.([A-Z_]{2,20})\s+details\s*=\s*\"((?:[^\"\\]|\\.){0,4000})\""
@@ -72,18 +78,18 @@ _REQUEST_ID = re.compile(r"request id '?([!-&(-~]{1,128})")
 
 @dataclass(frozen=True)
 class Found:
-    """One error, and where it begins in the text."""
+    """One error, and its place in the text."""
 
     at: int
     how: str
     """`base64`, `hex`, `bytes`, `json`, `envelope` or `text`."""
     status: status_pb2.Status
     request_id: str | None = None
-    """The id beside the Status, as an envelope or a record has it."""
+    """The request id of an envelope or a log record, which is not part of the Status."""
 
 
 def find(text: str) -> list[Found]:
-    """The errors in a text, in its order, each once; at most 1,000."""
+    """Returns the errors in a text, in its order and without duplicates, at most 1,000."""
     work = [_WORK]
     every = [
         *_in_base64(text, work),
@@ -111,7 +117,7 @@ def _in_base64(text: str, work: list[int]) -> Iterator[Found]:
 
 
 def _longest(text: str, start: int, work: list[int]) -> tuple[status_pb2.Status, int] | None:
-    """The Status that begins here, over as many lines as it has."""
+    """Returns the longest Status that begins here, and its end. It may span several lines."""
     joined, at, best = "", start, None
     for _ in range(_MOST_LINES):
         if (
@@ -135,7 +141,7 @@ def _bytes_of(text: str) -> bytes:
     text = text.rstrip("=").replace("-", "+").replace("_", "/")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4))
-    except binascii.Error:  # one character too many
+    except binascii.Error:  # the length is wrong by one character
         return b""
 
 
@@ -178,7 +184,7 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def _plausible(raw: bytes) -> status_pb2.Status | None:
-    """The Status in these bytes, if they are one of a failure and nothing else; chance does not make one."""
+    """Returns the Status if the bytes are exactly the Status of an error. Random bytes are not."""
     try:
         status = status_pb2.Status.FromString(raw)
     except DecodeError:
@@ -199,7 +205,10 @@ def _plausible(raw: bytes) -> status_pb2.Status | None:
 
 
 def _in_json(text: str) -> Iterator[Found]:
-    """AIP-193's and gRPC's JSON, envelopes, and the details that grpcurl prints one by one; else those whose quotes are escaped."""
+    """Finds JSON of AIP-193 and gRPC, envelopes, and the details that grpcurl prints one by one.
+
+    If it finds nothing, it looks for the same with escaped quotes.
+    """
     found = list(_objects(text))
     yield from found or _objects(re.sub(r"\\([\"\\/])", r"\1", text))
 
@@ -229,13 +238,13 @@ def _objects(text: str) -> Iterator[Found]:
             details.append(packed)
             at += length
         else:
-            at += 1  # one inside of it may be an error, as in a line of a log
+            at += 1  # an object inside may be an error, as in a log line
     if details:
         yield Found(first, "json", _with_head(text[max(0, first - 4_000) : first], details))
 
 
 def _with_head(before: str, details: list[any_pb2.Any]) -> status_pb2.Status:
-    """The Status of details that stand behind its code and message, as grpcurl prints them."""
+    """Returns the Status of details that follow a code and a message, as grpcurl prints them."""
     head = next(reversed(list(_GRPCURL.finditer(before))), None)
     name = (
         ""

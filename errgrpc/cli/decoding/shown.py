@@ -1,4 +1,4 @@
-"""What an error that was found says, and what the tables say of its code: as one plain value, and printed."""
+"""Prints an error that was found, and what the tables declare for its code."""
 
 import contextlib
 import itertools
@@ -23,12 +23,12 @@ __all__ = ["as_value", "show"]
 
 _MOST_FIELDS = 50  # of a message of an unknown type
 _DEEPEST = 4
-# which have lines of their own
+# these details have their own lines
 _TOLD = (rpc.ErrorInfo, rpc.LocalizedMessage, rpc.RequestInfo, rpc.RetryInfo)
 
 
 def show(tables: Tables, found: list[Found], form: str) -> Exit:
-    """Prints the errors; 1 if there is none."""
+    """Prints the errors. Returns 1 if the list is empty."""
     values = [as_value(tables, each) for each in found]
     if form == "json":
         print_json(values)
@@ -37,17 +37,18 @@ def show(tables: Tables, found: list[Found], form: str) -> Exit:
             _print(value)
     if not found:
         errors().print(
-            "no error is in this text: no google.rpc.Status in base64, hex, escaped bytes or JSON, no envelope, no error of Python"
+            "no error is in this text: no google.rpc.Status in base64, hex, escaped bytes or JSON, "
+            "no envelope, no error of Python"
         )
     return Exit.FINE if found else Exit.FINDINGS
 
 
 def as_value(tables: Tables, found: Found) -> dict[str, Any]:
-    """All that an error says, and under `declared` what the table says of its code, or null."""
+    """Returns the content of an error. `declared` is its code in the table, or null."""
     received = Received((found.status.SerializeToString(),))
     info, number = received.info, received.number
     declared = _declared(tables, info.domain if info else "", info.reason if info else "", number)
-    # an envelope has none
+    # an envelope has no status
     status = STATUSES.get(received.status.code) if received.status.code else None
     if status is None and declared is not None and declared[1].grpc_status is not None:
         status = STATUSES.get(declared[1].grpc_status)
@@ -73,7 +74,10 @@ def as_value(tables: Tables, found: Found) -> dict[str, Any]:
 
 
 def _declared(tables: Tables, domain: str, reason: str, number: str) -> tuple[Catalog, Code] | None:
-    """As a client finds a code: by domain and reason, else by domain and number; without a domain in each catalogue."""
+    """Finds the code as a client does: by domain and reason, or else by domain and number.
+
+    Without a domain, it looks in all catalogues.
+    """
     known = [(catalog, code) for catalog, code in tables.codes() if domain in ("", catalog.domain)]
     by_reason = ((catalog, code) for catalog, code in known if reason and code.reason == reason)
     by_number = (
@@ -90,7 +94,7 @@ def _detail(detail: Message) -> dict[str, Any]:
             return {"@type": detail.type_url, "bytes": detail.value[:1_000].hex()}
     try:
         value = json_format.MessageToDict(detail, preserving_proto_field_name=True)
-    except Exception:  # noqa: BLE001  a message inside of it may be of an unknown type, or a number out of range
+    except Exception:  # noqa: BLE001  unknown type inside, or a number out of range
         return {"@type": type_name(detail), "bytes": detail.SerializeToString()[:1_000].hex()}
     return (
         {"@type": type_name(detail), **value}
@@ -100,7 +104,10 @@ def _detail(detail: Message) -> dict[str, Any]:
 
 
 def _fields(raw: bytes, depth: int) -> list[dict[str, Any]]:
-    """The fields of a message of an unknown type, by number. Raises DecodeError for bytes that are no message."""
+    """Returns the fields of a message of an unknown type, by number.
+
+    Raises DecodeError for bytes that are no message.
+    """
     fields: Any = UnknownFieldSet(Empty.FromString(raw))
     return [
         {"field": field.field_number, "value": _field(field.data, depth)}
@@ -109,7 +116,10 @@ def _fields(raw: bytes, depth: int) -> list[dict[str, Any]]:
 
 
 def _field(data: Any, depth: int) -> Any:
-    """A number, a text, the fields of a message, or bytes in hex: protobuf's wire does not tell the last three apart."""
+    """Returns a number, a text, the fields of a message, or bytes in hex.
+
+    On the wire of protobuf, the last three look the same.
+    """
     if not isinstance(data, bytes):
         return data if isinstance(data, int) else str(data)[:200]
     text = data.decode(errors="replace")
@@ -172,7 +182,8 @@ def _lines(value: dict[str, Any]) -> list[tuple[str, str]]:
             lines.append(
                 (
                     "table",
-                    "the error names no code: the server did not send one, or what carries it was not copied",
+                    "the error names no code: the server did not send one, or the copied text "
+                    "does not contain it",
                 )
             )
         return lines
@@ -199,5 +210,5 @@ def _lines(value: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def json_text(value: Any) -> str:
-    """One line of JSON, for a reader."""
+    """Returns one line of JSON, at most 2,000 characters."""
     return json.dumps(value, ensure_ascii=False)[:2_000]

@@ -1,4 +1,4 @@
-"""`errgrpc export`: the table in the formats of other tools."""
+"""`errgrpc export`: writes the table in the formats of other tools."""
 
 import contextlib
 import sys
@@ -22,7 +22,7 @@ _TABLES: Mapping[str, Callable[[Tables], str]] = {
 
 
 def written(tables: Tables, form: str, locale: str = "") -> str:
-    """The table in a format; `locale` is that of the hints in a format of translators. Raises Misuse."""
+    """Returns the table in a format. Formats of hints need `locale`. Raises Misuse."""
     if form in _TABLES:
         if locale:
             raise Misuse(f"{form} holds all locales: leave out --locale")
@@ -34,7 +34,7 @@ def written(tables: Tables, form: str, locale: str = "") -> str:
             (each.default_locale for each in tables.catalogs if each.default_locale), "en"
         )
     elif form == "po" and is_language_tag(locale):
-        with contextlib.suppress(Misuse):  # of a locale that is not there yet, all is untranslated
+        with contextlib.suppress(Misuse):  # a new locale has no hints yet
             locale = locale_of(tables, locale)
     else:
         locale = locale_of(tables, locale)
@@ -42,7 +42,7 @@ def written(tables: Tables, form: str, locale: str = "") -> str:
 
 
 def show(tables: Tables, form: str, output: Path | None, locale: str = "") -> Exit:
-    """Writes the table, to standard output without `output`."""
+    """Writes the table to `output` or to standard output."""
     text = written(tables, form, locale).removesuffix("\n") + "\n"
     if output is not None:
         try:

@@ -1,4 +1,4 @@
-"""The whole table as JSON, which export.schema.json describes, and as CSV, which `errgrpc import` reads back."""
+"""Writes the table as JSON (see export.schema.json), or as CSV for `errgrpc import`."""
 
 import csv
 import io
@@ -29,12 +29,12 @@ _PLAIN = (
 
 
 def schema() -> str:
-    """The JSON Schema of the export."""
+    """Returns the JSON Schema of the export."""
     return (files("errgrpc.cli.exporting") / "export.schema.json").read_text(encoding="utf-8")
 
 
 def as_json(tables: Tables) -> str:
-    """All that is declared, methods included."""
+    """Returns everything that is declared, methods included."""
     return json.dumps(
         {"$schema": SCHEMA, "catalogues": [_catalogue(tables, each) for each in tables.catalogs]},
         ensure_ascii=False,
@@ -59,12 +59,12 @@ def _catalogue(tables: Tables, catalog: Catalog) -> dict[str, Any]:
 
 
 def as_csv(tables: Tables) -> str:
-    """A row for each code, a column for each locale and condition of hints."""
+    """Returns a row for each code, with a column for each locale and condition of hints."""
     columns = list(
         dict.fromkeys(_header(hint) for _, code in tables.codes() for hint in code.hints)
     )
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\r\n")  # as RFC 4180; Python then quotes both
+    writer = csv.writer(text, lineterminator="\r\n")  # RFC 4180; Python then quotes \r and \n
     writer.writerow([*_PLAIN, "metadata_fields", *map(_cell, columns), "catalogue"])
     for catalog, code in tables.codes():
         told = facts(tables, catalog, code)
@@ -93,7 +93,10 @@ def _text(value: Any) -> str:
 
 
 def _cell(text: str) -> str:
-    """Spreadsheets run a cell that begins so as a formula. `import` takes the quote away; one that was there gets a second."""
+    """Puts a `'` before a text that a spreadsheet would run as a formula.
+
+    `errgrpc import` removes one `'` again. So a text that already begins with one gets a second.
+    """
     return (
         "'" + text
         if re.match(r"'*[=+\-@\t\r]", text) and not text.lstrip("-").isdecimal()

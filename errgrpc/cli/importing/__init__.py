@@ -1,4 +1,7 @@
-"""`errgrpc import`: a table of codes, as people have it, becomes an annotated .proto; a report says what is not as it stood."""
+"""`errgrpc import`: makes an annotated .proto from a table of codes.
+
+A report says what differs from the table.
+"""
 
 import json
 import sys
@@ -34,7 +37,10 @@ _MOST = 50_000_000  # bytes of a file
 
 
 def read(file: Path, wanted: Wanted, given: Sequence[str] = ()) -> tuple[str, Notes]:
-    """The .proto of the catalogue that a file tells of, and what was renamed, guessed or lost. Raises Misuse."""
+    """Returns the .proto for a table of codes, and notes on what was renamed, guessed or lost.
+
+    Raises Misuse.
+    """
     notes, roles = Notes(), building.checked(given)
     enum, found = _entries(_bytes(file), file, roles, notes)
     catalog = building.build(found, _completed(wanted, enum, file, notes), str(file), notes)
@@ -46,7 +52,10 @@ def read(file: Path, wanted: Wanted, given: Sequence[str] = ()) -> tuple[str, No
 def translate(
     file: Path, sources: Sequence[str], includes: Sequence[str], locale: str
 ) -> tuple[str, Notes]:
-    """The .proto of a catalogue with the hints of a translator's file, and what was not taken. Raises Misuse."""
+    """Returns the .proto of a catalogue with the hints of a translator's file, and notes.
+
+    The notes say which texts it did not take. Raises Misuse.
+    """
     form = translated.format_of(file)
     if form is None:
         known = ", ".join(each.suffix for each in FORMATS.values())
@@ -85,14 +94,15 @@ def _entries(
             return _of_markdown(delimited.decoded(data, file.name, notes), file.name, roles, notes)
         case suffix:
             raise Misuse(
-                f"{file}: {suffix or 'no suffix'} is no known format; give .csv, .tsv, .xlsx, .md or .java"
+                f"{file}: {suffix or 'no suffix'} is no known format; "
+                "give .csv, .tsv, .xlsx, .md or .java"
             )
 
 
 def _of_markdown(
     text: str, name: str, roles: Mapping[str, str], notes: Notes
 ) -> tuple[str, list[Entry]]:
-    """The tables of codes and the Java enum, joined by number."""
+    """Returns the tables of codes and the Java enum, joined by number."""
     enum, found, sheets = "", list[Entry](), markdown.tables(text, name)
     for line, block in markdown.blocks(text):
         if java.ENUM.search(block):
@@ -103,7 +113,7 @@ def _of_markdown(
     chosen = [sheet for sheet in sheets if columns.has_codes(sheet, roles)]
     if not chosen and not enum:
         if sheets:
-            columns.entries(sheets[0], roles, notes)  # says which headers there are
+            columns.entries(sheets[0], roles, notes)  # raises Misuse, which names the headers
         raise Misuse(f"{name} has no table of codes and no Java enum")
     notes += (
         Note("lost", f"{name} {sheet.rows[0][0]}", "a table without a column of numbers")
@@ -115,7 +125,7 @@ def _of_markdown(
 
 
 def _completed(wanted: Wanted, enum: str, file: Path, notes: Notes) -> Wanted:
-    """What was not asked for, from the file and its name."""
+    """Guesses the missing arguments from the file and its name."""
     package = wanted.package or "errors.v1"
     stem = "".join(part.capitalize() for part in building.name_of(file.stem).split("_"))
     name = wanted.enum or enum or (stem if stem[:1].isalpha() else f"Table{stem}")
@@ -131,7 +141,7 @@ def _completed(wanted: Wanted, enum: str, file: Path, notes: Notes) -> Wanted:
 
 
 def check(text: str, catalog: Catalog) -> None:
-    """Compiles a written file as protoc and the generator do. Raises Misuse with all that they refuse."""
+    """Compiles a written file. Raises Misuse with all errors of protoc and the generator."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "imported.proto")
         file.write_text(text, encoding="utf-8")
@@ -144,12 +154,13 @@ def check(text: str, catalog: Catalog) -> None:
     )
     if answer.error:
         raise Misuse(
-            f"{catalog.file} makes a catalogue that the generator refuses; correct it there:\n{answer.error}"
+            f"{catalog.file} makes a catalogue that the generator refuses; correct it there:\n"
+            f"{answer.error}"
         )
 
 
 def show(text: str, notes: Notes, output: Path | None, form: str) -> Exit:
-    """Writes the .proto, to standard output without `output`, and the report to standard error."""
+    """Writes the .proto to `output` or to standard output, and the report to standard error."""
     if output is None:
         print_line(text.removesuffix("\n"))
     else:

@@ -1,4 +1,7 @@
-"""Makes a catalogue of what a file tells: names become reasons, statuses are guessed, and all of that is noted."""
+"""Makes a catalogue from the entries of a file.
+
+It turns names into reasons and guesses missing statuses. A note reports each change and guess.
+"""
 
 import json
 import re
@@ -29,7 +32,7 @@ _BY_HTTP = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
-"""As google/rpc/code.proto has it, of several the first that says what went wrong."""
+"""The mapping of google/rpc/code.proto. `_OTHERS` has the other statuses for the same key."""
 _OTHERS = {409: "ABORTED", 400: "FAILED_PRECONDITION or OUT_OF_RANGE", 500: "UNKNOWN or DATA_LOSS"}
 _TYPES = {"STRING": 0, "INT64": 1, "DOUBLE": 2, "BOOL": 3}
 _TRUE, _FALSE = ("true", "yes", "y", "1", "是", "√"), ("false", "no", "n", "0", "否", "×")
@@ -38,7 +41,7 @@ _BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u206
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the file does not say of the catalogue."""
+    """The facts of the catalogue that the file does not hold."""
 
     package: str
     enum: str
@@ -47,12 +50,12 @@ class Wanted:
 
     @property
     def prefix(self) -> str:
-        """What the names of values begin with."""
+        """The prefix of the names of values."""
         return upper_snake(self.enum) + "_"
 
 
 def merged(first: Iterable[Entry], second: Iterable[Entry], notes: Notes) -> list[Entry]:
-    """Two accounts of the same codes as one, by number; where both say something, the first holds."""
+    """Joins two lists of the same codes by number. If they contradict, the first wins."""
     rest = list(second)
     others = {entry.cells["number"]: entry for entry in reversed(rest)}
     found = list[Entry]()
@@ -65,7 +68,8 @@ def merged(first: Iterable[Entry], second: Iterable[Entry], notes: Notes) -> lis
                         Note(
                             "lost",
                             other.place,
-                            f"{role} {text!r} of {text_of(entry)}: {entry.place} says {entry.cells[role]!r}",
+                            f"{role} {text!r} of {text_of(entry)}: "
+                            f"{entry.place} says {entry.cells[role]!r}",
                         )
                     )
             cells, hints = {**other.cells, **entry.cells}, {**other.hints, **entry.hints}
@@ -76,27 +80,28 @@ def merged(first: Iterable[Entry], second: Iterable[Entry], notes: Notes) -> lis
 
 
 def text_of(entry: Entry) -> str:
-    """How a note names a code."""
+    """Returns the name of a code in notes."""
     return entry.cells.get("name") or entry.cells["number"]
 
 
 def build(entries: list[Entry], wanted: Wanted, file: str, notes: Notes) -> Catalog:
-    """The catalogue. Raises Misuse for what is no number, status or JSON, and for codes that stand twice."""
+    """Returns the catalogue. Raises Misuse for an invalid cell or a code that appears twice."""
     locale = wanted.default_locale or _guessed_locale(entries, notes)
     codes, owners = list[Code](), dict[str | int, Entry]()
     for entry in entries:
         code = _code(entry, wanted, locale, notes)
-        # proto3 compares the names of values as PascalCase, in which ROOM_1 is ROOM1
+        # proto3 compares the names of values as PascalCase: ROOM_1 is the same as ROOM1
         for key in (code.number, "".join(part.capitalize() for part in code.reason.split("_"))):
             if (first := owners.setdefault(key, entry)) is not entry:
                 what = f"number {code.number}" if key == code.number else f"reason {code.reason}"
                 raise Misuse(
-                    f"{file}: {first.place} and {entry.place} both have the {what}; give each code its own"
+                    f"{file}: {first.place} and {entry.place} both have the {what}; "
+                    "give each code its own"
                 )
         codes.append(code)
     codes.sort(key=lambda code: code.number != 0)  # proto3 wants a zero first
     if not codes:
-        raise Misuse(f"{file} tells of no code: each needs a row with a number")
+        raise Misuse(f"{file} has no code: each code needs a row with a number")
     if codes[0].number != 0:
         zero = "UNSPECIFIED" if "Unspecified" not in owners else "ZERO_UNSPECIFIED"
         codes.insert(
@@ -138,7 +143,7 @@ def _guessed_locale(entries: list[Entry], notes: Notes) -> str:
                 Note(
                     "guessed",
                     "default_locale",
-                    f"{locales[0]}: the first that has hints; give --default-locale",
+                    f"{locales[0]}: the first locale with hints; give --default-locale",
                 )
             )
         return locales[0] if locales else ""
@@ -153,7 +158,11 @@ def _guessed_locale(entries: list[Entry], notes: Notes) -> str:
         else "en"
     )
     notes.append(
-        Note("guessed", "default_locale", f"{locale}: the hints look so; give --default-locale")
+        Note(
+            "guessed",
+            "default_locale",
+            f"{locale}: from the letters of the hints; give --default-locale",
+        )
     )
     return locale
 
@@ -173,7 +182,8 @@ def _code(entry: Entry, wanted: Wanted, default_locale: str, notes: Notes) -> Co
     for (locale, when), text in entry.hints.items():
         if (key := (locale or default_locale, when)) in hints:
             raise Misuse(
-                f"{entry.place}: {reason} has two hints for {key[0]}; name the columns by --column TAG=HEADER"
+                f"{entry.place}: {reason} has two hints for {key[0]}; "
+                "name the columns by --column TAG=HEADER"
             )
         hints[key] = text
     return Code(
@@ -202,7 +212,7 @@ def _integer(entry: Entry, role: str, least: int, most: int) -> int:
     ):
         return value
     raise Misuse(
-        f"{entry.place}: the {role} {text!r} is none; give a whole number from {least} to {most}"
+        f"{entry.place}: the {role} {text!r} is no whole number from {least} to {most}; give one"
     )
 
 
@@ -230,12 +240,18 @@ def _fields(entry: Entry) -> Iterable[Field]:
                 _TYPES[each.get("type", "STRING")],
             )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        wanted = '[{"key": "limit", "description": "", "example": "", "optional": true, "type": "INT64"}]'
+        wanted = (
+            '[{"key": "limit", "description": "", "example": "", '
+            '"optional": true, "type": "INT64"}]'
+        )
         raise Misuse(f"{entry.place}: the metadata fields are not JSON such as {wanted}") from error
 
 
 def name_of(text: str) -> str:
-    """`roomNotFound`, `Room Not Found` and `room-not-found` are ROOM_NOT_FOUND; of other scripts nothing is left."""
+    """Returns ROOM_NOT_FOUND for `roomNotFound`, `Room Not Found` and `room-not-found`.
+
+    It drops letters that are not Latin.
+    """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", plain)
     return re.sub(r"[^A-Za-z0-9]+", "_", split.replace("'", "")).strip("_").upper()
@@ -257,7 +273,8 @@ def _reason(entry: Entry, number: int, wanted: Wanted, notes: Notes) -> str:
             Note(
                 "renamed",
                 entry.place,
-                f"{name} is now {reason}: reasons match {REASON.pattern}, at most {MAX_REASON} characters",
+                f"{name} is now {reason}: reasons match {REASON.pattern}, "
+                f"at most {MAX_REASON} characters",
             )
         )
     else:
@@ -265,7 +282,7 @@ def _reason(entry: Entry, number: int, wanted: Wanted, notes: Notes) -> str:
             Note(
                 "guessed",
                 entry.place,
-                f"reason {reason} of {number}: made of the {'message' if source else 'number'}",
+                f"reason {reason} of {number}: made from the {'message' if source else 'number'}",
             )
         )
     return reason
@@ -300,7 +317,7 @@ def _status(entry: Entry, number: int, http: int | None, reason: str, notes: Not
 
 
 def described(text: str) -> str:
-    """A description as a comment can hold it: it comes back the same."""
+    """Removes what a comment cannot hold, so that the description can be read back unchanged."""
     kept = "".join(
         c
         for c in "\n".join(text.splitlines()).expandtabs()
@@ -315,7 +332,7 @@ def described(text: str) -> str:
 
 
 def checked(pairs: Iterable[str]) -> Mapping[str, str]:
-    """`ROLE=HEADER` each. Raises Misuse."""
+    """Reads pairs of the form `ROLE=HEADER`. Raises Misuse."""
     found = dict[str, str]()
     for pair in pairs:
         role, equals, header = pair.partition("=")

@@ -1,4 +1,4 @@
-"""Which column of a table holds what, by the headers that people give in English and Chinese."""
+"""Finds the role of each column of a table by its header, in English or Chinese."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -96,17 +96,21 @@ ROLES: Mapping[str, Sequence[str]] = {
     "deprecated": ("deprecated", "已废弃", "是否废弃"),
     "metadata": ("metadata fields", "metadata", "元数据"),
 }
-"""The headers of each role, in lower case, the surest first. What two roles know, the first one takes."""
+"""The headers of each role, in lower case, the most certain first.
 
-_TEXTS = ("message", "description", "resolution")  # the spaces around them are theirs
+If two roles have the same header, the first role takes it.
+"""
+
+_TEXTS = ("message", "description", "resolution")  # these keep their surrounding spaces
 _LOCALE = re.compile(
-    r"(?P<told>hint|text|提示|错误提示)?[ :(（]*(?P<tag>[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*)[)） ]*(?:if (?P<when>\S+))?",
+    r"(?P<told>hint|text|提示|错误提示)?[ :(（]*"
+    r"(?P<tag>[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*)[)） ]*(?:if (?P<when>\S+))?",
     re.IGNORECASE,
 )
 
 
 def has_codes(sheet: Sheet, given: Mapping[str, str]) -> bool:
-    """Whether a column of numbers is there."""
+    """Returns whether the sheet has a column of numbers."""
     return (
         bool(sheet.rows)
         and "number" in _roles([cell.strip() for cell in sheet.rows[0][1]], given, sheet.name)[0]
@@ -114,7 +118,10 @@ def has_codes(sheet: Sheet, given: Mapping[str, str]) -> bool:
 
 
 def entries(sheet: Sheet, given: Mapping[str, str], notes: Notes) -> list[Entry]:
-    """The codes of a table; `given` names the columns of roles whose headers are not known. Raises Misuse."""
+    """Returns the codes of a table. Raises Misuse.
+
+    `given` names the columns with unknown headers, by role.
+    """
     if not sheet.rows:
         raise Misuse(f"{sheet.name} is empty: its first row must hold the headers of the columns")
     place, headers = sheet.rows[0][0], [cell.strip() for cell in sheet.rows[0][1]]
@@ -122,7 +129,8 @@ def entries(sheet: Sheet, given: Mapping[str, str], notes: Notes) -> list[Entry]
     if "number" not in roles:
         named = ", ".join(filter(None, headers)) or "none"
         raise Misuse(
-            f"{sheet.name}, {place}: no column of numbers is among the headers ({named}); name it by --column number=HEADER"
+            f"{sheet.name}, {place}: no column of numbers is among the headers ({named}); "
+            "name it by --column number=HEADER"
         )
     used = {*roles.values(), *hints}
     for index, header in enumerate(headers):
@@ -133,7 +141,8 @@ def entries(sheet: Sheet, given: Mapping[str, str], notes: Notes) -> list[Entry]
                 Note(
                     "lost",
                     place,
-                    f"column {header or index + 1!r}: its header says nothing known; name it by --column ROLE=HEADER",
+                    f"column {header or index + 1!r}: its header is unknown; "
+                    "name it by --column ROLE=HEADER",
                 )
             )
     found = list[Entry]()
@@ -164,12 +173,13 @@ def entries(sheet: Sheet, given: Mapping[str, str], notes: Notes) -> list[Entry]
 def _roles(
     headers: Sequence[str], given: Mapping[str, str], name: str
 ) -> tuple[dict[str, int], dict[int, Key]]:
-    """The index of each role's column, and what kind of hint each other column holds."""
+    """Returns the column of each role, and the locale and condition of each column of hints."""
     roles, hints = dict[str, int](), dict[int, Key]()
     for role, header in given.items():
         if header not in headers:
             raise Misuse(
-                f"{name} has no column {header!r}, which --column names; it has {', '.join(filter(None, headers)) or 'none'}"
+                f"{name} has no column {header!r}, which --column names; "
+                f"it has {', '.join(filter(None, headers)) or 'none'}"
             )
         if role in ROLES:
             roles[role] = headers.index(header)
@@ -191,7 +201,8 @@ def _roles(
             or not (found := _LOCALE.fullmatch(re.sub(r"(?i)^hint_", "hint ", header)))
         ):
             continue
-        # Of bare words only those of two letters count, or with a subtag: `url` and `owner` are well-formed tags, too.
+        # `url` and `owner` are well-formed language tags, too. So without a word such as `hint`,
+        # only languages of two letters count.
         if (found["told"] or len(re.split("[-_]", found["tag"])[0]) == 2) and is_language_tag(
             found["tag"].replace("_", "-")
         ):

@@ -1,4 +1,4 @@
-"""Reads CSV and TSV, in the encodings that spreadsheets save them in."""
+"""Reads CSV and TSV, in the encodings of spreadsheets."""
 
 import codecs
 import csv
@@ -18,7 +18,7 @@ _BOMS = (
 
 
 def decoded(data: bytes, name: str, notes: Notes) -> str:
-    """The text: UTF-16 with its mark, UTF-8, or GB18030, which is noted. Raises Misuse."""
+    """Decodes UTF-8, UTF-16 with a byte order mark, or GB18030 with a note. Raises Misuse."""
     marked = next((encoding for mark, encoding in _BOMS if data.startswith(mark)), None)
     for encoding in (marked,) if marked else ("utf-8", "gb18030"):
         try:
@@ -28,7 +28,7 @@ def decoded(data: bytes, name: str, notes: Notes) -> str:
         if "\0" in text:
             break
         if encoding == "gb18030":
-            notes.append(Note("guessed", name, "the encoding GB18030: it is no UTF-8"))
+            notes.append(Note("guessed", name, "the encoding GB18030: it is not UTF-8"))
         return text
     raise Misuse(
         f"{name} is no text in UTF-8, UTF-16 with its byte order mark, or GB18030; save it as UTF-8"
@@ -36,7 +36,10 @@ def decoded(data: bytes, name: str, notes: Notes) -> str:
 
 
 def read(data: bytes, name: str, notes: Notes) -> Sheet:
-    """The rows of the file. What `errgrpc export csv` put before a cell that a spreadsheet would run is taken away."""
+    """Returns the rows of the file.
+
+    It removes the `'` that `errgrpc export csv` puts before a cell that looks like a formula.
+    """
     text = decoded(data, name, notes)
     head = text.lstrip("\r\n").partition("\n")[0]
     delimiter = max(",\t;", key=head.count)
@@ -52,6 +55,6 @@ def read(data: bytes, name: str, notes: Notes) -> Sheet:
             line = reader.line_num + 1
     except csv.Error as error:
         raise Misuse(
-            f"{name}, line {reader.line_num}: {error}; a quote in a quoted cell is doubled"
+            f"{name}, line {reader.line_num}: {error}; double each quote in a quoted cell"
         ) from error
     return Sheet(name, rows)

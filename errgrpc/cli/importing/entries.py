@@ -1,4 +1,4 @@
-"""What the readers of tables hand over: rows by the role of their cells, and notes on what was not taken as it stood."""
+"""The results of the readers: entries by role, and notes on what was renamed, guessed or lost."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Literal
 __all__ = ["Entry", "Key", "Note", "Notes", "Sheet"]
 
 Key = tuple[str, tuple[tuple[str, str], ...]]
-"""The locale of a hint, empty for the default one, and its condition."""
+"""The locale of a hint and its condition. The locale is empty for the default one."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ Notes = list[Note]
 
 @dataclass(frozen=True)
 class Sheet:
-    """Cells as they stand in a file: each row with its place, the first one with the headers."""
+    """The cells of a file. Each row has its place. The first row holds the headers."""
 
     name: str
     rows: Sequence[tuple[str, Sequence[str]]]
@@ -32,9 +32,11 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Entry:
-    """One code as a file tells it, all of it text."""
+    """One code of a file, all as text."""
 
     place: str
     cells: Mapping[str, str]
-    """By role: number, name, grpc, http, message, description, resolution, retryable, deprecated, metadata."""
+    """By role: number, name, grpc, http, message, description, resolution, retryable, deprecated,
+    metadata.
+    """
     hints: Mapping[Key, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Reads a Java enum: its constants with their numbers, texts, statuses and comments. Nothing is compiled or run."""
+"""Reads the constants of a Java enum, without compiling or running it."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ _TOKEN = re.compile(
 )
 _ESCAPE = re.compile(r"\\(u+[0-9a-fA-F]{4}|[0-3]?[0-7]{1,2}|.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "s": " "}
-# What Apache's HttpStatus calls otherwise than Python.
+# Names of Apache's HttpStatus that Python does not have.
 _APACHE = {
     "MOVED_TEMPORARILY": 302,
     "REQUEST_TOO_LONG": 413,
@@ -31,8 +31,8 @@ _Token = tuple[str, str, int]
 
 
 def read(text: str, name: str, notes: Notes, first_line: int = 1) -> tuple[str, list[Entry]]:
-    """The name of the first enum of a text and its constants. Raises Misuse."""
-    # Comments and strings are skipped, so that `enum` in one of them counts for nothing.
+    """Returns the name of the first enum of a text, and its constants. Raises Misuse."""
+    # Blank out comments and strings, because they may contain the word `enum`.
     bare = _TOKEN.sub(
         lambda part: (
             part[0]
@@ -56,7 +56,7 @@ def read(text: str, name: str, notes: Notes, first_line: int = 1) -> tuple[str, 
 def _constants(
     tokens: Sequence[_Token], name: str
 ) -> Iterator[tuple[str, int, str, list[list[_Token]], bool]]:
-    """Each constant: name, line, comment, arguments, and whether it is deprecated."""
+    """Yields each constant: name, line, comment, arguments, and whether it is deprecated."""
     index, comment, deprecated = 0, "", False
     while index < len(tokens):
         kind, text, line = tokens[index]
@@ -81,7 +81,7 @@ def _constants(
 
 
 def _arguments(tokens: Sequence[_Token], index: int, name: str) -> tuple[list[list[_Token]], int]:
-    """What stands between a bracket and its partner, split at commas; and the index behind."""
+    """Returns the tokens up to the closing bracket, split at commas, and the index after it."""
     found, depth, line = [list[_Token]()], 0, tokens[index][2]
     while index < len(tokens):
         kind, text, _ = token = tokens[index]
@@ -145,7 +145,7 @@ def _entry(
 
 
 def _meaning(argument: Sequence[_Token]) -> tuple[str, str]:
-    """What an argument is, and its value; nothing for an expression that would have to be run."""
+    """Returns the role and value of an argument. Both are empty for an expression."""
     kinds = {kind for kind, _, _ in argument}
     texts = [text for _, text, _ in argument]
     if (
@@ -190,7 +190,7 @@ def _unescaped(literal: str) -> str:
 
 
 def _comment(text: str) -> str:
-    """The text of a Javadoc comment; the blank lines that only part its lines are left out."""
+    """Returns the text of a Javadoc comment, without blank lines."""
     if not text.startswith("/**"):
         return ""
     lines = (re.sub(r"\A\s*\*?", "", line).strip() for line in text[3:-2].splitlines())

@@ -12,7 +12,7 @@ _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 
 
 def _split(text: str) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
-    """The numbered lines outside of fences, and each fenced block with the number of its first line."""
+    """Returns the lines outside of fences and the fenced blocks, each with its line number."""
     outside, fenced = list[tuple[int, str]](), list[tuple[int, str]]()
     fence, block, start = "", list[str](), 0
     for number, line in enumerate(text.splitlines(), 1):
@@ -31,12 +31,12 @@ def _split(text: str) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
 
 
 def blocks(text: str) -> list[tuple[int, str]]:
-    """The fenced blocks of code, each with the line where it begins."""
+    """Returns the fenced blocks of code, each with its first line number."""
     return _split(text)[1]
 
 
 def tables(text: str, name: str) -> list[Sheet]:
-    """The tables, without the marks of emphasis and code."""
+    """Returns the tables, without marks of emphasis and code."""
     lines = _split(text)[0]
     found = list[Sheet]()
     index = 1

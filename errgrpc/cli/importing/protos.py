@@ -1,4 +1,4 @@
-"""A catalogue as the text of a .proto file."""
+"""Writes a catalogue as the text of a .proto file."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def render(catalog: Catalog) -> str:
-    """The file, in the form of those that errgrpc ships."""
+    """Returns the file, in the form of errgrpc's own files."""
     return "\n".join([*_lines(catalog), ""])
 
 
 def literal(text: str) -> str:
-    """A text as protoc reads it back, with no character that a terminal or an editor does not show."""
+    """Returns a string literal for protoc. It escapes characters that editors do not show."""
     return (
         '"'
         + "".join(
@@ -67,12 +67,13 @@ def _lines(catalog: Catalog) -> Iterator[str]:
 
 
 def statement(value: Code) -> Iterator[str]:
-    """The lines of one value, without its comment."""
+    """Yields the lines of one value, without its comment."""
     deprecated = "deprecated = true" if value.deprecated else ""
     if not value.annotated:
         yield f"  {value.name} = {value.number}{f' [{deprecated}]' if deprecated else ''};"
         return
-    yield f"  {value.name} = {value.number} [{deprecated and deprecated + ', '}(errgrpc.v1.code) = {{"
+    deprecated = deprecated and f"{deprecated}, "
+    yield f"  {value.name} = {value.number} [{deprecated}(errgrpc.v1.code) = {{"
     if value.grpc_status is not None:
         yield f"    grpc_status: {STATUSES[value.grpc_status].name}"
     if value.http_status is not None:

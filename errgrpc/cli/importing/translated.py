@@ -1,4 +1,4 @@
-"""Puts the hints of a translator's file into the .proto of its catalogue. The rest of that file stays as it is."""
+"""Puts the hints of a translator's file into a .proto. The rest of the .proto does not change."""
 
 import re
 import tempfile
@@ -32,7 +32,7 @@ _COMMENT = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|//|/\*""", re.DO
 
 
 def format_of(file: Path) -> Format | None:
-    """The format of a translator's file, by its suffix."""
+    """Returns the format of a translator's file, by its suffix."""
     suffix = file.suffix.lower()
     return next((each for each in FORMATS.values() if each.suffix == suffix), None)
 
@@ -40,10 +40,11 @@ def format_of(file: Path) -> Format | None:
 def read(
     text: str, name: str, form: Format, source: str, includes: Sequence[str], locale: str
 ) -> tuple[str, Notes]:
-    """The text of the .proto `source` with the translations, and what was not taken. Raises Misuse."""
+    """Returns the .proto `source` with the translations, and notes on lost texts. Raises Misuse."""
     if not source.endswith(".proto") or not Path(source).is_file():
         raise Misuse(
-            f"{source or '--catalogue'} is no .proto file: give the one that the translations belong to by --catalogue"
+            f"{source or '--catalogue'} is no .proto file: "
+            "give the one that the translations belong to by --catalogue"
         )
     notes, known = Notes(), sources.load([source], includes)
     try:
@@ -54,13 +55,13 @@ def read(
     changed = dict[str, dict[_Key, str]]()
     for each in translated:
         if locale and each.locale and locale.lower() != each.locale.lower():
-            continue  # of a file with several locales
+            continue  # the file has several locales
         if not is_language_tag(wanted := locale or each.locale):
             raise Misuse(f"{name} does not say its language; give --locale")
         found = by_key.get(each.key)
         try:
             if found is None:
-                raise ValueError("no code has this key")  # noqa: TRY301  noted as what a format refuses
+                raise ValueError("no code has this key")  # noqa: TRY301  becomes a note below
             template = _template(each, found, form, wanted)
         except ValueError as error:
             notes.append(Note("lost", name, f"{each.key or repr(each.text)}: {error}"))
@@ -99,7 +100,7 @@ def _template(told: Translated, found: Text, form: Format, locale: str) -> str:
 
 
 def _with(code: Code, told: Mapping[_Key, str]) -> Code:
-    """The code with these hints: in place of those of the same locale and condition, else behind the others."""
+    """Replaces the hints of the same locale and condition, and adds the other ones at the end."""
     rest = {(locale.lower(), when): (locale, text) for (locale, when), text in told.items()}
     hints = list[Hint]()
     for hint in code.hints:
@@ -110,14 +111,14 @@ def _with(code: Code, told: Mapping[_Key, str]) -> Code:
 
 
 def _edited(file: Path, spots: Mapping[str, Place], codes: Mapping[str, Code], notes: Notes) -> str:
-    """The text of the file with each of these codes written anew."""
+    """Returns the text of the file with new text for each of these codes."""
     try:
         text = file.read_bytes().decode()
     except UnicodeDecodeError as error:
         raise Misuse(f"{file} is no UTF-8: {error}") from error
     end_of_line = "\r\n" if "\r\n" in text else "\n"
     lines = text.split("\n")
-    # From the last one, so that none moves another.
+    # From the last to the first, so that no edit moves the place of another one.
     for where, spot in sorted(
         spots.items(), key=lambda each: each[1].start or (0, 0), reverse=True
     ):
@@ -144,7 +145,10 @@ def _edited(file: Path, spots: Mapping[str, Place], codes: Mapping[str, Code], n
 
 
 def _check(text: str, known: Tables, source: str, includes: Sequence[str]) -> None:
-    """Compiles the new text in place of the old. Raises Misuse if more than hints would change, or the generator refuses it."""
+    """Compiles the new text in place of the old one.
+
+    Raises Misuse if anything but hints changes, or if the generator refuses the new text.
+    """
     with tempfile.TemporaryDirectory() as folder:
         name = next(iter(known.paths))
         new = Path(folder, name)
@@ -154,7 +158,8 @@ def _check(text: str, known: Tables, source: str, includes: Sequence[str]) -> No
         files, _ = sources.compiled(new, (*includes, root))
     if _without_hints(files, name) != _without_hints(known.files, name):
         raise Misuse(
-            f"{source} declares what errgrpc cannot write anew beside the hints; add them by hand"
+            f"{source} has options beside the hints that errgrpc cannot write; "
+            "add the hints by hand"
         )
     answer = plugin.generate(CodeGeneratorRequest(file_to_generate=[name], proto_file=files.file))
     if answer.error:

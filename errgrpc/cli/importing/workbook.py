@@ -1,4 +1,7 @@
-"""Reads XLSX: values as they were last shown. No formula is evaluated, and a file that unpacks to too much is refused unread."""
+"""Reads the values of XLSX files.
+
+It takes the last shown values and evaluates no formula. It refuses a file that unpacks to too much.
+"""
 
 import io
 import zipfile
@@ -12,13 +15,13 @@ from errgrpc.cli.output import Misuse
 __all__ = ["read"]
 
 _MOST = 100_000_000  # bytes unpacked
-_RATIO = 200  # of a part beyond 1 MB; real sheets pack to a fifth or a fiftieth
+_RATIO = 200  # for parts above 1 MB; real sheets unpack to 5 to 50 times their size
 _ROWS, _CELLS = 100_000, 1_000
 _DOCTYPES = tuple("<!DOCTYPE".encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be"))
 
 
 def read(data: bytes, name: str, wanted: Callable[[Sheet], bool], notes: Notes) -> Sheet:
-    """The first sheet that is wanted, else the first. Raises Misuse."""
+    """Returns the first sheet that `wanted` accepts, or else the first sheet. Raises Misuse."""
     _refuse_bombs(data, name)
     try:
         import openpyxl  # type: ignore[import-untyped]  # noqa: PLC0415  of the extra
@@ -32,7 +35,7 @@ def read(data: bytes, name: str, wanted: Callable[[Sheet], bool], notes: Notes) 
             io.BytesIO(data), read_only=True, data_only=True, keep_links=False
         )
         for page in book.worksheets:
-            page.reset_dimensions()  # what a file says of its size need not be true
+            page.reset_dimensions()  # the size in the file may be wrong
             rows = list[tuple[str, list[str]]]()
             for number, cells in enumerate(page.iter_rows(values_only=True), 1):
                 if number > _ROWS or len(cells) > _CELLS:
@@ -44,7 +47,8 @@ def read(data: bytes, name: str, wanted: Callable[[Sheet], bool], notes: Notes) 
         raise
     except Exception as error:
         raise Misuse(
-            f"{name} is no workbook that can be read ({type(error).__name__}: {error}); save it again as .xlsx or CSV"
+            f"{name} is no workbook that can be read ({type(error).__name__}: {error}); "
+            "save it again as .xlsx or CSV"
         ) from error
     if not sheets:
         raise Misuse(f"{name} has no sheet of cells")
@@ -70,7 +74,10 @@ def _text(cell: object) -> str:
 
 
 def _refuse_bombs(data: bytes, name: str) -> None:
-    """Python's zipfile unpacks no more of a part than its header says, so the headers can be believed."""
+    """Refuses a file that unpacks to too much.
+
+    Python's zipfile unpacks no more of a part than the header says, so the headers are reliable.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             parts = archive.infolist()
@@ -81,14 +88,16 @@ def _refuse_bombs(data: bytes, name: str) -> None:
             for part in parts:
                 if part.file_size > max(1_000_000, _RATIO * part.compress_size):
                     raise Misuse(
-                        f"{name}: {part.filename} unpacks to more than {_RATIO} times its size; save the sheet as CSV"
+                        f"{name}: {part.filename} unpacks to more than {_RATIO} times its size; "
+                        "save the sheet as CSV"
                     )
             for part in parts:
                 if part.filename.endswith((".xml", ".rels")) and any(
                     mark in archive.read(part) for mark in _DOCTYPES
                 ):
                     raise Misuse(
-                        f"{name}: {part.filename} declares a document type, which no spreadsheet does; save it again as .xlsx"
+                        f"{name}: {part.filename} declares a document type, which no spreadsheet "
+                        "does; save it again as .xlsx"
                     )
     except (
         zipfile.BadZipFile,

@@ -1,1 +1,4 @@
-"""`errgrpc lint`: what is accepted in a table and yet not good. Each rule is a module of `rules` and a section of docs/lint.md."""
+"""`errgrpc lint`: finds weak points in a table that the generator accepts.
+
+Each rule is a module of `rules` and a section of docs/lint.md.
+"""

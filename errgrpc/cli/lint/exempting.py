@@ -1,4 +1,4 @@
-"""Exemptions from rules: comments in a .proto, entries of pyproject.toml, and those of errgrpc's own tables."""
+"""Exemptions from rules: in a .proto, in pyproject.toml, and for errgrpc's own tables."""
 
 import difflib
 import re
@@ -8,36 +8,40 @@ from dataclasses import dataclass
 from errgrpc.cli.lint.findings import Edit, Finding, Severity
 from errgrpc.cli.places import Place
 
-__all__ = ["ID", "SEVERITY", "Exemption", "of_comments", "of_entries", "wrong"]
+__all__ = ["ID", "PURPOSE", "SEVERITY", "Exemption", "of_comments", "of_entries", "wrong"]
 
 ID = "exemption"
-"""The id of what is wrong with an exemption. Nothing is exempted from it."""
+"""The id of findings about exemptions. They cannot be exempted."""
 SEVERITY: Severity = "error"
+PURPOSE = "An exemption has a reason, names a rule, and exempts something."
 _COMMENT = re.compile(r"^[\s*]*errgrpc:lint:ignore(?!\S)[ \t]*(\S*)[ \t]*(.*?)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Exemption:
-    """A rule that does not hold for a declaration, and for all within it."""
+    """Switches one rule off for a declaration and everything in it."""
 
     where: str
     rule: str
     reason: str
     file: str = ""
-    """As the descriptors name it, or the path of pyproject.toml; empty for errgrpc's own."""
+    """As the descriptors name it, or the path of pyproject.toml. Empty for errgrpc's tables."""
     line: int = 0
     column: int = 0
     removal: Edit | None = None
 
     def covers(self, rule: str, where: str) -> bool:
-        """Whether it exempts a declaration from a rule."""
+        """Returns whether it exempts a declaration from a rule."""
         return rule == self.rule and f"{where}.".startswith(f"{self.where}.")
 
 
 def of_comments(
     places: Mapping[str, Place], lines: Mapping[str, Sequence[str]]
 ) -> Iterator[Exemption]:
-    """The exemptions in the comments before and behind declarations. `lines` are those of the files, where they are known."""
+    """Yields the exemptions in the comments before and after declarations.
+
+    `lines` are the known lines of the files, by file name.
+    """
     for where, place in places.items():
         if place.start is None or place.end is None:
             continue
@@ -63,7 +67,7 @@ def of_comments(
 
 
 def _line(lines: Sequence[str], text: str, index: int, step: int) -> int | None:
-    """Where a comment stands that protoc gives without its place."""
+    """Returns the line of a comment. protoc does not give its place."""
     while 0 <= index < len(lines):
         if text in lines[index]:
             return index
@@ -74,7 +78,10 @@ def _line(lines: Sequence[str], text: str, index: int, step: int) -> int | None:
 def of_entries(
     entries: Mapping[str, Mapping[str, str]], file: str = "", text: str = ""
 ) -> Iterator[Exemption]:
-    """The exemptions of a mapping from names to rules with reasons. They stand in the text of `file`, if it is given."""
+    """Yields the exemptions of a mapping from names to rules with reasons.
+
+    `text` is the text of `file`. It gives the lines of the exemptions.
+    """
     lines = text.split("\n")
     for where, rules in entries.items():
         line = next(
@@ -95,19 +102,23 @@ def wrong(
     rules: Collection[str],
     whole: Collection[str],
 ) -> Iterator[Finding]:
-    """What is wrong with exemptions: without a reason, of no rule, or used for nothing. Only those of the files `whole` must be used."""
+    """Finds exemptions that have no reason, name no rule, or exempt nothing.
+
+    An exemption that exempts nothing is a finding only if its file is in `whole`.
+    """
     for each in exemptions:
         if each.rule not in rules:
             near = difflib.get_close_matches(each.rule, rules, 1, 0)
             what = (
-                f"exempts from {each.rule!r}, which is no rule; give an id of docs/lint.md, such as {near[0]}"
+                f"exempts from {each.rule!r}, which is no rule; "
+                f"give an id of docs/lint.md, such as {near[0]}"
                 if each.rule
                 else ("names no rule; write errgrpc:lint:ignore, the id of a rule, and the reason")
             )
             yield _finding(each, what)
         elif not each.reason.strip():
             yield _finding(
-                each, f"exempts from {each.rule} without a reason; say why behind the rule"
+                each, f"exempts from {each.rule} without a reason; write it after the rule"
             )
         elif each.file in whole and each not in used:
             yield _finding(

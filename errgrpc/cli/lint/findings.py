@@ -1,4 +1,4 @@
-"""What rules find, and what a rule is."""
+"""Findings, fixes, and the protocol of a rule."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,23 +13,26 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a rule says of one declaration. `lint` knows where that stands."""
+    """What a rule found in one declaration. `lint` adds the place."""
 
     where: str
-    """The full name: `shop.v1.ShopCode`, `shop.v1.ShopCode.SOLD_OUT` or `shop.v1.ShopService.Buy`."""
+    """The full name, such as `shop.v1.ShopCode.SOLD_OUT` or `shop.v1.ShopService.Buy`."""
     message: str
     """What is wrong, and the remedy."""
     near: str = ""
-    """A text of the declaration that the finding is about, such as `http_status`; empty if it is about all of it."""
+    """The part of the declaration that is wrong, such as `http_status`. Empty for all of it."""
     adds: str = ""
-    """What mends it at the end of the enum, if there is one answer."""
+    """The line to add at the end of the enum, if it is the only possible fix."""
     also: tuple[str, ...] = ()
-    """The full names of others that it is about just as much. They end the message."""
+    """The full names of the other declarations that share the finding. They end the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One change of a line, counted from 1: `text` is put at `column`, counted from 0; without one the line is removed."""
+    """One change of a line: inserts `text` at `column`, or removes the line if `column` is None.
+
+    Lines count from 1, columns from 0.
+    """
 
     line: int
     column: int | None = None
@@ -38,7 +41,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a rule found and where it stands. Line and column count from 1; 0 is unknown."""
+    """What a rule found, with its place. Line and column count from 1; 0 means unknown."""
 
     rule: str
     severity: Severity
@@ -56,14 +59,14 @@ class Rule(Protocol):
 
     @property
     def id(self) -> str:
-        """Its name in findings, exemptions and docs/lint.md: words joined by hyphens."""
+        """The name in findings, exemptions and docs/lint.md: words joined by hyphens."""
         ...
 
     @property
     def severity(self) -> Severity:
-        """An error is wrong on the wire, or for users; a warning is what a reviewer would ask about."""
+        """An error makes trouble on the wire or for users. A reviewer would ask about a warning."""
         ...
 
     def check(self, tables: Tables, /) -> Iterable[Found]:
-        """Finds what is wrong with the catalogues and the services of `tables`."""
+        """Finds the declarations that break the rule."""
         ...

@@ -8,10 +8,10 @@ __all__ = ["applied"]
 
 
 def applied(text: str, edits: Iterable[Edit]) -> str:
-    """The text with all edits, whose places are those of the text before. Its line ends stay as they are."""
+    """Returns the text with all edits. Places are in the old text. Line ends do not change."""
     lines = text.split("\n")
     end = "\r\n" if "\r\n" in text else "\n"
-    # The last one first, so that none moves another; of two at one place, the later one first.
+    # From the last to the first, so that no edit moves the place of another one.
     for edit in sorted(dict.fromkeys(edits), key=lambda edit: (edit.line, edit.column or 0))[::-1]:
         index = edit.line - 1
         if edit.column is None:

@@ -1,4 +1,4 @@
-"""Asks all rules, leaves out what is exempted, and tells where the rest stands."""
+"""Runs all rules, removes the exempted findings, and adds the places of the others."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -22,10 +22,14 @@ _MOST = 5  # names in one message
 def lint(
     tables: Tables, texts: Mapping[str, str], settings: Settings | None = None, whole: bool = False
 ) -> list[Finding]:
-    """The findings of all rules and those about exemptions, by file and line.
+    """Returns the findings of all rules, and findings about exemptions, by file and line.
 
-    `texts` are the sources that are at hand, by the names of `tables.files`. `whole` says that the tables are all that the
-    settings are about: an exemption there that exempts nothing is then a finding.
+    Args:
+        tables: The catalogues and services to lint.
+        texts: The texts of the source files, by their names in `tables.files`.
+        settings: The settings of pyproject.toml.
+        whole: True if the tables are all `catalogues` of the settings. Then an exemption in the
+            settings that exempts nothing is a finding.
     """
     tables, settings = _without_imported(tables), settings or Settings()
     known = places(tables)
@@ -66,7 +70,7 @@ def lint(
                     tuple(also),
                 )
             )
-    # those rules were not asked
+    # without declarations of methods, these rules find nothing, and their exemptions stay
     if not any(service.declares for service in linted_services(tables)):
         used.update(each for each in exemptions if each.rule in _OF_METHODS)
     asked = {each.file for each in comments} | ({FILE} if whole else set())
@@ -85,7 +89,10 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _without_imported(tables: Tables) -> Tables:
-    """The tables without catalogues that the sources only import; of a class and its .proto, with the latter."""
+    """Returns the tables without catalogues that the sources only import.
+
+    If the sources name a class and its .proto, it keeps only the .proto.
+    """
     imported = {
         file.name for file in tables.files.file if tables.paths and file.name not in tables.paths
     }
@@ -97,7 +104,7 @@ def _without_imported(tables: Tables) -> Tables:
 
 
 def _spot(place: Place, near: str, lines: Sequence[str]) -> tuple[int, int]:
-    """Line and column of a text within a declaration, else of the declaration."""
+    """Returns line and column of a text in a declaration, or else of the declaration."""
     if place.start is None or place.end is None:
         return 0, 0
     (first, column), last = place.start, place.end[0]
@@ -113,13 +120,13 @@ def _spot(place: Place, near: str, lines: Sequence[str]) -> tuple[int, int]:
 def _fix(
     known: Mapping[str, Place], found: Found, lines: Mapping[str, Sequence[str]]
 ) -> Edit | None:
-    """What puts `found.adds` at the end of the enum of a code."""
+    """Returns the edit that puts `found.adds` at the end of the enum of a code."""
     place = known.get(found.where.rpartition(".")[0])
     if not found.adds or place is None or place.end is None or place.file not in lines:
         return None
     line = next(iter(lines[place.file][place.end[0] :]), "")
     brace = character(line, place.end[1]) - 1
-    if line[max(brace, 0) : brace + 1] != "}":  # the descriptors are not those of this text
+    if line[max(brace, 0) : brace + 1] != "}":  # the text does not match the descriptors
         return None
     before = line[:brace]
     if before.strip():

@@ -1,26 +1,28 @@
-"""Where errgrpc's own tables differ on purpose. They are kept as they came, and users need not exempt this again."""
+"""The exemptions of errgrpc's own tables.
+
+The tables keep their original values on purpose. Users need not exempt them again.
+"""
 
 from collections.abc import Mapping
 
 __all__ = ["SHIPPED"]
 
 _HTTP = {
-    "http-status-mapping": "The REST API of the table's origin answered this HTTP status before there was a gRPC one."
+    "http-status-mapping": "The original REST API answered this HTTP status before it had a gRPC "
+    "status."
 }
 
 SHIPPED: Mapping[str, Mapping[str, str]] = {
     "errgrpc.v1.ResCode": {
-        "code-not-raised": "The table serves several services; none of them raises all codes."
+        "code-not-raised": "Several services share the table; no service raises all codes."
     },
     "errgrpc.v1.ComponentCode": {
         "code-not-raised": "Clients raise most of these codes themselves."
     },
     "errgrpc.v1.ComponentCode.RTC_INIT_ERROR": {
-        "reserved-gap": "The table of the codes' origin has no -3 and no -2."
+        "reserved-gap": "The original table has no -3 and no -2."
     },
-    "errgrpc.v1.ResCode.ROOM_SITS_BAD": {
-        "reserved-gap": "The table of the codes' origin has no 1013."
-    },
+    "errgrpc.v1.ResCode.ROOM_SITS_BAD": {"reserved-gap": "The original table has no 1013."},
     "errgrpc.v1.ResCode.ROOM_NOT_PREPARED": _HTTP,
     "errgrpc.v1.ResCode.ROOM_ROLE_EXCEED": _HTTP,
     "errgrpc.v1.ResCode.ROOM_ROLE_UNDEFINED": _HTTP,
@@ -34,4 +36,4 @@ SHIPPED: Mapping[str, Mapping[str, str]] = {
     "errgrpc.v1.ResCode.ROOM_DESTINATION_MEMBER_NOT_EXIST": _HTTP,
     "errgrpc.v1.ResCode.ROOM_MEMBER_EXIST": _HTTP,
 }
-"""By full name and rule, the reason: as `[tool.errgrpc.lint.ignore]` of a pyproject.toml."""
+"""The reasons by full name and rule, as in `[tool.errgrpc.lint.ignore]` of a pyproject.toml."""

@@ -23,22 +23,22 @@ __all__ = ["Counting", "as_json", "as_text", "show"]
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """Which findings count."""
+    """The options that say which findings count."""
 
     fail_on: Severity = "warning"
-    """The least severity that makes the exit code 1."""
+    """The least severity for which the command exits with 1."""
     baseline: Path | None = None
     """The file of the findings that do not count."""
     write: Path | None = None
-    """The file that all findings are written to instead of being printed."""
+    """The file for all findings. With it, the command prints none."""
 
 
 def show(
     named: Sequence[str], includes: Sequence[str], form: str, fix: bool, counting: Counting
 ) -> Exit:
-    """Prints the findings of the named sources, else of those in pyproject.toml.
+    """Prints the findings of the named sources, or else of those in pyproject.toml.
 
-    Returns FINDINGS if one of them counts. Raises Misuse.
+    Returns 1 if a finding counts. Raises Misuse.
     """
     known = settings.read()
     whole = not named and bool(known.catalogues)
@@ -129,7 +129,10 @@ def _mend(tables: Tables, findings: Sequence[Finding]) -> int:
 
 
 def as_text(finding: Finding) -> str:
-    """`file:line:column: severity: name: what is wrong [rule]`; line and column only where they are known."""
+    """Returns `file:line:column: severity: name: what is wrong [rule]`.
+
+    Line and column are there only if they are known.
+    """
     place = f"{finding.file}:{finding.line}:{finding.column}" if finding.line else finding.file
     return f"{place}: {finding.severity}: {finding.where}: {finding.message} [{finding.rule}]"
 
@@ -155,7 +158,7 @@ def _rules() -> dict[str, Rule]:
         (
             exempting.ID,
             exempting.SEVERITY,
-            "An exemption has a reason, names a rule, and exempts something.",
+            exempting.PURPOSE,
         )
     )
     return {id_: Rule(text, level, f"docs/lint.md#{id_}") for id_, level, text in rules}

@@ -1,4 +1,4 @@
-"""`errgrpc docs`: the reference of all codes, as one HTML file, as Markdown or as JSON."""
+"""`errgrpc docs`: writes the reference of all codes as one HTML file, Markdown or JSON."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ __all__ = ["show"]
 
 
 def show(tables: Tables, title: str, form: str, output: str | None = None) -> Exit:
-    """Writes the reference to a file, else to standard output. Raises Misuse if the file cannot be written."""
+    """Writes the reference to `output` or to standard output. Raises Misuse if it cannot."""
     known = reference(tables, title)
     text = (
         html(known)
@@ -29,6 +29,7 @@ def show(tables: Tables, title: str, form: str, output: str | None = None) -> Ex
         Path(output).write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise Misuse(
-            f"--output {output} cannot be written: {error.strerror}: give a file in a folder that exists"
+            f"--output {output} cannot be written: {error.strerror}: "
+            "give a file in a folder that exists"
         ) from error
     return Exit.FINE

@@ -1,4 +1,4 @@
-"""The reference as one HTML file, which needs neither network nor JavaScript to be read."""
+"""The reference as one HTML file, which can be read without a network and without JavaScript."""
 
 import hashlib
 import re
@@ -36,7 +36,10 @@ _SCRIPTS = (
 
 
 def html(known: Mapping[str, Any]) -> str:
-    """The page. Its style and script are the only ones that it allows; all that a catalogue says is escaped."""
+    """Returns the page.
+
+    It allows only its own style and script. All texts of the catalogues are escaped.
+    """
     codes = [code for catalogue in known["catalogues"] for code in catalogue["codes"]]
     locales = _locales(known)
     files_of_page = files("errgrpc.cli.page")
@@ -52,8 +55,8 @@ def html(known: Mapping[str, Any]) -> str:
             count=len(codes),
             locales=locales,
             words=WORDS,
-            style=Markup(style),  # noqa: S704  ours
-            script=Markup(script),  # noqa: S704  ours
+            style=Markup(style),  # noqa: S704  errgrpc's own
+            script=Markup(script),  # noqa: S704  errgrpc's own
             style_hash=_hash(style),
             script_hash=_hash(script),
             statuses=sorted({code["grpc_status"] for code in codes if code["grpc_status"]}),
@@ -86,7 +89,10 @@ def _environment() -> Environment:
 
 
 def _locales(known: Mapping[str, Any]) -> list[str]:
-    """The languages to choose from, that of the first catalogue before the others; English and Chinese are always among them."""
+    """Returns the languages of the page, with the default locale of the first catalogue first.
+
+    English and Chinese are always among them.
+    """
     found = {catalogue["default_locale"]: None for catalogue in known["catalogues"]}
     for catalogue in known["catalogues"]:
         found |= {hint["locale"]: None for code in catalogue["codes"] for hint in code["hints"]}
@@ -99,7 +105,10 @@ def _locales(known: Mapping[str, Any]) -> list[str]:
 
 
 def _hints(code: Mapping[str, Any], default: str, locales: Sequence[str]) -> list[dict[str, str]]:
-    """The hints without a condition, each with classes that say for which of the page's languages a server would choose it."""
+    """Returns the hints without a condition.
+
+    Their classes name the languages of the page for which a server would choose the hint.
+    """
     texts = {hint["locale"]: hint["text"] for hint in code["hints"] if not hint["when"]}
     return [
         {"locale": locale, "text": texts[locale], "classes": classes}
@@ -117,7 +126,10 @@ def _chosen(of: tuple[str, ...], default: str, locales: tuple[str, ...]) -> list
 
 
 def _shown_by_locale(count: int) -> str:
-    """Shows of each hint the one in the chosen language: numbers, as a locale of a catalogue may be any text."""
+    """Returns the style that shows only the hint in the chosen language.
+
+    It names languages by number, because a locale of a catalogue may be any text.
+    """
     return (
         "\n".join(
             f'[data-locale="{number}"] .hint > .l{number}' for number in range(count)
@@ -128,14 +140,14 @@ def _shown_by_locale(count: int) -> str:
 
 @cache
 def _locale(tag: str) -> Markup:
-    """The attribute `lang` of a text in this locale; none if it is no tag of a language."""
+    """Returns the attribute `lang` for a locale, or nothing if it is no language tag."""
     return Markup(' lang="{}"').format(tag) if _TAG.fullmatch(tag) else Markup()
 
 
 def _lang(text: str) -> Markup:
-    """The attribute `lang` of a text whose language is not declared, by its script, so that it is read aloud and drawn well.
+    """Returns the attribute `lang` of a text without a declared language, by its script.
 
-    Latin letters count as English, which messages are in by convention.
+    Screen readers and fonts need it. Latin letters count as English, the language of messages.
     """
     return _locale(
         "en"
@@ -149,9 +161,10 @@ def _hash(text: str) -> str:
 
 
 def _seen(text: str) -> str:
-    """The page without a character that no terminal or editor should get as it is.
+    """Replaces the characters that terminals and editors must not get.
 
-    A reference of HTML stands for it, which a browser shows alike; for a control or a surrogate, which it refuses, U+FFFD does.
+    Format characters become character references, which a browser shows unchanged. Browsers refuse
+    references of control characters and surrogates, so these become U+FFFD.
     """
     for character in set(text) - {"\n"}:
         category = unicodedata.category(character)

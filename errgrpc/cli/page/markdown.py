@@ -1,4 +1,4 @@
-"""The reference in Markdown. What a catalogue says stays text: nothing of it is read as Markdown or HTML."""
+"""The reference in Markdown. Texts of a catalogue never become Markdown or HTML."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,13 +8,13 @@ from errgrpc.cli.page.content import more, pretty
 
 __all__ = ["markdown"]
 
-# What Markdown gives a meaning, within a line and at its beginning; and what GitHub makes links of.
+# Markdown gives these a meaning, in a line or at its start. GitHub turns some of them into links.
 _SPECIAL = re.compile(r"[\\`*_\[\]<>!#|~&$@]|:(?=//)|(?<=www)\.|\A[-+=]", re.IGNORECASE)
 _NUMBER = re.compile(r"\A(\d+)([.)])")
 
 
 def markdown(known: Mapping[str, Any]) -> str:
-    """The reference in GitHub's Markdown, with the anchors of the page."""
+    """Returns the reference in GitHub's Markdown, with the anchors of the page."""
     return "\n".join(_lines(known)) + "\n"
 
 
@@ -32,7 +32,8 @@ def _lines(known: Mapping[str, Any]) -> Iterator[str]:
         yield from ("", "| code | gRPC | HTTP | message |", "|---|---|---|---|")
         for code in catalogue["codes"]:
             name = f"[{code['number']} {_text(code['reason'])}](#{_attribute(code['anchor'])})"
-            yield f"| {name} | {code['grpc_status'] or ''} | {code['http_status'] or ''} | {_text(code['message'])} |"
+            statuses = f"{code['grpc_status'] or ''} | {code['http_status'] or ''}"
+            yield f"| {name} | {statuses} | {_text(code['message'])} |"
         for code in catalogue["codes"]:
             yield from _of_code(code)
 
@@ -47,20 +48,22 @@ def _of_code(code: Mapping[str, Any]) -> Iterator[str]:
     )
     deprecated = ", deprecated" if code["deprecated"] else ""
     http = f", HTTP {code['http_status']}" if code["http_status"] is not None else ""
-    yield f"{_text(code['grpc_status'] or 'no gRPC status')}{http}{deprecated}: {_text(code['message'])}"
+    status = _text(code["grpc_status"] or "no gRPC status")
+    yield f"{status}{http}{deprecated}: {_text(code['message'])}"
     for name, text in (("When it occurs", code["description"]), ("What to do", code["resolution"])):
         if text:
             yield from ("", f"**{name}:** {_text(text)}")
     if code["retryable"] is not None:
-        yield from (
-            "",
-            f"**Retry:** {'the same call may succeed later' if code['retryable'] else 'the same call fails again'}",
+        retry = (
+            "the same call may succeed later" if code["retryable"] else "the same call fails again"
         )
+        yield from ("", f"**Retry:** {retry}")
     if code["metadata_fields"]:
         yield from ("", "| metadata | type | example | |", "|---|---|---|---|")
         for field in code["metadata_fields"]:
             kind = field["type"].lower() + (", optional" if field["optional"] else "")
-            yield f"| {_code(field['key'])} | {kind} | {_code(field['example'])} | {_text(field['description'])} |"
+            example, description = _code(field["example"]), _text(field["description"])
+            yield f"| {_code(field['key'])} | {kind} | {example} | {description} |"
     if code["hints"]:
         yield from ("", "| locale | text | if |", "|---|---|---|")
         for hint in code["hints"]:
@@ -79,12 +82,12 @@ def _of_code(code: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _text(text: str) -> str:
-    """A text on one line, which Markdown leaves as it is."""
+    """Returns a text on one line, escaped for Markdown."""
     return _NUMBER.sub(r"\1\\\2", _SPECIAL.sub(r"\\\g<0>", " ".join(text.split())))
 
 
 def _code(text: str) -> str:
-    """A text as code; backticks cannot hold every text, least of all in a table."""
+    """Returns a text as code. In a table, backticks cannot hold every text."""
     if re.fullmatch(r"[\w./:=-]+", text):
         return f"`{text}`"
     return (
@@ -95,7 +98,7 @@ def _code(text: str) -> str:
 
 
 def _attribute(text: str) -> str:
-    """A text within quotes or angle brackets, be it HTML or an address."""
+    """Escapes a text for quotes or angle brackets, in HTML or in an address."""
     return re.sub(
         r"[^\w.~:/?#@%&=+,;$!*-]",
         lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()),

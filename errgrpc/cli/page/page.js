@@ -8,12 +8,12 @@ const box = form.elements.q;
 const filters = $$("select", form);
 const words = JSON.parse($("#words").textContent);
 const cards = $$("article");
-const groups = $$(".group"); // the browser draws only those near the window
+const groups = $$(".group"); // the browser draws only the groups near the window
 const sections = $$("section");
 const fold = (text) => text.normalize("NFKC").toLowerCase();
 const settings = new URL(location.href).searchParams;
 
-/** What each card is found by. Read when the page has nothing else to do, at the latest for the first search. */
+/** The searchable text of each card. It is read when the page is idle, or at the first search. */
 const haystacks = [];
 function read(until = cards.length) {
   for (let i = haystacks.length; i < until; i++) {
@@ -30,7 +30,7 @@ function readOn() {
 let chinese = 0;
 const word = (key) => words[key][chinese];
 
-/** Keeps settings in the address, so that a link to the page has them. Nothing is stored. Late: it takes longer than to search. */
+/** Keeps the settings in the address, so that a link to the page has them. It stores nothing. It waits, because it takes longer than a search. */
 let later;
 function keep(values) {
   for (const [name, value] of Object.entries(values)) {
@@ -47,7 +47,7 @@ function keep(values) {
   }, 250);
 }
 
-/** Shows the cards that fit what is searched, as a whole if any has it, else word by word; and what is filtered. */
+/** Shows the cards that match the search and the filters. If no card has the whole text, each word must match. */
 function search() {
   read();
   const parts = fold(box.value).split(/\s+/).filter(Boolean);
@@ -79,7 +79,7 @@ function search() {
   mark(terms, found.slice(0, 50));
 }
 
-/** Marks what was searched for, in the first cards. */
+/** Marks the searched text in the first cards. */
 function mark(terms, found) {
   if (!globalThis.CSS?.highlights) return;
   CSS.highlights.delete("found");
@@ -107,12 +107,12 @@ function clear() {
   search();
 }
 
-/** Says the words of a part of the page in its language. */
+/** Translates the words of a part of the page. */
 function translate(part) {
   for (const element of $$("[data-w]", part)) element.textContent = word(element.dataset.w);
 }
 
-/** Cards change their language when they come near the window: thousands at once would take long. */
+/** Cards change their language when they come near the window. To change thousands at once would take long. */
 const near = new Set();
 const languages = new Map();
 function turn(group) {
@@ -163,7 +163,7 @@ function dress(theme) {
 const system = matchMedia("(prefers-color-scheme: dark)");
 const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
 
-/** Goes to the code that the address names; a search that hides it ends. */
+/** Goes to the code that the address names. If a search hides it, clears the search. */
 function go() {
   let id = location.hash.slice(1);
   try {
@@ -173,7 +173,7 @@ function go() {
   if (card?.tagName !== "ARTICLE") return;
   if (card.closest("[hidden]")) clear();
   card.scrollIntoView();
-  requestAnimationFrame(() => card.scrollIntoView()); // once what is near is drawn, hence as high as it is
+  requestAnimationFrame(() => card.scrollIntoView()); // again, after the cards nearby are drawn and have their height
 }
 
 for (const option of $("#language").options) {
@@ -228,7 +228,7 @@ document.addEventListener("click", async (event) => {
   try {
     await navigator.clipboard.writeText(address);
   } catch {
-    return; // it is the page's address now
+    return; // the address bar has the link
   }
   $("#said").textContent = word("copied");
   setTimeout(() => ($("#said").textContent = ""), 2000);

@@ -1,4 +1,4 @@
-"""The words of the page itself, in English and in Chinese."""
+"""The words of the page, in English and Chinese."""
 
 from collections.abc import Mapping
 
@@ -26,13 +26,13 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "language": ("Language", "语言"),
     "methods": ("Methods that raise it", "会返回它的方法"),
     "metadata": ("Metadata", "元数据"),
-    "none": ("No code fits", "没有符合条件的错误码"),
+    "none": ("No code matches", "没有符合条件的错误码"),
     "of": ("{shown} of {all} codes", "{shown} / {all} 个错误码"),
     "optional": ("optional", "可选"),
     "resolution": ("What to do", "如何处理"),
     "retry": ("Retry", "重试"),
     "retry_no": ("The same call fails again", "同样的调用仍会失败"),
-    "retry_no_filter": ("Retry is of no use", "重试无效"),
+    "retry_no_filter": ("Retry does not help", "重试无效"),
     "retry_unsaid_filter": ("Retry not declared", "未声明能否重试"),
     "retry_yes": ("The same call may succeed later", "稍后重试可能成功"),
     "retry_yes_filter": ("Retry may help", "可以重试"),
@@ -40,6 +40,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "skip": ("Skip to the codes", "跳到错误码"),
     "texts": ("Texts", "文案"),
     "when": ("When it occurs", "何时发生"),
-    "wire": ("The JSON on the wire", "传输的 JSON"),
+    "wire": ("The JSON on the wire", "实际传输的 JSON"),
 }
-"""Each word or sentence: in English, in Chinese."""
+"""Each text, in English and Chinese."""

@@ -1,4 +1,4 @@
-"""The formats of translators and of other platforms: hints of one locale, written and read back."""
+"""The formats of translators and other platforms. Each can be written and read back."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ __all__ = ["FORMATS", "Format"]
 
 @dataclass(frozen=True)
 class Format:
-    """A format with its placeholders."""
+    """A format, with its style of placeholders."""
 
     write: Callable[[Sequence[Text], str], str]
-    """The file of one locale."""
+    """Returns the file of one locale."""
     read: Callable[[str], list[Translated]]
-    """What a file says. Raises ValueError."""
+    """Returns the texts of a file. Raises ValueError."""
     style: Style
     suffix: str
-    """What the names of its files end with."""
+    """The suffix of its files."""
 
 
 FORMATS: Mapping[str, Format] = {

@@ -1,6 +1,6 @@
 """Android's strings.xml.
 
-moz.l10n is not used here: it takes `%'` for the beginning of a placeholder, and the text comes back changed.
+It does not use moz.l10n, which reads `%'` as the start of a placeholder and changes the text.
 """
 
 import re
@@ -20,13 +20,16 @@ _XLIFF = "{urn:oasis:names:tc:xliff:document:1.2}g"
 
 
 def write(texts: Sequence[Text], locale: str) -> str:
-    """The strings of one locale. The texts without a hint in it are left out: Android takes the default's."""
+    """Returns the strings of one locale.
+
+    It leaves out texts without a hint in the locale: Android takes the default locale for them.
+    """
     lines = ['<?xml version="1.0" encoding="utf-8"?>', "<resources>"]
     for text in texts:
         if hint := text.hint(locale):
             if comment := text.comment(PRINTF):
                 lines.append(f"    <!-- {_comment(comment)} -->")
-            # What is no format string and has a `%` would be one by aapt's guess.
+            # aapt takes a text with `%` for a format string.
             plain = ' formatted="false"' if not text.fields and "%" in hint else ""
             value = escape(_escaped(PRINTF.written(hint, text.fields)))
             lines.append(f'    <string name="{text.key}"{plain}>{value}</string>')
@@ -34,13 +37,16 @@ def write(texts: Sequence[Text], locale: str) -> str:
 
 
 def _comment(text: str) -> str:
-    """A comment of XML holds no two hyphens, and no control character."""
+    """Returns the text of an XML comment, without two hyphens in a row and control characters."""
     seen = re.sub("[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", " ", text.replace("\n", "; "))
     return re.sub("-(?=-)|-$", "-\u200b", seen)
 
 
 def _escaped(text: str) -> str:
-    """Android collapses spaces, reads `@` and `?` at the beginning as references, and needs a backslash before quotes."""
+    """Escapes what Android reads otherwise.
+
+    Android collapses spaces, reads a leading `@` or `?` as a reference, and drops bare quotes.
+    """
     text = re.sub(r"[\\'\"]", r"\\\g<0>", text)
     text = re.sub(r"\A[@?]", r"\\\g<0>", text)
     text = re.sub(r"(?<=\s)\s|\A\s|\s\Z|[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", _unit, text)
@@ -52,11 +58,11 @@ def _unit(found: re.Match[str]) -> str:
 
 
 def read(text: str) -> list[Translated]:
-    """The strings of a file. Raises ValueError."""
+    """Returns the strings of a file. Raises ValueError."""
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise ValueError("a document type is declared, which no strings.xml needs; remove it")
     try:
-        root = ElementTree.fromstring(text.encode())  # noqa: S314  without a document type it cannot grow
+        root = ElementTree.fromstring(text.encode())  # noqa: S314  without a document type, it has no entities
     except ElementTree.ParseError as error:
         raise ValueError(f"it is no XML: {error}") from error
     found = list[Translated]()
@@ -90,7 +96,7 @@ def _unescaped(text: str) -> str:
             found.append(part[0] if quoted else " ")
         else:
             found.append(part[0])
-    # Spaces that stand there as such at an end do not count; escaped or quoted ones do.
+    # Android drops plain spaces at both ends, but keeps escaped and quoted ones.
     if found and text[0] in _SPACES and found[0] == " ":
         del found[0]
     if found and text[-1] in _SPACES and found[-1] == " " and not quoted:

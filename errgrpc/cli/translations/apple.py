@@ -20,7 +20,7 @@ _TOKEN = re.compile(
 
 
 def write_strings(texts: Sequence[Text], locale: str) -> str:
-    """The strings of one locale; those without a hint in it are left out."""
+    """Returns the strings of one locale. It leaves out texts without a hint in the locale."""
     blocks = list[str]()
     for text in texts:
         if hint := text.hint(locale):
@@ -39,7 +39,7 @@ def _escaped(text: str) -> str:
 
 
 def read_strings(text: str) -> list[Translated]:
-    """The strings of a file. Raises ValueError."""
+    """Returns the strings of a file. Raises ValueError."""
     found, end = list[Translated](), 0
     while end < len(text):
         token = _TOKEN.match(text, end)
@@ -63,7 +63,7 @@ def _unescaped(text: str) -> str:
 
 
 def write_catalogue(texts: Sequence[Text], locale: str) -> str:
-    """The strings of all locales; `locale` is the one that is translated from."""
+    """Returns the strings of all locales. `locale` is the source language."""
     strings = dict[str, Any]()
     for text in texts:
         hints = {
@@ -85,7 +85,7 @@ def write_catalogue(texts: Sequence[Text], locale: str) -> str:
 
 
 def read_catalogue(text: str) -> list[Translated]:
-    """The strings of all locales. Raises ValueError."""
+    """Returns the strings of all locales. Raises ValueError."""
     found = list[Translated]()
     try:
         for key, told in json.loads(text)["strings"].items():
@@ -97,7 +97,7 @@ def read_catalogue(text: str) -> list[Translated]:
                 state, value = unit.get("state"), unit["value"]
                 why = "" if state == "translated" else f"its state is {state}"
                 if not isinstance(value, str):
-                    raise TypeError(f"the value of {key} is no text")  # noqa: TRY301  as what is below
+                    raise TypeError(f"the value of {key} is no text")  # noqa: TRY301  handled below
                 found.append(Translated(key, value, locale, unfinished=why))
     except (KeyError, AttributeError, TypeError, RecursionError) as error:
         raise ValueError(f"it is no string catalogue of Xcode: {error!r}") from error

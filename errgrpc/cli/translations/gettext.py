@@ -1,4 +1,4 @@
-"""GNU gettext's .po, as polib writes and reads it. The msgctxt is the key, the msgid what is translated."""
+"""GNU gettext's .po, by polib. The msgctxt is the key, the msgid is the source text."""
 
 import tempfile
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ __all__ = ["read", "write"]
 
 
 def write(texts: Sequence[Text], locale: str) -> str:
-    """All texts, those without a hint in the locale untranslated."""
+    """Returns all texts. Texts without a hint in the locale are untranslated."""
     file = polib.POFile(wrapwidth=0)
     file.metadata = {
         "Project-Id-Version": texts[0].catalog.domain if texts else "",
@@ -39,11 +39,10 @@ def write(texts: Sequence[Text], locale: str) -> str:
 
 
 def read(text: str) -> list[Translated]:
-    """The entries of a file. Raises ValueError."""
+    """Returns the entries of a file. Raises ValueError."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(
-            folder, "translated.po"
-        )  # given a text, polib splits it at line ends of Unicode, too
+        # A file, because polib would split a text at all line ends of Unicode.
+        path = Path(folder, "translated.po")
         path.write_text(text, encoding="utf-8", newline="")
         try:
             file = polib.pofile(str(path), encoding="utf-8")

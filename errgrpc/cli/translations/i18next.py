@@ -10,7 +10,10 @@ __all__ = ["read", "write"]
 
 
 def write(texts: Sequence[Text], locale: str) -> str:
-    """The texts of one locale; those without a hint in it are left out, and i18next takes its fallbackLng."""
+    """Returns the texts of one locale.
+
+    It leaves out texts without a hint in the locale: i18next takes `fallbackLng` for them.
+    """
     told = {
         text.key: I18NEXT.written(hint, text.fields)
         for text in texts
@@ -20,7 +23,7 @@ def write(texts: Sequence[Text], locale: str) -> str:
 
 
 def read(text: str) -> list[Translated]:
-    """The texts of a file. Raises ValueError."""
+    """Returns the texts of a file. Raises ValueError."""
     told = json.loads(text)
     if not isinstance(told, dict) or not all(isinstance(each, str) for each in told.values()):
         raise ValueError("it is no JSON object of texts by key")

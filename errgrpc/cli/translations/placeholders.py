@@ -1,6 +1,7 @@
-"""`{key}` of a hint in the styles of other formats, and back.
+"""Converts the placeholder `{key}` to the styles of other formats, and back.
 
-Of a code with metadata fields every text is a format string, of any other code no text is: as in the catalogue itself.
+As in the catalogue, all texts of a code with metadata fields are format strings. Texts of other
+codes have no placeholders.
 """
 
 import re
@@ -17,13 +18,13 @@ class Style:
     """How a format writes placeholders."""
 
     written: Callable[[str, Sequence[str]], str]
-    """The text that a template becomes, by the keys of the code's fields in their order."""
+    """Returns the text for a template and the keys of the code's fields, in order."""
     read: Callable[[str, Sequence[str]], str]
-    """The template that a text was. Raises ValueError for a placeholder that no field stands for."""
+    """Returns the template for a text. Raises ValueError for a placeholder without a field."""
 
 
 def _pieces(template: str, keys: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The literals of a template, each with the key behind it; the last one has none."""
+    """Yields the literals of a template, each with the key after it. The last key is empty."""
     literal = ""
     for text, key in parts(template) if keys else ((template, None),):
         literal += text
@@ -44,7 +45,7 @@ def _template(text: str) -> str:
 
 
 def _printf(conversion: str) -> Style:
-    """`%1$s`, and `%%` for a percent sign."""
+    """Returns a style with `%1$s` for a placeholder and `%%` for a percent sign."""
 
     def written(template: str, keys: Sequence[str]) -> str:
         if not keys:
@@ -84,7 +85,10 @@ def _java_written(template: str, keys: Sequence[str]) -> str:
 
 
 def _java_read(text: str, keys: Sequence[str]) -> str:
-    """As java.text.MessageFormat: `''` is an apostrophe, and what stands between two is literal."""
+    """Reads a text as java.text.MessageFormat does.
+
+    `''` is an apostrophe, and text between two `'` is literal.
+    """
     if not keys:
         return text
     found, quoted, end = "", False, 0
@@ -105,7 +109,10 @@ def _java_read(text: str, keys: Sequence[str]) -> str:
 
 
 _JOINER = "\u2060"
-"""WORD JOINER, which is not seen. It parts what i18next would take for its own, for it has no escape."""
+"""WORD JOINER, which is invisible.
+
+i18next has no escapes. So it separates characters that i18next would read as its own syntax.
+"""
 
 
 def _i18next_written(template: str, keys: Sequence[str]) -> str:
@@ -143,11 +150,12 @@ def _braces_read(text: str, keys: Sequence[str]) -> str:
 
 
 PRINTF = _printf("s")
-"""Android's."""
+"""The style of Android: `%1$s`."""
 APPLE = _printf("@")
+"""The style of Apple: `%1$@`."""
 JAVA = Style(_java_written, _java_read)
-"""java.text.MessageFormat's: `{0}`."""
+"""The style of java.text.MessageFormat: `{0}`."""
 I18NEXT = Style(_i18next_written, _i18next_read)
-"""`{{key}}`."""
+"""The style of i18next: `{{key}}`."""
 BRACES = Style(lambda template, _: template, _braces_read)
-"""The catalogue's own, which gettext knows as python-brace-format."""
+"""The style of the catalogue, which gettext calls python-brace-format."""

@@ -1,4 +1,4 @@
-"""Java's .properties, with the escapes of ISO 8859-1: each version of Java and of Spring reads them."""
+"""Java's .properties in ISO 8859-1 with escapes, which all versions of Java and Spring read."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,10 @@ __all__ = ["read", "write"]
 
 
 def write(texts: Sequence[Text], locale: str) -> str:
-    """The texts of one locale; those without a hint in it are left out, and Java takes the default's."""
+    """Returns the texts of one locale.
+
+    It leaves out texts without a hint in the locale: Java takes the default locale for them.
+    """
     entries = [
         Entry[Message](
             (text.key,),
@@ -29,13 +32,13 @@ def write(texts: Sequence[Text], locale: str) -> str:
 
 
 def _units(text: str) -> str:
-    """Surrogates in place of what takes two: moz.l10n writes one escape for each character."""
+    """Splits characters into UTF-16 units, because moz.l10n writes one escape for each."""
     data = text.encode("utf-16-be")
     return "".join(chr(high << 8 | low) for high, low in zip(data[::2], data[1::2], strict=True))
 
 
 def read(text: str) -> list[Translated]:
-    """The texts of a file. Raises ValueError."""
+    """Returns the texts of a file. Raises ValueError."""
     found = list[Translated]()
     for section in properties_parse(text).sections:
         for entry in section.entries:

@@ -1,4 +1,4 @@
-"""The hints of catalogues as translators know them: each with a key, the text to translate, and what it is about."""
+"""The hints of catalogues for translators: each with a key, a source text and a comment."""
 
 import re
 from collections.abc import Iterator
@@ -21,14 +21,14 @@ class Text:
     """A hint of one code under one condition, in all its locales."""
 
     key: str
-    """The reason; under a condition `<reason>_IF_<key>_<value>`."""
+    """The reason, or `<reason>_IF_<key>_<value>` under a condition."""
     catalog: Catalog
     code: Code
     when: Condition
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The keys that placeholders stand for, in the order of their numbers."""
+        """The keys of the placeholders, in the order of their numbers."""
         declared = [field.key for field in self.code.metadata_fields]
         if not declared:
             return ()
@@ -37,12 +37,12 @@ class Text:
 
     @property
     def source(self) -> str:
-        """What is translated: the hint of the default locale, else another one, the message or the reason."""
+        """The hint of the default locale, or else another hint, the message or the reason."""
         return self._source[0]
 
     @property
     def source_note(self) -> str:
-        """`source: en-US` if that is not the default locale; empty if it is."""
+        """`source: en-US` for another locale than the default one, or else an empty text."""
         return self._source[1]
 
     @property
@@ -59,7 +59,7 @@ class Text:
         return self.code.reason, "source: the reason"
 
     def comment(self, style: Style) -> str:
-        """What a translator is told: when the code occurs, and what each placeholder stands for."""
+        """Returns the comment: when the code occurs, and the meaning of each placeholder."""
         told = [self.code.description]
         if self.when:
             told.append("If " + " and ".join(f"{key} is {value}" for key, value in self.when))
@@ -71,7 +71,7 @@ class Text:
         return "\n".join(filter(None, told))
 
     def hint(self, locale: str) -> str:
-        """The text of a locale; empty if there is none."""
+        """Returns the text for a locale, or an empty text."""
         found = (
             hint.text
             for hint in self.code.hints
@@ -81,7 +81,7 @@ class Text:
 
 
 def texts(tables: Tables) -> list[Text]:
-    """All hints, in the order of their codes. Raises Misuse if two catalogues have the same reason."""
+    """Returns all hints in the order of codes. Raises Misuse if two catalogues share a reason."""
     found = dict[str, Text]()
     for catalog, code in tables.codes():
         for key, when in _keys(code):
@@ -112,7 +112,7 @@ def _keys(code: Code) -> Iterator[tuple[str, Condition]]:
 
 
 def locale_of(tables: Tables, wanted: str) -> str:
-    """A locale as the catalogues spell it. Raises Misuse if no hint is in it."""
+    """Returns a locale as the catalogues spell it. Raises Misuse if no hint has the locale."""
     known = dict.fromkeys(hint.locale for _, code in tables.codes() for hint in code.hints)
     for locale in known:
         if locale.lower() == wanted.replace("_", "-").lower():
@@ -125,13 +125,13 @@ def locale_of(tables: Tables, wanted: str) -> str:
 
 @dataclass(frozen=True)
 class Translated:
-    """What a translator's file says of one key, with the placeholders of its format."""
+    """One text of a translator's file, with the placeholders of its format."""
 
     key: str
     text: str
     locale: str = ""
     """Empty if the file does not name it."""
     source: str | None = None
-    """What was translated, if the file says it."""
+    """The source text, if the file contains it."""
     unfinished: str = ""
-    """Why it is not to be taken yet, such as `it is marked fuzzy`."""
+    """Why it cannot be taken yet, such as `it is marked fuzzy`."""

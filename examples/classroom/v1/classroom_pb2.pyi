@@ -136,7 +136,7 @@ class Seat(google.protobuf.message.Message):
     USER_UUID_FIELD_NUMBER: builtins.int
     number: builtins.int
     user_uuid: builtins.str
-    """Empty when nobody sits there."""
+    """Empty if the seat is free."""
     def __init__(
         self,
         *,
@@ -503,7 +503,7 @@ class WatchRoomResponse(google.protobuf.message.Message):
     SUBJECT_FIELD_NUMBER: builtins.int
     kind: global___EventKind.ValueType
     user_uuid: builtins.str
-    """Who did it."""
+    """The user that caused the event."""
     subject: builtins.str
     """What it was done to: a role, the number of a seat, the key of a property."""
     def __init__(
@@ -601,7 +601,7 @@ class Letter(google.protobuf.message.Message):
     USER_UUID_FIELD_NUMBER: builtins.int
     TEXT_FIELD_NUMBER: builtins.int
     user_uuid: builtins.str
-    """Whom it goes to, or in a response who sent it."""
+    """The recipient; in a response, the sender."""
     text: builtins.str
     def __init__(
         self,

@@ -36,7 +36,7 @@ test("filters, the address that keeps them, and the way out", async ({ page }) =
   await page.reload();
   await expect(page.locator("#count")).toHaveText("2 of 37 codes");
   await search(page).fill("no such text");
-  await expect(page.getByText("No code fits")).toBeVisible();
+  await expect(page.getByText("No code matches")).toBeVisible();
   await page.getByRole("button", { name: "Clear search and filters" }).click();
   await expect(page.locator("#count")).toHaveText("37 of 37 codes");
   await expect(search(page)).toBeFocused();

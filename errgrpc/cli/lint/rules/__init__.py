@@ -38,4 +38,4 @@ RULES: tuple[Rule, ...] = (
     code_not_raised,
     reserved_gap,
 )
-"""Adding one needs its module, its section in docs/lint.md and its fixtures in tests/cli/lint/."""
+"""A new rule needs a module, a section in docs/lint.md and fixtures in tests/cli/lint/."""

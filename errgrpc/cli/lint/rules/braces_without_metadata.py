@@ -1,4 +1,4 @@
-"""Braces in the texts of a code without metadata fields are sent as they stand."""
+"""A text has braces only if its code declares metadata fields."""
 
 from collections.abc import Iterator
 
@@ -21,6 +21,7 @@ def check(tables: Tables) -> Iterator[Found]:
             if "{" in text or "}" in text:
                 yield Found(
                     anchor(catalog, code),
-                    f"the braces of {text!r} are sent as they stand, as no metadata is declared; add the metadata_fields that it names",
+                    f"the braces of {text!r} are sent unchanged, because the code declares no "
+                    "metadata; add the metadata_fields that it names",
                     f'"{text}"',
                 )

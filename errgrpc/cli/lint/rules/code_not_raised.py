@@ -1,4 +1,4 @@
-"""Where methods declare the codes of a catalogue, each code is declared by one of them."""
+"""If methods declare one code of a catalogue, they declare all its codes."""
 
 from collections.abc import Iterator
 
@@ -14,9 +14,9 @@ severity: Severity = "warning"
 
 
 def check(tables: Tables) -> Iterator[Found]:
-    """Finds errors that no method declares, of catalogues of which a method declares one.
+    """Finds codes that no method declares, if a method declares another code of the catalogue.
 
-    The fallback and what clients infer need no declaration, and a deprecated code is on its way out.
+    The fallback, codes that clients infer, deprecated codes and successes need no declaration.
     """
     declared = {
         (each.option.type_name, each.number)
@@ -33,5 +33,5 @@ def check(tables: Tables) -> Iterator[Found]:
         ):
             yield Found(
                 anchor(catalog, code),
-                "is raised by no method; declare it where it is raised, or deprecate it",
+                "no method declares it; declare it where it is raised, or deprecate it",
             )

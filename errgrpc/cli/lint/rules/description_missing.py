@@ -1,4 +1,4 @@
-"""Each code says when it occurs, and each metadata field what it is: the reference is made of that."""
+"""Each code says when it occurs, and each metadata field says what it holds."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,10 @@ severity: Severity = "warning"
 
 
 def check(tables: Tables) -> Iterator[Found]:
-    """Finds codes and metadata fields without a description. Of a descriptor set without comments, only fields."""
+    """Finds codes and metadata fields without a description.
+
+    For a descriptor set without comments, it checks only fields.
+    """
     for catalog, code in tables.codes():
         where = anchor(catalog, code)
         if not code.description and has_comments(catalog):

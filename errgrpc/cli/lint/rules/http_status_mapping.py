@@ -1,4 +1,4 @@
-"""The HTTP status of a code and its gRPC status belong together, as google/rpc/code.proto has it."""
+"""The HTTP status of a code fits its gRPC status, as in google/rpc/code.proto."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,10 @@ severity: Severity = "warning"
 
 
 def check(tables: Tables) -> Iterator[Found]:
-    """Finds pairs that neither mapping has: the one from gRPC, and the one from HTTP, which knows finer statuses such as 422."""
+    """Finds pairs that neither mapping has: from gRPC to HTTP, or from HTTP to gRPC.
+
+    The second mapping has more exact HTTP statuses, such as 422.
+    """
     for catalog, code in tables.codes():
         status = STATUSES.get(code.grpc_status or 0)
         if status is None or code.grpc_status is None or code.http_status is None:
@@ -28,6 +31,7 @@ def check(tables: Tables) -> Iterator[Found]:
         if not fits and code.http_status != of_grpc(status):
             yield Found(
                 anchor(catalog, code),
-                f"has the HTTP status {code.http_status}, but {status.name} is {of_grpc(status)} in google/rpc/code.proto; change one",
+                f"has the HTTP status {code.http_status}, but {status.name} is {of_grpc(status)} "
+                "in google/rpc/code.proto; change one",
                 "http_status",
             )

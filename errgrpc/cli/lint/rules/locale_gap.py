@@ -1,4 +1,4 @@
-"""Each code that has hints has one in each locale of its catalogue, under each condition."""
+"""A code with hints has one for each locale of its catalogue, under each condition."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +15,11 @@ severity: Severity = "error"
 
 
 def check(tables: Tables) -> Iterator[Found]:
-    """Finds codes whose hints lack a locale that counts."""
+    """Finds codes without a hint in a locale of the catalogue.
+
+    If the catalogue declares no `locales`, a locale counts if more than half of the codes with
+    hints have it.
+    """
     for catalog in tables.catalogs:
         spelled, counting = _locales(catalog)
         for code in catalog.codes:
@@ -24,7 +28,7 @@ def check(tables: Tables) -> Iterator[Found]:
                 conditions.setdefault(hint.when, set()).add(hint.locale.lower())
             plain = conditions.get((), set())
             for when, had in conditions.items():
-                # A condition may replace the texts of some errors only; the locales of that code must be there all the same.
+                # Under a condition, the code needs only the locales of its plain hints.
                 if lacking := [
                     locale
                     for lower, locale in spelled.items()
@@ -33,16 +37,16 @@ def check(tables: Tables) -> Iterator[Found]:
                     given = f" when {dict(when)}" if when else ""
                     yield Found(
                         anchor(catalog, code),
-                        f"has no hint for {', '.join(lacking)}{given}; add it, or remove all",
+                        f"has no hint for {', '.join(lacking)}{given}; add it, or remove all hints",
                         "hints",
                     )
 
 
 def _locales(catalog: Catalog) -> tuple[dict[str, str], set[str]]:
-    """The locales of a catalogue by their lower case, and the lower case of those that count.
+    """Returns the locales of a catalogue by their lower case, and which of them count.
 
-    The named ones count. If `locales` names none, a locale of more than half of the codes with hints
-    counts as well: a translation of fewer has only begun.
+    Two locales are the same if they differ only in case. A locale of few codes is a translation
+    that has only begun.
     """
     named = [*catalog.locales, *((catalog.default_locale,) if catalog.default_locale else ())]
     hinted = [code.hints for code in catalog.codes if code.hints]

@@ -1,4 +1,4 @@
-"""Messages are in English: they are for developers, whatever the language of the user (AIP-193)."""
+"""Messages are in English, because they are for developers (AIP-193)."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ severity: Severity = "error"
 
 
 def check(tables: Tables) -> Iterator[Found]:
-    """Finds messages with letters of another script than the Latin one."""
+    """Finds messages with letters that are not Latin."""
     for catalog, code in tables.codes():
         if other := "".join(
             c
@@ -23,6 +23,7 @@ def check(tables: Tables) -> Iterator[Found]:
         ):
             yield Found(
                 anchor(catalog, code),
-                f"the message {code.message!r} has letters of another script ({other[:5]}); say it in English, and to users by a hint",
+                f"the message {code.message!r} has letters that are not Latin ({other[:5]}); "
+                "write it in English, and put the user's text into a hint",
                 f'"{code.message}"',
             )

@@ -1,4 +1,4 @@
-"""A message says to developers what went wrong, a hint to users what to do: they are two texts."""
+"""A message differs from the hints: it tells developers what went wrong."""
 
 from collections.abc import Iterator
 
@@ -13,13 +13,14 @@ severity: Severity = "warning"
 
 
 def check(tables: Tables) -> Iterator[Found]:
-    """Finds messages that are a hint of the same error, letter for letter but for spaces and the mark at the end."""
+    """Finds messages that are a hint of the same code. Spaces and the final mark do not count."""
     for catalog, code in tables.codes():
         for hint in code.hints if code.grpc_status else ():  # a success has nothing to explain
             if code.message and _plain(hint.text) == _plain(code.message):
                 yield Found(
                     anchor(catalog, code),
-                    f"the message {code.message!r} is the hint for {hint.locale}; say to developers what went wrong, to users what to do",
+                    f"the message {code.message!r} is the hint for {hint.locale}; "
+                    "tell developers what went wrong, and users what to do",
                     f'"{code.message}"',
                 )
                 break

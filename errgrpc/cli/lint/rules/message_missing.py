@@ -1,4 +1,4 @@
-"""Each code has a message: what its developers read in logs and in `grpc-message`."""
+"""Each code has a message, which developers read in logs and in `grpc-message`."""
 
 from collections.abc import Iterator
 

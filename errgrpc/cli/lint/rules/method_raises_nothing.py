@@ -1,4 +1,4 @@
-"""Where methods declare what they raise, each of them does."""
+"""If one method declares its codes, each method does."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,10 @@ severity: Severity = "warning"
 
 
 def check(tables: Tables) -> Iterator[Found]:
-    """Finds methods that declare no code, neither by themselves nor by their service, if another method declares one."""
+    """Finds methods that declare no code, if another method declares one.
+
+    Codes that a service declares count for all its methods.
+    """
     services = linted_services(tables)
     if any(service.declares for service in services):
         for service in services:
@@ -21,5 +24,6 @@ def check(tables: Tables) -> Iterator[Found]:
                 if not method.declared:
                     yield Found(
                         f"{service.full_name}.{method.path.rpartition('/')[2]}",
-                        "declares no error, as other methods do; add an option that begins with raises_ for each (docs/raises.md)",
+                        "declares no error, but other methods do; "
+                        "add an option that begins with raises_ for each error (docs/raises.md)",
                     )

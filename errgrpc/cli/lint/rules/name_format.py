@@ -1,4 +1,4 @@
-"""Reasons, names of values and metadata keys have the form that AIP-193 and buf ask for."""
+"""Reasons, names of values and metadata keys have the format that AIP-193 and buf require."""
 
 from collections.abc import Iterator
 
@@ -15,18 +15,20 @@ severity: Severity = "error"
 
 
 def check(tables: Tables) -> Iterator[Found]:
-    """Finds reasons of another form, values without the prefix of their enum, and keys of another form."""
+    """Finds wrong reasons, values without the prefix of their enum, and wrong metadata keys."""
     for catalog, code in tables.codes():
         where = anchor(catalog, code)
         if not REASON.fullmatch(code.reason) or len(code.reason) > MAX_REASON:
             yield Found(
                 where,
-                f"the reason {code.reason!r} does not match {REASON.pattern} with at most {MAX_REASON} characters; rename it",
+                f"the reason {code.reason!r} does not match {REASON.pattern} "
+                f"with at most {MAX_REASON} characters; rename it",
             )
         if catalog.prefix and not code.has_prefix:
             yield Found(
                 where,
-                f"the value {code.name!r} does not begin with {catalog.prefix}; rename it, its reason stays as it is",
+                f"the value {code.name!r} does not begin with {catalog.prefix}; "
+                "rename it, its reason stays the same",
             )
         for field in code.metadata_fields:
             if (wrong := wrong_key(field.key)) is not None:

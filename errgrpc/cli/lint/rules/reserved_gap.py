@@ -12,12 +12,12 @@ __all__ = ["check", "id", "severity"]
 
 id = "reserved-gap"
 severity: Severity = "warning"
-_MOST = 5  # numbers: a longer gap is the beginning of another block
-_BLOCK = 100  # at a multiple of it, another block may begin
+_MOST = 5  # numbers; after a longer gap, a new block of numbers begins
+_BLOCK = 100  # numbers; at a multiple, a new block may begin
 
 
 def check(tables: Tables) -> Iterator[Found]:
-    """Finds short gaps in a row of numbers that are not reserved. Numbers that are HTTP statuses have gaps of their own."""
+    """Finds short gaps of unreserved numbers, except between codes numbered by HTTP status."""
     described = {file.name for file in tables.files.file}
     for catalog in tables.catalogs:
         values = {value.number: value for value in catalog.values}
@@ -38,7 +38,8 @@ def check(tables: Tables) -> Iterator[Found]:
                 listed = ", ".join(map(str, free))
                 yield Found(
                     anchor(catalog, values[after]),
-                    f"no code before it has the number {listed}, and it is not reserved; reserve what a removed code had",
+                    f"unused and not reserved before it: {listed}; "
+                    "reserve each number that a removed code had",
                     adds=f"reserved {listed};",
                 )
 

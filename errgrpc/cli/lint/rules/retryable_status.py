@@ -1,4 +1,4 @@
-"""A code that says `retryable: true` has a status that clients try again."""
+"""A code with `retryable: true` has a status that clients retry."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ __all__ = ["check", "id", "severity"]
 id = "retryable-status"
 severity: Severity = "warning"
 
-# UNAVAILABLE is what AIP-194 has; the others are what clients and proxies may be told to try again.
+# AIP-194 has only UNAVAILABLE. Clients and proxies can be configured to retry the others.
 _RETRIED = {
     StatusCode.UNAVAILABLE,
     StatusCode.RESOURCE_EXHAUSTED,
@@ -26,12 +26,13 @@ _RETRIED = {
 
 
 def check(tables: Tables) -> Iterator[Found]:
-    """Finds codes that are retryable and have a status that tells clients to give up."""
+    """Finds retryable codes whose status tells clients to give up."""
     for catalog, code in tables.codes():
         status = STATUSES.get(code.grpc_status or 0)
         if code.retryable and code.grpc_status and status is not None and status not in _RETRIED:
             yield Found(
                 anchor(catalog, code),
-                f"is retryable, but clients do not try {status.name} again; give it UNAVAILABLE, or take retryable away",
+                f"is retryable, but clients do not retry {status.name}; "
+                "give it UNAVAILABLE, or remove retryable",
                 "retryable",
             )

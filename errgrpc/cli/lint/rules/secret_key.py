@@ -1,4 +1,4 @@
-"""No metadata key names a secret: metadata reach every client, every log and every proxy on the way."""
+"""No metadata key names a secret: clients, logs and proxies can read metadata."""
 
 import re
 from collections.abc import Iterator
@@ -25,7 +25,8 @@ def check(tables: Tables) -> Iterator[Found]:
             if (named := _SECRET.search(f"_{_snake(field.key)}_")) is not None:
                 yield Found(
                     anchor(catalog, code),
-                    f"the metadata key {field.key!r} looks like a secret ({named[1]}), and metadata reach clients and logs; take it away",
+                    f"the metadata key {field.key!r} looks like a secret ({named[1]}), "
+                    "and metadata reach clients and logs; remove it",
                     f'"{field.key}"',
                 )
 

@@ -1,4 +1,4 @@
-"""Messages and hints are short enough for a line of a log, and for a notice on a small screen."""
+"""Messages and hints are short enough for a log line or a notice on a small screen."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ _MOST = 200  # characters
 
 
 def check(tables: Tables) -> Iterator[Found]:
-    """Finds messages and hints of more characters."""
+    """Finds messages and hints that are too long."""
     for catalog, code in tables.codes():
         texts = [
             ("message", code.message),
@@ -24,6 +24,7 @@ def check(tables: Tables) -> Iterator[Found]:
             if len(text) > _MOST:
                 yield Found(
                     anchor(catalog, code),
-                    f"the {name} has {len(text)} characters, more than {_MOST}; shorten it, the description may be long",
+                    f"the {name} has {len(text)} characters, more than {_MOST}; "
+                    "shorten it, the description may be long",
                     f'"{text}"',
                 )

@@ -1,4 +1,4 @@
-"""No two codes of a catalogue tell the same: a reader could not tell them apart."""
+"""Two codes of a catalogue do not have the same text."""
 
 from collections.abc import Iterator
 
@@ -13,9 +13,9 @@ severity: Severity = "warning"
 
 
 def check(tables: Tables) -> Iterator[Found]:
-    """Finds each message, and each hint of one locale, that several codes of a catalogue have.
+    """Finds each message, and each hint in a locale, that several codes of a catalogue have.
 
-    Case and spaces do not count. A text is found once, at the first of its codes.
+    Case and spaces do not count. Each text is one finding, at the first of its codes.
     """
     shared = dict[tuple[str, str, str], dict[str, tuple[str, str]]]()
     for catalog, code in tables.codes():
