@@ -80,8 +80,6 @@ def load(sources: Sequence[str] = (), includes: Sequence[str] = ()) -> Tables:
     Without sources, it takes the `catalogues` of pyproject.toml. If it names none, it takes the
     entry points of the group `errgrpc.catalogues` and errgrpc's own.
 
-    Without sources, it takes the entry points of the group `errgrpc.catalogues` and errgrpc's own.
-
     Args:
         sources: Each is `module:Class`, a `.proto` file, a folder of them, or a descriptor set.
         includes: Folders in which protoc looks for imports.
