@@ -94,6 +94,7 @@ def workspace(folder: Path, name: str, text: str) -> Path:
     return file
 
 
+@pytest.mark.full
 def test_the_page_shows_what_buf_prints(tmp_path: Path) -> None:
     """Both at once, as each starts the plugin nine times. Nothing is found in a second file."""
     (tmp_path / "bin").mkdir()

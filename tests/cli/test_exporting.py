@@ -131,7 +131,7 @@ def test_csv_comes_back_as_the_shipped_proto(name: str, run: Any, tmp_path: Path
     assert without_place(catalog) == without_place(shipped)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(catalogs())
 def test_any_csv_comes_back(catalog: Catalog) -> None:
     text = exporting.written(Tables((catalog,)), "csv")

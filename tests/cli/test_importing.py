@@ -425,7 +425,7 @@ def test_guesses_and_columns(run: Any, tmp_path: Path) -> None:
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=90), texts, st.integers(-(2**31), 2**31 - 1))
 def test_each_name_becomes_a_reason(name: str, message: str, number: int) -> None:
     notes = Notes()
