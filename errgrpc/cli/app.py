@@ -67,8 +67,8 @@ Catalogues = Annotated[
         "-c",
         metavar="SOURCE",
         help="module:Class, a .proto file, a folder of them, or a descriptor set; may be repeated. "
-        "By default the installed catalogues (entry points of the group errgrpc.catalogues) "
-        "and errgrpc's own.",
+        "By default the `catalogues` of tool.errgrpc in pyproject.toml, or else the installed ones "
+        "(entry points of the group errgrpc.catalogues) and errgrpc's own.",
     ),
 ]
 Includes = Annotated[
@@ -258,6 +258,13 @@ class LintForm(StrEnum):
     SARIF = "sarif"
 
 
+class LintSeverity(StrEnum):
+    """How grave a finding is."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
 @app.command()
 @_ends
 def lint(
@@ -274,6 +281,19 @@ def lint(
     fix: Annotated[
         bool, typer.Option("--fix", help="Fix the .proto files if there is only one possible fix.")
     ] = False,
+    fail_on: Annotated[
+        LintSeverity, typer.Option(help="Exit with 1 from this severity upwards.")
+    ] = LintSeverity.WARNING,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Leave out the findings that are in this file."),
+    ] = None,
+    write_baseline: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write all findings to this file, print none, and exit with 0."
+        ),
+    ] = None,
     format: Annotated[
         LintForm, typer.Option("--format", "-f", help="The output format.")
     ] = LintForm.TEXT,
@@ -287,10 +307,13 @@ def lint(
       errgrpc lint protos
 
       errgrpc lint protos --format github
+
+      errgrpc lint protos --baseline lint-baseline.json
     """
     from errgrpc.cli.lint import showing
 
-    return showing.show(source or (), include or (), format, fix)
+    counting = showing.Counting(fail_on.value, baseline, write_baseline)
+    return showing.show(source or (), include or (), format, fix, counting)
 
 
 class PageForm(StrEnum):

@@ -172,6 +172,13 @@ def test_any_catalogue_is_written_as_a_proto(tmp_path: Path, catalog: Catalog) -
     assert replace(back, values=(), file="", line=0) == replace(plain, values=(), file="", line=0)
 
 
+def test_the_folder_of_an_export_is_made(run: Any, tmp_path: Path) -> None:
+    file = tmp_path / "res/values/errors.csv"
+    assert run("export", "csv", "-o", str(file)).code == 0
+    assert file.read_text("utf-8") == run("export", "csv").out
+
+
 def test_what_cannot_be_exported(run: Any, tmp_path: Path) -> None:
-    assert "cannot be written" in run("export", "csv", "-o", str(tmp_path / "no/file.csv")).err
+    (tmp_path / "file").touch()
+    assert "cannot be written" in run("export", "csv", "-o", str(tmp_path / "file/a.csv")).err
     assert run("export", "nothing").code == 2

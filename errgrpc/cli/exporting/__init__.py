@@ -47,6 +47,7 @@ def show(tables: Tables, form: str, output: Path | None, locale: str = "") -> Ex
         text = written(tables, form, locale).removesuffix("\n") + "\n"
     if output is not None:
         try:
+            output.parent.mkdir(parents=True, exist_ok=True)
             output.write_text(text, encoding="utf-8", newline="\n")
         except OSError as error:
             raise Misuse(f"{output} cannot be written: {error.strerror}") from error
