@@ -72,7 +72,7 @@ check: $(VENV)/check.stamp $(CODEGEN)/stamp  ## all that is not a test
 	cd build/generated && for file in $$(find . -type f); do \
 	  cmp $$file ../../$$file || { echo "$$file is stale: run make generate"; exit 1; }; done
 	$(BIN)/buf lint
-	$(BIN)/python -m errgrpc lint
+	$(BIN)/python -m errgrpc lint protos examples/classroom
 	$(MAKE) --no-print-directory breaking
 
 breaking: $(VENV)/check.stamp  ## what changed since the last release: names and numbers by buf, options by ours

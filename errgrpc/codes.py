@@ -66,6 +66,8 @@ class ErrorCode(Enum):
         locales: The locales in which each code with hints must have one.
         help_url: An https URL that explains a code. `{reason}`, `{domain}` and `{number}` in it
             stand for the code's.
+        full_name: The full name of the enum in its `.proto`, if the domain is another one. The
+            generator writes it.
 
     Raises:
         TypeError: A number is not an int of 32 bits, or a member has no Spec.
@@ -90,6 +92,7 @@ class ErrorCode(Enum):
     """The declaration of this code."""
 
     _help_url: str
+    _full_name: str
     _value_: int
     _sort_order_: int  # set by Enum
 
@@ -119,6 +122,7 @@ class ErrorCode(Enum):
         infer: Mapping[StatusCode, str] = MappingProxyType({}),
         locales: Sequence[str] = (),
         help_url: str = "",
+        full_name: str = "",
         **kwargs: Any,
     ) -> None:
         super().__init_subclass__(**kwargs)
@@ -163,6 +167,7 @@ class ErrorCode(Enum):
         cls.default_locale = default_locale
         cls.locales = tuple(locales)
         cls._help_url = help_url
+        cls._full_name = full_name
         cls.fallback = None if fallback is None else members[fallback]
         cls.inference = MappingProxyType(
             {status: members[reason] for status, reason in infer.items()}

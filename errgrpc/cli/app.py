@@ -67,8 +67,8 @@ Catalogues = Annotated[
         "-c",
         metavar="SOURCE",
         help="module:Class, a .proto file, a folder of them, or a descriptor set; may be repeated. "
-        "By default the installed catalogues (entry points of the group errgrpc.catalogues) "
-        "and errgrpc's own.",
+        "By default the `catalogues` of tool.errgrpc in pyproject.toml, or else the installed ones "
+        "(entry points of the group errgrpc.catalogues) and errgrpc's own.",
     ),
 ]
 Includes = Annotated[
@@ -258,6 +258,13 @@ class LintForm(StrEnum):
     SARIF = "sarif"
 
 
+class LintSeverity(StrEnum):
+    """How grave a finding is."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
 @app.command()
 @_ends
 def lint(
@@ -274,6 +281,19 @@ def lint(
     fix: Annotated[
         bool, typer.Option("--fix", help="Fix the .proto files if there is only one possible fix.")
     ] = False,
+    fail_on: Annotated[
+        LintSeverity, typer.Option(help="Exit with 1 from this severity upwards.")
+    ] = LintSeverity.WARNING,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Leave out the findings that are in this file."),
+    ] = None,
+    write_baseline: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write all findings to this file, print none, and exit with 0."
+        ),
+    ] = None,
     format: Annotated[
         LintForm, typer.Option("--format", "-f", help="The output format.")
     ] = LintForm.TEXT,
@@ -287,10 +307,13 @@ def lint(
       errgrpc lint protos
 
       errgrpc lint protos --format github
+
+      errgrpc lint protos --baseline lint-baseline.json
     """
     from errgrpc.cli.lint import showing
 
-    return showing.show(source or (), include or (), format, fix)
+    counting = showing.Counting(fail_on.value, baseline, write_baseline)
+    return showing.show(source or (), include or (), format, fix, counting)
 
 
 class PageForm(StrEnum):
@@ -399,6 +422,12 @@ def _import(
     default_locale: Annotated[
         str, typer.Option(help="The locale of hints whose column does not name one.")
     ] = "",
+    fallback: Annotated[
+        str, typer.Option(metavar="REASON", help="The code for an unhandled exception.")
+    ] = "",
+    help_url: Annotated[
+        str, typer.Option(help="The page of each code: https://example.com/errors#{reason}.")
+    ] = "",
     column: Annotated[
         list[str] | None,
         typer.Option(
@@ -419,6 +448,12 @@ def _import(
         str, typer.Option(help="For translations: their locale, if the file does not name it.")
     ] = "",
     include: Includes = None,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Overwrite the output, even if it declares what the table lacks."
+        ),
+    ] = False,
     format: Annotated[
         Form, typer.Option("--format", "-f", help="The format of the report on standard error.")
     ] = Form.TEXT,
@@ -440,8 +475,9 @@ def _import(
     if catalogue:
         text, notes = room.translate(file, catalogue, include or (), locale)
     else:
-        wanted = room.Wanted(package, enum, domain, default_locale)
+        wanted = room.Wanted(package, enum, domain, default_locale, fallback, help_url)
         text, notes = room.read(file, wanted, column or ())
+        room.guard(output, text, include or (), force, notes)
     return room.show(text, notes, output, format)
 
 

@@ -16,7 +16,17 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from errgrpc.cli import tables
 from errgrpc.cli.annotations import Annotation, Level, Rule, github, sarif
-from errgrpc.cli.output import Exit, Misuse, console, print_json, print_line, safe, styled
+from errgrpc.cli.output import (
+    Exit,
+    Misuse,
+    console,
+    errors,
+    print_json,
+    print_line,
+    safe,
+    styled,
+    working,
+)
 from errgrpc.codegen import breaking, schema, services
 from errgrpc.codegen.breaking import CHANGES, Change, Severity
 
@@ -37,17 +47,24 @@ def compare(old: str, new: str, includes: Sequence[str] = ()) -> tuple[list[Chan
     A source is a descriptor set, a `.proto` file, a folder of them, or one of these in a git
     revision, such as `main:protos`. Raises Misuse.
     """
-    with _read(old, includes) as (before, old_paths), _read(new, includes) as (after, new_paths):
-        changes = breaking.compare(before, after)
+    with (
+        _read(old, includes, may_lack=True) as (before, old_paths),
+        _read(new, includes) as (after, new_paths),
+    ):
+        with working("comparing the tables"):
+            changes = breaking.compare(before, after)
         known = dict(_places(before, old_paths)) | dict(_places(after, new_paths))
         return changes, [known.get(change.where, ("", 0)) for change in changes]
 
 
 @contextmanager
 def _read(
-    source: str, includes: Sequence[str]
+    source: str, includes: Sequence[str], *, may_lack: bool = False
 ) -> Iterator[tuple[FileDescriptorSet, Mapping[str, Path]]]:
-    """Yields the descriptors of a source, and the paths of its files."""
+    """Yields the descriptors of a source, and the paths of its files.
+
+    If `may_lack` is true and a revision lacks the path, both are empty.
+    """
     if source.startswith("-"):
         raise Misuse(
             f"{source} begins with `-`: give a descriptor set, a .proto file, a folder of them, "
@@ -58,7 +75,13 @@ def _read(
     elif ":" in source:
         with tempfile.TemporaryDirectory() as folder:
             revision, _, path = source.partition(":")
-            inner, prefix = _checkout(revision, path, Path(folder))
+            inner, prefix, lacks = _checkout(revision, path, Path(folder))
+            if lacks and not may_lack:
+                raise Misuse(lacks)
+            if lacks:
+                errors().print(safe(f"note: {lacks}. It counts as an empty table."))
+                yield FileDescriptorSet(), {}
+                return
             own = [
                 str(Path(folder, prefix, include))
                 for include in includes
@@ -88,10 +111,11 @@ def _of_path(path: Path, includes: Sequence[str]) -> tuple[FileDescriptorSet, Ma
         raise Misuse(str(error)) from error
 
 
-def _checkout(revision: str, path: str, folder: Path) -> tuple[Path, str]:
+def _checkout(revision: str, path: str, folder: Path) -> tuple[Path, str, str]:
     """Copies the .proto files of a revision, or one descriptor set, into a folder.
 
-    Returns the new place of `path`, and the caller's folder relative to the top of the repository.
+    Returns the new place of `path`, the caller's folder relative to the top of the repository, and
+    what the revision lacks, if anything.
     """
     if revision.startswith("-") or path.startswith("-"):
         raise Misuse(f"{revision}:{path}: neither a revision nor a path may begin with `-`")
@@ -108,27 +132,19 @@ def _checkout(revision: str, path: str, folder: Path) -> tuple[Path, str]:
     if inner.startswith(("../", "/")) or inner == "..":
         raise Misuse(f"{revision}:{path} is outside of the repository")
     name = commit.decode()
-    kind = _git(
-        "cat-file",
-        "-t",
-        f"{name}:{'' if inner == '.' else inner}",
-        said=f"{revision} has no {path}",
-    ).strip()
-    if kind == b"blob" and not inner.endswith(".proto"):
+    within = [] if inner == "." else [inner]
+    listed = _git("ls-tree", "-r", "-z", "--name-only", "--full-tree", name, "--", *within)
+    files = listed.decode(errors="surrogateescape").split("\0")[:-1]
+    if files == within and not inner.endswith(".proto"):
         target = folder / "set.binpb"
         target.write_bytes(_git("cat-file", "blob", f"{name}:{inner}"))
-        return target, prefix
+        return target, prefix, ""
+    if not any(file.endswith(".proto") for file in files):
+        what = f".proto file in {inner}" if files else inner
+        root = " (the path is relative to the working directory)" if prefix else ""
+        return folder, prefix, f"{revision} has no {what}{root}"
     top = _git("rev-parse", "--show-toplevel").decode().rstrip("\n")
-    archive = _git(
-        "-C",
-        top,
-        "archive",
-        "--format=tar",
-        name,
-        "--",
-        ":(glob)**/*.proto",
-        said=f"{revision} has no .proto file",
-    )
+    archive = _git("-C", top, "archive", "--format=tar", name, "--", ":(glob)**/*.proto")
     with tarfile.open(fileobj=BytesIO(archive)) as tar:
         tar.extractall(
             folder, [member for member in tar if member.isreg() or member.isdir()], filter="data"
@@ -136,7 +152,7 @@ def _checkout(revision: str, path: str, folder: Path) -> tuple[Path, str]:
     target = folder / inner
     if not target.exists():
         raise Misuse(f"{revision}:{path} has no .proto file")
-    return target, prefix
+    return target, prefix, ""
 
 
 def _git(*arguments: str, said: str = "") -> bytes:

@@ -10,6 +10,7 @@ from errgrpc.cli.facts import facts
 from errgrpc.cli.output import Exit, console, errors, print_json, safe, styled
 from errgrpc.cli.tables import Tables
 from errgrpc.codegen.schema import Catalog, Code
+from errgrpc.placeholders import parts
 
 __all__ = ["find", "near", "show", "show_codes"]
 
@@ -19,15 +20,45 @@ _MOST = 20  # codes printed for one query
 def find(tables: Tables, query: str) -> list[tuple[Catalog, Code]]:
     """Returns the codes that match a query.
 
-    It compares the number, then the reason, then whole texts, then parts of texts, and stops at the
-    first step with a match. Case and surrounding spaces do not count.
+    It compares the number, then the reason, then whole texts, then parts of texts, then texts with
+    values for their placeholders. It stops at the first step with a match. Case and surrounding
+    spaces do not count.
     """
     sought = " ".join(query.split()).casefold()
     every = list(tables.codes())
     for step in (_is_number, _is_name, _is_text, _is_part) if sought else ():
         if found := [(catalog, code) for catalog, code in every if step(catalog, code, sought)]:
             return found
-    return []
+    said = [(_filled(code, sought), catalog, code) for catalog, code in every]
+    most = max((length for length, *_ in said), default=0)
+    return [(catalog, code) for length, catalog, code in said if most and length == most]
+
+
+def _filled(code: Code, sought: str) -> int:
+    """How much of a text of the code a query has, if `{key}` stands for anything."""
+    fitting = [0]
+    for text in (code.message, *(hint.text for hint in code.hints)):
+        pieces = [""]
+        for literal, key in parts(" ".join(text.split())):
+            if key is None:
+                pieces[-1] += literal.casefold()
+            else:
+                pieces.append("")
+        if len(pieces) > 1 and _fits(pieces, sought):
+            fitting.append(len("".join("".join(pieces).split())))
+    return max(fitting)
+
+
+def _fits(pieces: Sequence[str], sought: str) -> bool:
+    first, *middle, last = pieces
+    if not sought.startswith(first) or not sought.endswith(last):
+        return False
+    at, end = len(first), len(sought) - len(last)
+    for piece in middle:
+        at = sought.find(piece, at, end) + len(piece)
+        if at < len(piece):
+            return False
+    return at <= end
 
 
 def _is_number(_: Catalog, code: Code, sought: str) -> bool:
@@ -53,24 +84,27 @@ def _is_part(_: Catalog, code: Code, sought: str) -> bool:
 
 
 def near(tables: Tables, query: str) -> list[str]:
-    """Returns reasons and texts that are similar to a query without a match."""
+    """Returns codes similar to a query without a match, as `1004 ROOM_NOT_EXIST (房间不存在)`."""
     sought = " ".join(query.split()).casefold()
-    shown = {
-        text.casefold(): text
-        for _, code in tables.codes()
-        for text in (code.reason, *(hint.text for hint in code.hints), code.message)
-    }
-    found = difflib.get_close_matches(
-        sought.replace(" ", "_"), shown, 3, 0.6
-    ) + difflib.get_close_matches(sought, shown, 3, 0.6)
+    every = [code for _, code in tables.codes()]
+    shown = dict[str, list[tuple[str, str]]]()
+    for code in every:
+        name = f"{code.number} {code.reason}"
+        shown.setdefault(code.reason.casefold(), []).append((name, ""))
+        for text in filter(None, (code.message, *(hint.text for hint in code.hints))):
+            told = " ".join(text.split())
+            shown.setdefault(told.casefold(), []).append((name, f" ({told})"))
+    like = difflib.get_close_matches
+    found = like(sought.replace(" ", "_"), shown, 3, 0.6) + like(sought, shown, 3, 0.6)
+    named = dict[str, str]()
+    for text in found:
+        for name, why in shown[text]:
+            named.setdefault(name, why)
     if sought.lstrip("-").isdecimal():
-        found += [
-            str(code.number)
-            for _, code in sorted(
-                tables.codes(), key=lambda each: abs(each[1].number - int(sought))
-            )
-        ][:2]
-    return [shown.get(text, text) for text in dict.fromkeys(found)][:4]
+        every.sort(key=lambda code: abs(code.number - int(sought)))
+        for code in every[:2]:
+            named.setdefault(f"{code.number} {code.reason}", "")
+    return [name + why for name, why in named.items()][:4]
 
 
 def show(tables: Tables, queries: Sequence[str], form: str) -> Exit:

@@ -6,6 +6,7 @@ Results go to standard output and errors to standard error. Only a terminal gets
 import json
 import sys
 import unicodedata
+from contextlib import AbstractContextManager, nullcontext
 from enum import IntEnum
 from functools import cache
 from typing import Any, NoReturn
@@ -25,6 +26,7 @@ __all__ = [
     "print_line",
     "safe",
     "styled",
+    "working",
 ]
 
 
@@ -56,6 +58,14 @@ def console() -> Console:
 def errors() -> Console:
     """Returns standard error, for misuse and progress."""
     return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def working(what: str) -> AbstractContextManager[object]:
+    """Shows on a terminal that something goes on that may take more than a second.
+
+    Nothing may be printed meanwhile. If standard error is no terminal, it shows nothing.
+    """
+    return errors().status(styled(what)) if errors().is_terminal else nullcontext()
 
 
 def safe(text: str) -> str:

@@ -15,7 +15,8 @@ from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from errgrpc.cli.output import Misuse
+from errgrpc.cli import settings
+from errgrpc.cli.output import Misuse, working
 from errgrpc.codegen import schema, services
 from errgrpc.codegen.breaking import load as load_set
 from errgrpc.codegen.schema import Catalog, Code
@@ -76,7 +77,8 @@ class Tables:
 def load(sources: Sequence[str] = (), includes: Sequence[str] = ()) -> Tables:
     """Returns the tables of these sources.
 
-    Without sources, it takes the entry points of the group `errgrpc.catalogues` and errgrpc's own.
+    Without sources, it takes the `catalogues` of pyproject.toml. If it names none, it takes the
+    entry points of the group `errgrpc.catalogues` and errgrpc's own.
 
     Args:
         sources: Each is `module:Class`, a `.proto` file, a folder of them, or a descriptor set.
@@ -87,9 +89,8 @@ def load(sources: Sequence[str] = (), includes: Sequence[str] = ()) -> Tables:
     """
     classes, protos, catalogs = list[type[ErrorCode]](), list[Path](), list[Catalog]()
     files, paths = FileDescriptorSet(), dict[str, Path]()
-    for source in sources or (
-        *dict.fromkeys([entry.value for entry in entry_points(group=_GROUP)] + list(_OURS)),
-    ):
+    sources = sources or settings.read().catalogues or _installed()
+    for source in sources:
         path = Path(source)
         if path.is_dir() or (path.suffix == ".proto" and path.exists()):
             protos.append(path)
@@ -129,6 +130,10 @@ def load(sources: Sequence[str] = (), includes: Sequence[str] = ()) -> Tables:
             "see docs/protobuf.md"
         )
     return Tables(tuple(catalogs), files, paths)
+
+
+def _installed() -> tuple[str, ...]:
+    return (*dict.fromkeys([*(entry.value for entry in entry_points(group=_GROUP)), *_OURS]),)
 
 
 def compiled(
@@ -182,7 +187,9 @@ def compiled(
             "--include_imports",
             "--include_source_info",
         ]
-        ran = subprocess.run([*command, f"@{listed}"], capture_output=True, text=True, check=False)  # noqa: S603  no shell
+        command.append(f"@{listed}")
+        with working(f"protoc compiles {source}"):
+            ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  no shell
         if ran.returncode:
             raise Misuse(
                 f"protoc refuses {source}:\n{ran.stderr.strip()}\n"
@@ -264,9 +271,7 @@ def of_class(catalogue: type[ErrorCode]) -> Catalog:
     return Catalog(
         file=f"{catalogue.__module__}:{catalogue.__qualname__}",
         package="",
-        name=catalogue.domain
-        if catalogue.domain.rpartition(".")[2] == catalogue.__name__
-        else catalogue.__qualname__,
+        name=_full_name(catalogue),
         line=0,
         description=_doc(catalogue),
         annotated=True,
@@ -278,6 +283,14 @@ def of_class(catalogue: type[ErrorCode]) -> Catalog:
         locales=catalogue.locales,
         help_url=catalogue._help_url,  # noqa: SLF001  the template of all codes
     )
+
+
+def _full_name(catalogue: type[ErrorCode]) -> str:
+    """The name of its enum; that of the class if it was not generated."""
+    if catalogue._full_name:  # noqa: SLF001  only what reads tables needs it
+        return catalogue._full_name  # noqa: SLF001
+    is_domain = catalogue.domain.rpartition(".")[2] == catalogue.__name__
+    return catalogue.domain if is_domain else catalogue.__qualname__
 
 
 def _doc(catalogue: type[ErrorCode]) -> str:

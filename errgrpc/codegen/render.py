@@ -234,6 +234,8 @@ def _class(catalog: Catalog, names: Mapping[str, str]) -> Iterator[str]:
         )
     if catalog.help_url:
         items.append(("help_url=", literal(catalog.help_url)))
+    if (catalog.full_name, catalog.name) != (catalog.domain, catalog.class_name):
+        items.append(("full_name=", literal(catalog.full_name)))
     yield from _lay("", f"class {catalog.class_name}", _Group("(", items, ")"), ":")
     if catalog.description:
         yield from _docstring(catalog.description)

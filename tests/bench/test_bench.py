@@ -82,7 +82,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("case", in_process.CASES, ids=lambda case: case.name)
-@pytest.mark.thinned(3)
+@pytest.mark.thinned(6)
 def test_each_case_runs(case: in_process.Case, folder: Path) -> None:
     for prepare in (case.ours, case.other):
         run = prepare(folder)

@@ -228,7 +228,6 @@ def test_no_text_of_a_table_breaks_out_of_a_form(
             ),
         ),
         ("nothing:protos", "git: nothing is no revision"),
-        ("main:nothing", "git: main has no nothing"),
         ("--output=x:protos", "begins with `-`"),
         ("main:-x", "neither a revision nor a path may begin with `-`"),
         ("main:/etc", "main:/etc is outside of the repository"),
@@ -240,6 +239,41 @@ def test_what_cannot_be_compared(old: str, says: str, shop: Path, run: Any) -> N
     ran = run("diff", "--", old, "protos", cwd=shop)
     assert (ran.code, ran.out) == (2, "")
     assert says in ran.err
+
+
+@pytest.mark.parametrize(
+    ("path", "folder", "says"),
+    [
+        ("protos", ".", "main has no protos"),
+        ("docs", ".", "main has no .proto file in docs"),
+        ("", ".", "main has no .proto file in ."),
+        ("released.binpb", ".", "main has no released.binpb"),
+        (
+            "protos",
+            "docs",
+            "main has no docs/protos (the path is relative to the working directory)",
+        ),
+    ],
+)
+def test_a_path_that_a_revision_lacks(
+    path: str, folder: str, says: str, tmp_path: Path, run: Any
+) -> None:
+    """As the old one it is an empty table, as the new one it is a mistake."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/page.md").write_text("A page\n")
+    git(tmp_path, "init")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-m", "Begin")
+    (tmp_path / "shop.proto").write_text(SHOP)
+    new = os.path.relpath(tmp_path / "shop.proto", tmp_path / folder)
+    ran = run("diff", f"main:{path}", new, cwd=tmp_path / folder)
+    assert (ran.code, ran.err) == (0, f"note: {says}. It counts as an empty table.\n")
+    assert ran.out == (
+        "note: shop.v1.ShopCode: added [catalogue-added]\n0 breaking, 0 to look at, 1 to note\n"
+    )
+    ran = run("diff", new, f"main:{path}")
+    assert (ran.code, ran.out, ran.err) == (2, "", f"errgrpc: {says}\n")
+    assert run("diff", f"mian:{path}", new).err == "errgrpc: git: mian is no revision\n"
 
 
 def test_outside_of_a_repository(tmp_path: Path, run: Any, monkeypatch: Any) -> None:
@@ -278,22 +312,49 @@ def test_the_page_has_each_change() -> None:
     assert rows == dict(CHANGES)
 
 
-@pytest.mark.parametrize(
+RUN_BY_THE_PAGE = pytest.mark.parametrize(
     ("pattern", "environment"),
     [(r"- run: (errgrpc diff .*)", {"GITHUB_BASE_REF": "main"}), (r"entry: (errgrpc diff .*)", {})],
 )
+
+
+@RUN_BY_THE_PAGE
 def test_what_the_page_lets_run_runs(pattern: str, environment: dict[str, str], shop: Path) -> None:
     """As the workflow on GitHub and the hook of pre-commit run it."""
     (command,) = re.findall(pattern, PAGE)
     git(shop, "update-ref", "refs/remotes/origin/main", "main")
-    own = os.environ | environment | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
-    script = command.replace("errgrpc", f"{shlex.quote(sys.executable)} -m errgrpc", 1)
-    ran = subprocess.run(
-        ["sh", "-c", script], cwd=shop, env=own, capture_output=True, text=True, check=False
-    )
+    ran = as_a_shell(command, environment, shop)
     assert (ran.returncode, ran.stderr) == (1, "")
     assert sorted(in_form("github" if "github" in command else "text", ran.stdout)) == sorted(
         in_form("text", TEXT)
     )
     (shop / "protos/shop/v1/shop.proto").write_text(SHOP)
-    assert subprocess.run(["sh", "-c", script], cwd=shop, env=own, check=False).returncode == 0
+    assert as_a_shell(command, environment, shop).returncode == 0
+
+
+def as_a_shell(
+    command: str, environment: dict[str, str], folder: Path
+) -> subprocess.CompletedProcess[str]:
+    own = os.environ | environment | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+    script = command.replace("errgrpc", f"{shlex.quote(sys.executable)} -m errgrpc", 1)
+    return subprocess.run(
+        ["sh", "-c", script], cwd=folder, env=own, capture_output=True, text=True, check=False
+    )
+
+
+@RUN_BY_THE_PAGE
+def test_the_pull_request_that_adds_the_table_passes(
+    pattern: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    (command,) = re.findall(pattern, PAGE)
+    (tmp_path / "README.md").write_text("The shop\n")
+    git(tmp_path, "init")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-m", "Begin")
+    git(tmp_path, "update-ref", "refs/remotes/origin/main", "main")
+    (tmp_path / "protos/shop/v1").mkdir(parents=True)
+    (tmp_path / "protos/shop/v1/shop.proto").write_text(SHOP)
+    ran = as_a_shell(command, environment, tmp_path)
+    assert (ran.returncode, ran.stderr.count("\n")) == (0, 1)
+    assert "has no protos. It counts as an empty table." in ran.stderr
+    assert "catalogue-added" in ran.stdout

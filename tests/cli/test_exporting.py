@@ -98,10 +98,8 @@ def test_json_is_what_its_schema_says(sources: tuple[str, ...], run: Any) -> Non
         jsonschema.validate(told, schema)
 
 
-def without_place(catalog: Catalog) -> set[Code]:
-    return {
-        replace(code, line=0, hints=tuple(sorted(code.hints, key=str))) for code in catalog.codes
-    }
+def without_place(catalog: Catalog) -> list[Code]:
+    return [replace(code, line=0) for code in catalog.codes]
 
 
 @pytest.mark.parametrize("name", ["res_code", "component_code"])
@@ -126,12 +124,12 @@ def test_csv_comes_back_as_the_shipped_proto(name: str, run: Any, tmp_path: Path
         shipped.domain,
     )
     assert (ran.code, ran.out) == (0, "")
-    assert {line.split(":")[1] for line in ran.err.splitlines()} <= {" default_locale", " line 1"}
+    assert {line.split(":")[1] for line in ran.err.splitlines()} <= {" default_locale"}
     (catalog,) = tables.load([str(back)]).catalogs
     assert without_place(catalog) == without_place(shipped)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(catalogs())
 def test_any_csv_comes_back(catalog: Catalog) -> None:
     text = exporting.written(Tables((catalog,)), "csv")
@@ -143,6 +141,15 @@ def test_any_csv_comes_back(catalog: Catalog) -> None:
     assert without_place(back) == without_place(catalog)
     for cell in (cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row):
         assert cell[:1] not in ("=", "+", "-", "@", "\t", "\r") or cell.lstrip("-").isdecimal()
+
+
+def test_codes_may_contradict_each_other_in_the_order_of_hints() -> None:
+    plain = Code("A", "A1B", 0, 0, "", True, 2, None, "", ())
+    hints = (Hint("en", "a", ()), Hint("de", "b", ()))
+    values = (replace(plain, hints=hints), replace(plain, number=1, hints=hints[::-1]))
+    catalog = Catalog("", "a.v1", "A", 0, "", True, "a.b", "en", "", (), values)
+    head = exporting.written(Tables((catalog,)), "csv").splitlines()[0]
+    assert head.endswith("metadata_fields,hint en,hint de,catalogue")
 
 
 @settings(
@@ -165,6 +172,13 @@ def test_any_catalogue_is_written_as_a_proto(tmp_path: Path, catalog: Catalog) -
     assert replace(back, values=(), file="", line=0) == replace(plain, values=(), file="", line=0)
 
 
+def test_the_folder_of_an_export_is_made(run: Any, tmp_path: Path) -> None:
+    file = tmp_path / "res/values/errors.csv"
+    assert run("export", "csv", "-o", str(file)).code == 0
+    assert file.read_text("utf-8") == run("export", "csv").out
+
+
 def test_what_cannot_be_exported(run: Any, tmp_path: Path) -> None:
-    assert "cannot be written" in run("export", "csv", "-o", str(tmp_path / "no/file.csv")).err
+    (tmp_path / "file").touch()
+    assert "cannot be written" in run("export", "csv", "-o", str(tmp_path / "file/a.csv")).err
     assert run("export", "nothing").code == 2

@@ -1,4 +1,4 @@
-"""docs/from-a-spreadsheet.md works as it stands, with a sheet of 300 codes."""
+"""docs/from-a-spreadsheet.md works without a change, with a sheet of 300 codes."""
 
 import os
 import re
@@ -19,7 +19,7 @@ ROWS = [
 
 
 def sheet(path: Path) -> None:
-    """Writes the page's rows and 297 more, with gaps and repeated texts as real sheets have them."""
+    """Writes the page's rows and 297 more, with gaps and repeated texts."""
     book = openpyxl.Workbook()
     page = book.active
     for row in ROWS:
@@ -75,19 +75,18 @@ def test_the_page(tmp_path: Path) -> None:
 
     # The pull request that adds the table passes, and so does one that adds a good code.
     git = "git -c user.name=x -c user.email=x@example.com"
-    start = f"git init -q -b main . && {git} commit -q --allow-empty -m first && git update-ref refs/remotes/origin/main HEAD"
+    onto_main = "git update-ref refs/remotes/origin/main HEAD"
+    start = f"git init -q -b main . && {git} commit -q --allow-empty -m first && {onto_main}"
     assert shell(start, tmp_path).returncode == 0
 
     def check() -> list[int]:
         return [shell(line, tmp_path, GITHUB_BASE_REF="main").returncode for line in workflow]
 
     assert check() == [0, 0]
-    commit = (
-        f"git add -A && {git} commit -q -m table && git update-ref refs/remotes/origin/main HEAD"
-    )
+    commit = f"git add -A && {git} commit -q -m table && {onto_main}"
     assert shell(commit, tmp_path).returncode == 0
     text = table.read_text()
-    code = 'SHOP_CODE_NEW = 10301 [(errgrpc.v1.code) = {\n    grpc_status: %s\n    message: "New"\n  }];\n}\n'
+    code = 'SHOP_CODE_NEW = 10301 [(errgrpc.v1.code) = {grpc_status: %s, message: "New"}];\n}\n'
     table.write_text(
         text.removesuffix("}\n") + "\n  // The article is new.\n  " + code % "NOT_FOUND"
     )

@@ -17,10 +17,10 @@ from errgrpc.cli.lint.findings import Edit, Finding, Rule
 from errgrpc.cli.lint.fixing import applied
 from errgrpc.cli.lint.linting import lint
 from errgrpc.cli.lint.rules import RULES
-from errgrpc.cli.lint.settings import Settings
 from errgrpc.cli.lint.shipped import SHIPPED
 from errgrpc.cli.lint.showing import as_text
 from errgrpc.cli.places import character
+from errgrpc.cli.settings import Settings
 from errgrpc.cli.tables import Tables
 from errgrpc.codegen import schema
 from errgrpc.codegen.schema import Catalog, Code, Field, Hint
@@ -190,6 +190,9 @@ def test_keys_that_look_like_secrets(key: str, found: bool) -> None:
         ([1, 2, 8, 9], ((3, 7),), []),
         ([7, 4, 1, 2], (), [4]),
         ([-4, -1, 0], (), [-1]),
+        ([99998, 99999, 100001], (), []),  # 100000 is where another block begins
+        ([1098, 1100, 1101], (), []),
+        ([1100, 1102, 1103], (), [1102]),
         ([2, 3], (), []),
     ],
 )
@@ -213,7 +216,9 @@ def test_gaps_in_numbers(numbers: list[int], reserved: Any, found: list[int]) ->
     ("hints", "given", "found"),
     [
         ((), {}, False),
-        ((Hint("en", "a", ()),), {}, True),  # the other code has a hint for zh
+        ((Hint("en", "a", ()),), {}, False),  # half of the codes have zh
+        ((Hint("en", "a", ()),), {"default_locale": "zh"}, True),
+        ((Hint("en", "a", ()),), {"locales": ("en", "zh")}, True),
         ((Hint("EN", "a", ()), Hint("zh", "b", ())), {}, False),
         ((Hint("en", "a", ()),), {"locales": ("en",)}, False),
         ((Hint("zh", "a", ()),), {"locales": ("zh",), "default_locale": "en"}, True),
@@ -235,6 +240,36 @@ def test_gaps_in_locales(hints: tuple[Hint, ...], given: Any, found: bool) -> No
     assert check("locale-gap", code(hints=hints), other, **given) == ["GONE"] * found
 
 
+@pytest.mark.parametrize(
+    ("translated", "gaps"), [(0, 0), (1, 0), (2, 0), (3, 0), (4, 3), (6, 1), (7, 0)]
+)
+def test_a_locale_counts_if_more_than_half_of_the_codes_have_it(translated: int, gaps: int) -> None:
+    """Codes without any hint are not asked. The fourth of seven is more than half."""
+    codes = [
+        code(
+            f"N{number}",
+            number,
+            hints=(
+                Hint("en", f"{number}", ()),
+                *([Hint("de", f"{number}", ())] if number <= translated else []),
+            ),
+        )
+        for number in range(1, 8)
+    ]
+    codes += [code(f"BARE{number}", number) for number in range(8, 20)]
+    assert check("locale-gap", *codes) == [f"N{number}" for number in range(8 - gaps, 8)]
+    assert check("locale-gap", *codes, locales=("en",)) == []
+    named = [f"N{number}" for number in range(translated + 1, 8)]
+    assert check("locale-gap", *codes, locales=("en", "de")) == named
+
+
+def test_a_condition_needs_each_locale_of_its_code() -> None:
+    """Even one that few codes have."""
+    hints = (Hint("en", "a", ()), Hint("de", "b", ()), Hint("en", "c", (("k", "v"),)))
+    others = [code(f"N{number}", number, hints=(Hint("en", "d", ()),)) for number in range(2, 9)]
+    assert check("locale-gap", code(hints=hints), *others) == ["GONE"]
+
+
 def test_texts_are_shared_within_a_locale_and_a_catalogue() -> None:
     first = code(
         "FIRST",
@@ -242,16 +277,61 @@ def test_texts_are_shared_within_a_locale_and_a_catalogue() -> None:
         message="Gone",
         hints=(Hint("en", "It is gone", ()), Hint("en", "It is gone", (("k", "v"),))),
     )
-    assert check("text-shared", first, code("SECOND", 2, message="GONE ")) == ["SECOND"]
+    assert check("text-shared", first, code("SECOND", 2, message="GONE ")) == ["FIRST"]
     assert check(
         "text-shared", first, code("SECOND", 2, hints=(Hint("EN", "it is  gone", ()),))
-    ) == ["SECOND"]
+    ) == ["FIRST"]
     assert (
         check("text-shared", first, code("SECOND", 2, hints=(Hint("de", "It is gone", ()),))) == []
     )
     assert (
         check("text-shared", first, code("SECOND", 2, message=""), code("THIRD", 3, message=""))
         == []
+    )
+
+
+IN_ALL = "// errgrpc:lint:ignore description-missing Short.\n"
+
+
+def sharing(*exempted: int, count: int = 3) -> str:
+    """A table whose codes have one message; some of them are exempted."""
+    values = "".join(
+        ("  // errgrpc:lint:ignore text-shared Why.\n" if number in exempted else "")
+        + f"  SHOP_N{number}X = {number} "
+        '[(errgrpc.v1.code) = {grpc_status: NOT_FOUND, message: "Gone"}];\n'
+        for number in range(1, count + 1)
+    )
+    return SHOP[: SHOP.index("%s  SHOP_GONE")] % IN_ALL + values + "}\n"
+
+
+@pytest.mark.parametrize(
+    ("exempted", "found"),
+    [
+        ((), [1, 2, 3]),
+        ((1,), [2, 3]),
+        ((2,), [1, 3]),
+        ((3,), [1, 2]),
+        ((1, 2), []),
+        ((2, 3), []),
+        ((1, 2, 3), []),
+    ],
+)
+def test_a_shared_text_is_one_finding(
+    exempted: tuple[int, ...], found: list[int], run: Any, tmp_path: Path
+) -> None:
+    """It names all codes that are not exempted."""
+    (tmp_path / "shop.proto").write_text(sharing(*exempted))
+    told = json.loads(run("lint", "shop.proto", "-f", "json", cwd=tmp_path).out)
+    names = [f"shop.Shop.N{number}X" for number in found]
+    assert [[each["rule"], each["where"], *each["also"]] for each in told] == (
+        [["text-shared", *names]] if names else []
+    )
+
+
+def test_a_text_that_many_share_names_a_few(shop: Any, run: Any) -> None:
+    assert shop(sharing(count=9)) == ["8:71 text-shared"]
+    assert "say what differs from N2X, N3X, N4X, N5X, N6X, 3 more [text-shared]" in (
+        run("lint", "shop.proto").out
     )
 
 
@@ -310,7 +390,7 @@ def bad(id: str) -> str:
 
 def test_text(run: Any) -> None:
     ran = run("lint", bad("secret-key"))
-    assert (ran.code, ran.err) == (1, "1 found\n")
+    assert (ran.code, ran.err) == (1, "1 found: 1 secret-key\n")
     assert ran.out.startswith(
         "tests/cli/lint/secret-key/bad.proto:15:28: error: bad.secret_key.ShopCode.STRANGER: "
         "the metadata key"
@@ -328,6 +408,7 @@ def test_json(run: Any) -> None:
             "line": 15,
             "column": 3,
             "where": "bad.reserved_gap.ShopCode.STRANGER",
+            "also": [],
             "message": "unused and not reserved before it: 2; "
             "reserve each number that a removed code had",
             "fixable": True,
@@ -346,7 +427,7 @@ def test_github(run: Any) -> None:
     )
     ran = run("lint", bad("text-shared"), "--format", "github")
     assert ran.out.startswith(
-        "::warning file=tests/cli/lint/text-shared/bad.proto,line=15,col=86,title=text-shared::"
+        "::warning file=tests/cli/lint/text-shared/bad.proto,line=12,col=91,title=text-shared::"
     )
 
 
@@ -471,6 +552,139 @@ def test_sarif(run: Any, tmp_path: Path) -> None:
     empty = json.loads(run("lint", "errgrpc:ResCode", "--format", "sarif").out)
     jsonschema.Draft202012Validator(SARIF).validate(empty)
     assert empty["runs"][0]["results"] == []
+
+
+# Which findings count.
+
+TWO = (
+    'syntax = "proto3";\npackage shop;\nimport "errgrpc/v1/annotations.proto";\n\n'
+    'enum Shop {\n  option (errgrpc.v1.catalog) = {domain: "shop.example.com"};\n'
+    "  SHOP_UNSPECIFIED = 0;\n"
+    '  SHOP_GONE = 1 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND, message: "Gone"}];\n'
+    "  // It is sold.\n"
+    "  SHOP_SOLD = 2 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND}];\n}\n"
+)
+LATE = '  SHOP_LATE = 3 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND, message: "gone"}];\n}\n'
+WRITTEN = """{
+  "description-missing": [
+    "shop.Shop.GONE"
+  ],
+  "message-missing": [
+    "shop.Shop.SOLD"
+  ]
+}
+"""
+
+
+@pytest.fixture
+def two(tmp_path: Path, run: Any) -> Path:
+    """A table with an error and a warning, and their baseline."""
+    (tmp_path / "shop.proto").write_text(TWO)
+    ran = run("lint", "shop.proto", "--write-baseline", "known.json", cwd=tmp_path)
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err == ("2 found: 1 description-missing, 1 message-missing; written to known.json\n")
+    assert (tmp_path / "known.json").read_text() == WRITTEN
+    return tmp_path
+
+
+@pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])
+@pytest.mark.parametrize(
+    ("fail_on", "given", "code"),
+    [
+        ("error", "", 1),
+        ("warning", "", 1),
+        ("error", "message", 0),
+        ("warning", "message", 1),
+        ("error", "all", 0),
+        ("warning", "all", 0),
+    ],
+)
+def test_what_fails(
+    fail_on: str, given: str, code: int, form: str, tmp_path: Path, run: Any
+) -> None:
+    text = TWO.replace("  SHOP_GONE", "  // It is gone.\n  SHOP_GONE") if given == "all" else TWO
+    text = text.replace("NOT_FOUND}", 'NOT_FOUND, message: "Sold"}') if given else text
+    (tmp_path / "shop.proto").write_text(text)
+    ran = run("lint", "shop.proto", "--fail-on", fail_on, "-f", form, cwd=tmp_path)
+    assert ran.code == code
+
+
+def test_only_what_is_new_counts(two: Path, run: Any) -> None:
+    known = ("lint", "shop.proto", "--baseline", "known.json")
+    assert (ran := run(*known)).code == 0
+    assert (ran.out, ran.err) == ("", "")
+    (two / "shop.proto").write_text(TWO.replace("\n\nenum", "\n\n// The shop.\n\nenum"))
+    assert run(*known).code == 0  # all lines moved
+    (two / "shop.proto").write_text(TWO.removesuffix("}\n") + LATE)
+    ran = run(*known)
+    assert ran.code == 1
+    assert [line.rpartition("[")[2] for line in ran.out.splitlines()] == [
+        "text-shared]",
+        "description-missing]",
+    ]
+    assert ran.err == "2 found: 1 text-shared, 1 description-missing\n"
+
+
+def test_a_baseline_is_written_anew(two: Path, run: Any) -> None:
+    (two / "shop.proto").write_text(TWO.removesuffix("}\n") + LATE)
+    both = ("lint", "shop.proto", "--baseline", "new.json", "--write-baseline", "new.json")
+    assert run(*both).code == 0
+    assert run(*both[:4]).code == 0
+    assert set(json.loads((two / "new.json").read_text())) == {
+        "description-missing",
+        "message-missing",
+        "text-shared",
+    }
+
+
+def test_a_code_that_joins_a_known_shared_text_counts(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "shop.proto").write_text(sharing(count=3))
+    run("lint", "shop.proto", "--write-baseline", "known.json", cwd=tmp_path)
+    known = ("lint", "shop.proto", "--baseline", "known.json")
+    assert run(*known).code == 0
+    (tmp_path / "shop.proto").write_text(sharing(count=4))
+    assert (ran := run(*known)).code == 1
+    assert (ran.out.count("\n"), ran.err) == (1, "1 found: 1 text-shared\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "sources", "said"),
+    [
+        (TWO.replace("NOT_FOUND}", 'NOT_FOUND, message: "Sold"}'), ["shop.proto"], True),
+        (TWO[: TWO.index("  // It is sold")] + "}\n", ["shop.proto"], True),
+        (TWO.replace("Shop {", "Other {"), ["shop.proto"], False),  # it is not linted
+        (TWO.replace("Shop {", "Other {"), [], True),
+    ],
+)
+def test_what_is_no_longer_found_is_told(
+    text: str, sources: list[str], said: bool, two: Path, run: Any
+) -> None:
+    (two / "shop.proto").write_text(text)
+    (two / "pyproject.toml").write_text('[tool.errgrpc]\ncatalogues = ["shop.proto"]\n')
+    ran = run("lint", *sources, "--baseline", "known.json")
+    line = 'known.json: shop.Shop.SOLD: no longer found, remove it from "message-missing"'
+    assert (line.replace('"', "'") in ran.err.splitlines()) is said
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (None, "known.json does not exist; write it by --write-baseline known.json"),
+        ("{", "known.json cannot be read: "),
+        ("\udcff", "known.json cannot be read: "),
+        ("[]", "known.json is no baseline; write it by --write-baseline known.json"),
+        ('{"a": [1]}', "known.json is no baseline; write it by --write-baseline known.json"),
+    ],
+)
+def test_what_is_no_baseline(text: str | None, says: str, two: Path, run: Any) -> None:
+    (two / "known.json").unlink()
+    if text is not None:
+        (two / "known.json").write_bytes(text.encode(errors="surrogateescape"))
+    ran = run("lint", "shop.proto", "--baseline", "known.json")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"errgrpc: {says}")
+    ran = run("lint", "shop.proto", "--write-baseline", "none/known.json")
+    assert ran.err == "errgrpc: none/known.json cannot be written: No such file or directory\n"
 
 
 # Exemptions.
@@ -746,7 +960,7 @@ def test_a_descriptor_set_of_an_older_text_mends_nothing(run: Any, tmp_path: Pat
         tables.compiled(tmp_path)  # still a valid .proto
     (tmp_path / "shop.proto").unlink()
     ran = run("lint", "old.binpb", "--fix", cwd=tmp_path)
-    assert (ran.code, ran.err) == (1, "1 found\n")
+    assert (ran.code, ran.err) == (1, "1 found: 1 reserved-gap\n")
     assert ran.out.startswith("shop.proto:15:3: warning: bad.reserved_gap.ShopCode.STRANGER")
 
 

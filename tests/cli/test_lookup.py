@@ -3,17 +3,24 @@
 import csv
 import io
 import json
+import runpy
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from errgrpc import ComponentCode, ResCode
 from errgrpc.cli import tables
-from errgrpc.cli.facts import facts
+from errgrpc.cli.app import app
+from errgrpc.cli.explain import find
+from errgrpc.cli.facts import anchor, facts
+from errgrpc.codegen.render import output
 
+GOLDEN = Path(__file__).parents[1] / "codegen/golden"
 CODES = [code for catalogue in (ResCode, ComponentCode) for code in catalogue]
 SOURCES = {
     "installed": (),
@@ -71,6 +78,37 @@ def test_a_class_says_what_its_proto_says() -> None:
         for known in (classes, protos)
     ]
     assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("case", [path.name for path in sorted(GOLDEN.iterdir())])
+def test_a_generated_class_has_the_names_of_its_proto(case: str) -> None:
+    known = tables.load([str(GOLDEN / case)])
+    for catalog in known.catalogs:
+        module = GOLDEN / case / output(catalog.file)
+        if module.exists():  # an imported file has none
+            found = tables.of_class(runpy.run_path(str(module))[catalog.class_name])
+            assert found.full_name == catalog.full_name
+            assert [anchor(found, code) for code in found.codes] == [
+                anchor(catalog, code) for code in catalog.codes
+            ]
+
+
+@pytest.mark.parametrize(
+    ("domain", "full_name", "found"),
+    [
+        ("shop.example.com", "shop.v1.ShopCode", "shop.v1.ShopCode"),
+        ("shop.v1.ShopCode", "", "shop.v1.ShopCode"),
+        ("shop.example.com", "", "ShopCode"),  # generated before, or written by hand
+    ],
+)
+def test_the_name_of_a_class(domain: str, full_name: str, found: str) -> None:
+    namespace: dict[str, Any] = {}
+    exec(  # noqa: S102
+        "from errgrpc import ErrorCode\n"
+        f"class ShopCode(ErrorCode, domain={domain!r}, full_name={full_name!r}): pass",
+        namespace,
+    )
+    assert tables.of_class(namespace["ShopCode"]).full_name == found
 
 
 def test_filters(run: Any) -> None:
@@ -150,8 +188,8 @@ def test_a_condition_of_a_hint_is_told(run: Any) -> None:
     ("query", "like"),
     [
         ("ROOM_NOT_EXST", "ROOM_NOT_EXIST"),
-        ("1099", "1017"),
-        ("房间不在", "房间不存在"),
+        ("1099", "; near: 1017 ROOM_CONFIG_CONFLICT, 1016 ROOM_MEMBER_EXIST"),
+        ("房间不在", "; near: 1004 ROOM_NOT_EXIST (房间不存在)"),
         ("zzzzzz", None),
         ("", None),
     ],
@@ -161,6 +199,59 @@ def test_what_names_nothing_has_its_near_misses(query: str, like: str | None, ru
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith(f"no code is named {query!r}")
     assert (like or "near") in ran.err or like is None
+
+
+FILLED = """from errgrpc import ErrorCode, MetadataField, Spec
+from grpc import StatusCode
+
+FIELDS = [MetadataField("limit", "The limit"), MetadataField("unit", "Its unit")]
+
+def full(message: str, hint: str = "") -> Spec:
+    hints = {"zh-CN": hint} if hint else {}
+    return Spec(StatusCode.NOT_FOUND, message=message, hints=hints, metadata_fields=FIELDS)
+
+class Filled(ErrorCode, domain="filled_table.Filled"):
+    CART = 1, full("More than {limit} {unit}s", "购物车超过上限 {limit} 个  ")
+    ROW = 2, full("{limit} is full")
+    SHELF = 3, full("The shelf {limit} is full")
+    BRACES = 4, full("a {{b}} {limit} a {{b}}")
+    ALL = 5, full("{limit}")
+    AGAIN = 6, full("the SHELF {unit} is  full")
+    TWICE = 7, full("{limit}-{limit}-{unit}.")
+"""
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("购物车超过上限 30 个", ["CART"]),
+        ("购物车超过上限 30 个  ", ["CART"]),
+        ("more than 30 Pieces", ["CART"]),
+        ("it is full", ["ROW"]),
+        ("The shelf B is full", ["SHELF", "AGAIN"]),  # the one that says more
+        ("a {b} x a {b}", ["BRACES"]),
+        ("a {b}", []),
+        ("1-2-3.", ["TWICE"]),
+        ("1-2.", []),
+        ("something else", []),  # {limit} alone says nothing
+    ],
+)
+def test_a_text_with_values_is_explained(
+    query: str, found: list[str], run: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "filled_table.py").write_text(FILLED)
+    ran = run("explain", query, "-c", "filled_table:Filled", "-f", "json", cwd=tmp_path)
+    assert ran.code == (0 if found else 1)
+    assert [code["reason"] for code in json.loads(ran.out)] == found
+
+
+def test_each_filled_text_of_what_is_shipped_finds_its_code() -> None:
+    known = tables.load(SOURCES["classes"])
+    for code in CODES:
+        metadata = {field.key: "r-42" for field in code.metadata_fields}
+        for text in (code.message_for(metadata), *code.hints_for(metadata).values()):
+            if text:
+                assert code.reason in {each.reason for _, each in find(known, text)}
 
 
 def test_several_queries(run: Any) -> None:
@@ -273,6 +364,54 @@ def test_an_import_may_stand_elsewhere(run: Any, tmp_path: Path) -> None:
         assert (ran.code, ran.out) == (0, "1\tGONE\tNOT_FOUND\t\t\tGone\tshop.v1.Shop\n")
 
 
+SHOP = (
+    'syntax = "proto3";\npackage shop.v1;\nimport "errgrpc/v1/annotations.proto";\n'
+    'enum Shop {\n  option (errgrpc.v1.catalog) = {domain: "shop.example.com"};\n'
+    "  SHOP_UNSPECIFIED = 0;\n  SHOP_GONE = 1 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND}];\n}\n"
+)
+GONE = """{"error": {"code": 404, "message": "Gone", "status": "NOT_FOUND", "details": [{
+  "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+  "reason": "GONE", "domain": "shop.example.com"
+}]}}"""
+BY_DEFAULT = [
+    ("list",),
+    ("explain", "1"),
+    ("decode", GONE),
+    ("lint",),
+    ("docs", "-f", "markdown"),
+    ("export", "csv"),
+]
+
+
+@pytest.mark.parametrize("command", BY_DEFAULT, ids=lambda command: command[0])
+def test_pyproject_names_the_tables_of_every_command(
+    command: tuple[str, ...], run: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "shop.proto").write_text(SHOP)
+    pyproject = tmp_path / "pyproject.toml"
+    named = run(*command, *(("-c",) if command[0] != "lint" else ()), "shop.proto", cwd=tmp_path)
+    installed = run(*command)
+    pyproject.write_text('[tool.errgrpc]\ncatalogues = ["shop.proto"]\n')
+    assert run(*command) == named != installed
+    pyproject.write_text('[tool.errgrpc]\n[project]\nname = "shop"\n')
+    assert run(*command) == installed
+    pyproject.write_text('[tool.errgrpc]\ncatalogues = ["nothing"]\n')
+    assert (run(*command).code, run(*command).err[:27]) == (2, "errgrpc: nothing is no cata")
+
+
+def test_each_command_with_tables_is_in_that_test() -> None:
+    options = {
+        command.name or getattr(command.callback, "__name__", ""): signature(command.callback)
+        for command in app.registered_commands
+        if command.callback
+    }
+    assert {name for name, given in options.items() if "include" in given.parameters} == {
+        *(name for name, *_ in BY_DEFAULT),
+        "diff",  # it needs both of its sources
+        "import",  # it writes the catalogue that it is given
+    }
+
+
 def test_a_set_counts_beside_a_proto_that_it_does_not_hold(run: Any) -> None:
     known = tables.load(["protos/released.binpb", "examples/classroom/v1/classroom.proto"])
     assert {catalog.full_name.rpartition(".")[2] for catalog in known.catalogs} >= {
@@ -282,9 +421,15 @@ def test_a_set_counts_beside_a_proto_that_it_does_not_hold(run: Any) -> None:
 
 
 def test_a_proto_is_newer_than_a_set(tmp_path: Path) -> None:
-    known = tables.load(["protos/released.binpb", "protos"])
-    now = tables.load(["protos"])
-    assert known.catalogs == now.catalogs
+    older = FileDescriptorSet.FromString(Path("protos/released.binpb").read_bytes())
+    for file in older.file:
+        for enum in file.enum_type:
+            del enum.value[-1]
+        file.source_code_info.location.add().span.extend([1, 1, 1])
+    path = tmp_path / "older.binpb"
+    path.write_bytes(older.SerializeToString())
+    assert tables.load([str(path), "protos"]).catalogs == tables.load(["protos"]).catalogs
+    assert tables.load([str(path)]).catalogs != tables.load(["protos"]).catalogs
 
 
 def test_two_files_of_one_name_are_refused(run: Any, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import json
 import re
 import time
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from errgrpc.cli.page.content import pretty, reference
 from errgrpc.cli.page.html import html
 from errgrpc.cli.page.markdown import markdown
 from errgrpc.cli.page.words import WORDS
+from errgrpc.cli.tables import Tables
 from errgrpc.http import Request, Responder
 
 CODES = [code for catalogue in (ResCode, ComponentCode) for code in catalogue]
@@ -54,6 +56,27 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self.inside:
             self.texts[self.inside[-1]] = self.texts.get(self.inside[-1], "") + data
+
+
+@pytest.mark.parametrize(
+    ("help_url", "shown"),
+    [
+        ("https://x.example.com/errors.html#shop.v1.ShopCode.{reason}", False),
+        ("https://x.example.com/errors.html#shop%2Ev1.ShopCode.{reason}", False),
+        ("https://x.example.com/errors.html#other.v1.ShopCode.{reason}", True),
+        ("https://x.example.com/errors.html#{reason}", True),
+        ("https://x.example.com/shop.v1.ShopCode.{reason}", True),
+        ("https://x.example.com[#", True),  # of a descriptor set, which was not checked
+        ("", False),
+    ],
+)
+def test_no_code_links_to_its_own_place(help_url: str, shown: bool) -> None:
+    (catalog,) = large().catalogs
+    code = replace(catalog.values[0], name="GONE", reason="GONE")
+    known = reference(Tables((replace(catalog, values=(code,), help_url=help_url),)), "Errors")
+    assert known["catalogues"][0]["codes"][0]["anchor"] == "shop.v1.ShopCode.GONE"
+    assert ("https://x.example.com" in html(known)) is shown
+    assert ("**More:**" in markdown(known)) is shown
 
 
 def test_each_code_has_its_part(run: Any) -> None:

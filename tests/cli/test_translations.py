@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -88,6 +90,11 @@ def test_each_text_comes_back(name: str, template: str, fields: tuple[str, ...])
         "FULL_IF_A_B": normal(template + "!", fields),
         "OTHER": "y",
     }
+
+
+def test_java_reads_one_pair_of_quotes_for_a_run() -> None:
+    written = FORMATS["properties"].style.written("}}'}}''{limit}'", ("limit",))
+    assert written == "'}''}'''''{0}''"
 
 
 @given(template=templates)
@@ -216,6 +223,43 @@ def test_the_shipped_table_comes_back_as_it_was(name: str, run: Any, tmp_path: P
     )
     assert (ran.code, ran.err) == (0, "")
     assert back.read_bytes() == Path(RES).read_bytes()
+
+
+@pytest.mark.parametrize("default", ["en", "EN", "zh-CN"])
+def test_a_po_says_what_its_source_is_if_it_is_not_the_default_locale(default: str) -> None:
+    hints = [Hint("en", "Full", ()), Hint("zh-CN", "满了", ()), Hint("en", "If", (("a", "b"),))]
+    known = table(
+        code("FULL", hints),
+        code("LATE", [Hint("de", "Zu spät", ())]),
+        code("GONE", []),
+        replace(code("BARE", []), message=""),
+    )
+    known = Tables((replace(known.catalogs[0], default_locale=default),))
+    written = FORMATS["po"].write(texts(known), "fr")
+    found = {
+        entry.msgctxt: [line for line in entry.comment.splitlines() if line.startswith("source:")]
+        for entry in polib.pofile(written)
+    }
+    assert found == {
+        "FULL": [],
+        "FULL_IF_A_B": [],  # without a text of its own in zh-CN, the plain one is translated
+        "LATE": ["source: de"],
+        "GONE": ["source: the message for developers"],
+        "BARE": ["source: the reason"],
+    }
+
+
+@pytest.mark.skipif(shutil.which("msgfmt") is None, reason="needs gettext")
+@pytest.mark.parametrize("locale", ["de", "zh-CN", "en-US"])
+def test_gettext_has_nothing_to_say(locale: str, run: Any, tmp_path: Path) -> None:
+    file = tmp_path / "hints.po"
+    assert run("export", "po", "-c", RES, "--locale", locale, "-o", str(file)).code == 0
+    command = ["msgfmt", "--check", "-o", str(tmp_path / "hints.mo"), str(file)]
+    ran = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert (ran.stdout, ran.stderr) == ("", "")
+    first = file.read_bytes()
+    assert run("export", "po", "-c", RES, "--locale", locale, "-o", str(file)).code == 0
+    assert file.read_bytes() == first
 
 
 PROTO = """\

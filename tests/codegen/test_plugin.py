@@ -364,6 +364,7 @@ def test_random_bytes_never_crash(request: bytes) -> None:
     answer(request)
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("case", ["hints", "raises"])
 def test_damaged_requests_never_crash(case: str, build: Build, request_for: Request) -> None:
     request = request_for(

@@ -7,9 +7,10 @@ from typing import Any
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.message import Message
 
+from errgrpc.cli import settings
 from errgrpc.cli.bufplugin import check_pb2 as check
 from errgrpc.cli.bufplugin.descriptor_pb2 import FileDescriptor, FileLocation
-from errgrpc.cli.lint import exempting, settings
+from errgrpc.cli.lint import exempting
 from errgrpc.cli.lint.linting import lint
 from errgrpc.cli.lint.rules import RULES
 from errgrpc.cli.output import safe

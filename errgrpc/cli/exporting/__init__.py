@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from errgrpc.cli.exporting import documents
-from errgrpc.cli.output import Exit, Misuse, print_line
+from errgrpc.cli.output import Exit, Misuse, print_line, working
 from errgrpc.cli.tables import Tables
 from errgrpc.cli.translations import FORMATS
 from errgrpc.cli.translations.texts import locale_of, texts
@@ -43,9 +43,11 @@ def written(tables: Tables, form: str, locale: str = "") -> str:
 
 def show(tables: Tables, form: str, output: Path | None, locale: str = "") -> Exit:
     """Writes the table to `output` or to standard output."""
-    text = written(tables, form, locale).removesuffix("\n") + "\n"
+    with working(f"writing {form}"):
+        text = written(tables, form, locale).removesuffix("\n") + "\n"
     if output is not None:
         try:
+            output.parent.mkdir(parents=True, exist_ok=True)
             output.write_text(text, encoding="utf-8", newline="\n")
         except OSError as error:
             raise Misuse(f"{output} cannot be written: {error.strerror}") from error

@@ -4,7 +4,10 @@ import csv
 import io
 import json
 import re
+from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlencode
 
@@ -60,9 +63,7 @@ def _catalogue(tables: Tables, catalog: Catalog) -> dict[str, Any]:
 
 def as_csv(tables: Tables) -> str:
     """Returns a row for each code, with a column for each locale and condition of hints."""
-    columns = list(
-        dict.fromkeys(_header(hint) for _, code in tables.codes() for hint in code.hints)
-    )
+    columns = _columns(tables)
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")  # RFC 4180; Python then quotes \r and \n
     writer.writerow([*_PLAIN, "metadata_fields", *map(_cell, columns), "catalogue"])
@@ -82,6 +83,19 @@ def as_csv(tables: Tables) -> str:
         ]
         writer.writerow(map(_cell, cells))
     return text.getvalue()
+
+
+def _columns(tables: Tables) -> list[str]:
+    """Returns the headers of the hints, in the order of each code if the codes agree on one."""
+    orders = [list(map(_header, code.hints)) for _, code in tables.codes()]
+    columns = list(dict.fromkeys(header for order in orders for header in order))
+    if any(order != sorted(order, key=columns.index) for order in orders):
+        before = {column: set[str]() for column in columns}
+        for first, second in (pair for order in orders for pair in pairwise(order)):
+            before[second].add(first)
+        with suppress(CycleError):
+            return list(TopologicalSorter(before).static_order())
+    return columns
 
 
 def _header(hint: Hint) -> str:

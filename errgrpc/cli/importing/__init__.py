@@ -3,10 +3,11 @@
 A report says what differs from the table.
 """
 
-import json
+import re
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest
@@ -19,6 +20,7 @@ from errgrpc.cli.importing import (
     columns,
     delimited,
     java,
+    kept,
     markdown,
     protos,
     translated,
@@ -26,12 +28,12 @@ from errgrpc.cli.importing import (
 )
 from errgrpc.cli.importing.building import Wanted
 from errgrpc.cli.importing.entries import Entry, Note, Notes
-from errgrpc.cli.output import Exit, Misuse, errors, print_line, safe, styled
+from errgrpc.cli.output import Exit, Misuse, errors, json_text, print_line, safe, styled
 from errgrpc.cli.translations import FORMATS
 from errgrpc.codegen import plugin
 from errgrpc.codegen.schema import Catalog
 
-__all__ = ["Wanted", "check", "read", "show", "translate"]
+__all__ = ["Wanted", "check", "guard", "read", "show", "translate"]
 
 _MOST = 50_000_000  # bytes of a file
 
@@ -43,9 +45,15 @@ def read(file: Path, wanted: Wanted, given: Sequence[str] = ()) -> tuple[str, No
     """
     notes, roles = Notes(), building.checked(given)
     enum, found = _entries(_bytes(file), file, roles, notes)
-    catalog = building.build(found, _completed(wanted, enum, file, notes), str(file), notes)
+    owners = dict.fromkeys(each.cells["catalogue"] for each in found if "catalogue" in each.cells)
+    if len(owners) > 1:
+        what = f"the codes of {', '.join(owners)} become one enum; export one catalogue at a time"
+        notes.append(Note("lost", file.name, what))
+    places = dict[str, str]()
+    completed = _completed(wanted, enum, file, notes)
+    catalog = building.build(found, completed, str(file), notes, places)
     text = protos.render(catalog)
-    check(text, catalog)
+    check(text, catalog, places)
     return text, notes
 
 
@@ -82,12 +90,9 @@ def _entries(
 ) -> tuple[str, list[Entry]]:
     match file.suffix.lower():
         case ".csv" | ".tsv" | ".tab" | ".txt":
-            return "", columns.entries(delimited.read(data, file.name, notes), roles, notes)
+            sheets = [delimited.read(data, file.name, notes)]
         case ".xlsx" | ".xlsm":
-            sheet = workbook.read(
-                data, file.name, lambda sheet: columns.has_codes(sheet, roles), notes
-            )
-            return "", columns.entries(sheet, roles, notes)
+            sheets = workbook.read(data, file.name, notes)
         case ".java":
             return java.read(delimited.decoded(data, file.name, notes), file.name, notes)
         case ".md" | ".markdown":
@@ -97,6 +102,16 @@ def _entries(
                 f"{file}: {suffix or 'no suffix'} is no known format; "
                 "give .csv, .tsv, .xlsx, .md or .java"
             )
+    columns.check(sheets, roles, file.name)
+    chosen = [sheet for sheet in sheets if columns.has_codes(sheet, roles)]
+    notes += (
+        Note("lost", sheet.name, "a sheet without a column of numbers")
+        for sheet in sheets
+        if chosen and sheet.rows and sheet not in chosen
+    )
+    # Without any, the longest sheet is the one to name in the message.
+    chosen = chosen or [max(sheets, key=lambda sheet: len(sheet.rows))]
+    return "", [entry for sheet in chosen for entry in columns.entries(sheet, roles, notes)]
 
 
 def _of_markdown(
@@ -110,6 +125,7 @@ def _of_markdown(
                 notes.append(Note("lost", f"{name} line {line}", "another enum is taken"))
                 continue
             enum, found = java.read(block, name, notes, line)
+    columns.check(sheets, roles, name)
     chosen = [sheet for sheet in sheets if columns.has_codes(sheet, roles)]
     if not chosen and not enum:
         if sheets:
@@ -137,10 +153,10 @@ def _completed(wanted: Wanted, enum: str, file: Path, notes: Notes) -> Wanted:
     ):
         if not given:
             notes.append(Note("guessed", role, f"{guess}; give --{role}"))
-    return Wanted(package, name, domain, wanted.default_locale)
+    return replace(wanted, package=package, enum=name, domain=domain)
 
 
-def check(text: str, catalog: Catalog) -> None:
+def check(text: str, catalog: Catalog, places: Mapping[str, str] | None = None) -> None:
     """Compiles a written file. Raises Misuse with all errors of protoc and the generator."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "imported.proto")
@@ -153,10 +169,38 @@ def check(text: str, catalog: Catalog) -> None:
         CodeGeneratorRequest(file_to_generate=["imported.proto"], proto_file=files.file)
     )
     if answer.error:
-        raise Misuse(
-            f"{catalog.file} makes a catalogue that the generator refuses; correct it there:\n"
-            f"{answer.error}"
+        # The place in the sheet, for the line of a file that is gone.
+        told = re.sub(
+            r"^imported\.proto(?::\d+)?: (\w+)",
+            lambda part: f"{(places or {}).get(part[1], catalog.file)}: {part[1]}",
+            answer.error,
+            flags=re.MULTILINE,
         )
+        raise Misuse(
+            f"{catalog.file} makes a catalogue that the generator refuses; "
+            f"correct it there:\n{told}"
+        )
+
+
+def guard(
+    output: Path | None, text: str, includes: Sequence[str], force: bool, notes: Notes
+) -> None:
+    """Raises Misuse if the output exists and declares what the text lacks; by force, notes it."""
+    if output is None or not output.is_file():
+        return
+    try:
+        lost = kept.lost(output, text, includes, notes)
+    except Misuse:
+        if not force:
+            raise
+        lost = ["the old text, which is no catalogue to compare with"]
+    if lost and not force:
+        raise Misuse(
+            f"{output} declares what the new text lacks; add it to the table "
+            "or give it by options, or overwrite the file by --force. This would be lost:\n"
+            + "\n".join(lost)
+        )
+    notes += (Note("lost", str(output), each) for each in lost)
 
 
 def show(text: str, notes: Notes, output: Path | None, form: str) -> Exit:
@@ -165,16 +209,20 @@ def show(text: str, notes: Notes, output: Path | None, form: str) -> Exit:
         print_line(text.removesuffix("\n"))
     else:
         try:
+            output.parent.mkdir(parents=True, exist_ok=True)
             output.write_text(text, encoding="utf-8", newline="\n")
         except OSError as error:
             raise Misuse(f"{output} cannot be written: {error.strerror}") from error
     if form == "json":
-        sys.stderr.write(json.dumps([vars(note) for note in notes], indent=2) + "\n")
-    elif errors().is_terminal and notes:
+        told = [{"kind": each.kind, "place": each.place, "text": each.text} for each in notes]
+        sys.stderr.write(json_text(told))
+        return Exit.FINE
+    lines = _summed(notes)
+    if errors().is_terminal and lines:
         table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
         for column in ("", "where", "what"):
             table.add_column(column, overflow="fold")
-        for note in notes:
+        for note in lines:
             table.add_row(
                 styled(note.kind, "red" if note.kind == "lost" else "yellow"),
                 styled(note.place),
@@ -182,6 +230,25 @@ def show(text: str, notes: Notes, output: Path | None, form: str) -> Exit:
             )
         errors().print(table)
     else:
-        for note in notes:
+        for note in lines:
             errors().print(" ".join(safe(f"{note.kind}: {note.place}: {note.text}").split("\n")))
     return Exit.FINE
+
+
+def _summed(notes: Notes) -> Notes:
+    """Returns the notes, the lost ones first, with one note for each large group."""
+    groups = dict[tuple[str, str], Notes]()
+    for note in notes:
+        groups.setdefault((note.kind, note.group or str(id(note))), []).append(note)
+    found = list[tuple[int, Note]]()
+    for each in groups.values():
+        first = each[0]
+        rank = 0 if first.kind == "lost" else 1 if "from nothing" in first.text else 2
+        if len(each) > first.most:
+            text = f"such as {first.place}: {first.text}"
+            found.append(
+                (3 if rank == 2 else rank, Note(first.kind, f"{len(each)} {first.group}", text))
+            )
+        else:
+            found += ((rank, note) for note in each)
+    return [note for _, note in sorted(found, key=lambda each: each[0])]

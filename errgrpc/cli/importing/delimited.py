@@ -41,7 +41,8 @@ def read(data: bytes, name: str, notes: Notes) -> Sheet:
     It removes the `'` that `errgrpc export csv` puts before a cell that looks like a formula.
     """
     text = decoded(data, name, notes)
-    head = text.lstrip("\r\n").partition("\n")[0]
+    # Not of a title above the headers.
+    head = next((line for line in text.splitlines() if any(each in line for each in ",\t;")), "")
     delimiter = max(",\t;", key=head.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows = list[tuple[str, list[str]]]()

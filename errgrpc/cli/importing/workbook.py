@@ -6,8 +6,7 @@ It takes the last shown values and evaluates no formula. It refuses a file that 
 import io
 import zipfile
 import zlib
-from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from errgrpc.cli.importing.entries import Note, Notes, Sheet
 from errgrpc.cli.output import Misuse
@@ -20,8 +19,8 @@ _ROWS, _CELLS = 100_000, 1_000
 _DOCTYPES = tuple("<!DOCTYPE".encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be"))
 
 
-def read(data: bytes, name: str, wanted: Callable[[Sheet], bool], notes: Notes) -> Sheet:
-    """Returns the first sheet that `wanted` accepts, or else the first sheet. Raises Misuse."""
+def read(data: bytes, name: str, notes: Notes) -> list[Sheet]:
+    """Returns the sheets that are not hidden. Raises Misuse."""
     _refuse_bombs(data, name)
     try:
         import openpyxl  # type: ignore[import-untyped]  # noqa: PLC0415  of the extra
@@ -31,18 +30,31 @@ def read(data: bytes, name: str, wanted: Callable[[Sheet], bool], notes: Notes) 
         ) from error
     sheets = list[Sheet]()
     try:
-        book = openpyxl.load_workbook(
-            io.BytesIO(data), read_only=True, data_only=True, keep_links=False
+        # The values that were last shown, and the formulas that have none.
+        shown, told = (
+            openpyxl.load_workbook(
+                io.BytesIO(data), read_only=True, data_only=values, keep_links=False
+            )
+            for values in (True, False)
         )
-        for page in book.worksheets:
+        for page, twin in zip(shown.worksheets, told.worksheets, strict=True):
+            if page.sheet_state != "visible":
+                notes.append(Note("lost", f"{name}, sheet {page.title}", "the sheet is hidden"))
+                continue
             page.reset_dimensions()  # the size in the file may be wrong
-            rows = list[tuple[str, list[str]]]()
-            for number, cells in enumerate(page.iter_rows(values_only=True), 1):
+            twin.reset_dimensions()
+            rows, lost = list[tuple[str, list[str]]](), Notes()
+            both = zip(page.iter_rows(), twin.iter_rows(), strict=True)
+            for number, (cells, formulas) in enumerate(both, 1):
                 if number > _ROWS or len(cells) > _CELLS:
                     _refuse_size(f"{name}, sheet {page.title}")
-                if any(cell is not None for cell in cells):
-                    rows.append((f"{page.title} row {number}", [_text(cell) for cell in cells]))
-            sheets.append(Sheet(f"{name}, sheet {page.title}", rows))
+                for cell, formula in zip(cells, formulas, strict=True):
+                    if wrong := _wrong(cell, formula):
+                        lost.append(Note("lost", f"{page.title} {formula.coordinate}", wrong))
+                texts = ["" if cell.data_type == "e" else _text(cell.value) for cell in cells]
+                if any(texts):
+                    rows.append((f"{page.title} row {number}", texts))
+            sheets.append(Sheet(f"{name}, sheet {page.title}", rows, lost))
     except Misuse:
         raise
     except Exception as error:
@@ -52,17 +64,19 @@ def read(data: bytes, name: str, wanted: Callable[[Sheet], bool], notes: Notes) 
         ) from error
     if not sheets:
         raise Misuse(f"{name} has no sheet of cells")
-    chosen = next((sheet for sheet in sheets if wanted(sheet)), sheets[0])
-    notes += (
-        Note("lost", sheet.name, "another sheet is taken")
-        for sheet in sheets
-        if sheet is not chosen and sheet.rows
-    )
-    return chosen
+    return sheets
 
 
 def _refuse_size(place: str) -> NoReturn:
     raise Misuse(f"{place}: more than {_ROWS} rows or {_CELLS} columns; keep only the codes")
+
+
+def _wrong(cell: Any, formula: Any) -> str:
+    if cell.data_type == "e":
+        return f"the cell shows the error {cell.value}; correct its formula"
+    if cell.value is None and formula.data_type == "f":
+        return "the formula has no stored value; open and save the file in a spreadsheet program"
+    return ""
 
 
 def _text(cell: object) -> str:

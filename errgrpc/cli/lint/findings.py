@@ -23,6 +23,8 @@ class Found:
     """The part of the declaration that is wrong, such as `http_status`. Empty for all of it."""
     adds: str = ""
     """The line to add at the end of the enum, if it is the only possible fix."""
+    also: tuple[str, ...] = ()
+    """The full names of the other declarations that share the finding. They end the message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Finding:
     where: str
     message: str
     fix: Edit | None = None
+    also: tuple[str, ...] = ()
 
 
 class Rule(Protocol):

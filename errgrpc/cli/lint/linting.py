@@ -7,15 +7,16 @@ from errgrpc.cli.lint import exempting
 from errgrpc.cli.lint.exempting import Exemption
 from errgrpc.cli.lint.findings import Edit, Finding, Found
 from errgrpc.cli.lint.rules import RULES, code_not_raised, method_raises_nothing
-from errgrpc.cli.lint.settings import FILE, Settings
 from errgrpc.cli.lint.shipped import SHIPPED
 from errgrpc.cli.places import Place, character, linted_services, places
+from errgrpc.cli.settings import FILE, Settings
 from errgrpc.cli.tables import Tables
 from errgrpc.codegen.schema import Catalog
 
 __all__ = ["lint"]
 
 _OF_METHODS = {method_raises_nothing.id, code_not_raised.id}
+_MOST = 5  # names in one message
 
 
 def lint(
@@ -42,24 +43,33 @@ def lint(
     findings, used = list[Finding](), set[Exemption]()
     for rule in RULES:
         for found in rule.check(tables):
-            covering = [each for each in exemptions if each.covers(rule.id, found.where)]
-            used.update(covering)
-            if not covering:
-                place = known[found.where]
-                line, column = _spot(place, found.near, lines.get(place.file, ()))
-                fix = _fix(known, found, lines)
-                findings.append(
-                    Finding(
-                        rule.id,
-                        rule.severity,
-                        place.file,
-                        line,
-                        column,
-                        found.where,
-                        found.message,
-                        fix,
-                    )
+            covered = {
+                name: [each for each in exemptions if each.covers(rule.id, name)]
+                for name in (found.where, *found.also)
+            }
+            used.update(*covered.values())
+            # What several share is no finding if only one of them is not exempted.
+            left = [name for name, covering in covered.items() if not covering]
+            if len(left) < (2 if found.also else 1):
+                continue
+            where, *also = left
+            place = known[where]
+            line, column = _spot(place, found.near, lines.get(place.file, ()))
+            message = " ".join(filter(None, (found.message, _listed(also))))
+            fix = _fix(known, found, lines)
+            findings.append(
+                Finding(
+                    rule.id,
+                    rule.severity,
+                    place.file,
+                    line,
+                    column,
+                    where,
+                    message,
+                    fix,
+                    tuple(also),
                 )
+            )
     # without declarations of methods, these rules find nothing, and their exemptions stay
     if not any(service.declares for service in linted_services(tables)):
         used.update(each for each in exemptions if each.rule in _OF_METHODS)
@@ -70,6 +80,12 @@ def lint(
         (replace(each, file=shown.get(each.file, each.file)) for each in findings),
         key=lambda each: (each.file, each.line, each.column),
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [name.rpartition(".")[2] for name in names[:_MOST]]
+    more = [f"{len(names) - _MOST} more"] if len(names) > _MOST else []
+    return ", ".join((*shown, *more))
 
 
 def _without_imported(tables: Tables) -> Tables:

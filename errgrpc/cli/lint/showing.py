@@ -1,33 +1,52 @@
 """Loads what is to be linted, mends it if asked to, and prints the findings."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from errgrpc.cli import settings
 from errgrpc.cli import tables as sources
 from errgrpc.cli.annotations import Annotation, Rule, github, sarif
-from errgrpc.cli.lint import exempting, settings
-from errgrpc.cli.lint.findings import Edit, Finding
+from errgrpc.cli.lint import baseline, exempting
+from errgrpc.cli.lint.findings import Edit, Finding, Severity
 from errgrpc.cli.lint.fixing import applied
 from errgrpc.cli.lint.linting import lint
 from errgrpc.cli.lint.rules import RULES
-from errgrpc.cli.output import Exit, Misuse, errors, print_json, print_line
+from errgrpc.cli.output import Exit, Misuse, errors, print_json, print_line, safe
+from errgrpc.cli.places import linted_services
 from errgrpc.cli.tables import Tables
 
-__all__ = ["as_json", "as_text", "show"]
+__all__ = ["Counting", "as_json", "as_text", "show"]
 
 
-def show(named: Sequence[str], includes: Sequence[str], form: str, fix: bool) -> Exit:
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """The options that say which findings count."""
+
+    fail_on: Severity = "warning"
+    """The least severity for which the command exits with 1."""
+    baseline: Path | None = None
+    """The file of the findings that do not count."""
+    write: Path | None = None
+    """The file for all findings. With it, the command prints none."""
+
+
+def show(
+    named: Sequence[str], includes: Sequence[str], form: str, fix: bool, counting: Counting
+) -> Exit:
     """Prints the findings of the named sources, or else of those in pyproject.toml.
 
-    Returns 1 if there is a finding. Raises Misuse.
+    Returns 1 if a finding counts. Raises Misuse.
     """
     known = settings.read()
     whole = not named and bool(known.catalogues)
+    compared = None if counting.write else counting.baseline
+    old = baseline.read(compared) if compared else baseline.Known()
 
     def found() -> tuple[Tables, list[Finding]]:
-        tables = sources.load(named or known.catalogues, includes)
+        tables = sources.load(named, includes)
         texts = {name: _read(path) for name, path in tables.paths.items()}
         return tables, lint(tables, texts, known, whole)
 
@@ -35,14 +54,27 @@ def show(named: Sequence[str], includes: Sequence[str], form: str, fix: bool) ->
     if fix and (mended := _mend(tables, findings)):
         errors().print(f"{mended} mended")
         tables, findings = found()
+    if counting.write:
+        baseline.write(counting.write, findings)
+        errors().print(safe(f"{_summary(findings)}; written to {counting.write}"))
+        return Exit.FINE
+    findings, gone = baseline.new(findings, old)
+    _print(findings, form)
+    if form in ("text", "github") and findings:
+        mendable = sum(finding.fix is not None for finding in findings)
+        errors().print(_summary(findings) + (f"; --fix mends {mendable}" if mendable else ""))
+    for rule, name in sorted(_within(tables, gone) if named else gone):
+        errors().print(
+            safe(f"{counting.baseline}: {name}: no longer found, remove it from {rule!r}")
+        )
+    fails = counting.fail_on == "warning" or any(each.severity == "error" for each in findings)
+    return Exit.FINDINGS if findings and fails else Exit.FINE
+
+
+def _print(findings: Sequence[Finding], form: str) -> None:
     if form == "text":
         for finding in findings:
             print_line(" ".join(as_text(finding).splitlines()))
-        if findings:
-            mendable = sum(finding.fix is not None for finding in findings)
-            errors().print(
-                f"{len(findings)} found" + (f"; --fix mends {mendable}" if mendable else "")
-            )
     elif form == "github":
         for finding in findings:
             print_line(github(_annotation(finding)))
@@ -52,7 +84,25 @@ def show(named: Sequence[str], includes: Sequence[str], form: str, fix: bool) ->
             if form == "json"
             else sarif([_annotation(each) for each in findings], _rules())
         )
-    return Exit.FINDINGS if findings else Exit.FINE
+
+
+def _summary(findings: Sequence[Finding]) -> str:
+    """`3 found: 2 text-shared, 1 message-missing`."""
+    by_rule = Counter(finding.rule for finding in findings).most_common()
+    return f"{len(findings)} found" + (
+        ": " + ", ".join(f"{count} {rule}" for rule, count in by_rule) if by_rule else ""
+    )
+
+
+def _within(tables: Tables, known: baseline.Known) -> list[tuple[str, str]]:
+    """What is known of the catalogues and the services of these sources: others are not linted."""
+    scopes = [catalog.full_name for catalog in tables.catalogs]
+    scopes += [service.full_name for service in linted_services(tables)]
+    return [
+        (rule, name)
+        for rule, name in known
+        if any(f"{name}.".startswith(f"{scope}.") for scope in scopes)
+    ]
 
 
 def _read(path: Path) -> str:
@@ -96,6 +146,7 @@ def as_json(finding: Finding) -> dict[str, Any]:
         "line": finding.line or None,
         "column": finding.column or None,
         "where": finding.where,
+        "also": list(finding.also),
         "message": finding.message,
         "fixable": finding.fix is not None,
     }

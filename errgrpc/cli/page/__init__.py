@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from errgrpc.cli.output import Exit, Misuse, json_text, safe
+from errgrpc.cli.output import Exit, Misuse, json_text, safe, working
 from errgrpc.cli.page.content import reference
 from errgrpc.cli.page.html import html
 from errgrpc.cli.page.markdown import markdown
@@ -14,14 +14,15 @@ __all__ = ["show"]
 
 def show(tables: Tables, title: str, form: str, output: str | None = None) -> Exit:
     """Writes the reference to `output` or to standard output. Raises Misuse if it cannot."""
-    known = reference(tables, title)
-    text = (
-        html(known)
-        if form == "html"
-        else safe(markdown(known))
-        if form == "markdown"
-        else json_text(known)
-    )
+    with working("writing the reference"):
+        known = reference(tables, title)
+        text = (
+            html(known)
+            if form == "html"
+            else safe(markdown(known))
+            if form == "markdown"
+            else json_text(known)
+        )
     if output is None:
         sys.stdout.write(text)
         return Exit.FINE

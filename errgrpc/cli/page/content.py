@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from json.encoder import encode_basestring
 from typing import Any
+from urllib.parse import unquote
 
 from errgrpc.cli.facts import anchor, facts
 from errgrpc.cli.tables import Tables
@@ -11,7 +12,7 @@ from errgrpc.http.statuses import of_grpc
 from errgrpc.locales import choose
 from errgrpc.placeholders import fill
 
-__all__ = ["on_wire", "pretty", "reference"]
+__all__ = ["more", "on_wire", "pretty", "reference"]
 
 _NUMBERS = {status.name: number for number, status in STATUSES.items()}
 
@@ -39,6 +40,12 @@ def reference(tables: Tables, title: str) -> dict[str, Any]:
             for catalog in tables.catalogs
         ],
     }
+
+
+def more(code: Mapping[str, Any]) -> str:
+    """The help link of a code; empty if it is the place of the code on this page."""
+    url = code["help_url"] or ""
+    return "" if unquote(url.partition("#")[2]) == code["anchor"] else url
 
 
 def on_wire(known: Mapping[str, Any], default_locale: str) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from errgrpc.cli.page.content import pretty
+from errgrpc.cli.page.content import more, pretty
 from errgrpc.cli.page.words import WORDS
 from errgrpc.locales import choose
 
@@ -83,6 +83,7 @@ def _environment() -> Environment:
         "kind": lambda status: _KINDS.get(status, "client"),
         "lang": _lang,
         "locale": _locale,
+        "more": more,
     }
     return environment
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from errgrpc.cli.page.content import pretty
+from errgrpc.cli.page.content import more, pretty
 
 __all__ = ["markdown"]
 
@@ -73,8 +73,8 @@ def _of_code(code: Mapping[str, Any]) -> Iterator[str]:
             yield f"| {_text(hint['locale'])} | {_text(hint['text'])} | {when} |"
     if code["methods"]:
         yield from ("", f"**Methods:** {', '.join(map(_code, code['methods']))}")
-    if (code["help_url"] or "").startswith("https://"):
-        yield from ("", f"**More:** <{_attribute(code['help_url'])}>")
+    if (url := more(code)).startswith("https://"):
+        yield from ("", f"**More:** <{_attribute(url)}>")
     if code["wire"] is not None:
         text = pretty(code["wire"])
         fence = "`" * max(3, *(len(ticks) + 1 for ticks in re.findall("`+", text) or [""]))

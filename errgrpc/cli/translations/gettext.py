@@ -17,6 +17,10 @@ def write(texts: Sequence[Text], locale: str) -> str:
     file = polib.POFile(wrapwidth=0)
     file.metadata = {
         "Project-Id-Version": texts[0].catalog.domain if texts else "",
+        # As msginit writes them without a translator. A date would change each export.
+        "PO-Revision-Date": "",
+        "Last-Translator": "Automatically generated",
+        "Language-Team": "none",
         "Language": locale.replace("-", "_"),
         "MIME-Version": "1.0",
         "Content-Type": "text/plain; charset=UTF-8",
@@ -27,7 +31,7 @@ def write(texts: Sequence[Text], locale: str) -> str:
             msgctxt=text.key,
             msgid=BRACES.written(text.source, text.fields),
             msgstr=BRACES.written(text.hint(locale), text.fields),
-            comment=text.comment(BRACES),
+            comment="\n".join(filter(None, (text.comment(BRACES), text.source_note))),
             flags=["python-brace-format"] if text.fields else [],
         )
         file.append(entry)

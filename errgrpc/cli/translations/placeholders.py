@@ -77,9 +77,14 @@ def _printf(conversion: str) -> Style:
 def _java_written(template: str, keys: Sequence[str]) -> str:
     if not keys:
         return template
+
+    def quoted(run: re.Match[str]) -> str:
+        # One pair of quotes for the whole run: between two pairs, `''` would be read as one pair.
+        doubled = run[0].replace("'", "''")
+        return f"'{doubled}'" if set(run[0]) & {*"{}"} else doubled
+
     return "".join(
-        re.sub("[{}]+", r"'\g<0>'", text.replace("'", "''"))
-        + (f"{{{keys.index(key)}}}" if key else "")
+        re.sub("['{}]+", quoted, text) + (f"{{{keys.index(key)}}}" if key else "")
         for text, key in _pieces(template, keys)
     )
 

@@ -38,8 +38,25 @@ class Text:
     @property
     def source(self) -> str:
         """The hint of the default locale, or else another hint, the message or the reason."""
-        own = self.hint(self.catalog.default_locale)
-        return own or hint_for(self.catalog, self.code) or self.code.message or self.code.reason
+        return self._source[0]
+
+    @property
+    def source_note(self) -> str:
+        """`source: en-US` for another locale than the default one, or else an empty text."""
+        return self._source[1]
+
+    @property
+    def _source(self) -> tuple[str, str]:
+        default = self.catalog.default_locale
+        if own := self.hint(default):
+            return own, ""
+        if told := hint_for(self.catalog, self.code):
+            locales = [hint.locale for hint in self.code.hints if hint.text == told]
+            known = default.lower() in map(str.lower, locales)
+            return told, "" if known else f"source: {locales[0]}"
+        if self.code.message:
+            return self.code.message, "source: the message for developers"
+        return self.code.reason, "source: the reason"
 
     def comment(self, style: Style) -> str:
         """Returns the comment: when the code occurs, and the meaning of each placeholder."""

@@ -40,7 +40,7 @@ def opening(console: Console) -> None:
     text = Text.assemble(
         ("一张错误码表，就是服务的契约", "bold"),
         ("\nOne table of error codes is the contract of a service", "bold"),
-        "\n\n每一步都用 sync 和 asyncio 各走一遍，中文、英文各一次。",
+        "\n\n每一步在同步和 asyncio 服务端上各走一遍，中文、英文各一次。",
         ("\nEach step is taken in sync and in asyncio, in Chinese and in English.", "dim"),
     )
     console.print(Panel(text, title="errgrpc · classroom", border_style="cyan", padding=(1, 2)))
@@ -103,7 +103,7 @@ def closing(console: Console, chapters: Sequence[Chapter], problems: int, second
             kinds.setdefault(step.expect, {})[step.kind] = None
     table = Table(
         box=box.SIMPLE_HEAD,
-        title=Text("见到的错误码  The codes that were seen", "bold"),
+        title=Text("出现过的错误码  The codes that were seen", "bold"),
         title_justify="left",
     )
     table.add_column("number", justify="right")

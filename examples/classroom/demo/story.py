@@ -57,7 +57,7 @@ CHAPTERS = [
         "Rooms",
         [
             Step(
-                "没有令牌的人想建房间",
+                "没带令牌的人想建房间",
                 "A user without a token wants a room",
                 "CreateRoom",
                 lambda s: s.stranger.create_room("math-101", "lecture"),
@@ -78,7 +78,7 @@ CHAPTERS = [
                 ResCode.ROOM_BAD_CONFIG,
             ),
             Step(
-                "陈老师建了大课房间",
+                "陈老师建了大班课房间",
                 "Chen opens a lecture",
                 "CreateRoom",
                 lambda s: s.chen.create_room("math-101", "lecture"),
@@ -91,7 +91,7 @@ CHAPTERS = [
                 ResCode.CONFLICT,
             ),
             Step(
-                "对客户端这就是成功：取回已有的房间",
+                "客户端把它当作成功：直接用已有的房间",
                 "A success to clients: they take what is there",
                 "CreateRoom",
                 lambda s: s.chen.ensure_room("math-101", "lecture"),
@@ -104,7 +104,7 @@ CHAPTERS = [
                 ResCode.ROOM_CONFIG_CONFLICT,
             ),
             Step(
-                "陈老师建了小班房间",
+                "陈老师建了小班课房间",
                 "Chen opens a small class",
                 "CreateRoom",
                 lambda s: s.chen.create_room("art-7", "small-class"),
@@ -123,7 +123,7 @@ CHAPTERS = [
         "Members",
         [
             Step(
-                "小李走错了房间",
+                "小李要进的房间不存在",
                 "Li looks for a room that is not there",
                 "JoinRoom",
                 lambda s: s.li.join_room("math-999", "student"),
@@ -176,7 +176,7 @@ CHAPTERS = [
                 ResCode.FORBIDDEN,
             ),
             Step(
-                "陈老师要请出一个不在场的人",
+                "陈老师要请出一个不在房间里的人",
                 "Chen removes a user that is not there",
                 "LeaveRoom",
                 lambda s: s.chen.leave_room("math-101", "sun"),
@@ -189,7 +189,7 @@ CHAPTERS = [
         "Seats",
         [
             Step(
-                "小班没有配置座位",
+                "小班课没有配置座位",
                 "A small class has no seats",
                 "TakeSeat",
                 lambda s: s.chen.take_seat("art-7"),
@@ -317,7 +317,7 @@ CHAPTERS = [
                 ComponentCode.IM_LOGIN_ERROR,
             ),
             Step(
-                "复用 IM 时，同一个错误码，另一条提示",
+                "复用 IM 时，错误码相同，提示不同",
                 "The same code where IM is reused: another hint",
                 "Signal",
                 lambda s: s.li.sign_in("math-101", "im-wang", im_reused=True, timeout=DEADLINE),
@@ -325,7 +325,7 @@ CHAPTERS = [
             ),
             Step("IM 服务断了", "The IM service goes down", "", lambda s: _im(s, reachable=False)),
             Step(
-                "它的异常由 translate 译成错误码",
+                "translate 把它的异常转成错误码",
                 "Its exception becomes a code by translate=",
                 "Signal",
                 lambda s: s.li.sign_in("math-101", "im-li", timeout=DEADLINE),
@@ -346,14 +346,14 @@ CHAPTERS = [
                 lambda s: s.keep("wang", s.wang.sign_in("math-101", "im-wang", timeout=DEADLINE)),
             ),
             Step(
-                "小李写信给小王",
+                "小李给小王发消息",
                 "Li writes to Wang",
                 "Signal",
                 lambda s: s.kept["li"].send("wang", "下课打球？"),
             ),
             Step("小王收到了", "Wang gets it", "Signal", lambda s: s.kept["wang"].receive()),
             Step(
-                "小李写信给不在的人",
+                "小李给不在房间里的人发消息",
                 "Li writes to a user that is not there",
                 "Signal",
                 lambda s: s.kept["li"].send("sun", "在吗？"),
@@ -412,14 +412,14 @@ CHAPTERS = [
                 lambda s: s.chen.close_room("math-101"),
             ),
             Step(
-                "小赵收到动态，然后流以错误结束",
+                "小赵收到动态，随后流因错误结束",
                 "Zhao gets the news, then the stream ends with an error",
                 "WatchRoom",
                 lambda s: s.drain("feed"),
                 ComponentCode.ENGINE_ERROR_ROOM_CLOSED,
             ),
             Step(
-                "小王的信令也结束了",
+                "小王的信令流也结束了",
                 "Wang's line ends, too",
                 "Signal",
                 lambda s: s.kept["wang's phone"].receive(),
@@ -432,7 +432,7 @@ CHAPTERS = [
         "Unhandled exceptions",
         [
             Step(
-                "一个 bug：客户端只看到请求号，日志里有全部",
+                "bug：客户端只看到请求 ID，详情在日志里",
                 "A bug: a request id to the client, the rest to the log",
                 "GetOccupancy",
                 lambda s: s.chen.get_occupancy("art-7"),
@@ -441,7 +441,7 @@ CHAPTERS = [
             ),
             Step("服务器停了", "The server stops", "", lambda s: s.stop_server()),
             Step(
-                "没有收到错误码：由状态推断，不当作真的捕获",
+                "没收到错误码：按状态推断，remote() 不捕获",
                 "No code was sent: it is inferred, not caught as one",
                 "GetRoom",
                 lambda s: s.chen.get_room("art-7"),

@@ -13,6 +13,7 @@ __all__ = ["check", "id", "severity"]
 id = "reserved-gap"
 severity: Severity = "warning"
 _MOST = 5  # numbers; after a longer gap, a new block of numbers begins
+_BLOCK = 100  # numbers; at a multiple, a new block may begin
 
 
 def check(tables: Tables) -> Iterator[Found]:
@@ -31,6 +32,7 @@ def check(tables: Tables) -> Iterator[Found]:
             if (
                 0 < len(free) <= _MOST
                 and in_row
+                and before // _BLOCK == after // _BLOCK
                 and not (_is_http(values[before]) and _is_http(values[after]))
             ):
                 listed = ", ".join(map(str, free))

@@ -13,11 +13,11 @@ severity: Severity = "warning"
 
 
 def check(tables: Tables) -> Iterator[Found]:
-    """Finds messages and hints that an earlier code of the catalogue has, in the same locale.
+    """Finds each message, and each hint in a locale, that several codes of a catalogue have.
 
-    Case and spaces do not count.
+    Case and spaces do not count. Each text is one finding, at the first of its codes.
     """
-    first = dict[tuple[str, str, str], str]()
+    shared = dict[tuple[str, str, str], dict[str, tuple[str, str]]]()
     for catalog, code in tables.codes():
         texts = [
             ("message", code.message),
@@ -25,9 +25,14 @@ def check(tables: Tables) -> Iterator[Found]:
         ]
         for name, text in texts:
             key = (catalog.full_name, name.lower(), " ".join(text.split()).casefold())
-            if text and (other := first.setdefault(key, code.reason)) != code.reason:
-                yield Found(
-                    anchor(catalog, code),
-                    f"the {name} {text!r} is the same as for {other}; say what differs",
-                    f'"{text}"',
-                )
+            if text:
+                shared.setdefault(key, {}).setdefault(anchor(catalog, code), (name, text))
+    for codes in shared.values():
+        (where, (name, text)), *others = codes.items()
+        if others:
+            yield Found(
+                where,
+                f"shares the {name} {text!r}; say what differs from",
+                f'"{text}"',
+                also=tuple(other for other, _ in others),
+            )

@@ -8,7 +8,7 @@ from errgrpc.codes import ErrorCode, Spec
 __all__ = ["BareCode", "CommentedCode", "QuotedCode"]
 
 
-class CommentedCode(ErrorCode, domain="comments.example.com"):
+class CommentedCode(ErrorCode, domain="comments.example.com", full_name="comments.CommentedCode"):
     """The first line.
 
       - an indented "quoted" point with \\n and C:\\new
@@ -38,7 +38,7 @@ class CommentedCode(ErrorCode, domain="comments.example.com"):
     )
 
 
-class QuotedCode(ErrorCode, domain="comments.example.com"):
+class QuotedCode(ErrorCode, domain="comments.example.com", full_name="comments.QuotedCode"):
     """It ends with a "quote\""""
 
     X_Y = 0, Spec(
@@ -48,5 +48,5 @@ class QuotedCode(ErrorCode, domain="comments.example.com"):
     )
 
 
-class BareCode(ErrorCode, domain="comments.example.com"):
+class BareCode(ErrorCode, domain="comments.example.com", full_name="comments.BareCode"):
     ONE = 0, Spec(StatusCode.INTERNAL)

@@ -15,6 +15,7 @@ class DeskCode(
     fallback="BROKEN",
     locales=["en", "de"],
     help_url="https://errors.example.com/{domain}/{reason}#{number}",
+    full_name="desk.v1.DeskCode",
 ):
     """All that a catalogue can say."""
 

@@ -8,5 +8,5 @@ from errgrpc.codes import ErrorCode, Spec
 __all__ = ["EditionCode"]
 
 
-class EditionCode(ErrorCode, domain="editions.example.com"):
+class EditionCode(ErrorCode, domain="editions.example.com", full_name="editions.EditionCode"):
     NO_ZERO_NEEDED = 1, Spec(StatusCode.NOT_FOUND)

@@ -8,7 +8,7 @@ from errgrpc.codes import ErrorCode, Spec, Variant
 __all__ = ["HintCode"]
 
 
-class HintCode(ErrorCode, domain="hints.example.com"):
+class HintCode(ErrorCode, domain="hints.example.com", full_name="hints.HintCode"):
     BY_LOCALE = 0, Spec(
         StatusCode.INTERNAL,
         hints={"en": "always", "de": "immer"},

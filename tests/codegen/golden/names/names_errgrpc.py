@@ -13,38 +13,39 @@ class ErrorCode(
     domain="names.example.com",
     fallback="A_B",
     infer={StatusCode_.ABORTED: "A_B"},
+    full_name="names.ErrorCode",
 ):
     """Named like what the module imports."""
 
     A_B = 0, Spec_(StatusCode_.ABORTED, variants=[Variant_({"cc": "d"}, {"en": "c"})])
 
 
-class StatusCode(ErrorCode_, domain="names.example.com"):
+class StatusCode(ErrorCode_, domain="names.example.com", full_name="names.StatusCode"):
     C_D = 0, Spec_(StatusCode_.ABORTED)
 
 
-class Spec(ErrorCode_, domain="names.example.com"):
+class Spec(ErrorCode_, domain="names.example.com", full_name="names.Spec"):
     E_F = 0, Spec_(StatusCode_.ABORTED)
 
 
-class Variant(ErrorCode_, domain="names.example.com"):
+class Variant(ErrorCode_, domain="names.example.com", full_name="names.Variant"):
     G_H = 0, Spec_(StatusCode_.ABORTED)
 
 
-class None_(ErrorCode_, domain="names.example.com"):
+class None_(ErrorCode_, domain="names.example.com", full_name="names.None"):
     """Named like what Python keeps for itself."""
 
     I_J = 0, Spec_(StatusCode_.ABORTED)
 
 
-class __all___(ErrorCode_, domain="names.example.com"):
+class __all___(ErrorCode_, domain="names.example.com", full_name="names.__all__"):
     K_L = 0, Spec_(StatusCode_.ABORTED)
 
 
-class str_(ErrorCode_, domain="names.example.com"):
+class str_(ErrorCode_, domain="names.example.com", full_name="names.str"):
     M_N = 0, Spec_(StatusCode_.ABORTED)
 
 
-class _Specstr(ErrorCode_, domain="names.example.com"):
+class _Specstr(ErrorCode_, domain="names.example.com", full_name="names._Spec.str"):
     NONE = 0, Spec_(StatusCode_.ABORTED)
     TRUE = 1, Spec_(StatusCode_.ABORTED)

@@ -8,5 +8,5 @@ from errgrpc.codes import ErrorCode, Spec
 __all__ = ["OrderLineFault"]
 
 
-class OrderLineFault(ErrorCode, domain="order.example.com"):
+class OrderLineFault(ErrorCode, domain="order.example.com", full_name="proto2.Order.Line.Fault"):
     NO_ZERO_NEEDED = 7, Spec(StatusCode.NOT_FOUND, deprecated=True)

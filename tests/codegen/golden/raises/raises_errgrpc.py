@@ -12,14 +12,14 @@ from errgrpc.v1.res_code_errgrpc import ResCode as ResCode_
 __all__ = ["Mapping", "RAISES", "ResCode"]
 
 
-class ResCode(ErrorCode, domain="raises.example.com"):
+class ResCode(ErrorCode, domain="raises.example.com", full_name="raises.v1.ResCode"):
     """Named as the catalogue of errgrpc's own that its service raises, too."""
 
     SOLD_OUT = 1, Spec(StatusCode.FAILED_PRECONDITION)
     LOST = -2, Spec(StatusCode.DATA_LOSS)
 
 
-class Mapping(ErrorCode, domain="mapping.example.com"):
+class Mapping(ErrorCode, domain="mapping.example.com", full_name="raises.v1.Mapping"):
     GONE = 0, Spec(StatusCode.NOT_FOUND)
 
 

@@ -8,15 +8,15 @@ from errgrpc.codes import ErrorCode, Spec
 __all__ = ["CartFault", "CartItemFault", "HTTPCode"]
 
 
-class HTTPCode(ErrorCode, domain="http.example.com"):
+class HTTPCode(ErrorCode, domain="http.example.com", full_name="HTTPCode"):
     TEAPOT = 418, Spec(StatusCode.UNIMPLEMENTED, http_status=418)
 
 
-class CartFault(ErrorCode, domain="cart.example.com"):
+class CartFault(ErrorCode, domain="cart.example.com", full_name="Cart.Fault"):
     FULL = 0, Spec(StatusCode.RESOURCE_EXHAUSTED)
 
 
-class CartItemFault(ErrorCode, domain="item.example.com"):
+class CartItemFault(ErrorCode, domain="item.example.com", full_name="Cart.Item.Fault"):
     OK_AT_ZERO = 0, Spec(StatusCode.OK)
     LOWEST = -2147483648, Spec(StatusCode.ABORTED)
     HIGHEST = 2147483647, Spec(StatusCode.CANCELLED, description="The highest number.")

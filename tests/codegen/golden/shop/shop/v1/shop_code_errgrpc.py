@@ -14,6 +14,7 @@ class ShopCode(
     default_locale="en-US",
     fallback="BROKEN",
     infer={StatusCode.NOT_FOUND: "GONE", StatusCode.INTERNAL: "BROKEN"},
+    full_name="shop.v1.ShopCode",
 ):
     """What the shop answers."""
 

@@ -1,4 +1,4 @@
-"""The settings of `errgrpc lint` in pyproject.toml."""
+"""The settings of the command in pyproject.toml."""
 
 import tomllib
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ FILE = "pyproject.toml"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The table `[tool.errgrpc]`: the default sources, and exemptions by full name and rule."""
+    """The table `[tool.errgrpc]`: the default sources, and the exemptions of `errgrpc lint`."""
 
     catalogues: tuple[str, ...] = ()
     ignore: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
