@@ -11,7 +11,7 @@ from typing import Annotated, ParamSpec
 import typer
 
 import errgrpc
-from errgrpc.cli.output import Exit, Misuse, end, errors, safe
+from errgrpc.cli.output import Exit, Misuse, end, errors, styled
 
 __all__ = ["app", "run"]
 
@@ -92,7 +92,9 @@ def _ends(command: Callable[_P, Exit]) -> Callable[_P, None]:
             code = command(*arguments, **options)
             sys.stdout.flush()
         except Misuse as misuse:
-            errors().print(f"errgrpc: {safe(str(misuse))}")
+            errors().print(
+                styled("errgrpc: ", "bold red").append_text(styled(str(misuse), "not bold"))
+            )
             code = Exit.MISUSE
         end(code)
 

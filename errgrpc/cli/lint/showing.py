@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.text import Text
+
 from errgrpc.cli import settings
 from errgrpc.cli import tables as sources
 from errgrpc.cli.annotations import Annotation, Rule, github, sarif
@@ -14,7 +16,16 @@ from errgrpc.cli.lint.findings import Edit, Finding, Severity
 from errgrpc.cli.lint.fixing import applied
 from errgrpc.cli.lint.linting import lint
 from errgrpc.cli.lint.rules import RULES
-from errgrpc.cli.output import Exit, Misuse, errors, print_json, print_line, safe
+from errgrpc.cli.output import (
+    Exit,
+    Misuse,
+    console,
+    errors,
+    print_json,
+    print_line,
+    safe,
+    styled,
+)
 from errgrpc.cli.places import linted_services
 from errgrpc.cli.tables import Tables
 
@@ -74,7 +85,11 @@ def show(
 def _print(findings: Sequence[Finding], form: str) -> None:
     if form == "text":
         for finding in findings:
-            print_line(" ".join(as_text(finding).splitlines()))
+            line = " ".join(as_text(finding).splitlines())
+            if console().is_terminal:
+                console().print(_coloured(finding, line), soft_wrap=True)
+            else:
+                print_line(line)
     elif form == "github":
         for finding in findings:
             print_line(github(_annotation(finding)))
@@ -84,6 +99,17 @@ def _print(findings: Sequence[Finding], form: str) -> None:
             if form == "json"
             else sarif([_annotation(each) for each in findings], _rules())
         )
+
+
+def _coloured(finding: Finding, line: str) -> Text:
+    text = styled(line)
+    place = line.partition(": ")[0]
+    text.stylize("bold", 0, len(place))
+    start = len(place) + 2
+    colour = "bold red" if finding.severity == "error" else "bold yellow"
+    text.stylize(colour, start, start + len(finding.severity))
+    text.stylize("cyan", len(line) - len(finding.rule) - 2)
+    return text
 
 
 def _summary(findings: Sequence[Finding]) -> str:
