@@ -92,9 +92,8 @@ def _ends(command: Callable[_P, Exit]) -> Callable[_P, None]:
             code = command(*arguments, **options)
             sys.stdout.flush()
         except Misuse as misuse:
-            errors().print(
-                styled("errgrpc: ", "bold red").append_text(styled(str(misuse), "not bold"))
-            )
+            line = styled("").append("errgrpc: ", "bold red")
+            errors().print(line.append_text(styled(str(misuse))))
             code = Exit.MISUSE
         end(code)
 
