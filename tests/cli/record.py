@@ -7,13 +7,19 @@ Envoy before the classroom.
 """
 
 import asyncio
+import contextlib
+import json
 import logging
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import traceback
 from pathlib import Path
+from string import Template
+from typing import Any
+from unittest import mock
 
 import grpc
 import uvicorn
@@ -27,6 +33,7 @@ import harness  # noqa: E402  as the paths are set above
 import errgrpc  # noqa: E402
 from errgrpc import ResCode, ServiceError  # noqa: E402
 from errgrpc.http.starlette import install  # noqa: E402
+from examples.classroom import gateway  # noqa: E402
 
 CORPUS = ROOT / "tests/data/decode"
 GRPCURL = ROOT / "conformance/grpcurl/build/grpcurl"
@@ -139,8 +146,41 @@ def of_the_gateway() -> None:
     )
 
 
+def of_the_access_log() -> None:
+    """What Envoy logs of a call, with the trailers that operators add to its format."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, "access.log")
+        line = (
+            '[%START_TIME%] "%REQ(:METHOD)% %REQ(:PATH)% %PROTOCOL%" %RESPONSE_CODE% '
+            '%BYTES_SENT% %DURATION% "%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" '
+            "grpc-status=%GRPC_STATUS_NUMBER% "
+            # An answer without messages has its details in the headers: gRPC's Trailers-Only.
+            "details=%RESP(grpc-status-details-bin)%%TRAILER(grpc-status-details-bin)%\n"
+        )
+        logged = (
+            "stat_prefix: gateway\n          access_log:\n"
+            "          - name: envoy.access_loggers.file\n            typed_config:\n"
+            '              "@type": type.googleapis.com/'
+            "envoy.extensions.access_loggers.file.v3.FileAccessLog\n"
+            f"              path: {log}\n"
+            "              log_format: {text_format_source: {inline_string: "
+            f"{json.dumps(line)}}}}}"
+        )
+
+        def template(text: str) -> Template:
+            return Template(text.replace("stat_prefix: gateway", logged.replace("$", "$$")))
+
+        with mock.patch.object(gateway, "Template", template), gateway.gateway() as url:
+            target = url.removeprefix("http://")
+            with grpc.insecure_channel(target) as channel, contextlib.suppress(grpc.RpcError):
+                call: Any = channel.unary_unary(f"/{METHOD}")
+                call(b"\x0a\x04r-42", timeout=10)
+        save("envoy-access-log.txt", log.read_text())
+
+
 if __name__ == "__main__":
     CORPUS.mkdir(parents=True, exist_ok=True)
     of_python()
     of_http()
     of_the_gateway()
+    of_the_access_log()

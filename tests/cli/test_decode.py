@@ -145,6 +145,9 @@ def in_lines(text: str, width: int, end: str) -> str:
 WRITTEN: dict[str, Any] = {
     "base64": lambda raw: base64.b64encode(raw).decode(),
     "base64 without padding": lambda raw: base64.b64encode(raw).decode().rstrip("="),
+    "base64 between signs of empty fields": lambda raw: (
+        f"--{base64.urlsafe_b64encode(raw).decode().rstrip('=')}-"
+    ),
     "base64 for URLs": lambda raw: base64.urlsafe_b64encode(raw).decode(),
     "base64 in lines": lambda raw: in_lines(base64.b64encode(raw).decode(), 76, "\n"),
     "base64 in indented lines": lambda raw: in_lines(

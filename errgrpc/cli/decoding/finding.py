@@ -107,13 +107,12 @@ def find(text: str) -> list[Found]:
 def _in_base64(text: str, work: list[int]) -> Iterator[Found]:
     end = 0
     for match in _BASE64.finditer(text):
-        if (
-            match.start() >= end
-            and work[0] > 0
-            and (best := _longest(text, match.start(), work)) is not None
-        ):
-            status, end = best
-            yield Found(match.start(), "base64", status)
+        bare = match.end() - len(match[0].lstrip("-_"))
+        # A log may put a `-`, its sign for an empty field, right before or behind the text.
+        for start in dict.fromkeys((match.start(), bare)):
+            if start >= end and work[0] > 0 and (best := _longest(text, start, work)) is not None:
+                status, end = best
+                yield Found(start, "base64", status)
 
 
 def _longest(text: str, start: int, work: list[int]) -> tuple[status_pb2.Status, int] | None:
@@ -129,8 +128,10 @@ def _longest(text: str, start: int, work: list[int]) -> tuple[status_pb2.Status,
             break
         joined += line[0]
         work[0] -= len(joined)
-        if (status := _plausible(_bytes_of(joined))) is not None:
-            best = status, line.end()
+        for piece in dict.fromkeys((joined, joined.rstrip("-_"))):
+            if (status := _plausible(_bytes_of(piece))) is not None:
+                best = status, line.end()
+                break
         if (gap := _LINE_END.match(text, line.end())) is None or line[0].endswith("="):
             break
         at = gap.end()
