@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from errgrpc.cli.facts import anchor
 from errgrpc.cli.tables import Tables
-from errgrpc.codegen import schema
+from errgrpc.codegen import schema, services
 from errgrpc.codegen.schema import Catalog, Path, Places, utf8
 from errgrpc.codegen.services import Service
 
@@ -42,6 +42,8 @@ def places(tables: Tables) -> dict[str, Place]:
                 found[catalog.full_name] = _place(name_of_file, known, path)
                 for index, value in enumerate(catalog.values):
                     found[anchor(catalog, value)] = _place(name_of_file, known, (*path, 2, index))
+        for extension in services.extensions(file):
+            found[extension.full_name] = _place(name_of_file, known, extension.path)
         for index, service in enumerate(file.service):
             if (name := _joined(package, utf8(service.name))) in wanted:
                 found[name] = _place(name_of_file, known, (6, index))

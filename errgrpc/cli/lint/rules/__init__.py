@@ -5,6 +5,7 @@ from errgrpc.cli.lint.rules import (
     braces_without_metadata,
     code_not_raised,
     description_missing,
+    generator_refuses,
     http_status_mapping,
     locale_gap,
     message_english,
@@ -22,6 +23,7 @@ from errgrpc.cli.lint.rules import (
 __all__ = ["RULES"]
 
 RULES: tuple[Rule, ...] = (
+    generator_refuses,
     name_format,
     text_length,
     text_shared,
