@@ -124,7 +124,9 @@ def test_csv_comes_back_as_the_shipped_proto(name: str, run: Any, tmp_path: Path
         shipped.domain,
     )
     assert (ran.code, ran.out) == (0, "")
-    assert {line.split(":")[1] for line in ran.err.splitlines()} <= {" default_locale"}
+    *report, wrote = ran.err.splitlines()
+    assert {line.split(":")[1] for line in report} <= {" default_locale"}
+    assert wrote == f"wrote {back}: {len(shipped.codes)} codes"
     (catalog,) = tables.load([str(back)]).catalogs
     assert without_place(catalog) == without_place(shipped)
 

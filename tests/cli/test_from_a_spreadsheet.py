@@ -86,13 +86,13 @@ def test_the_page(tmp_path: Path) -> None:
     commit = f"git add -A && {git} commit -q -m table && {onto_main}"
     assert shell(commit, tmp_path).returncode == 0
     text = table.read_text()
-    code = 'SHOP_CODE_NEW = 10301 [(errgrpc.v1.code) = {grpc_status: %s, message: "New"}];\n}\n'
-    table.write_text(
-        text.removesuffix("}\n") + "\n  // The article is new.\n  " + code % "NOT_FOUND"
-    )
+    before = text.removesuffix("}\n")
+    (code,) = re.findall(r"^```proto\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    table.write_text(f"{before}\n{code}}}\n")
     assert check() == [0, 0]
+    bare = code.partition("\n")[2]
     # A new code without a description is found, and so is a changed status.
-    table.write_text(text.removesuffix("}\n") + "\n  " + code % "NOT_FOUND")
+    table.write_text(f"{before}\n{bare}}}\n")
     assert check() == [1, 0]
     table.write_text(text.replace("grpc_status: NOT_FOUND", "grpc_status: INTERNAL", 1))
     assert check()[1] == 1

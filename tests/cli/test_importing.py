@@ -417,6 +417,44 @@ def test_all_sheets_are_joined_and_titles_are_skipped(run: Any, tmp_path: Path) 
     assert [code.number for code in codes] == [1, 2]
 
 
+def test_a_sheet_under_a_title_is_not_dropped_for_its_numbers(run: Any, tmp_path: Path) -> None:
+    file = workbook(
+        tmp_path / "a.xlsx",
+        A=[["code", "name"], [1, "AAA"]],
+        B=[["WMS errors"], ["Code", "HTTP", "Name"], ["WMS-01", 404, "BBB"]],
+    )
+    ran = run("import", str(file), *NAMED)
+    assert (ran.code, ran.out) == (2, "")
+    assert "B row 3: the number 'WMS-01' is no whole number" in ran.err
+
+
+def test_formulas_in_a_column_that_is_not_taken_are_not_reported(run: Any, tmp_path: Path) -> None:
+    rows: list[list[Any]] = [
+        ["序号", "code", "name", "message"],
+        ["=ROW()", 1, "AAA", "Gone"],
+    ]
+    _, report = imported(run, workbook(tmp_path / "a.xlsx", A=rows))
+    assert not any("formula" in line for line in report)
+
+
+def test_a_refusal_names_the_columns_that_were_not_taken(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("number,label,message\n1,A_B,Gone\n")
+    ran = run("import", str(tmp_path / "a.csv"), *NAMED, "--fallback", "A_B")
+    assert ran.code == 2
+    assert "names no code" in ran.err
+    assert "column 'label': its header is unknown" in ran.err
+
+
+def test_a_corrected_sheet_may_change_what_was_guessed(run: Any, tmp_path: Path) -> None:
+    file, output = tmp_path / "a.csv", str(tmp_path / "a.proto")
+    file.write_text("number,name,http,message\n1,一,,Gone\n2,,,\n", encoding="utf-8")
+    assert run("import", str(file), *NAMED, "-o", output).code == 0
+    file.write_text("number,name,http,message\n1,一,404,Gone\n2,BBB,409,Twice\n", encoding="utf-8")
+    ran = run("import", str(file), *NAMED, "-o", output)
+    assert ran.code == 0, ran.err
+    assert ran.err.endswith(f"wrote {output}: 2 codes\n")
+
+
 def test_several_catalogues_of_an_export(run: Any, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("number,reason,catalogue\n1,AAA,a.v1.A\n2,BBB,b.v1.B\n")
     _, report = imported(run, tmp_path / "a.csv")
@@ -552,9 +590,13 @@ def test_the_report_sums_up_what_is_certain(run: Any, tmp_path: Path) -> None:
         f"code,name,http,hint,owner\n{''.join(rows)}101,也,409,,张三\n", encoding="utf-8"
     )
     _, report = imported(run, tmp_path / "a.csv")
-    assert [line.partition(": ")[0] for line in report[:11]] == ["lost", *["guessed"] * 10]
-    assert all(line.endswith("from nothing") for line in report[1:11])
-    assert report[11:] == [
+    assert [line.partition(": ")[0] for line in report[:12]] == ["lost"] * 2 + ["guessed"] * 10
+    assert report[1] == (
+        "lost: a.csv: 101 codes have no message, which developers read in logs; "
+        "name its column: --column message=HEADER"
+    )
+    assert all(line.endswith("from nothing") for line in report[2:12])
+    assert report[12:] == [
         "guessed: default_locale: zh-CN: from the letters of the hints; give --default-locale",
         "renamed: line 102: 也 is now CODE_101: made from the number 101",
         "guessed: line 102: grpc_status ALREADY_EXISTS of CODE_101: from HTTP 409; "
@@ -567,7 +609,7 @@ def test_the_report_sums_up_what_is_certain(run: Any, tmp_path: Path) -> None:
         "ORDER_GONE1: its texts have {limit}",
     ]
     told = run("import", str(tmp_path / "a.csv"), *NAMED, "--format", "json").err
-    assert len(json.loads(told)) == 1 + 10 + 3 + 100 + 90 + 100
+    assert len(json.loads(told)) == 2 + 10 + 3 + 100 + 90 + 100
     assert "张三" not in told
     assert "也 is now CODE_101" in told  # not as escapes
 

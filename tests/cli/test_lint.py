@@ -862,8 +862,8 @@ def test_fix_in_one_line(shop: Any, tmp_path: Path) -> None:
     text = (
         'syntax = "proto3";\npackage shop;\nimport "errgrpc/v1/annotations.proto";\n'
         "// errgrpc:lint:ignore description-missing Short.\n"
-        f'enum Shop {{ option (errgrpc.v1.catalog) = {{domain: "shop.example.com"}};\tSHOP_UNSPECIFIED = 0; '
-        f"{values} }}\n"
+        'enum Shop { option (errgrpc.v1.catalog) = {domain: "shop.example.com"};\t'
+        f"SHOP_UNSPECIFIED = 0; {values} }}\n"
     )
     assert shop(text, "shop.proto", "--fix") == []
     assert (tmp_path / "shop.proto").read_text() == text.replace(

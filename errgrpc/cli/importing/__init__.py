@@ -52,8 +52,17 @@ def read(file: Path, wanted: Wanted, given: Sequence[str] = ()) -> tuple[str, No
     places = dict[str, str]()
     completed = _completed(wanted, enum, file, notes)
     catalog = building.build(found, completed, str(file), notes, places)
+    bare = [code.reason for code in catalog.codes if not code.message]
+    if bare and not any("message" in each.cells for each in found):
+        what = f"{len(bare)} codes have no message, which developers read in logs"
+        notes.append(Note("lost", file.name, f"{what}; name its column: --column message=HEADER"))
     text = protos.render(catalog)
-    check(text, catalog, places)
+    try:
+        check(text, catalog, places)
+    except Misuse as misuse:
+        # The cause is often a column that was not taken.
+        lost = [f"{each.place}: {each.text}" for each in notes if "its header is" in each.text]
+        raise Misuse("\n".join((str(misuse), *lost))) from misuse
     return text, notes
 
 
@@ -232,6 +241,9 @@ def show(text: str, notes: Notes, output: Path | None, form: str) -> Exit:
     else:
         for note in lines:
             errors().print(" ".join(safe(f"{note.kind}: {note.place}: {note.text}").split("\n")))
+    if output is not None:
+        count = len(re.findall(r"\(errgrpc\.v1\.code\) =", text))
+        errors().print(safe(f"wrote {output}: {count} codes"))
     return Exit.FINE
 
 

@@ -41,6 +41,7 @@ ROLES: Mapping[str, Sequence[str]] = {
         "错误名称",
         "错误名",
         "标识",
+        "错误标识",
         "enum",
         "code",
         "错误枚举",
@@ -211,10 +212,10 @@ def entries(sheet: Sheet, given: Mapping[str, str], notes: Notes) -> list[Entry]
             f"{sheet.name}, {place}: no column of numbers is among the headers ({named}); "
             "name it by --column number=HEADER"
         )
-    notes += sheet.notes
     for where, cells in sheet.rows[:first]:
         notes.append(Note("lost", where, f"the row is above the headers: {_shown(cells)}"))
     used = {*roles.values(), *hints}
+    notes += (note for index, note in sheet.notes if index in used)
     for index, header in enumerate(headers):
         if index in hints and hints[index][0] in _LANGUAGES.values() and _SPOKEN.fullmatch(header):
             what = f"its locale is {hints[index][0]}; name it by --column TAG=HEADER"
@@ -280,7 +281,7 @@ def _headers(sheet: Sheet, given: Mapping[str, str]) -> tuple[int, dict[str, int
         if (
             "number" in roles
             and known > most
-            and (not index or _numbers(sheet, index, roles["number"]))
+            and (not index or known > 1 or _numbers(sheet, index, roles["number"]))
         ):
             found, most = (index, roles, hints), known
     return found

@@ -34,8 +34,8 @@ class Sheet:
 
     name: str
     rows: Sequence[tuple[str, Sequence[str]]]
-    notes: Sequence[Note] = ()
-    """On cells that hold no text, such as a formula without a value."""
+    notes: Sequence[tuple[int, Note]] = ()
+    """On cells without a text, such as a formula without a value, with the index of the column."""
 
 
 @dataclass(frozen=True)

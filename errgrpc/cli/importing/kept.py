@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from grpc import StatusCode
 
 from errgrpc.cli import tables
 from errgrpc.cli.importing.entries import Notes
@@ -17,6 +18,7 @@ from errgrpc.v1 import annotations_pb2
 __all__ = ["lost"]
 
 _SHOWN = 5  # names of one kind
+_UNKNOWN = StatusCode.UNKNOWN.value[0]
 _STRING = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
 _COMMENT = re.compile(rf"{_STRING}|(//[^\n]*|/\*.*?\*/)", re.DOTALL)
 _GUESSED = re.compile(r"grpc_status \w+ of (\w+): from ")
@@ -80,7 +82,7 @@ def _codes(old: Catalog, new: Catalog, guessed: set[str]) -> Iterator[tuple[str,
     for code in old.values:
         if (twin := by_number.get(code.number)) is None:
             yield "codes", f"{code.reason} = {code.number}"
-        elif code.reason != twin.reason:
+        elif code.reason not in (twin.reason, f"CODE_{code.number}"):  # no guess of `import`
             yield "reasons", f"{code.reason} = {code.number}"
         elif code.annotated:
             yield from _parts(code, twin, guessed)
@@ -91,7 +93,8 @@ def _parts(old: Code, new: Code, guessed: set[str]) -> Iterator[tuple[str, str]]
         value, empty = getattr(old, name), getattr(new, name) in (None, "", False)
         if value not in (None, "") and value != getattr(new, name) and empty:
             yield name, old.reason
-    if new.reason in guessed and old.grpc_status != new.grpc_status:
+    # UNKNOWN was guessed from nothing.
+    if new.reason in guessed and old.grpc_status not in (new.grpc_status, _UNKNOWN):
         yield f"grpc_status {STATUSES[old.grpc_status or 0].name}", old.reason
     kept = {(hint.locale.lower(), hint.when) for hint in new.hints}
     for hint in old.hints:

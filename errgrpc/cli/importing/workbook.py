@@ -43,14 +43,16 @@ def read(data: bytes, name: str, notes: Notes) -> list[Sheet]:
                 continue
             page.reset_dimensions()  # the size in the file may be wrong
             twin.reset_dimensions()
-            rows, lost = list[tuple[str, list[str]]](), Notes()
+            rows, lost = list[tuple[str, list[str]]](), list[tuple[int, Note]]()
             both = zip(page.iter_rows(), twin.iter_rows(), strict=True)
             for number, (cells, formulas) in enumerate(both, 1):
                 if number > _ROWS or len(cells) > _CELLS:
                     _refuse_size(f"{name}, sheet {page.title}")
-                for cell, formula in zip(cells, formulas, strict=True):
+                for index, (cell, formula) in enumerate(zip(cells, formulas, strict=True)):
                     if wrong := _wrong(cell, formula):
-                        lost.append(Note("lost", f"{page.title} {formula.coordinate}", wrong))
+                        place = f"{page.title} {formula.coordinate}"
+                        note = Note("lost", place, wrong, "cells without a value", 10)
+                        lost.append((index, note))
                 texts = ["" if cell.data_type == "e" else _text(cell.value) for cell in cells]
                 if any(texts):
                     rows.append((f"{page.title} row {number}", texts))
