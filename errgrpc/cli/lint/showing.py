@@ -179,17 +179,22 @@ def as_json(finding: Finding) -> dict[str, Any]:
 
 
 def _rules() -> dict[str, Rule]:
-    rules = [(rule.id, rule.severity, str(rule.__doc__)) for rule in RULES]
-    rules.append(
-        (
-            exempting.ID,
-            exempting.SEVERITY,
-            exempting.PURPOSE,
-        )
-    )
-    return {id_: Rule(text, level, f"docs/lint.md#{id_}") for id_, level, text in rules}
+    purposes: dict[str, tuple[str, Severity]] = {
+        rule.id: (str(rule.__doc__), rule.severity) for rule in RULES
+    }
+    purposes[exempting.ID] = exempting.PURPOSE, exempting.SEVERITY
+    return {
+        id_: Rule(text, level, f"docs/lint.md#{id_}") for id_, (text, level) in purposes.items()
+    }
 
 
 def _annotation(finding: Finding) -> Annotation:
-    place = (Path(finding.file).as_posix(), finding.line, finding.column) if finding.line else ()
-    return Annotation(finding.rule, finding.severity, finding.where, finding.message, *place)
+    return Annotation(
+        finding.rule,
+        finding.severity,
+        finding.where,
+        finding.message,
+        Path(finding.file).as_posix() if finding.line else "",
+        finding.line,
+        finding.column,
+    )
