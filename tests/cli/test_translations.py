@@ -1,9 +1,11 @@
 """Hints in the formats of translators: files have the texts of the table, and can be read back."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from errgrpc.cli.translations.texts import texts
 from errgrpc.codegen.schema import Catalog, Code, Field, Hint
 from errgrpc.placeholders import fill, parts
 
+ROOT = Path(__file__).parents[2]
 SINGLE = ["android", "strings", "i18next", "po", "properties"]
 RES = "protos/errgrpc/v1/res_code.proto"
 literals = st.text(
@@ -317,6 +320,22 @@ def test_a_translation_changes_its_hints_alone(end: str, run: Any, tmp_path: Pat
         (Hint("en", "All {limit} are taken", ()), Hint("DE", "Alle {limit} vergeben", ())),
         (Hint("en", "Gone", ()), Hint("DE", "Weg \u2028 \"'", ())),
     ]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r\n// \U0001f469\u200d\U0001f680 \x1b[31m\n"])
+def test_a_pipe_gets_the_rest_as_it_was(end: str, tmp_path: Path) -> None:
+    source, old = tmp_path / "shop.proto", "\ufeff" + PROTO.replace("\n", end).rstrip("\n")
+    source.write_bytes(old.encode())
+    (tmp_path / "de.json").write_text("{}")
+    command = [sys.executable, "-m", "errgrpc", "import", "de.json", "--locale", "de"]
+    ran = subprocess.run(
+        [*command, "-c", "shop.proto"],
+        check=True,
+        capture_output=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
+    )
+    assert (ran.stdout, ran.stderr) == (old.encode(), b"")
 
 
 def test_the_source_may_stand_in_the_current_folder(run: Any, tmp_path: Path) -> None:
