@@ -374,6 +374,26 @@ def test_what_is_not_taken_is_said(
 
 
 @pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("x.json", r'{"GONE": "\ud800"}', "GONE: it has half of a character, a lone surrogate"),
+        ("x.json", r'{"\ud800": "x"}', "no code has this key"),
+        ("x.json", "[" * 200_000, "x.json cannot be read: "),
+        ("x.xcstrings", "[" * 200_000, "x.xcstrings cannot be read: "),
+        ("x.xml", "<string>" * 200_000, "x.xml cannot be read: it is no XML: no element found"),
+    ],
+)
+def test_a_hostile_file_is_no_traceback(
+    name: str, text: str, said: str, run: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "shop.proto").write_text(PROTO, encoding="utf-8")
+    (tmp_path / name).write_text(text)
+    ran = run("import", name, "--locale", "de", "-c", "shop.proto", cwd=tmp_path)
+    assert (ran.code, ran.out) in ((0, PROTO), (2, ""))
+    assert said in ran.err
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("export", "android", "-c", RES), "give --locale: there are zh-CN, en-US"),

@@ -28,6 +28,7 @@ from errgrpc.v1 import annotations_pb2
 __all__ = ["format_of", "read"]
 
 _Key = tuple[str, Condition]
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _COMMENT = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|//|/\*""", re.DOTALL)
 
 
@@ -49,7 +50,7 @@ def read(
     notes, known = Notes(), sources.load([source], includes)
     try:
         translated = form.read(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Misuse(f"{name} cannot be read: {error}") from error
     by_key = {each.key: each for each in texts(known)}
     changed = dict[str, dict[_Key, str]]()
@@ -85,6 +86,8 @@ def _template(told: Translated, found: Text, form: Format, locale: str) -> str:
         raise ValueError(told.unfinished)
     if not told.text.strip():
         raise ValueError("it has no text")
+    if _SURROGATE.search(told.text):
+        raise ValueError("it has half of a character, a lone surrogate")
     if told.source is not None and told.source != found.source:
         raise ValueError(f"it translates {told.source!r}, and the text is now {found.source!r}")
     template = form.style.read(told.text, found.fields)
