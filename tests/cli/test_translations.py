@@ -155,6 +155,12 @@ def test_what_a_format_takes_for_its_own_is_escaped(name: str, plain: str, forma
             assert formatted in written
 
 
+@pytest.mark.parametrize("encoding", ["iso-8859-1", "utf-16", "none"])
+def test_the_text_of_an_xml_is_decoded_once(encoding: str) -> None:
+    file = f'<?xml version="1.0" encoding="{encoding}"?><string name="A">zu spät</string>'
+    assert [each.text for each in FORMATS["android"].read(file)] == ["zu spät"]
+
+
 def test_android_reads_as_aapt_does() -> None:
     file = """<resources xmlns:xliff="urn:oasis:names:tc:xliff:document:1.2">
       <string name="A">  two   words
