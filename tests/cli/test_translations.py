@@ -344,6 +344,47 @@ def test_a_pipe_gets_the_rest_as_it_was(end: str, tmp_path: Path) -> None:
     assert (ran.stdout, ran.stderr) == (old.encode(), b"")
 
 
+SHORT = """\
+syntax = "proto3"; package shop; import "errgrpc/v1/annotations.proto"; enum Shop { option \
+(errgrpc.v1.catalog) = {domain: "shop"}; SHOP_UNSPECIFIED = 0; \
+@SHOP_FULL = 1 [(errgrpc.v1.code).message = "];", (errgrpc.v1.code).grpc_status = NOT_FOUND,
+  (errgrpc.v1.code).hints = {locale: "en" text: "// }];"}];@ \
+/* ]; 满\t*/\t@SHOP_GONE = 0x2 [deprecated = true,
+  (errgrpc.v1.code) = {grpc_status: NOT_FOUND message: 'a' "b" hints: [<locale: "de" text: "a">]}];@
+// \x85 \u2028 \x0b
+}
+message Shops { enum Other { option (errgrpc.v1.catalog) = {domain: "other"}; \
+OTHER_UNSPECIFIED = 0;\t\t
+\t@OTHER_LATE = -7 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND, message: "a"}];@}}"""
+
+
+@pytest.mark.parametrize(("mixed", "mark"), [(0, ""), (5, ""), (2, "\ufeff"), (7, "\ufeff")])
+def test_the_rest_is_the_same_byte_for_byte(
+    mixed: int, mark: str, run: Any, tmp_path: Path
+) -> None:
+    ends = ["\r\n" if mixed >> (index % 3) & 1 else "\n" for index in range(SHORT.count("\n"))]
+    old = mark + "".join(
+        line + end for line, end in zip(SHORT.split("\n"), [*ends, ""], strict=True)
+    )
+    source, file = tmp_path / "shop.proto", tmp_path / "de.json"
+    source.write_bytes(old.replace("@", "").encode())
+    file.write_text('{"FULL": "Voll", "GONE": "Weg", "LATE": "Spät"}', encoding="utf-8")
+    arguments = ("--locale", "de", "-c", str(source), "-o", str(source))
+    ran = run("import", str(file), *arguments)
+    assert (ran.code, ran.err) == (0, "")
+    rest = ".+?".join(map(re.escape, old.split("@")[::2]))
+    assert re.fullmatch(rest, source.read_bytes().decode(), re.DOTALL)
+    hints = {
+        code.reason: [(hint.locale, hint.text) for hint in code.hints]
+        for _, code in tables.load([str(source)]).codes()
+    }
+    assert hints == {
+        "FULL": [("en", "// }];"), ("de", "Voll")],
+        "GONE": [("de", "Weg")],
+        "LATE": [("de", "Spät")],
+    }
+
+
 def test_the_source_may_stand_in_the_current_folder(run: Any, tmp_path: Path) -> None:
     (tmp_path / "shop.proto").write_text(PROTO, encoding="utf-8")
     (tmp_path / "de.json").write_text('{"GONE": "Weg"}')

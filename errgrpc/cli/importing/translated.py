@@ -29,7 +29,7 @@ __all__ = ["format_of", "read"]
 
 _Key = tuple[str, Condition]
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_COMMENT = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|//|/\*""", re.DOTALL)
+_COMMENT = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|//|/\*|#""", re.DOTALL)
 
 
 def format_of(file: Path) -> Format | None:
@@ -119,7 +119,7 @@ def _edited(file: Path, spots: Mapping[str, Place], codes: Mapping[str, Code], n
         text = file.read_bytes().decode()
     except UnicodeDecodeError as error:
         raise Misuse(f"{file} is no UTF-8: {error}") from error
-    end_of_line = "\r\n" if "\r\n" in text else "\n"
+    carriage = "\r" if "\r\n" in text else ""
     lines = text.split("\n")
     # From the last to the first, so that no edit moves the place of another one.
     for where, spot in sorted(
@@ -140,10 +140,8 @@ def _edited(file: Path, spots: Mapping[str, Place], codes: Mapping[str, Code], n
         new = [line.removeprefix("  ") for line in protos.statement(codes[where])]
         indent = before if not before.strip() else "  "
         block = [before + new[0], *(indent + line for line in new[1:])]
-        block[-1] += behind
-        lines[first : last + 1] = [
-            line.removesuffix("\r") + end_of_line.removesuffix("\n") for line in block
-        ]
+        # `behind` has the end of the last line, which may differ from the rest of the file.
+        lines[first : last + 1] = [*(line + carriage for line in block[:-1]), block[-1] + behind]
     return "\n".join(lines)
 
 
