@@ -169,6 +169,7 @@ def test_android_reads_as_aapt_does() -> None:
       <string name="C"><xliff:g id="x">%1$s</xliff:g> seats</string>
       <string name="D">a <b>bold</b> word</string>
       <string name="E"><![CDATA[<b>]]></string>
+      <plurals name="F"><item quantity="one">a seat</item></plurals>
     </resources>"""
     told = FORMATS["android"].read(file)
     assert [each.text for each in told if not each.unfinished] == [
@@ -178,7 +179,8 @@ def test_android_reads_as_aapt_does() -> None:
         "<b>",
     ]
     assert [each.unfinished for each in told if each.unfinished] == [
-        "it has the element <b>, and a hint is plain text"
+        "it has the element <b>, and a hint is plain text",
+        "it has the element <plurals>, and a hint is one text",
     ]
     for wrong in ('<!DOCTYPE r [<!ENTITY a "b">]><r/>', "<resources>", ""):
         with pytest.raises(ValueError, match=r"document type|no XML"):
@@ -438,6 +440,27 @@ def test_a_hostile_file_is_no_traceback(
     ran = run("import", name, "--locale", "de", "-c", "shop.proto", cwd=tmp_path)
     assert (ran.code, ran.out) in ((0, PROTO), (2, ""))
     assert said in ran.err
+
+
+@pytest.mark.parametrize(
+    ("name", "one"),
+    [
+        ("de.json", '"{key}": "{text}"'),
+        ("de.properties", "{key} = {text}\n"),
+        ("de.strings", '"{key}" = "{text}";'),
+        ("de.po", 'msgctxt "{key}"\nmsgid "Gone"\nmsgstr "{text}"\n\n'),
+        ("de.xml", '<string name="{key}">{text}</string>'),
+    ],
+)
+def test_a_key_that_is_there_twice_is_said(name: str, one: str, run: Any, tmp_path: Path) -> None:
+    source, file = tmp_path / "shop.proto", tmp_path / name
+    source.write_text(PROTO, encoding="utf-8")
+    both = [one.format(key="GONE", text=text) for text in ("Weg", "Gone")]
+    around = {".json": "{%s}", ".xml": "<resources>%s</resources>"}.get(file.suffix, "%s")
+    file.write_text(around % ("," if file.suffix == ".json" else "").join(both))
+    ran = run("import", str(file), "--locale", "de", "-c", str(source))
+    assert ran.err == f"lost: {name}: GONE: the file has this key twice; the first text is taken\n"
+    assert 'hints: {locale: "de", text: "Weg"}' in ran.out
 
 
 @pytest.mark.parametrize(

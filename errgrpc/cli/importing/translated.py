@@ -53,7 +53,7 @@ def read(
     except (ValueError, RecursionError) as error:
         raise Misuse(f"{name} cannot be read: {error}") from error
     by_key = {each.key: each for each in texts(known)}
-    changed = dict[str, dict[_Key, str]]()
+    changed, taken = dict[str, dict[_Key, str]](), set[tuple[str, str]]()
     for each in translated:
         if locale and each.locale and locale.lower() != each.locale.lower():
             continue  # the file has several locales
@@ -63,10 +63,13 @@ def read(
         try:
             if found is None:
                 raise ValueError("no code has this key")  # noqa: TRY301  becomes a note below
+            if (each.key, wanted.lower()) in taken:
+                raise ValueError("the file has this key twice; the first text is taken")  # noqa: TRY301
             template = _template(each, found, form, wanted)
         except ValueError as error:
             notes.append(Note("lost", name, f"{each.key or repr(each.text)}: {error}"))
             continue
+        taken.add((each.key, wanted.lower()))
         if template != found.hint(wanted):
             changed.setdefault(anchor(found.catalog, found.code), {})[wanted, found.when] = template
     codes = {anchor(*each): each[1] for each in known.codes()}

@@ -68,7 +68,12 @@ def read(text: str) -> list[Translated]:
     except ElementTree.ParseError as error:
         raise ValueError(f"it is no XML: {error}") from error
     found = list[Translated]()
-    for element in root.iter("string"):
+    for element in root.iter():
+        if element.tag in ("plurals", "string-array"):
+            why = f"it has the element <{element.tag}>, and a hint is one text"
+            found.append(Translated(element.get("name", ""), "", unfinished=why))
+        if element.tag != "string":
+            continue
         odd = next(
             (child.tag for child in element.iter() if child.tag not in ("string", _XLIFF)), None
         )
