@@ -15,6 +15,9 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(2)
-    from errgrpc.cli.app import run  # noqa: PLC0415  it needs the extra
+    try:
+        from errgrpc.cli.app import run  # noqa: PLC0415  it needs the extra
 
-    run()
+        run()
+    except KeyboardInterrupt:  # the imports take most of the time of a short command
+        sys.exit(130)

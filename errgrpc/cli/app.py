@@ -1,5 +1,6 @@
 """The subcommands and their options. A subcommand reads its arguments; its module does the work."""
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -484,8 +485,19 @@ def _import(
 
 def run() -> None:
     """Runs the command with the arguments of the process."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed, as in `errgrpc list >&-`
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+        if not sys.stdout.isatty():  # the same bytes as in a file of --output, in any locale
+            sys.stdout.reconfigure(encoding="utf-8", errors="replace", newline="\n")
     try:
         app()
-    except BrokenPipeError:  # for instance in `errgrpc list | head`
+    except OSError as error:  # for instance a full disk, or `errgrpc list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        if isinstance(error, BrokenPipeError):
+            sys.exit(Exit.FINDINGS)
+        place = error.filename or "standard output"
+        errors().print(styled(f"errgrpc: {place}: {error.strerror or error}"))
+        sys.exit(Exit.MISUSE)

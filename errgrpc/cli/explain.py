@@ -1,6 +1,7 @@
 """`errgrpc explain`: prints everything that is declared for the codes that match a query."""
 
 import difflib
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -100,7 +101,7 @@ def near(tables: Tables, query: str) -> list[str]:
     for text in found:
         for name, why in shown[text]:
             named.setdefault(name, why)
-    if sought.lstrip("-").isdecimal():
+    if re.fullmatch("-?[0-9]{1,20}", sought):
         every.sort(key=lambda code: abs(code.number - int(sought)))
         for code in every[:2]:
             named.setdefault(f"{code.number} {code.reason}", "")

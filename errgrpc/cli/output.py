@@ -22,6 +22,7 @@ __all__ = [
     "end",
     "errors",
     "json_text",
+    "print_file",
     "print_json",
     "print_line",
     "safe",
@@ -87,6 +88,11 @@ def styled(text: str, style: str = "") -> Text:
 def print_line(text: str) -> None:
     """Prints the safe form of a line. It does not use rich, which would turn tabs into spaces."""
     sys.stdout.write(safe(text) + "\n")
+
+
+def print_file(text: str) -> None:
+    """Prints the text of a file as it is. Only a terminal gets its safe form."""
+    sys.stdout.write(safe(text) if sys.stdout.isatty() else text)
 
 
 def print_json(value: Any) -> None:

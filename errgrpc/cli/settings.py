@@ -36,7 +36,7 @@ def parse(text: str) -> Settings:
     """Returns the settings in the text of a pyproject.toml. Raises Misuse."""
     try:
         tools: Any = tomllib.loads(text).get("tool", {})
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise Misuse(f"{FILE} is no TOML: {error}") from error
     ours: Any = tools.get("errgrpc", {}) if isinstance(tools, dict) else tools
     if not isinstance(ours, dict):

@@ -1,9 +1,11 @@
 """`errgrpc import`: the .proto has the facts of the table, and the report lists the rest."""
 
+import contextlib
 import csv
 import io
 import json
 import re
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from errgrpc.cli import importing, tables
-from errgrpc.cli.importing import Wanted, building, protos
+from errgrpc.cli.importing import Wanted, building, java, protos
 from errgrpc.cli.importing.entries import Entry, Notes
 from errgrpc.cli.lint.rules import http_status_mapping
+from errgrpc.cli.output import Misuse
 from errgrpc.codegen.schema import STATUSES, Catalog, Code
 from errgrpc.codes import MAX_REASON, REASON
 from errgrpc.http.statuses import grpc_status
@@ -264,6 +267,26 @@ def test_a_java_enum(run: Any, tmp_path: Path) -> None:
     )
     assert f"renamed: {place}: badName is now BAD_NAME" in ran.err
     assert "number 3 of LATER: its place in the enum" in ran.err
+
+
+@pytest.mark.parametrize("number", ["0999", "9" * 5000, "0x" + "f" * 5000, "0x_"])
+def test_a_number_that_java_or_python_refuses_is_lost(
+    number: str, run: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "a.java").write_text(f'enum A {{ GONE({number}, "Gone") }}')
+    ran = run("import", str(tmp_path / "a.java"), *NAMED)
+    assert ran.code == 0
+    assert f"lost: a.java line 1: {number} of GONE: it is no number" in ran.err
+
+
+@pytest.mark.parametrize(
+    "text", ["enum " * 100_000, "enum A {" + "A(1),\n" * 50_000 + "}"], ids=["enum", "constants"]
+)
+def test_a_long_java_file_takes_a_moment(text: str) -> None:
+    start = time.process_time()
+    with contextlib.suppress(Misuse):
+        java.read(text, "a.java", [])
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize(

@@ -671,6 +671,7 @@ def test_what_is_no_longer_found_is_told(
     [
         (None, "known.json does not exist; write it by --write-baseline known.json"),
         ("{", "known.json cannot be read: "),
+        ("[" * 200_000, "known.json cannot be read: "),
         ("\udcff", "known.json cannot be read: "),
         ("[]", "known.json is no baseline; write it by --write-baseline known.json"),
         ('{"a": [1]}', "known.json is no baseline; write it by --write-baseline known.json"),
@@ -816,6 +817,7 @@ def test_a_part_of_the_sources_need_not_use_each_exemption(shop: Any) -> None:
     ("text", "says"),
     [
         ("[tool", "pyproject.toml is no TOML: "),
+        ("a = " + "[" * 20_000, "pyproject.toml is no TOML: "),
         (
             "[tool.errgrpc]\ncatalogues = 'protos'",
             'tool.errgrpc.catalogues is no list of sources; write catalogues = ["protos"]',

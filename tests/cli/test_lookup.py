@@ -191,11 +191,15 @@ def test_a_condition_of_a_hint_is_told(run: Any) -> None:
         ("1099", "; near: 1017 ROOM_CONFIG_CONFLICT, 1016 ROOM_MEMBER_EXIST"),
         ("房间不在", "; near: 1004 ROOM_NOT_EXIST (房间不存在)"),
         ("zzzzzz", None),
+        ("--5", None),
+        ("-", None),
+        ("²", None),
+        ("9" * 5000, None),
         ("", None),
     ],
 )
 def test_what_names_nothing_has_its_near_misses(query: str, like: str | None, run: Any) -> None:
-    ran = run("explain", query)
+    ran = run("explain", "--", query)
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith(f"no code is named {query!r}")
     assert (like or "near") in ran.err or like is None

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from errgrpc.cli import main
+
 ROOT = Path(__file__).parents[2]
 SNAPSHOTS = ROOT / "tests" / "data" / "terminal"
 BAD = "tests/cli/lint/name-format/bad.proto"
@@ -82,6 +84,57 @@ def test_progress_is_shown_and_taken_away() -> None:
 def test_no_color_is_respected() -> None:
     assert "\x1b[3" not in on_a_terminal("explain", "1004", NO_COLOR="1")
     assert "\x1b[" in on_a_terminal("explain", "1004")
+
+
+def in_a_shell(line: str, **variables: str) -> tuple[int, bytes, str]:
+    """Runs a line in which `errgrpc` is the command. Returns exit code, output and errors."""
+    ran = subprocess.run(
+        ["sh", "-c", f'errgrpc() {{ "$0" -m errgrpc "$@"; }}; {line}', sys.executable],
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+        capture_output=True,
+        timeout=60,
+    )
+    return ran.returncode, ran.stdout, ran.stderr.decode()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full disk at hand")
+@pytest.mark.parametrize("command", ["list", "docs", "export json", "--help"])
+@pytest.mark.thinned(2)
+def test_a_full_disk_is_said(command: str) -> None:
+    said = "errgrpc: standard output: No space left on device\n"
+    assert in_a_shell(f"errgrpc {command} > /dev/full") == (2, b"", said)
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "err"),
+    [
+        ("errgrpc list >&-", 0, ""),
+        ("errgrpc explain nothing 2>&-", 1, ""),
+        ("errgrpc lint nothing.proto 2>&- >&-", 2, ""),
+        ("errgrpc docs | true", 0, ""),
+    ],
+)
+@pytest.mark.thinned(2)
+def test_a_closed_output_is_no_traceback(line: str, code: int, err: str) -> None:
+    assert in_a_shell(line) == (code, b"", err)
+
+
+def test_a_pipe_gets_utf_8_in_any_locale() -> None:
+    command = "errgrpc explain 房间不存在 -f json"
+    wanted = in_a_shell(command, PYTHONIOENCODING="utf-8")
+    assert "房间不存在".encode() in wanted[1]
+    assert in_a_shell(command, PYTHONIOENCODING="cp1252") == wanted
+
+
+def test_an_interrupt_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("errgrpc.cli.app.run", interrupted)
+    with pytest.raises(SystemExit, match=r"\A130\Z"):
+        main()
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -1,9 +1,11 @@
 """Hints in the formats of translators: files have the texts of the table, and can be read back."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from errgrpc.cli.translations.texts import texts
 from errgrpc.codegen.schema import Catalog, Code, Field, Hint
 from errgrpc.placeholders import fill, parts
 
+ROOT = Path(__file__).parents[2]
 SINGLE = ["android", "strings", "i18next", "po", "properties"]
 RES = "protos/errgrpc/v1/res_code.proto"
 literals = st.text(
@@ -152,6 +155,12 @@ def test_what_a_format_takes_for_its_own_is_escaped(name: str, plain: str, forma
             assert formatted in written
 
 
+@pytest.mark.parametrize("encoding", ["iso-8859-1", "utf-16", "none"])
+def test_the_text_of_an_xml_is_decoded_once(encoding: str) -> None:
+    file = f'<?xml version="1.0" encoding="{encoding}"?><string name="A">zu spät</string>'
+    assert [each.text for each in FORMATS["android"].read(file)] == ["zu spät"]
+
+
 def test_android_reads_as_aapt_does() -> None:
     file = """<resources xmlns:xliff="urn:oasis:names:tc:xliff:document:1.2">
       <string name="A">  two   words
@@ -160,6 +169,7 @@ def test_android_reads_as_aapt_does() -> None:
       <string name="C"><xliff:g id="x">%1$s</xliff:g> seats</string>
       <string name="D">a <b>bold</b> word</string>
       <string name="E"><![CDATA[<b>]]></string>
+      <plurals name="F"><item quantity="one">a seat</item></plurals>
     </resources>"""
     told = FORMATS["android"].read(file)
     assert [each.text for each in told if not each.unfinished] == [
@@ -169,7 +179,8 @@ def test_android_reads_as_aapt_does() -> None:
         "<b>",
     ]
     assert [each.unfinished for each in told if each.unfinished] == [
-        "it has the element <b>, and a hint is plain text"
+        "it has the element <b>, and a hint is plain text",
+        "it has the element <plurals>, and a hint is one text",
     ]
     for wrong in ('<!DOCTYPE r [<!ENTITY a "b">]><r/>', "<resources>", ""):
         with pytest.raises(ValueError, match=r"document type|no XML"):
@@ -322,6 +333,63 @@ def test_a_translation_changes_its_hints_alone(end: str, run: Any, tmp_path: Pat
     ]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r\n// \U0001f469\u200d\U0001f680 \x1b[31m\n"])
+def test_a_pipe_gets_the_rest_as_it_was(end: str, tmp_path: Path) -> None:
+    source, old = tmp_path / "shop.proto", "\ufeff" + PROTO.replace("\n", end).rstrip("\n")
+    source.write_bytes(old.encode())
+    (tmp_path / "de.json").write_text("{}")
+    command = [sys.executable, "-m", "errgrpc", "import", "de.json", "--locale", "de"]
+    ran = subprocess.run(
+        [*command, "-c", "shop.proto"],
+        check=True,
+        capture_output=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
+    )
+    assert (ran.stdout, ran.stderr) == (old.encode(), b"")
+
+
+SHORT = """\
+syntax = "proto3"; package shop; import "errgrpc/v1/annotations.proto"; enum Shop { option \
+(errgrpc.v1.catalog) = {domain: "shop"}; SHOP_UNSPECIFIED = 0; \
+@SHOP_FULL = 1 [(errgrpc.v1.code).message = "];", (errgrpc.v1.code).grpc_status = NOT_FOUND,
+  (errgrpc.v1.code).hints = {locale: "en" text: "// }];"}];@ \
+/* ]; 满\t*/\t@SHOP_GONE = 0x2 [deprecated = true,
+  (errgrpc.v1.code) = {grpc_status: NOT_FOUND message: 'a' "b" hints: [<locale: "de" text: "a">]}];@
+// \x85 \u2028 \x0b
+}
+message Shops { enum Other { option (errgrpc.v1.catalog) = {domain: "other"}; \
+OTHER_UNSPECIFIED = 0;\t\t
+\t@OTHER_LATE = -7 [(errgrpc.v1.code) = {grpc_status: NOT_FOUND, message: "a"}];@}}"""
+
+
+@pytest.mark.parametrize(("mixed", "mark"), [(0, ""), (5, ""), (2, "\ufeff"), (7, "\ufeff")])
+def test_the_rest_is_the_same_byte_for_byte(
+    mixed: int, mark: str, run: Any, tmp_path: Path
+) -> None:
+    ends = ["\r\n" if mixed >> (index % 3) & 1 else "\n" for index in range(SHORT.count("\n"))]
+    old = mark + "".join(
+        line + end for line, end in zip(SHORT.split("\n"), [*ends, ""], strict=True)
+    )
+    source, file = tmp_path / "shop.proto", tmp_path / "de.json"
+    source.write_bytes(old.replace("@", "").encode())
+    file.write_text('{"FULL": "Voll", "GONE": "Weg", "LATE": "Spät"}', encoding="utf-8")
+    arguments = ("--locale", "de", "-c", str(source), "-o", str(source))
+    ran = run("import", str(file), *arguments)
+    assert (ran.code, ran.err) == (0, "")
+    rest = ".+?".join(map(re.escape, old.split("@")[::2]))
+    assert re.fullmatch(rest, source.read_bytes().decode(), re.DOTALL)
+    hints = {
+        code.reason: [(hint.locale, hint.text) for hint in code.hints]
+        for _, code in tables.load([str(source)]).codes()
+    }
+    assert hints == {
+        "FULL": [("en", "// }];"), ("de", "Voll")],
+        "GONE": [("de", "Weg")],
+        "LATE": [("de", "Spät")],
+    }
+
+
 def test_the_source_may_stand_in_the_current_folder(run: Any, tmp_path: Path) -> None:
     (tmp_path / "shop.proto").write_text(PROTO, encoding="utf-8")
     (tmp_path / "de.json").write_text('{"GONE": "Weg"}')
@@ -355,6 +423,47 @@ def test_what_is_not_taken_is_said(
     ran = run("import", str(file), "-c", str(source))
     assert (ran.code, ran.out) == (0, PROTO)
     assert ran.err == f"lost: de.po: {entry.msgctxt}: {said}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("x.json", r'{"GONE": "\ud800"}', "GONE: it has half of a character, a lone surrogate"),
+        ("x.json", r'{"\ud800": "x"}', "no code has this key"),
+        ("x.json", "[" * 200_000, "x.json cannot be read: "),
+        ("x.xcstrings", "[" * 200_000, "x.xcstrings cannot be read: "),
+        ("x.xml", "<string>" * 200_000, "x.xml cannot be read: it is no XML: no element found"),
+    ],
+)
+def test_a_hostile_file_is_no_traceback(
+    name: str, text: str, said: str, run: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "shop.proto").write_text(PROTO, encoding="utf-8")
+    (tmp_path / name).write_text(text)
+    ran = run("import", name, "--locale", "de", "-c", "shop.proto", cwd=tmp_path)
+    assert (ran.code, ran.out) in ((0, PROTO), (2, ""))
+    assert said in ran.err
+
+
+@pytest.mark.parametrize(
+    ("name", "one"),
+    [
+        ("de.json", '"{key}": "{text}"'),
+        ("de.properties", "{key} = {text}\n"),
+        ("de.strings", '"{key}" = "{text}";'),
+        ("de.po", 'msgctxt "{key}"\nmsgid "Gone"\nmsgstr "{text}"\n\n'),
+        ("de.xml", '<string name="{key}">{text}</string>'),
+    ],
+)
+def test_a_key_that_is_there_twice_is_said(name: str, one: str, run: Any, tmp_path: Path) -> None:
+    source, file = tmp_path / "shop.proto", tmp_path / name
+    source.write_text(PROTO, encoding="utf-8")
+    both = [one.format(key="GONE", text=text) for text in ("Weg", "Gone")]
+    around = {".json": "{%s}", ".xml": "<resources>%s</resources>"}.get(file.suffix, "%s")
+    file.write_text(around % ("," if file.suffix == ".json" else "").join(both))
+    ran = run("import", str(file), "--locale", "de", "-c", str(source))
+    assert ran.err == f"lost: {name}: GONE: the file has this key twice; the first text is taken\n"
+    assert 'hints: {locale: "de", text: "Weg"}' in ran.out
 
 
 @pytest.mark.parametrize(

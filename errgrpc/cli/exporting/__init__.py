@@ -1,12 +1,11 @@
 """`errgrpc export`: writes the table in the formats of other tools."""
 
 import contextlib
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from errgrpc.cli.exporting import documents
-from errgrpc.cli.output import Exit, Misuse, print_line, working
+from errgrpc.cli.output import Exit, Misuse, print_file, working
 from errgrpc.cli.tables import Tables
 from errgrpc.cli.translations import FORMATS
 from errgrpc.cli.translations.texts import locale_of, texts
@@ -51,8 +50,6 @@ def show(tables: Tables, form: str, output: Path | None, locale: str = "") -> Ex
             output.write_text(text, encoding="utf-8", newline="\n")
         except OSError as error:
             raise Misuse(f"{output} cannot be written: {error.strerror}") from error
-    elif sys.stdout.isatty():
-        print_line(text.removesuffix("\n"))
     else:
-        sys.stdout.write(text)
+        print_file(text)
     return Exit.FINE

@@ -28,7 +28,7 @@ from errgrpc.cli.importing import (
 )
 from errgrpc.cli.importing.building import Wanted
 from errgrpc.cli.importing.entries import Entry, Note, Notes
-from errgrpc.cli.output import Exit, Misuse, errors, json_text, print_line, safe, styled
+from errgrpc.cli.output import Exit, Misuse, errors, json_text, print_file, safe, styled
 from errgrpc.cli.translations import FORMATS
 from errgrpc.codegen import plugin
 from errgrpc.codegen.schema import Catalog
@@ -215,7 +215,7 @@ def guard(
 def show(text: str, notes: Notes, output: Path | None, form: str) -> Exit:
     """Writes the .proto to `output` or to standard output, and the report to standard error."""
     if output is None:
-        print_line(text.removesuffix("\n"))
+        print_file(text)
     else:
         try:
             output.parent.mkdir(parents=True, exist_ok=True)

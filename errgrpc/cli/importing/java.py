@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 
 from errgrpc.cli.importing.entries import Entry, Key, Note, Notes
@@ -9,7 +10,7 @@ from errgrpc.cli.output import Misuse
 
 __all__ = ["ENUM", "read"]
 
-ENUM = re.compile(r"\benum\s+(\w+)[^{;]*\{")
+ENUM = re.compile(r"\benum\s+(\w+)[^{;]{0,1000}\{")
 _TOKEN = re.compile(
     r"""(?P<doc>/\*.*?\*/)|(?P<line>//[^\n]*)|(?P<string>"(?:[^"\\\n]|\\.)*")|(?P<char>'(?:[^'\\\n]|\\.)*')|(?P<number>[+-]?\d[\w.]*)"""
     r"""|(?P<name>@?[^\W\d][\w.$]*)|(?P<sign>[^\s])""",
@@ -43,10 +44,11 @@ def read(text: str, name: str, notes: Notes, first_line: int = 1) -> tuple[str, 
     )
     if (start := ENUM.search(bare)) is None:
         raise Misuse(f"{name} has no Java enum: `enum Name {{ GONE(1, ...), ... }}`")
-    tokens = [
-        (part.lastgroup or "", part[0], first_line + text.count("\n", 0, part.start()))
-        for part in _TOKEN.finditer(text, start.end())
-    ]
+    tokens, line, end = list[_Token](), first_line, 0
+    for part in _TOKEN.finditer(text, start.end()):
+        line += text.count("\n", end, part.start())
+        end = part.start()
+        tokens.append((part.lastgroup or "", part[0], line))
     found = [
         _entry(index, *each, name, notes) for index, each in enumerate(_constants(tokens, name))
     ]
@@ -159,7 +161,8 @@ def _meaning(argument: Sequence[_Token]) -> tuple[str, str]:
     if number := re.fullmatch(r"[+-]?(?:0[xX][0-9a-fA-F_]+|[0-9][0-9_]*)[lL]?", whole):
         digits = number[0].rstrip("lL").replace("_", "")
         octal = re.fullmatch(r"[+-]?0[0-7]+", digits)
-        return "number", str(int(digits, 8 if octal else 0))
+        with suppress(ValueError):  # `0999`, or more digits than Python takes
+            return "number", str(int(digits, 8 if octal else 0))
     if status := re.fullmatch(
         r"(\w+(?:\.\w+)*\.)?(\w+)(?:\.value\(?\)?|\.getStatusCode\(?\)?|\.getCode\(?\)?)?", whole
     ):

@@ -28,7 +28,8 @@ from errgrpc.v1 import annotations_pb2
 __all__ = ["format_of", "read"]
 
 _Key = tuple[str, Condition]
-_COMMENT = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|//|/\*""", re.DOTALL)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_COMMENT = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|//|/\*|#""", re.DOTALL)
 
 
 def format_of(file: Path) -> Format | None:
@@ -49,10 +50,10 @@ def read(
     notes, known = Notes(), sources.load([source], includes)
     try:
         translated = form.read(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Misuse(f"{name} cannot be read: {error}") from error
     by_key = {each.key: each for each in texts(known)}
-    changed = dict[str, dict[_Key, str]]()
+    changed, taken = dict[str, dict[_Key, str]](), set[tuple[str, str]]()
     for each in translated:
         if locale and each.locale and locale.lower() != each.locale.lower():
             continue  # the file has several locales
@@ -62,10 +63,13 @@ def read(
         try:
             if found is None:
                 raise ValueError("no code has this key")  # noqa: TRY301  becomes a note below
+            if (each.key, wanted.lower()) in taken:
+                raise ValueError("the file has this key twice; the first text is taken")  # noqa: TRY301
             template = _template(each, found, form, wanted)
         except ValueError as error:
             notes.append(Note("lost", name, f"{each.key or repr(each.text)}: {error}"))
             continue
+        taken.add((each.key, wanted.lower()))
         if template != found.hint(wanted):
             changed.setdefault(anchor(found.catalog, found.code), {})[wanted, found.when] = template
     codes = {anchor(*each): each[1] for each in known.codes()}
@@ -85,6 +89,8 @@ def _template(told: Translated, found: Text, form: Format, locale: str) -> str:
         raise ValueError(told.unfinished)
     if not told.text.strip():
         raise ValueError("it has no text")
+    if _SURROGATE.search(told.text):
+        raise ValueError("it has half of a character, a lone surrogate")
     if told.source is not None and told.source != found.source:
         raise ValueError(f"it translates {told.source!r}, and the text is now {found.source!r}")
     template = form.style.read(told.text, found.fields)
@@ -116,7 +122,7 @@ def _edited(file: Path, spots: Mapping[str, Place], codes: Mapping[str, Code], n
         text = file.read_bytes().decode()
     except UnicodeDecodeError as error:
         raise Misuse(f"{file} is no UTF-8: {error}") from error
-    end_of_line = "\r\n" if "\r\n" in text else "\n"
+    carriage = "\r" if "\r\n" in text else ""
     lines = text.split("\n")
     # From the last to the first, so that no edit moves the place of another one.
     for where, spot in sorted(
@@ -137,10 +143,8 @@ def _edited(file: Path, spots: Mapping[str, Place], codes: Mapping[str, Code], n
         new = [line.removeprefix("  ") for line in protos.statement(codes[where])]
         indent = before if not before.strip() else "  "
         block = [before + new[0], *(indent + line for line in new[1:])]
-        block[-1] += behind
-        lines[first : last + 1] = [
-            line.removesuffix("\r") + end_of_line.removesuffix("\n") for line in block
-        ]
+        # `behind` has the end of the last line, which may differ from the rest of the file.
+        lines[first : last + 1] = [*(line + carriage for line in block[:-1]), block[-1] + behind]
     return "\n".join(lines)
 
 

@@ -35,7 +35,7 @@ def read(path: Path) -> Known:
         names: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise Misuse(f"{path} does not exist; write it by --write-baseline {path}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Misuse(f"{path} cannot be read: {error}") from error
     if not isinstance(names, Mapping) or not all(
         isinstance(each, list) and all(isinstance(name, str) for name in each)

@@ -61,12 +61,19 @@ def read(text: str) -> list[Translated]:
     """Returns the strings of a file. Raises ValueError."""
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise ValueError("a document type is declared, which no strings.xml needs; remove it")
+    # The parser would else believe the encoding that the file names.
+    parser = ElementTree.XMLParser(encoding="utf-8")  # noqa: S314  without a document type, it has no entities
     try:
-        root = ElementTree.fromstring(text.encode())  # noqa: S314  without a document type, it has no entities
+        root = ElementTree.fromstring(text.encode(), parser)  # noqa: S314
     except ElementTree.ParseError as error:
         raise ValueError(f"it is no XML: {error}") from error
     found = list[Translated]()
-    for element in root.iter("string"):
+    for element in root.iter():
+        if element.tag in ("plurals", "string-array"):
+            why = f"it has the element <{element.tag}>, and a hint is one text"
+            found.append(Translated(element.get("name", ""), "", unfinished=why))
+        if element.tag != "string":
+            continue
         odd = next(
             (child.tag for child in element.iter() if child.tag not in ("string", _XLIFF)), None
         )

@@ -99,6 +99,6 @@ def read_catalogue(text: str) -> list[Translated]:
                 if not isinstance(value, str):
                     raise TypeError(f"the value of {key} is no text")  # noqa: TRY301  handled below
                 found.append(Translated(key, value, locale, unfinished=why))
-    except (KeyError, AttributeError, TypeError, RecursionError) as error:
+    except (KeyError, AttributeError, TypeError) as error:
         raise ValueError(f"it is no string catalogue of Xcode: {error!r}") from error
     return found

@@ -24,7 +24,7 @@ def write(texts: Sequence[Text], locale: str) -> str:
 
 def read(text: str) -> list[Translated]:
     """Returns the texts of a file. Raises ValueError."""
-    told = json.loads(text)
-    if not isinstance(told, dict) or not all(isinstance(each, str) for each in told.values()):
+    told = json.loads(text, object_pairs_hook=tuple)  # a dict would lose a key that is there twice
+    if not isinstance(told, tuple) or not all(isinstance(value, str) for _, value in told):
         raise ValueError("it is no JSON object of texts by key")
-    return [Translated(key, value) for key, value in told.items()]
+    return [Translated(key, value) for key, value in told]
