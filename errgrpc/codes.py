@@ -62,7 +62,9 @@ class ErrorCode(Enum):
             identify a code.
         default_locale: The locale (BCP 47) of the hint if the code has no hint in a language that
             the caller asks for.
-        fallback: The reason of the code that answers unhandled exceptions. A server needs it.
+        fallback: The reason of the code that answers unhandled exceptions. A server needs a
+            catalogue with a fallback. The fallback must not be deprecated, and all its metadata
+            fields must be optional.
         infer: Maps a gRPC status to the reason of the code that a client assumes for it. The client
             uses it if the peer sent no ErrorInfo.
         locales: The locales (BCP 47) in which each code with hints must have a hint.

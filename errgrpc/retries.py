@@ -74,10 +74,11 @@ def service_config(
             If it is None, there is no throttling.
 
     Raises:
-        TypeError: `catalogues` or `services` hold another object. `services`, `statuses` or
-            `safe_methods` is not a collection, or `throttling` is not a pair.
-        ValueError: A number is out of its range, or a status is not a failure. No service has a
-            method that `safe_methods` names.
+        TypeError: An argument of `catalogues` is not a catalogue, or `services` holds an object
+            that is not a descriptor. `services`, `statuses` or `safe_methods` is not a collection,
+            or `throttling` is not a pair.
+        ValueError: A number is out of its range, or a status is not a failure. `safe_methods` names
+            a method that no service has.
     """
     methods = list(
         dict.fromkeys(_safe(_listed("services", services), _listed("safe_methods", safe_methods)))

@@ -67,12 +67,13 @@ class ServiceError(Exception):
 
         raise ServiceError(ResCode.ROOM_NOT_EXIST, room_uuid="r-42")
 
-    A mistake in another argument than the code raises nothing, so the client still gets the code:
+    A mistake in any other argument than the code raises no error, so the client gets the code:
 
     - An argument that cannot be sent is dropped with a MisuseWarning that names it. Examples are a
       metadata key that breaks AIP-193, and a detail that is not a protobuf message.
-    - Metadata that differ from the code's `metadata_fields` are sent, with a MisuseWarning.
-    - A deprecated code is sent, with a DeprecationWarning.
+    - Metadata that differ from the code's `metadata_fields` are sent with a MisuseWarning. So is a
+      `retry_delay` for a code that is not retryable.
+    - A deprecated code is sent with a DeprecationWarning.
 
     A subclass may have its own `__init__` and attributes. It must not override an attribute of this
     class, because the answer does not read the override. The definition of such a subclass raises

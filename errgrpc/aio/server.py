@@ -70,7 +70,7 @@ class ServerInterceptor(grpc.aio.ServerInterceptor):
     def intercept_service(
         self, continuation: Callable[[Any], Any], handler_call_details: Any
     ) -> Any:
-        """Returns a handler that answers the exceptions of the handler of a call.
+        """Wraps the handler of a call, so that its exceptions are answered.
 
         If an inner interceptor raises, its exception is answered like the exception of a handler.
 

@@ -56,7 +56,7 @@ _OWNED = {"content-type", "content-length", REQUEST_ID}  # errgrpc writes these 
 
 
 class Answer(NamedTuple):
-    """An HTTP answer."""
+    """An HTTP answer: status, headers and body."""
 
     status: int
     """The HTTP status."""

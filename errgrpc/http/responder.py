@@ -111,7 +111,7 @@ class Responder:
     ) -> Answer:
         """Returns the answer for an HTTP status that a handler chose.
 
-        The answer has no error code, like `context.abort` in gRPC, or else the given `code`.
+        If `code` is None, the answer has no error code, as with `context.abort` in gRPC.
 
         Args:
             status: The HTTP status.
