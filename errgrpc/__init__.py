@@ -1,11 +1,11 @@
-"""Makes a team's error-code table the contract of its gRPC services.
+"""Makes a team's table of error codes the contract of its gRPC services.
 
 - Declare a catalogue of codes: in a `.proto` (`errgrpc/v1/annotations.proto` and
   protoc-gen-errgrpc), or by hand as a subclass of `ErrorCode`.
 - On a server, add a `ServerInterceptor`, and raise `ServiceError` in the handlers.
 - On a client, wrap the channel with `wrap_channel`, and catch `remote(code)`.
 
-The same for asyncio is in `errgrpc.aio`.
+For grpc.aio, use the interceptors and the channel of `errgrpc.aio`.
 """
 
 from errgrpc import aio

@@ -491,12 +491,13 @@ class Answering:
 def encode(service_error: ServiceError, accept_language: str | None = None) -> status_pb2.Status:
     """Returns the google.rpc.Status of an error, for a server without errgrpc's interceptor.
 
-    Put its bytes into the trailing metadata `grpc-status-details-bin`. The Status is complete: it
-    is not cut to a limit.
+    Put its bytes into the trailing metadata `grpc-status-details-bin`. No part of the Status is
+    dropped, whatever its size is.
 
     Args:
         service_error: The error.
-        accept_language: A value of `accept-language`, which chooses the language of the hint.
+        accept_language: The caller's `accept-language`, which chooses the language of the hint. By
+            default, the hint is in the catalogue's default locale.
 
     Raises:
         TypeError: `service_error` is not a ServiceError.

@@ -53,40 +53,44 @@ class ErrorCode(Enum):
             )
             BROKEN = 2, Spec(StatusCode.INTERNAL, http_status=500, message="Broken")
 
-    It is not an IntEnum: 404 of one catalogue never equals 404 of another. Its members are ordered
-    as they are declared.
+    The name of a member is its reason. AIP-193 allows `[A-Z][A-Z0-9_]+[A-Z0-9]` of at most 63
+    characters. A member never equals an int or a member of another catalogue. The members of one
+    catalogue are ordered as they are declared.
 
     Args:
-        domain: `ErrorInfo.domain` of each code (AIP-193). With the reason, it identifies a code on
-            the wire.
-        default_locale: The locale of the hint if the caller asks for no locale that the code has.
-        fallback: The reason of the code that answers unhandled exceptions.
-        infer: The reason of the code that a client assumes for each status, if the peer sent no
-            ErrorInfo.
-        locales: The locales in which each code with hints must have one.
-        help_url: An https URL that explains a code. `{reason}`, `{domain}` and `{number}` in it
-            stand for the code's.
-        full_name: The full name of the enum in its `.proto`, if the domain is another one. The
+        domain: `ErrorInfo.domain` of each code (AIP-193). On the wire, domain and reason together
+            identify a code.
+        default_locale: The locale (BCP 47) of the hint if the code has no hint in a language that
+            the caller asks for.
+        fallback: The reason of the code that answers unhandled exceptions. A server needs a
+            catalogue with a fallback. The fallback must not be deprecated, and all its metadata
+            fields must be optional.
+        infer: Maps a gRPC status to the reason of the code that a client assumes for it. The client
+            uses it if the peer sent no ErrorInfo.
+        locales: The locales (BCP 47) in which each code with hints must have a hint.
+        help_url: The https URL that explains a code. `{reason}`, `{domain}` and `{number}` in it
+            stand for the values of the code.
+        full_name: The full name of the enum in its `.proto`, if it differs from the domain. The
             generator writes it.
 
     Raises:
         TypeError: A number is not an int of 32 bits, or a member has no Spec.
-        ValueError: Something else in the declaration is wrong. The text names all mistakes.
+        ValueError: Another part of the declaration is wrong. The text names all mistakes.
     """
 
     domain: str
     """`ErrorInfo.domain` of all codes of this catalogue."""
     default_locale: str
-    """The locale of the hint if the caller asks for no locale that the code has.
+    """The locale of the hint if the code has no hint in a language that the caller asks for.
 
-    It is empty if none is declared.
+    It is empty if the catalogue declares no default locale.
     """
     fallback: "ErrorCode | None"
     """The code that answers unhandled exceptions, or None."""
     inference: Mapping[StatusCode, "ErrorCode"]
-    """The code that a client assumes for each status if the peer sent no ErrorInfo."""
+    """The code that a client assumes for a gRPC status if the peer sent no ErrorInfo."""
     locales: "tuple[str, ...]"
-    """The locales in which each code with hints has one."""
+    """The locales in which each code with hints has a hint."""
 
     spec: Spec
     """The declaration of this code."""
@@ -177,13 +181,13 @@ class ErrorCode(Enum):
     def number(self) -> int:
         """The number of the code, unique in its catalogue.
 
-        It is sent as `ErrorInfo.metadata["code"]`.
+        The server sends it as `ErrorInfo.metadata["code"]`.
         """
         return self._value_
 
     @property
     def reason(self) -> str:
-        """The name of the code, unique in its domain. It is sent as `ErrorInfo.reason`."""
+        """The name of the code, unique in its domain: `ErrorInfo.reason` (AIP-193)."""
         return self._name_
 
     @property
@@ -193,19 +197,19 @@ class ErrorCode(Enum):
 
     @property
     def http_status(self) -> int | None:
-        """The HTTP status, or None if the code has none."""
+        """The HTTP status, or None if the catalogue declares none."""
         return self.spec.http_status
 
     @property
     def message(self) -> str:
-        """The message for developers, in English, with its placeholders."""
+        """The message for developers, in English. Placeholders such as `{key}` are not filled."""
         return self.spec.message
 
     @property
     def metadata_fields(self) -> tuple[MetadataField, ...]:
-        """The keys that errors with this code have in `ErrorInfo.metadata`, beside the number.
+        """The declared keys of `ErrorInfo.metadata`, without the number.
 
-        It is empty if the catalogue declares none.
+        It is empty if the catalogue declares no keys for this code.
         """
         return self.spec.metadata_fields  # type: ignore[return-value]  # Spec made it a tuple
 
@@ -213,23 +217,23 @@ class ErrorCode(Enum):
     def retryable(self) -> bool | None:
         """Whether a retry of the same call may succeed later.
 
-        It is None if the catalogue does not say.
+        It is None if the catalogue does not declare it.
         """
         return self.spec.retryable
 
     @property
     def resolution(self) -> str:
-        """What the caller's developer should do, or an empty text."""
+        """What the developer of the caller should do. It may be empty."""
         return self.spec.resolution
 
     @property
     def deprecated(self) -> bool:
-        """Whether new code should not raise it. Clients read it like any other code."""
+        """Whether the code is deprecated. ServiceError then warns, and clients still read it."""
         return self.spec.deprecated
 
     @property
     def help_url(self) -> str | None:
-        """The URL that explains the code, or None."""
+        """The URL that explains the code, or None if the catalogue has no `help_url`."""
         if not self._help_url:
             return None
         facts = {"reason": self.reason, "domain": self.domain, "number": str(self.number)}
@@ -237,23 +241,26 @@ class ErrorCode(Enum):
 
     @property
     def description(self) -> str:
-        """When the code is used, or an empty text."""
+        """When the code is used. It may be empty."""
         return self.spec.description
 
     @property
     def hints(self) -> Mapping[str, str]:
-        """The hints without a condition, by locale, with their placeholders."""
+        """The hints without a condition, by locale. Placeholders are not filled."""
         return self.spec.hints
 
     def message_for(self, metadata: Mapping[str, str]) -> str:
-        """Returns the message with these metadata in place of the placeholders."""
+        """Returns the message, with its placeholders filled from the metadata of an error."""
         template, fields = self.spec.message, self.spec.metadata_fields
         return (
             placeholders.fill(template, metadata) if fields and not self.spec.is_plain else template
         )
 
     def hints_for(self, metadata: Mapping[str, str]) -> Mapping[str, str]:
-        """Returns the hints of an error with these metadata, by locale."""
+        """Returns the hints of an error by locale, with their placeholders filled.
+
+        Hints whose condition these metadata meet replace the hints without a condition.
+        """
         if self.spec.is_plain:
             return self.spec.hints
         hints = self._chosen_hints(metadata) if self.spec.variants else self.spec.hints
@@ -280,9 +287,10 @@ class ErrorCode(Enum):
         """Returns the hint in a language, or None if the code has no hints.
 
         Args:
-            locale: A language tag or a whole `accept-language` value. If the code has no such hint,
-                the catalogue's default locale is used.
-            metadata: The metadata of the error. Without them, the placeholders stay.
+            locale: A language tag or a whole `accept-language` value (RFC 9110). If the code has no
+                such hint, the catalogue's default locale is used, or else the code's first hint.
+            metadata: The metadata of the error. If it is None, placeholders are not filled and
+                hints with a condition are not used.
         """
         hints = self.spec.hints if metadata is None else self.hints_for(metadata)
         chosen = choose(locale, hints, self.default_locale)

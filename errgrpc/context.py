@@ -40,17 +40,17 @@ _OF_ONE_CALL = {
 
 @dataclass(frozen=True, slots=True)
 class CurrentCall:
-    """The call that is being handled."""
+    """The call that the server is handling."""
 
     method: str
-    """`/package.Service/Method`; over HTTP `GET /rooms/r-42`."""
+    """`/package.Service/Method`, or over HTTP `GET /rooms/r-42`."""
     request_id: str
-    """The id that the call brought in `x-request-id`, or a new one.
+    """The caller's `x-request-id`, or a new id if the caller sent no valid one.
 
-    Each answer with a code has it.
+    Each answer with a code has this id, unless the error has a RequestInfo of its own.
     """
     accept_language: str | None
-    """The languages that the caller asks for, as it wrote them, or None."""
+    """The caller's `accept-language` (RFC 9110), or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,12 @@ _current: ContextVar[Tracked | None] = ContextVar("errgrpc.current_call", defaul
 
 
 def current_call() -> CurrentCall | None:
-    """Returns the call that is being handled, or None.
+    """Returns the call that the server is handling, or None.
 
-    It is None outside of a call, or if the server does not track calls (`track_context=True`). All
-    functions and coroutines that the handler calls know it, and the tasks that it starts, and
-    `asyncio.to_thread`. A thread that you start does not know it: run its function with
-    `contextvars.copy_context().run`.
+    It returns None outside of a call, and on a server without `track_context=True`. It works in all
+    functions and coroutines that the handler calls, in tasks that the handler starts, and in
+    `asyncio.to_thread`. It returns None in a thread that you start. To pass the call to that
+    thread, run its function with `contextvars.copy_context().run`.
     """
     tracked = _current.get()
     return None if tracked is None else tracked.call

@@ -9,7 +9,7 @@ from errgrpc.codes import ErrorCode
 __all__ = ["Declarations", "Raises"]
 
 Raises = Mapping[str, Collection[ErrorCode]]
-"""The codes that each method declares, by `/package.Service/Method`.
+"""Maps `/package.Service/Method` to the codes that the method declares.
 
 `RAISES` of a generated module is such a mapping.
 """

@@ -1,4 +1,4 @@
-"""Describes failed calls in traces and metrics. It needs only the API of OpenTelemetry."""
+"""Describes failed calls in the traces and metrics of OpenTelemetry. It needs only its API."""
 
 import re
 from collections.abc import Iterable
@@ -26,20 +26,28 @@ __all__ = [
     "Telemetry",
 ]
 
-# From OpenTelemetry's semantic conventions 1.45.0, where all three are stable. They have no request
-# id.
 SCHEMA_URL = "https://opentelemetry.io/schemas/1.45.0"
+"""The semantic conventions of OpenTelemetry that the next three names come from."""
 ERROR_TYPE = "error.type"
+"""The attribute of a span for the kind of the error (stable in the conventions)."""
 RPC_METHOD = "rpc.method"
+"""The attribute of the counter for the method (stable in the conventions)."""
 OTHER = "_OTHER"
+"""The value of an attribute for all values that have no series of their own."""
 
-# Names of errgrpc, since version 0.1.
+# Names of errgrpc, since version 0.1. The conventions have no request id.
 ERRGRPC_CODE = "errgrpc.code"
+"""The attribute of a span for the number of the code."""
 ERRGRPC_DOMAIN = "errgrpc.domain"
+"""The attribute of a span for `ErrorInfo.domain` (AIP-193)."""
 ERRGRPC_REASON = "errgrpc.reason"
+"""The attribute of a span and of the counter for `ErrorInfo.reason` (AIP-193)."""
 ERRGRPC_REQUEST_ID = "errgrpc.request_id"
+"""The attribute of a span for the request id."""
 ERRGRPC_SIDE = "errgrpc.side"
+"""The attribute of the counter for `server` or `client`."""
 ERRGRPC_FAILED_CALLS = "errgrpc.failed_calls"
+"""The name of the counter of failed calls."""
 
 _PATH = re.compile("/[^/]+/[^/]+")
 
@@ -51,10 +59,10 @@ class Telemetry:
         ServerInterceptor(ResCode, on_answer=telemetry.on_answer)
         wrap_channel(channel, ResCode, on_received=telemetry.on_received)
 
-    Each failed call adds 1 to the counter `errgrpc.failed_calls` (unit `{call}`). Its attributes
-    have a bounded number of values, whatever a peer sends:
+    Each failed call adds 1 to the counter `errgrpc.failed_calls` (unit `{call}`). The counter has
+    three attributes. Peers cannot add values to them:
 
-    - `rpc.method`: the method, or `_OTHER`.
+    - `rpc.method`: the method as `package.Service/Method`, or `_OTHER`.
     - `errgrpc.reason`: the reason of a declared code, or `_OTHER`. It is `_OTHER` for a status that
       the handler set, an unknown code, and an inferred code.
     - `errgrpc.side`: `server` or `client`.
@@ -64,12 +72,13 @@ class Telemetry:
     unhandled exception.
 
     Args:
-        methods: The known methods as `/package.Service/Method`: `RAISES`, or a list. By default,
-            they are the methods of each service whose protobuf module this process has imported.
-            Other methods, and requests over HTTP, count as `_OTHER`.
-        reason_as_error_type: Sets the span's `error.type` to the reason, as Google's libraries do.
-            In the convention it is the status, which the instrumentation sets.
-        meter_provider: OpenTelemetry's global one by default.
+        methods: The known methods as `/package.Service/Method`: `RAISES` of a generated module, or
+            a list. By default, they are the methods of each service whose protobuf module this
+            process has imported. Other methods, and requests over HTTP, count as `_OTHER`.
+        reason_as_error_type: Whether the `error.type` of the span is the reason, as in Google's
+            libraries. In OpenTelemetry's conventions it is the status, which the instrumentation
+            sets.
+        meter_provider: The provider of the counter. By default, it is OpenTelemetry's global one.
 
     Raises:
         TypeError: `methods` is not a collection of paths.
@@ -90,9 +99,10 @@ class Telemetry:
         )
 
     def on_answer(self, answered: Answered, /) -> None:
-        """The hook of a server.
+        """Counts and describes a failed call on a server: the hook `on_answer`.
 
-        If an instrumentation stands before errgrpc's interceptor, its span is current.
+        To describe the span of OpenTelemetry's instrumentation, list its interceptor before
+        errgrpc's.
         """
         self._count(answered.method, answered.code, "server")
         span = trace.get_current_span()
@@ -102,9 +112,9 @@ class Telemetry:
                 span.record_exception(answered.error)
 
     def on_received(self, error: RemoteError, /, *, method: str) -> None:
-        """The hook of a client.
+        """Counts and describes a failed call on a client: the hook `on_received`.
 
-        The current span is that of the caller or that of the call. It depends on the
+        The current span is the span of the call or the span of the caller. This depends on the
         instrumentation.
         """
         code = None if error.inferred else error.error_code

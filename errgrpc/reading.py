@@ -128,13 +128,19 @@ _shared = lru_cache(maxsize=64)(Reading)
 
 
 def from_error(exc: grpc.RpcError, *catalogues: type[ErrorCode]) -> RemoteError:
-    """Returns the typed error of a call that was made without errgrpc's interceptor.
+    """Returns the typed error of a call on a channel without errgrpc.
 
-    If `exc` is a RemoteError, it is returned as it is, unless these catalogues know a code that it
-    lacks.
+        except grpc.RpcError as exc:
+            error = errgrpc.from_error(exc, ResCode)
+
+    Args:
+        exc: The error that grpc raised. If it is a RemoteError without a code, these catalogues are
+            searched for its code. Any other RemoteError is returned unchanged.
+        *catalogues: The catalogues whose codes are known.
 
     Raises:
         TypeError: `exc` is not a grpc.RpcError, or another argument is not a catalogue.
+        ValueError: Two catalogues share a domain and a reason.
     """
     if not isinstance(exc, grpc.RpcError):
         raise TypeError(f"{shown(exc)} is no grpc.RpcError")
@@ -144,17 +150,18 @@ def from_error(exc: grpc.RpcError, *catalogues: type[ErrorCode]) -> RemoteError:
 def decode(status: status_pb2.Status | bytes | str, *catalogues: type[ErrorCode]) -> RemoteError:
     """Returns the error in a google.rpc.Status.
 
-    Invalid bytes become an UNKNOWN. A Status that says OK becomes one, too.
+    If the bytes are not a Status, or the Status is OK, the gRPC status of the error is UNKNOWN.
 
     Args:
-        status: The message, its bytes as in `grpc-status-details-bin`, or their base64 as in logs.
-            Base64 may lack its padding, be URL-safe, and have spaces and line ends. If commas join
-            several values, the first with an ErrorInfo is used.
+        status: The Status as a message, as bytes (the value of `grpc-status-details-bin`), or as
+            the base64 of the bytes (as logs show it). Base64 may be URL-safe, without padding, or
+            with spaces and line ends. If commas join several values, the first with an ErrorInfo is
+            used.
         *catalogues: The catalogues whose codes are known.
 
     Raises:
-        TypeError: `status` is of another type, or an argument is not a catalogue.
-        ValueError: A text is not base64.
+        TypeError: `status` is of another type, or another argument is not a catalogue.
+        ValueError: `status` is text but not base64, or two catalogues share a domain and a reason.
     """
     if isinstance(status, str):
         status = Received([from_base64(value) for value in status.split(",")]).status

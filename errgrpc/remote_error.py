@@ -61,11 +61,12 @@ def _as_pickled(function: F) -> F:
 
 
 class RemoteError(AioRpcError, FailedCall, metaclass=_RemoteType):
-    """An error received from another service.
+    """An error that a client received from another service.
 
-    The client interceptors, `from_error` and `decode` make it. It has grpc's methods, too:
-    `code()`, `details()` (the text for developers), `initial_metadata()`, `trailing_metadata()` and
-    `debug_error_string()`.
+    The channel of `wrap_channel`, the client interceptors, `from_error` and `decode` make it. A
+    test makes it with `errgrpc.testing.remote_error`. It is a grpc.RpcError on both stacks, with
+    grpc's methods: `code()`, `details()` (the text for developers), `initial_metadata()`,
+    `trailing_metadata()` and `debug_error_string()`.
 
     No attribute raises because of what a peer sent. If a value is absent or invalid, the attribute
     is None or empty.
@@ -109,11 +110,11 @@ class RemoteError(AioRpcError, FailedCall, metaclass=_RemoteType):
         self._debug_error_string = debug_error_string
 
     def code(self) -> StatusCode:
-        """Returns the status of the call."""
+        """Returns the gRPC status of the call."""
         return self._code
 
     def details(self) -> str | None:
-        """Returns the message that the peer sent with the status: English, for developers."""
+        """Returns the text for developers that the peer sent with the status, or None."""
         return self._details
 
     def initial_metadata(self) -> Any:
@@ -138,7 +139,7 @@ class RemoteError(AioRpcError, FailedCall, metaclass=_RemoteType):
 
     @property
     def error_code(self) -> ErrorCode | None:
-        """The code, or None if no given catalogue declares it.
+        """The code, or None if no catalogue of the client declares it.
 
         If `inferred` is True, the code is a guess.
         """
@@ -146,12 +147,15 @@ class RemoteError(AioRpcError, FailedCall, metaclass=_RemoteType):
 
     @property
     def inferred(self) -> bool:
-        """Whether the peer sent no ErrorInfo, so that `error_code` is guessed from the status."""
+        """Whether `error_code` is a guess from the status, because the peer sent no ErrorInfo."""
         return self._inferred
 
     @property
     def number(self) -> int | None:
-        """The number of the code, even if no catalogue here declares it, or None."""
+        """The number of the code, or None.
+
+        If no catalogue of the client declares the code, it is `ErrorInfo.metadata["code"]`.
+        """
         return (
             parse_number(self._received.number)
             if self._error_code is None
@@ -177,15 +181,15 @@ class RemoteError(AioRpcError, FailedCall, metaclass=_RemoteType):
     def hint(self) -> str | None:
         """The text for the end user, or None.
 
-        The server's text comes first. Without one, it is the catalogue's hint in the language that
-        the caller asked for.
+        It is the text that the server sent. If the server sent none, it is the catalogue's hint in
+        the language that the caller asked for, or else in its default locale.
         """
         localized = self._localized()
         return None if localized is None else localized[1]
 
     @property
     def locale(self) -> str | None:
-        """The language tag of `hint`, or None."""
+        """The language tag of `hint` (BCP 47), or None."""
         localized = self._localized()
         return None if localized is None else localized[0]
 
@@ -193,16 +197,16 @@ class RemoteError(AioRpcError, FailedCall, metaclass=_RemoteType):
     def retryable(self) -> bool | None:
         """Whether a retry of the same call may succeed later, or None.
 
-        The client's own catalogue decides. It is None if the catalogue says nothing, or if the code
-        is inferred.
+        It comes from the client's own catalogue, never from a peer. It is None if the catalogue
+        does not declare it, or if the code is inferred.
         """
         return None if self._error_code is None or self._inferred else self._error_code.retryable
 
     @property
     def retry_delay(self) -> float | None:
-        """How many seconds the server asks the caller to wait before a retry, or None.
+        """How long the server asks the caller to wait before a retry, in seconds, or None.
 
-        It comes from the RetryInfo of the peer.
+        It comes from the RetryInfo that the peer sent.
         """
         return self._received.retry_delay
 
@@ -210,26 +214,26 @@ class RemoteError(AioRpcError, FailedCall, metaclass=_RemoteType):
     def help_url(self) -> str | None:
         """The URL that explains the code, or None.
 
-        It is from the client's own catalogue, never from a peer. It is None if the code is
+        It comes from the client's own catalogue, never from a peer. It is None if the code is
         inferred.
         """
         return None if self._error_code is None or self._inferred else self._error_code.help_url
 
     @property
     def request_id(self) -> str | None:
-        """The id of the error in the server's log, or None."""
+        """The id of the error in the server's log: `RequestInfo.request_id`, or None."""
         return self._received.request_id
 
     @property
     def status_details(self) -> tuple[Message, ...]:
-        """All details in the order in which the peer sent them.
+        """All details, in the order in which the peer sent them.
 
-        A detail of a type that this process does not know stays an `Any`.
+        If this process does not know the type of a detail, it stays a google.protobuf.Any.
         """
         return self._received.details
 
     def detail(self, message_type: type[M], /) -> M | None:
-        """Returns the first detail of a type, or None."""
+        """Returns the first detail of a protobuf type, or None."""
         return self._received.detail(message_type)
 
     def _localized(self) -> tuple[str, str] | None:
@@ -334,13 +338,13 @@ def remote(target: Target, /, *others: Target) -> type[RemoteError] | tuple[type
 
         except remote(ResCode.ROOM_NOT_EXIST) as error:
 
-    Several arguments give a tuple of classes. They are real classes, and cached: they work in
-    tuples, in `except*` and in `contextlib.suppress`. They never catch an error whose code was
-    inferred.
+    For several arguments, it returns a tuple of classes. They are subclasses of RemoteError, so
+    they also work in `except*` and `contextlib.suppress`. They never catch an error whose code was
+    inferred. `remote(ResCode)` also catches codes of its domain that a newer server added.
 
     Raises:
         TypeError: An argument is neither a code nor a catalogue.
-        ValueError: A code is a success.
+        ValueError: The gRPC status of a code is OK.
     """
     if others:
         return tuple(map(_class_of, (target, *others)))

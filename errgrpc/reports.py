@@ -37,7 +37,17 @@ _with_traceback = BaseException.with_traceback
 
 
 class OnError(Protocol):
-    """The hook that is called with an unhandled exception, in place of the log record."""
+    """The hook that a server calls with each unhandled exception, instead of logging it.
+
+    It is called as `on_error(error, method=..., code=..., request_id=...)`:
+
+    - `error`: the exception.
+    - `method`: `/package.Service/Method`, or over HTTP `GET /rooms/r-42`.
+    - `code`: the code of the answer, which is the catalogue's fallback.
+    - `request_id`: the request id of the answer.
+
+    It must not be async. If it raises, the failure is logged, and the answer is sent unchanged.
+    """
 
     def __call__(
         self, error: BaseException, /, *, method: str, code: ErrorCode, request_id: str
@@ -52,37 +62,44 @@ class Answered:
     """A call that failed in a handler or in an inner interceptor, and the answer to its client."""
 
     method: str
-    """`/package.Service/Method`; over HTTP `GET /rooms/r-42`."""
+    """`/package.Service/Method`, or over HTTP `GET /rooms/r-42`."""
     error: BaseException | None
-    """What was raised, or None if the handler only set a status or aborted."""
+    """The exception that was raised, or None if the handler only set a status or aborted."""
     code: ErrorCode | None
     """The code of the answer, or None if the handler set the status or aborted."""
     status: StatusCode | int
-    """The status of the answer. Over HTTP, it is the number."""
+    """The gRPC status of the answer, or over HTTP the number of its HTTP status."""
     request_id: str | None
     """The request id that the client gets, or None."""
     outcome: Outcome
     """How the call was answered:
 
     - `coded`: with the code of a ServiceError.
-    - `translated`: with what `translate` made of the exception.
+    - `translated`: with the code that `translate` has for the exception.
     - `unhandled`: with the catalogue's fallback.
     - `aborted`: with the status that the handler set or aborted with.
     - `undelivered`: the client did not get the answer, as far as grpc tells.
     """
     undeclared: bool = False
-    """Whether the method declares its codes (`raises=`), but not this one.
+    """Whether the method declares codes (`raises=`), but not `code`.
 
     It is never True for the catalogue's fallback.
     """
 
 
 OnAnswer = Callable[[Answered], object]
-"""The hook that is called once for each failed call, before its answer is sent."""
+"""The hook that a server calls once for each failed call, before it sends the answer.
+
+It must not be async. If it raises, the failure is logged, and the answer is sent unchanged.
+"""
 
 
 class OnReceived(Protocol):
-    """The hook that is called once for each failed call, when its caller first gets the error."""
+    """The hook that a client calls once for each failed call, when the caller first gets the error.
+
+    It is called as `on_received(error, method="/package.Service/Method")`. It must not be async. If
+    it raises, the failure is logged, and the caller gets the error unchanged.
+    """
 
     def __call__(self, error: RemoteError, /, *, method: str) -> object: ...
 

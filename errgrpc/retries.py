@@ -1,4 +1,4 @@
-"""The config of a client's own retry policy, made from catalogues and services (gRFC A6)."""
+"""Makes the config of a client's own retry policy from catalogues and services (gRFC A6)."""
 
 import difflib
 import json
@@ -38,41 +38,47 @@ def service_config(
     backoff_multiplier: float = 2,
     throttling: tuple[int, float] | None = (10, 0.1),
 ) -> str:
-    """Returns the service config of a channel, as JSON. gRPC's own clients then retry calls.
+    """Returns a channel's service config as JSON, with which gRPC's own client retries calls.
 
         services = [classroom_pb2.DESCRIPTOR.services_by_name["ClassroomService"]]
         config = service_config(ResCode, services=services)
         channel = grpc.insecure_channel(target, options=[("grpc.service_config", config)])
 
-    This works in every language, and on both stacks. A call is retried only before its response
-    headers have arrived, which come before the first response. The policy waits as long as the
-    server asks. If the call's deadline comes first, the call ends with DEADLINE_EXCEEDED.
+    This works in every language, and on both stacks. As gRFC A6 says, the client retries a call
+    only if no response headers have arrived. It waits as long as the server asks. If the deadline
+    of the call comes first, the call ends with DEADLINE_EXCEEDED.
 
     The config leaves out what could do harm or could not succeed:
 
     - Methods that are not safe to repeat. A method is safe if its `idempotency_level` is
       NO_SIDE_EFFECTS or IDEMPOTENT, or if `safe_methods` names it.
-    - Statuses that a code with `retryable: false` has, except UNAVAILABLE. A retry policy sees no
-      code. For UNAVAILABLE alone, a server with errgrpc stops the policy for such a code, with
-      `grpc-retry-pushback-ms: -1`. AIP-194 allows only UNAVAILABLE.
+    - Statuses of codes that declare `retryable: false`, except UNAVAILABLE. A retry policy reads
+      only the status. If the status of such a code is UNAVAILABLE, a server with errgrpc stops the
+      policy with `grpc-retry-pushback-ms: -1` (gRFC A6).
     - Hedging, timeouts and wait_for_ready. The caller decides on them.
 
     If the config retries nothing, the function warns with MisuseWarning.
 
     Args:
         *catalogues: The catalogues of the services.
-        services: Descriptors of the services.
-        statuses: The statuses after which a call is retried.
+        services: The descriptors of the services.
+        statuses: The statuses after which a call is retried. AIP-194 allows only UNAVAILABLE.
         safe_methods: More methods that are safe to repeat, as `/package.Service/Method`.
-        max_attempts: How often a call is tried, the first time included: 2 to 5.
-        initial_backoff: The first wait in seconds, 0.01 or more.
-        max_backoff: The longest wait in seconds, 0.01 or more.
-        backoff_multiplier: The factor between two waits.
-        throttling: The number of tokens (3 to 1,000), and how many each success gives back. They
-            protect a server that fails. Each failure with one of the `statuses` takes a token.
-            While at most half of them are left, nothing is retried. None leaves throttling out.
+        max_attempts: How many times a call is tried in all, with the first time: 2 to 5.
+        initial_backoff: The wait before the first retry, in seconds: 0.01 or more.
+        max_backoff: The longest wait before a retry, in seconds: 0.01 or more.
+        backoff_multiplier: The factor by which the wait grows with each retry: 1 or more.
+        throttling: Two numbers, which protect a server that fails: the tokens (3 to 1,000), and how
+            many tokens a success gives back (0.001 to 1,000). Each failure with one of the
+            `statuses` takes a token. While at most half of the tokens are left, no call is retried.
+            If it is None, there is no throttling.
 
-    Raises TypeError or ValueError if an argument is wrong.
+    Raises:
+        TypeError: An argument of `catalogues` is not a catalogue, or `services` holds an object
+            that is not a descriptor. `services`, `statuses` or `safe_methods` is not a collection,
+            or `throttling` is not a pair.
+        ValueError: A number is out of its range, or a status is not a failure. `safe_methods` names
+            a method that no service has.
     """
     methods = list(
         dict.fromkeys(_safe(_listed("services", services), _listed("safe_methods", safe_methods)))

@@ -25,10 +25,10 @@ __all__ = ["MisuseWarning", "ServiceError", "made_of", "values_of"]
 
 
 class MisuseWarning(UserWarning):
-    """A warning of a mistake that does not stop the program.
+    """Warns of a mistake in the use of errgrpc that does not stop the program.
 
-    If an argument of ServiceError is wrong, it is dropped with this warning. The error still goes
-    out with its code.
+    If an argument of ServiceError is wrong, ServiceError warns. The error is still sent with its
+    code. `errgrpc.retries.service_config` warns if its config retries nothing.
     """
 
 
@@ -67,29 +67,35 @@ class ServiceError(Exception):
 
         raise ServiceError(ResCode.ROOM_NOT_EXIST, room_uuid="r-42")
 
-    If an argument beside the code is wrong, it is dropped with a MisuseWarning that names it.
-    Examples are a metadata key that breaks AIP-193, and a detail that is not a message.
+    A mistake in any other argument than the code raises no error, so the client gets the code:
+
+    - An argument that cannot be sent is dropped with a MisuseWarning that names it. Examples are a
+      metadata key that breaks AIP-193, and a detail that is not a protobuf message.
+    - Metadata that differ from the code's `metadata_fields` are sent with a MisuseWarning. So is a
+      `retry_delay` for a code that is not retryable.
+    - A deprecated code is sent with a DeprecationWarning.
 
     A subclass may have its own `__init__` and attributes. It must not override an attribute of this
-    class, because the answer does not read the override. If it does, the definition of the subclass
-    raises TypeError.
+    class, because the answer does not read the override. The definition of such a subclass raises
+    TypeError.
 
     Args:
         error_code: The code, a member of a catalogue.
         message: The text for developers, in English. It replaces the message of the code.
         metadata: The entries of `ErrorInfo.metadata`. True and False become `true` and `false`, and
             an enum member becomes its name. An entry with the value None is left out.
-        hint: The text for end users, or a mapping of locale to text. It replaces all hints of the
-            code. A single text is in the catalogue's default locale.
-        details: More protobuf messages, each type once.
+        hint: The text for end users, or a mapping of locale (BCP 47) to text. It replaces all hints
+            of the code. A single text is in the catalogue's default locale.
+        details: More protobuf messages, at most one of each type (AIP-193).
         retry_delay: How long the caller should wait before a retry, in seconds or as a timedelta.
-            It is sent as a RetryInfo, and the client's own retry policy follows it. A RetryInfo in
-            `details` does the same.
+            The server sends it as a RetryInfo. It also sends it to the client's own retry policy
+            (gRFC A6). A RetryInfo in `details` does the same.
         **more_metadata: More entries of `metadata`.
 
     Raises:
-        TypeError: The first argument is not an error code.
-        ValueError: The code is a success (SUCCESS).
+        TypeError: `error_code` is not an error code.
+        ValueError: The gRPC status of the code is OK.
+        MisuseWarning, DeprecationWarning: A filter of `warnings` turns the warning into an error.
     """
 
     def __init__(
@@ -146,13 +152,13 @@ class ServiceError(Exception):
 
             raise ServiceError.from_remote(error) from error
 
-        The code, message, metadata, hint and details are copied. A request id is copied if it has
+        It copies the code, message, metadata, hint and details. If the hint is the catalogue's own
+        text, the next caller gets that text in its own language. The request id is copied if it has
         at most 128 printable ASCII characters.
 
         Raises:
             TypeError: `error` is not a RemoteError.
-            ValueError: The code was inferred, or no catalogue here declares it. This service cannot
-                answer with such a code.
+            ValueError: The code is inferred, or no catalogue of the client declares it.
         """
         if not issubclass(type(error), RemoteError):
             raise TypeError(
@@ -203,7 +209,7 @@ class ServiceError(Exception):
 
     @property
     def message(self) -> str:
-        """The text for developers, in English. It is sent as `grpc-message`."""
+        """The text for developers, in English. The server sends it as `grpc-message`."""
         values = _held(self)
         return (
             values.code.message_for(values.metadata) if values.message is None else values.message
@@ -216,7 +222,7 @@ class ServiceError(Exception):
 
     @property
     def hint(self) -> str | Mapping[str, str] | None:
-        """The hint that replaces the hints of the code, as it was given, or None.
+        """The argument `hint`, which replaces the hints of the code, or None.
 
         It is a text, or a mapping of locale to text.
         """
@@ -229,12 +235,12 @@ class ServiceError(Exception):
 
     @property
     def status_details(self) -> tuple[Message, ...]:
-        """The details beside ErrorInfo, LocalizedMessage and the RetryInfo of `retry_delay`."""
+        """The details without ErrorInfo, LocalizedMessage and the RetryInfo of `retry_delay`."""
         return tuple(detail for detail, _ in _held(self).details)
 
     @property
     def retry_delay(self) -> float | None:
-        """How many seconds the caller should wait before a retry, or None."""
+        """How long the caller should wait before a retry, in seconds, or None."""
         return _held(self).retry_delay
 
     def __str__(self) -> str:

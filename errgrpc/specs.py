@@ -1,4 +1,4 @@
-"""The declaration of one code: `Spec`, with its `Variant` hints and its `MetadataField`s."""
+"""The declaration of one code: `Spec`, `Variant` and `MetadataField`."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -56,9 +56,19 @@ def wrong_key(key: object) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """Hints for errors whose metadata have all entries of `when`.
+    """The hints of a code under a condition: the metadata of the error have all entries of `when`.
 
-    They replace the hints of the code, locale by locale.
+    A hint of a variant replaces the hint of the code in the same locale. If several variants match,
+    the one with the most entries in `when` is used. If they have equally many, the first is used.
+
+    Args:
+        when: The metadata that the error must have, at least one entry.
+        hints: The texts for the end user, by locale (BCP 47).
+
+    Raises:
+        TypeError: `when` or `hints` is not a mapping of str to str.
+        ValueError: `when` is empty or has a malformed key, a locale is malformed, or a text is
+            empty.
     """
 
     when: Mapping[str, str]
@@ -78,24 +88,25 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class MetadataField:
-    """A key that errors with a code carry in `ErrorInfo.metadata`.
+    """The declaration of one key of `ErrorInfo.metadata`.
 
     Args:
-        key: The key (AIP-193).
+        key: The key. AIP-193 allows `[a-z][a-zA-Z0-9_-]+` of at most 64 characters.
         description: What the value is.
-        example: A value as it is sent, for the reference.
-        optional: Whether an error may come without it.
-        type: str, int (64 bits), float or bool. The value is sent as text; a bool is `true` or
-            `false`.
+        example: A value as the server sends it. The error reference shows it.
+        optional: Whether an error may come without the key.
+        type: str, int (64 bits), float or bool. The server sends each value as text, and a bool as
+            `true` or `false`.
 
-    Raises TypeError or ValueError, which names what is wrong.
+    Raises:
+        TypeError: `type` is not one of these four, or another argument is not a str.
+        ValueError: `key` is malformed or reserved, or `example` is not of the type.
     """
 
     key: str
     description: str = ""
     example: str = field(default="", kw_only=True)
     optional: bool = field(default=False, kw_only=True)
-    """Whether an error may come without it."""
     type: MetadataType = field(default=str, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -115,7 +126,7 @@ class MetadataField:
             )
 
     def fits(self, text: str) -> bool:
-        """Tells whether a text on the wire is of the type."""
+        """Tells whether the text of a value is of the declared type."""
         return FITS[self.type](text)
 
 
@@ -123,22 +134,27 @@ class MetadataField:
 class Spec:
     """The declaration of one code in a catalogue.
 
-    If `metadata_fields` are declared, `{key}` in the message and the hints stands for the value of
-    that field. `{{` and `}}` then stand for braces.
+    If the code has `metadata_fields`, `{key}` in its message and hints stands for the value of that
+    field. `{{` and `}}` then stand for braces. All hints for one condition must have the same
+    placeholders.
 
     Args:
-        grpc_status: The gRPC status.
+        grpc_status: The gRPC status. Only the code with the number 0 may be OK.
         http_status: The HTTP status (100 to 599), or None.
         message: What went wrong, in English, for developers.
         hints: The texts for the end user, by locale (BCP 47).
-        variants: Hints for errors with some metadata.
+        variants: The hints under a condition.
         description: When the code is used.
-        metadata_fields: The keys that its errors carry.
-        retryable: Whether a retry of the same call may succeed later. None says nothing.
-        resolution: What the caller's developer should do.
-        deprecated: Whether new code should not raise it.
+        metadata_fields: The keys of `ErrorInfo.metadata`. If it is empty, any key is allowed.
+        retryable: Whether a retry of the same call may succeed later, or None if that is not known.
+        resolution: What the developer of the caller should do.
+        deprecated: Whether the code is deprecated. If true, ServiceError warns with
+            DeprecationWarning.
 
-    Raises TypeError or ValueError, which names what is wrong.
+    Raises:
+        TypeError: An argument is of a wrong type.
+        ValueError: `http_status`, a locale, a placeholder or a condition is wrong. A hint is empty,
+            or a text has a lone surrogate. A key, or a locale of one condition, occurs twice.
     """
 
     grpc_status: StatusCode
@@ -151,20 +167,19 @@ class Spec:
     retryable: bool | None = field(default=None, kw_only=True)
     resolution: str = field(default="", kw_only=True)
     deprecated: bool = field(default=False, kw_only=True)
+    # The other fields are computed for the package itself. They have comments instead of
+    # docstrings, so that the documentation does not list them.
+    # Whether the texts are the same for all metadata.
     is_plain: bool = field(init=False, repr=False, compare=False)
-    """Whether the texts are the same for all metadata."""
+    # Whether the code is plain, and an answer never needs `grpc-retry-pushback-ms`.
     is_brief: bool = field(init=False, repr=False, compare=False)
-    """Whether the texts are the same for all metadata, and the answer never needs a pushback."""
+    # Whether the server must stop the client's own retry policy (AIP-194): the status is
+    # UNAVAILABLE, which the policy retries, but the code is not retryable.
     is_final: bool = field(init=False, repr=False, compare=False)
-    """Whether the server must stop the client's own retry policy (AIP-194).
-
-    This holds if the status is UNAVAILABLE, which the policy retries, but the code is not
-    retryable.
-    """
+    # Whether a raise with metadata is checked: fields are declared, or the code is deprecated.
     is_checked: bool = field(init=False, repr=False, compare=False)
-    """Whether a raise with metadata is checked: fields are declared, or the code is deprecated."""
+    # Whether each raise is checked: a field is required, or the code is deprecated.
     is_always_checked: bool = field(init=False, repr=False, compare=False)
-    """Whether each raise is checked: a field is required, or the code is deprecated."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.grpc_status, StatusCode):

@@ -14,7 +14,10 @@ __all__ = ["Translate", "Translator", "accept_language"]
 # type[Any], because a mapping is invariant in its keys. A variable with a table of one class must
 # be accepted, too.
 Translate = Mapping[type[Any], ErrorCode | Callable[[Any], ServiceError]]
-"""What exceptions mean: the code of each class, or a function that makes a ServiceError."""
+"""Maps exception classes to a code, or to a function from the exception to a ServiceError.
+
+The function must not be async. For an exception, the entry of its most specific class is used.
+"""
 
 accept_language: ContextVar[str | None] = ContextVar("errgrpc.accept_language", default=None)
 """The languages that the caller asks for, while a function of the table runs.

@@ -1,4 +1,7 @@
-"""The interceptors and the channel for `grpc.aio`."""
+"""The interceptors and the channel for grpc.aio.
+
+The errors and codes are the same as for grpc's sync stack: import them from `errgrpc`.
+"""
 
 from errgrpc.aio.channel import wrap_channel
 from errgrpc.aio.client import client_interceptors

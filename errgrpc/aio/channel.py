@@ -26,13 +26,16 @@ def wrap_channel(
 
         channel = errgrpc.aio.wrap_channel(grpc.aio.insecure_channel(target), ResCode)
 
-    Otherwise the channel stays the same. If the channel has interceptors, they see grpc's own
+    Nothing else about the channel changes. If the channel has interceptors, they get grpc's own
     errors.
 
-    The other arguments and the exceptions are those of `errgrpc.ClientInterceptor`.
+    Args:
+        channel: A channel of grpc.aio.
+        *catalogues, locale, on_received, forward: As for `errgrpc.ClientInterceptor`.
 
     Raises:
-        TypeError: `channel` is not a channel of grpc.aio.
+        TypeError: `channel` is not such a channel, or as `errgrpc.ClientInterceptor` raises it.
+        ValueError: As `errgrpc.ClientInterceptor` raises it.
     """
     if not isinstance(channel, grpc.aio.Channel):
         raise TypeError(

@@ -26,15 +26,21 @@ def client_interceptors(
     on_received: OnReceived | None = None,
     forward: Iterable[str] = (),
 ) -> list[grpc.aio.ClientInterceptor]:
-    """Returns the interceptors that make failed calls raise RemoteError, on grpc.aio.
+    """Returns four interceptors that make failed calls raise RemoteError, on grpc.aio.
 
         grpc.aio.insecure_channel(
             target, interceptors=errgrpc.aio.client_interceptors(ResCode)
         )
 
-    There is one for each kind of method, because grpc.aio uses an interceptor only for the first
-    kind that it is an instance of. The arguments and the exceptions are those of
-    `errgrpc.ClientInterceptor`.
+    Each kind of method (unary or streaming) has its own interceptor, because grpc.aio uses an
+    interceptor for only one kind. If the channel needs no other interceptor, use
+    `errgrpc.aio.wrap_channel`.
+
+    Args:
+        *catalogues, locale, on_received, forward: As for `errgrpc.ClientInterceptor`.
+
+    Raises:
+        TypeError, ValueError: As `errgrpc.ClientInterceptor` raises them.
     """
     caller = Caller(catalogues, locale, on_received, forward)
     kinds = (

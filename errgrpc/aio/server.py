@@ -26,12 +26,20 @@ __all__ = ["ServerInterceptor"]
 
 
 class ServerInterceptor(grpc.aio.ServerInterceptor):
-    """Answers with a code if a handler raises, on a `grpc.aio.server`.
+    """Answers with an error code if a handler raises, on a `grpc.aio.server`.
 
         grpc.aio.server(interceptors=[errgrpc.aio.ServerInterceptor(ResCode)])
 
-    It guards coroutines, async generators, reader/writer coroutines and sync handlers. The
-    arguments and the exceptions are those of `errgrpc.ServerInterceptor`.
+    Handlers may be coroutines, async generators, coroutines that call `read` and `write`, and sync
+    functions.
+
+    Args:
+        catalogue: The catalogue whose fallback answers unhandled exceptions.
+        translate, on_error, on_answer, raises, send_help, track_context, max_trailer_bytes: As for
+            `errgrpc.ServerInterceptor`.
+
+    Raises:
+        TypeError, ValueError: As `errgrpc.ServerInterceptor` raises them.
     """
 
     def __init__(
@@ -62,9 +70,12 @@ class ServerInterceptor(grpc.aio.ServerInterceptor):
     def intercept_service(
         self, continuation: Callable[[Any], Any], handler_call_details: Any
     ) -> Any:
-        """Returns the guarded handler of a call.
+        """Wraps the handler of a call, so that its exceptions are answered.
 
-        If an inner interceptor raises, the error is answered like the error of a handler.
+        If an inner interceptor raises, its exception is answered like the exception of a handler.
+
+        Raises:
+            TypeError: The server is a `grpc.server`, which needs an `errgrpc.ServerInterceptor`.
         """
         try:
             asyncio.get_running_loop()

@@ -1,6 +1,6 @@
 """Sends the same errors over HTTP: from an error to status, headers and JSON, and back.
 
-This package needs no framework. Three modules connect it to others:
+This package needs no framework. Three modules connect it to frameworks and clients:
 
 - `errgrpc.http.starlette` answers for Starlette and FastAPI.
 - `errgrpc.http.asgi` answers for any other ASGI application.

@@ -1,4 +1,4 @@
-"""Answers the exceptions of any ASGI application: `ErrorMiddleware(app, Responder(ResCode))`."""
+"""Answers the exceptions of an ASGI application: `ErrorMiddleware(app, Responder(ResCode))`."""
 
 import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
@@ -35,23 +35,19 @@ class _Started:
 class ErrorMiddleware:
     """Answers the exceptions of an ASGI application.
 
-    If the response has already begun, no error can be sent. The middleware then logs the exception
-    and raises it again, and the server closes the connection. Websockets and lifespans pass
-    unchanged.
+    If the response has already begun, the middleware logs the exception and raises it again. The
+    server then closes the connection. Websockets and lifespans are not changed.
 
-    In an application of Starlette or FastAPI, use `errgrpc.http.starlette.install`, which adds this
-    middleware.
+    For Starlette or FastAPI, use `errgrpc.http.starlette.install`, which adds this middleware.
+
+    Args:
+        app: The ASGI application.
+        responder: The Responder that makes the answers.
+        track_context: Whether `errgrpc.current_call()` returns the request in all code that the
+            application runs.
     """
 
     def __init__(self, app: App, responder: Responder, *, track_context: bool = False) -> None:
-        """Wraps `app`.
-
-        Args:
-            app: The ASGI application.
-            responder: Makes the answers.
-            track_context: If true, `errgrpc.current_call()` is the request in all code that the
-                application runs.
-        """
         self._app = app
         self._responder = responder
         self._tracks = track_context

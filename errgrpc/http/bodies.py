@@ -40,9 +40,15 @@ __all__ = [
 ]
 
 Form = Literal["envelope", "aip193", "both"]
-"""The JSON of an answer: an envelope, AIP-193's, or one body with the keys of both."""
+"""The form of the JSON body of an answer:
+
+- `envelope`: `{"code": 1004, "msg": "Room Not Found", "ts": ..., "requestId": ...}`, where `code`
+  is the number of the error code.
+- `aip193`: the `{"error": {...}}` of AIP-193, where `code` is the HTTP status.
+- `both`: one object with the keys of both.
+"""
 Headers = Iterable[tuple[str, str]]
-"""Names and values of HTTP headers, in their order."""
+"""The names and values of HTTP headers, in their order."""
 
 ACCEPT_LANGUAGE = locales.ACCEPT_LANGUAGE
 REQUEST_ID = "x-request-id"
@@ -50,25 +56,28 @@ _OWNED = {"content-type", "content-length", REQUEST_ID}  # errgrpc writes these 
 
 
 class Answer(NamedTuple):
-    """An HTTP answer.
-
-    Names of headers are in lower case. If the status allows no body, `body` is empty.
-    """
+    """An HTTP answer: status, headers and body."""
 
     status: int
+    """The HTTP status."""
     headers: tuple[tuple[str, str], ...]
+    """The headers. Their names are in lower case."""
     body: bytes
+    """The JSON body in UTF-8. It is empty if the status allows no body (RFC 9110)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The facts about a failed request that its answer depends on."""
+    """The facts of a failed request that its answer depends on."""
 
     method: str = "GET"
+    """The HTTP method."""
     path: str = "/"
+    """The path, which hooks and log records name with the method."""
     headers: Sequence[tuple[str, str]] = ()
+    """The headers. `accept-language` and `x-request-id` are read."""
     started: float | None = None
-    """When the request began, by `time.monotonic()`. If it is None, an envelope has no `cost`."""
+    """The `time.monotonic()` at which the request began. If None, an envelope has no `cost`."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "headers", [(name.lower(), value) for name, value in self.headers])
@@ -102,19 +111,19 @@ def form_of(form: object) -> Form:
 def encode(
     service_error: ServiceError, accept_language: str | None = None, *, form: Form = "envelope"
 ) -> Answer:
-    """Returns the HTTP answer for an error.
+    """Returns the HTTP answer for a ServiceError.
 
-    If you use no supported framework, call this. `Responder` answers other exceptions, too.
+    To answer other exceptions, too, use `Responder`.
 
     Args:
         service_error: The error.
-        accept_language: The value of the request's `accept-language` header. It chooses the
-            language of the hint.
-        form: The form of the body.
+        accept_language: The request's `accept-language` header, which chooses the language of the
+            hint.
+        form: The form of the body: `envelope`, `aip193` or `both`. An envelope has no hint.
 
     Raises:
         TypeError: `service_error` is not a ServiceError.
-        ValueError: The form is unknown.
+        ValueError: `form` is not one of the three.
     """
     if (values := values_of(service_error)) is None:
         raise TypeError(f"{shown(service_error)} is no errgrpc.ServiceError")

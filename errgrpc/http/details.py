@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 Json = Any
-"""JSON data: None, bool, int, float, str, and lists and dicts of them."""
+"""JSON data: None, bool, int, float, str, and lists and dicts of these."""
 
 _TYPE = "@type"
 _DEEPEST = 32  # Levels. Each takes three levels of protobuf, whose readers refuse more than 100.
@@ -99,13 +99,14 @@ def is_data(detail: Message) -> bool:
 
 
 def data(error: RemoteError, /) -> Json:
-    """Returns the `data` of a received error: its first own detail as JSON, or None.
+    """Returns the first detail that the service itself gave, as JSON, or None.
 
-    It works for gRPC as well as for HTTP: the detail of `ServiceError(ResCode.CONFLICT,
-    details=[room])` reads the same over both.
+    It does not return an ErrorInfo, LocalizedMessage, RetryInfo or RequestInfo. The result is the
+    same over gRPC and HTTP. For `ServiceError(ResCode.CONFLICT, details=[room])`, it is `room` as
+    JSON.
 
-    Integers of at most 20 digits that came as JSON are exact. If a number came over gRPC in a
-    google.protobuf.Struct, it is a double, which is exact for integers up to 2**53.
+    Over HTTP, integers of at most 20 digits are exact. Over gRPC, a number in a
+    google.protobuf.Struct is a double, which is exact for integers up to 2**53.
     """
     if _KEPT in vars(error):
         return as_json(vars(error)[_KEPT])  # a copy, as in the other case

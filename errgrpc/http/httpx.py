@@ -36,20 +36,22 @@ R = TypeVar("R", bound=Response)
 
 
 def raise_for_error(response: R, /, *catalogues: type[ErrorCode]) -> R:
-    """Returns the response if it is a success (2xx) or a redirect, else raises the typed error.
+    """Raises the typed error of a response, or returns the response if it is no error.
 
-    Use it as you use `response.raise_for_status()`, also in event hooks. If the response is an
-    unread stream, it reads as much of the body as it needs. The hint is in the language that the
-    request's `accept-language` header asks for.
+    Use it like `response.raise_for_status()`, also in event hooks. A success (2xx) and a redirect
+    are no errors. If the body of an error has not been read, at most about 262,144 bytes of it are
+    read. The hint is in the language that the request's `accept-language` header asks for.
 
     Args:
         response: A response of the sync client, or a response that has been read.
-        catalogues: The catalogues by which the error is read.
+        *catalogues: The catalogues whose codes are known.
 
     Raises:
         RemoteError: The response is an error.
         RuntimeError: The response comes from the asyncio client and has not been read. Use
             `araise_for_error`.
+        TypeError, ValueError: The response is an error, and `catalogues` are wrong, as for
+            `errgrpc.http.decode`.
     """
     unread = _content(response) is None
     if unread and not hasattr(response.stream, "__iter__"):
@@ -71,9 +73,18 @@ def raise_for_error(response: R, /, *catalogues: type[ErrorCode]) -> R:
 
 
 async def araise_for_error(response: R, /, *catalogues: type[ErrorCode]) -> R:
-    """Does the same as `raise_for_error` for the asyncio client.
+    """Raises the typed error of a response of the asyncio client, or returns the response.
 
-    Event hooks and streams of that client give responses that have not been read yet.
+    Use it if the response has not been read yet: in event hooks and for streams. Otherwise it is
+    like `raise_for_error`.
+
+    Args:
+        response: A response of the asyncio client.
+        *catalogues: The catalogues whose codes are known.
+
+    Raises:
+        RemoteError: The response is an error.
+        TypeError, ValueError: As for `raise_for_error`.
     """
     if _is_no_error(response):
         return response

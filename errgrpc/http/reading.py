@@ -75,7 +75,7 @@ def decode(
     *catalogues: type[ErrorCode],
     accept_language: str | None = None,
 ) -> RemoteError:
-    """Returns the error in an HTTP answer.
+    """Returns the error in an HTTP answer, in any of the three forms.
 
     An envelope names no domain, so its number is looked up in each catalogue in turn. If the body
     is neither an envelope nor in the form of AIP-193, the code is inferred from the status.
@@ -83,12 +83,14 @@ def decode(
     Args:
         status: The HTTP status.
         headers: The headers of the answer.
-        body: The body of the answer.
-        catalogues: The catalogues by which the error is read.
-        accept_language: The value of the request's `accept-language` header.
+        body: The body of the answer. A body of more than 262,144 bytes is not read.
+        *catalogues: The catalogues whose codes are known.
+        accept_language: The request's `accept-language` header. It chooses the language of the hint
+            if the answer has none.
 
     Raises:
-        TypeError: One of the catalogues is not a catalogue.
+        TypeError: An argument of `catalogues` is not a catalogue.
+        ValueError: Two catalogues share a domain and a reason.
     """
     reading = Reading.by(*catalogues)
     pairs = headers.items() if isinstance(headers, Mapping) else headers

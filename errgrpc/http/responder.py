@@ -18,20 +18,24 @@ _LONGEST_PATH = 200  # characters in a log record
 
 
 class Responder:
-    """Answers the exceptions of handlers, for any framework.
+    """Answers the exceptions of handlers over HTTP, for any framework.
 
-    For instance: `Responder(ResCode).answer(error, Request("GET", "/rooms/r-42", headers))`. A
-    ServiceError of any catalogue is answered with its own code.
+        responder = Responder(ResCode)
+        answer = responder.answer(error, Request("GET", "/rooms/r-42", headers))
+
+    A ServiceError of any catalogue is answered with its own code.
 
     Args:
-        catalogue: Its fallback answers an unhandled exception.
+        catalogue: The catalogue whose fallback answers unhandled exceptions.
         form: The form of the bodies: `envelope`, `aip193` or `both`.
         translate, on_error, on_answer, send_help: As for `errgrpc.ServerInterceptor`. The `method`
-            of a request is `GET /rooms/r-42`.
+            that hooks get is `GET /rooms/r-42`.
 
     Raises:
-        TypeError: `catalogue` is not a catalogue.
-        ValueError: The catalogue has no fallback, or the form is unknown.
+        TypeError: `catalogue` is not a catalogue, a hook is async or no function, or `translate` is
+            malformed.
+        ValueError: `catalogue` has no fallback, `form` is not one of the three, or the gRPC status
+            of a code in `translate` is OK.
     """
 
     def __init__(
@@ -61,13 +65,13 @@ class Responder:
         gone: bool = False,
         cause: BaseException | None = None,
     ) -> Answer:
-        """Returns the answer to an exception, and logs and reports the exception. Never raises.
+        """Returns the answer to an exception. Logs the exception if it is unhandled. Never raises.
 
         Args:
             error: The exception.
             request: The request that failed.
-            cause: The exception that was raised, if `error` was made from it.
-            gone: Whether the client is gone, so that no answer can reach it.
+            gone: Whether the client has closed the connection, so that it gets no answer.
+            cause: The exception that was raised, if `error` was made from it. `on_answer` gets it.
         """
         method, raised = method_of(request), cause or error
         decision = self._answering.decide(error, Rpc(method, request.headers, gone=gone))
@@ -85,9 +89,12 @@ class Responder:
         return answer
 
     def lose(self, error: BaseException, request: Request, status: int) -> None:
-        """Logs an exception that was raised after the response had begun: no answer can be sent.
+        """Logs an exception that was raised after the response had begun.
 
-        `status` is the HTTP status of that response.
+        Args:
+            error: The exception.
+            request: The request that failed.
+            status: The HTTP status of the response.
         """
         self._answering.lost(error, method_of(request), status)
 
@@ -104,16 +111,17 @@ class Responder:
     ) -> Answer:
         """Returns the answer for an HTTP status that a handler chose.
 
-        Unless `code` is given, the answer has no code, as with `context.abort` in gRPC.
+        If `code` is None, the answer has no error code, as with `context.abort` in gRPC.
 
         Args:
             status: The HTTP status.
-            message: A text for developers. By default it is the phrase of the status.
+            message: The text for developers. If it is None, it is the text of `code`, or the reason
+                phrase of the status (RFC 9110).
             request: The request that failed.
             data: JSON data for the body.
-            headers: Further headers.
+            headers: More headers of the answer.
             cause: The exception that the handler raised.
-            code: The error code to answer in place of the status.
+            code: The error code to answer with, instead of `status`.
         """
         given: Headers = headers.items() if headers is not None else ()
         if code is not None:

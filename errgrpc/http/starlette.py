@@ -1,9 +1,10 @@
 """Answers the exceptions of a Starlette or FastAPI application: `install(app, ResCode)`.
 
 - A ServiceError, or an exception whose class is in `translate`, is answered with its code.
-- A RequestValidationError of FastAPI is answered with the catalogue's code for INVALID_ARGUMENT and
-  a BadRequest.
-- An HTTPException, also for an unknown path, is answered with its status and without a code.
+- A RequestValidationError of FastAPI is answered with a BadRequest and the code that the catalogue
+  infers from INVALID_ARGUMENT. If there is no such code, the answer is 400 without a code.
+- An HTTPException is answered with its status and without a code. Starlette also raises it for an
+  unknown path or method.
 - Any other exception is answered with the catalogue's fallback and a request id.
 """
 
@@ -57,24 +58,26 @@ def install(
     send_help: bool = False,
     track_context: bool = False,
 ) -> None:
-    """Makes an application of Starlette or FastAPI answer with codes.
+    """Makes an application of Starlette or FastAPI answer exceptions with error codes.
 
-    Exceptions of middleware are answered, too, if it was added before. Headers that it sets on
-    responses, such as CORS headers, are also set on errors. FastAPI's OpenAPI schema shows the
-    answer to a refused request.
+    Call it after you have added your middleware. The exceptions of that middleware are then
+    answered, too, and errors get the headers that it sets on responses, such as CORS headers.
+    FastAPI's OpenAPI schema shows the answer to a request that fails validation.
 
     Args:
         app: The application.
-        catalogue, form, translate, on_error, on_answer, send_help: As for `Responder`.
-        http_errors: By default, an `HTTPException` is answered with its status and without a code.
-            Starlette also raises it for an unknown path or method. If it is "code" and exactly one
-            code declares that HTTP status, the answer has that code.
-        track_context: If true, `errgrpc.current_call()` is the request in all code that the
-            application runs. Each error that answers the request has its id.
+        catalogue, form, translate, on_error, on_answer, send_help: As for
+            `errgrpc.http.Responder`.
+        http_errors: With "status", an HTTPException is answered with its status and without a code.
+            With "code", it is answered with the code that declares its HTTP status, if exactly one
+            code does.
+        track_context: Whether `errgrpc.current_call()` returns the request in all code that the
+            application runs. Each error that answers the request has its request id.
 
     Raises:
-        TypeError: `catalogue` is not a catalogue.
-        ValueError: `form` or `http_errors` is unknown, or the catalogue has no fallback.
+        TypeError: As `errgrpc.http.Responder` raises it.
+        ValueError: As `errgrpc.http.Responder` raises it, or `http_errors` is unknown.
+        RuntimeError: The application has already started (Starlette raises it).
     """
     responder = Responder(
         catalogue,
@@ -111,12 +114,19 @@ def exception_handlers(
 ) -> dict[Any, Handler]:
     """Returns handlers for `Starlette(exception_handlers=...)` or `add_exception_handler`.
 
-    They do less than `install`:
+    Prefer `install`. With these handlers alone:
 
     - An envelope has no `cost`.
     - FastAPI's OpenAPI schema shows FastAPI's own 422.
+    - `errgrpc.current_call()` returns None.
     - After an unhandled exception is answered, Starlette raises it again, and the server logs it a
       second time.
+
+    Args:
+        catalogue, form, http_errors, translate, on_error, on_answer, send_help: As for `install`.
+
+    Raises:
+        TypeError, ValueError: As `install` raises them.
     """
     responder = Responder(
         catalogue,

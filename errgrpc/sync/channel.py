@@ -25,13 +25,16 @@ def wrap_channel(
 
         channel = errgrpc.wrap_channel(grpc.insecure_channel(target), ResCode)
 
-    Otherwise the channel stays the same. This is faster than `errgrpc.ClientInterceptor`, and
-    changes less. The interceptor is for channels that need a chain of interceptors.
+    Nothing else about the channel changes. This is faster than `errgrpc.ClientInterceptor`. Use the
+    interceptor if the order in a chain of interceptors matters.
 
-    The other arguments and the exceptions are those of `errgrpc.ClientInterceptor`.
+    Args:
+        channel: A channel of grpc's sync stack.
+        *catalogues, locale, on_received, forward: As for `errgrpc.ClientInterceptor`.
 
     Raises:
-        TypeError: `channel` is not a channel of grpc's sync stack.
+        TypeError: `channel` is not such a channel, or as `errgrpc.ClientInterceptor` raises it.
+        ValueError: As `errgrpc.ClientInterceptor` raises it.
     """
     if not isinstance(channel, grpc.Channel):
         raise TypeError(

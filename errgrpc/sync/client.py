@@ -25,23 +25,29 @@ class ClientInterceptor(
 
         channel = grpc.intercept_channel(channel, errgrpc.ClientInterceptor(ResCode))
 
+    If the channel needs no other interceptor, use `errgrpc.wrap_channel`, which is faster.
+
     Args:
-        *catalogues: The catalogues whose codes are known. Without any, `error_code` is None. If an
-            error came without a code, the first catalogue with an inference table guesses the code.
-        locale: A language tag or a whole `accept-language` value. It is sent as `accept-language`
-            with each call that has none.
+        *catalogues: The catalogues whose codes are known. If the peer sent no ErrorInfo, the first
+            catalogue with an inference table guesses the code from the status. Without catalogues,
+            `error_code` is always None.
+        locale: A language tag (BCP 47) or a whole `accept-language` value (RFC 9110). The client
+            sends it as `accept-language` with each call that has none.
         on_received: Called as `on_received(error, *, method)` once for each failed call, when the
             caller first gets the error. If the caller never asks a future for its outcome, the hook
             is not called.
-        forward: Names of metadata of `errgrpc.current_call()`, such as `("x-request-id",
-            "accept-language")`. They are sent with each call that lacks them. A value is sent only
-            if it has 1 to 256 printable ASCII characters.
+        forward: Names of metadata of the call that this server is handling, such as
+            `("x-request-id", "accept-language")`. The client adds these metadata to each call that
+            lacks them. The server needs `track_context=True`. A value is sent only if it has 1 to
+            256 printable ASCII characters.
 
     Raises:
-        TypeError: An argument is not a catalogue, or `on_received` is not a plain function.
-        ValueError: Two catalogues share a (domain, reason), or the locale is malformed. Some
-            metadata are never forwarded: `grpc-*`, `*-bin`, `authorization`, `cookie`, and what
-            HTTP/2 itself uses. If `forward` names one of them, that is a ValueError, too.
+        TypeError: An argument is not a catalogue, `on_received` is async or no function, or
+            `forward` is not a collection.
+        ValueError: Two catalogues share a domain and a reason, or `locale` is malformed. A name in
+            `forward` is not in lower case, or must not be forwarded. These are `grpc-*`, `*-bin`,
+            `authorization`, `cookie` and similar secrets, and headers of one connection such as
+            `te` and `content-type`.
     """
 
     def __init__(

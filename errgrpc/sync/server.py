@@ -20,33 +20,42 @@ __all__ = ["ServerInterceptor"]
 
 
 class ServerInterceptor(grpc.ServerInterceptor):
-    """Answers with a code if a handler raises, on a `grpc.server`.
+    """Answers with an error code if a handler raises, on a `grpc.server`.
 
         grpc.server(pool, interceptors=[errgrpc.ServerInterceptor(ResCode)])
 
-    A ServiceError is answered with its own code, of any catalogue.
+    The first rule that fits decides:
+
+    - If the handler aborted, that status is the answer.
+    - A ServiceError of any catalogue is answered with its own code.
+    - An exception that `translate` names is answered with the code that `translate` has for it.
+    - If the handler set a status before it raised, that status is the answer.
+    - Any other exception is unhandled. The answer is the catalogue's fallback and a request id. The
+      server logs the exception with the same id.
 
     Args:
-        catalogue: Its fallback answers unhandled exceptions.
+        catalogue: The catalogue whose fallback answers unhandled exceptions.
         translate: Maps exception classes to codes, or to functions from the exception to a
-            ServiceError. The most specific class wins.
+            ServiceError. The entry of the most specific class is used.
         on_error: Called as `on_error(error, *, method, code, request_id)` for each unhandled
-            exception. It replaces the log record.
-        on_answer: Called as `on_answer(answered)` once for each failed call. The answer is decided
-            then, but not sent yet.
+            exception, instead of the log record.
+        on_answer: Called as `on_answer(answered)` once for each failed call, before the answer is
+            sent.
         raises: The codes that each method declares: `RAISES` of a generated module, or a list of
-            them. If a method answers with an undeclared code, this is logged at WARNING, once for
-            each method and code. The fallback needs no declaration.
-        send_help: Adds a google.rpc.Help with the code's `help_url` to each answer, unless the
-            raiser gave a Help.
-        track_context: Makes `errgrpc.current_call()` return the call while its handler runs. Each
-            answer with a code then has the request id of the call.
-        max_trailer_bytes: The limit for the trailers of an answer, at least 1,024.
+            such mappings. If a method answers with an undeclared code, the server logs a WARNING,
+            once for each method and code. The fallback needs no declaration.
+        send_help: Whether each answer gets a google.rpc.Help with the `help_url` of the code. If
+            the error has a Help of its own, that one is sent.
+        track_context: Whether `errgrpc.current_call()` returns the call while its handler runs.
+            Each answer with a code then has the request id of the call.
+        max_trailer_bytes: The limit for the trailing metadata of one answer, in bytes: 1,024 or
+            more. If an answer is larger, the server drops details. It never drops the code.
 
     Raises:
-        TypeError: `catalogue` is not a catalogue, or a hook or a table is of a wrong type.
-        ValueError: `catalogue` has no fallback, `translate` names a success, or `max_trailer_bytes`
-            is not an int of at least 1,024.
+        TypeError: `catalogue` is not a catalogue, a hook is async or no function, or `translate` or
+            `raises` is malformed.
+        ValueError: `catalogue` has no fallback, or the gRPC status of a code in `translate` is OK.
+            `max_trailer_bytes` is not an int of 1,024 or more.
     """
 
     def __init__(
@@ -78,9 +87,9 @@ class ServerInterceptor(grpc.ServerInterceptor):
     def intercept_service(
         self, continuation: Callable[[Any], Any], handler_call_details: Any
     ) -> Any:
-        """Returns the guarded handler of a call.
+        """Wraps the handler of a call, so that its exceptions are answered.
 
-        If an inner interceptor raises, the error is answered like the error of a handler.
+        If an inner interceptor raises, its exception is answered like the exception of a handler.
         """
         try:
             handler = continuation(handler_call_details)

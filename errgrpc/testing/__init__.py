@@ -1,12 +1,12 @@
 """Helps to test services and clients.
 
 - `remote_error` makes an error as a client gets it.
-- `raises` checks that an error is raised.
+- `raises` checks that a block raises an error.
 - `serve` serves a servicer on a free port.
-- `failing` stands in for a method of a stub.
-- `recorded` lists what servers have answered.
+- `failing` replaces a method of a stub with one that fails, without a server.
+- `recorded` records the failed calls of servers.
 
-None of them needs pytest. The pytest plugin, `pytest_errgrpc`, uses them.
+They work without pytest. The pytest plugin `pytest_errgrpc` uses them.
 """
 
 from errgrpc.testing.errors import Raised, raises, remote_error

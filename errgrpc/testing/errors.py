@@ -51,18 +51,19 @@ def remote_error(
 ) -> RemoteError:
     """Returns the RemoteError that a client gets for `ServiceError(code, message, ...)`.
 
-    If you give a grpc.StatusCode in place of a code, the error has no code. For instance,
+    For a grpc.StatusCode, it returns an error without a code. For instance,
     `remote_error(grpc.StatusCode.UNAVAILABLE, "connection refused")` is a refused connection.
 
     Args:
         code: The code, or a gRPC status.
         message: The text for developers.
-        locale: The language that the client asks for.
-        metadata, hint, details, retry_delay, more_metadata: As for ServiceError.
+        locale: The language that the client asks for: a language tag or an `accept-language` value.
+        metadata, hint, details, retry_delay, **more_metadata: As for `errgrpc.ServiceError`.
 
     Raises:
-        TypeError, ValueError: As ServiceError does. Also if more than a message is given with a
-            status, or if the status is OK.
+        TypeError: `code` is neither a code nor a status, or a status is given with more than a
+            message.
+        ValueError: The gRPC status is OK.
     """
     if isinstance(code, StatusCode):
         if code is StatusCode.OK:
@@ -113,18 +114,18 @@ def raises(
         assert caught.error.hint == ...
 
     The error must have the given metadata, and may have more. Values become text as in a
-    ServiceError. If the client inferred the code from a status, the error does not count. To expect
-    a RemoteError by its status, whatever its code is, give a grpc.StatusCode.
-
-    If the block raises another error or none, it ends with an AssertionError that shows both. If
-    the server runs in this process, the AssertionError also shows the traceback of the handler.
+    ServiceError. An error whose code the client inferred from a status does not count. To expect a
+    RemoteError by its status, whatever its code is, give a grpc.StatusCode.
 
     Args:
         expected: A code, a catalogue or a gRPC status.
-        metadata, more_metadata: The metadata that the error must have.
+        metadata, **more_metadata: The metadata that the error must have.
 
     Raises:
-        TypeError: `expected` is not a code, a catalogue or a status.
+        TypeError: `expected` is not a code, a catalogue or a status, or the metadata are wrong.
+        AssertionError: At the end of the block, if it raised another error or no error. The text
+            shows the expected and the raised error. If the server runs in this process, it also
+            shows the traceback of the handler.
     """
     if not isinstance(expected, ErrorCode | StatusCode):
         as_catalogue(expected)
@@ -164,7 +165,7 @@ class _Recorder:
 
 
 class Raised:
-    """Holds the error that was raised, in `error`, after the block of `raises`."""
+    """The context manager that `raises` returns. After the block, `error` is the raised error."""
 
     def __init__(self, expected: Expected, metadata: Mapping[str, str]) -> None:
         self._expected = expected
@@ -175,7 +176,11 @@ class Raised:
 
     @property
     def error(self) -> ServiceError | RemoteError:
-        """The error. Raises AttributeError if the block has not ended yet."""
+        """The error that the block raised.
+
+        Raises:
+            AttributeError: The block has not ended yet.
+        """
         if self._error is None:
             raise AttributeError("the block has not ended: there is no error yet")
         return self._error

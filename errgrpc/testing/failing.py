@@ -37,7 +37,7 @@ def failing(
     retry_delay: float | timedelta | None = None,
     **more_metadata: object,
 ) -> Any:
-    """Returns a stand-in for a method of a stub; each of its calls fails with the error.
+    """Returns a stand-in for a method of a stub. Each of its calls fails with the error.
 
         stub.GetRoom = failing(ResCode.ROOM_NOT_EXIST)
 
@@ -48,15 +48,15 @@ def failing(
     Args:
         code: The code, or a gRPC status.
         message: The text for developers.
-        like: The method that it stands for, such as `ShopServiceStub(channel).Watch`, of either
-            stack and any kind. By default it stands for a method with one request and one response.
-            If an event loop runs at the call, that method is of the asyncio stack, else of the sync
-            stack.
-        locale: The language of the hint, unless the metadata of the call have `accept-language`.
-        metadata, hint, details, retry_delay, more_metadata: As for `remote_error`.
+        like: The method to stand in for, such as `ShopServiceStub(channel).Watch`, of either stack.
+            Give it for a streaming method. By default, the stand-in is a unary-unary method. If an
+            event loop runs at the call, it is of grpc.aio, or else of the sync stack.
+        locale: The language of the hint if the metadata of the call have no `accept-language`.
+        metadata, hint, details, retry_delay, **more_metadata: As for `remote_error`.
 
     Raises:
-        TypeError, ValueError: As `remote_error` does. Also if `like` is not a method of a stub.
+        TypeError: As `remote_error` raises it, or `like` is not a method of a stub.
+        ValueError: As `remote_error` raises it.
     """
     details = tuple(details)
 

@@ -27,10 +27,14 @@ class Recorder:
 
 @contextmanager
 def recorded() -> Iterator[list[Answered]]:
-    """Yields a list that gets an `errgrpc.Answered` for each failed call while the block runs.
+    """Records the failed calls of all servers in this process while the `with` block runs.
 
-    It hears all servers of this process that use errgrpc's interceptor, and over HTTP `install` or
-    `Responder`. The entry is in the list before the client gets its error.
+        with recorded() as answered:
+            ...  # calls
+        assert answered[0].code is ResCode.ROOM_NOT_EXIST
+
+    It yields a list, to which each failed call adds an `errgrpc.Answered` before the client gets
+    its error. The servers must use errgrpc's interceptor, or over HTTP `install` or `Responder`.
     """
     recorder = Recorder()
     with observing(recorder):

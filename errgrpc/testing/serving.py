@@ -30,13 +30,15 @@ class ClientOptions(TypedDict, total=False):
     """The options of the client, for `serve(client=...)`."""
 
     catalogues: Sequence[type[ErrorCode]]
-    """The catalogues that the client reads; by default the catalogue of the server."""
+    """The catalogues whose codes the client knows. By default, the catalogue of the server."""
     locale: str
-    """The language that the client asks for."""
+    """The language that the client asks for, as for `errgrpc.wrap_channel`."""
     on_received: OnReceived
+    """The hook that is called for each failed call, as for `errgrpc.wrap_channel`."""
     forward: Sequence[str]
+    """The names of metadata to forward, as for `errgrpc.wrap_channel`."""
     options: Sequence[tuple[str, Any]]
-    """Options of the channel, such as a service config."""
+    """The options of the grpc channel, such as a service config."""
 
 
 def serve(
@@ -55,22 +57,24 @@ def serve(
             stub = ShopServiceStub(channel)
 
     `with` starts a sync server and yields a grpc.Channel. `async with` starts an asyncio server and
-    yields a grpc.aio.Channel. Both channels are wrapped, so that errors are typed.
+    yields a grpc.aio.Channel. On both channels, failed calls raise RemoteError.
 
     After the block, the server has stopped and its handlers have ended. If a handler still runs
-    after 5 seconds, a ResourceWarning names it and it is left running.
+    after 5 seconds, it is left running, and a ResourceWarning names it.
 
     Args:
         add_to_server: The generated function that adds the servicer to a server.
         servicer: The servicer.
         catalogue: The catalogue of the server.
-        interceptors: Further interceptors of the server. They run inside errgrpc's interceptor.
-        interceptor: Further arguments of errgrpc's interceptor, such as `raises`.
-        client: Options of the client.
+        client: The options of the client, see ClientOptions.
+        interceptors: More interceptors of the server. They run inside errgrpc's interceptor.
+        **interceptor: More arguments of errgrpc's ServerInterceptor, such as `raises`.
 
     Raises:
-        TypeError: `with` is used for a servicer with async handlers. Also, as ServerInterceptor and
-            wrap_channel raise it.
+        TypeError: `client` has an unknown option, or as ServerInterceptor and wrap_channel raise
+            it. At the start of the block, if `with` is used for a servicer with async handlers.
+        ValueError: As ServerInterceptor and wrap_channel raise it.
+        RuntimeError: At the start of the block, if the result is used in another block already.
     """
     # fails here if the arguments are wrong
     sync.ServerInterceptor(catalogue, **interceptor)

@@ -1,4 +1,4 @@
-"""Turns a validator's error into a BadRequest.
+"""Turns the errors of a validator into a ServiceError with a google.rpc.BadRequest.
 
-`errgrpc.validation.protovalidate` and `errgrpc.validation.pydantic` each have a `bad_request`.
+Use `bad_request` of `errgrpc.validation.protovalidate` or `errgrpc.validation.pydantic`.
 """

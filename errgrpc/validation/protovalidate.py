@@ -1,4 +1,4 @@
-"""Turns protovalidate's ValidationError into a ServiceError.
+"""Turns protovalidate's ValidationError into a ServiceError with a google.rpc.BadRequest.
 
 Use it with `translate={protovalidate.ValidationError: bad_request(code)}`.
 """
@@ -30,12 +30,13 @@ def bad_request(
     - `field` is protovalidate's path, such as `seats[0].user` or `prices["a"]`, at most 200
       characters. It can hold map keys, which the client chose. It is empty for a rule of the whole
       message.
-    - `reason` is the rule's id in capitals: STRING_MIN_LEN for `string.min_len`. It is empty if
-      google.rpc does not allow the id.
+    - `reason` is the rule's id in capitals: STRING_MIN_LEN for `string.min_len`. It is empty if the
+      result breaks the rule of google.rpc: `[A-Z][A-Z0-9_]+[A-Z0-9]`, at most 63 characters.
     - `description` is protovalidate's message, at most 300 characters, if all of it comes from the
-      schema. A CEL expression may put the value into its text, so then the id in words is used.
-    - `localized_message` is the text that `messages` has for the id. It is in the language that the
-      caller's `accept-language` asks for, if the error is made by `translate=`.
+      schema. The text of a CEL expression may contain the value. The description is then the id in
+      words: `Room capacity` for `room.capacity`.
+    - `localized_message` is the text that `messages` has for the id. With `translate=`, it is in
+      the language that the caller's `accept-language` asks for.
 
     The values themselves are never sent. CompilationError and EvaluationError are not the caller's
     fault, so they stay unhandled exceptions.
@@ -44,13 +45,14 @@ def bad_request(
         code: The code of the error.
         messages: Texts for end users by rule id, such as
             `{"string.min_len": {"en-US": "Too short", "zh-CN": "太短"}}`. A text without a locale
-            is in the catalogue's default locale. That locale also stands in for missing languages.
-        custom_texts: If true, every text is sent unchanged. Use it if no text of the schema quotes
-            a secret.
+            is in the catalogue's default locale. That locale is also used if a language is missing.
+        custom_texts: Whether every text is sent unchanged. Set it only if no text of the schema
+            contains a secret value.
 
     Raises:
-        TypeError, ValueError: `code` is not a failure, or `messages` does not map rule ids to
-            texts.
+        TypeError: `code` is not an error code, or `messages` does not map rule ids to texts.
+        ValueError: The gRPC status of `code` is OK, or `messages` has a malformed locale or an
+            empty text.
     """
 
     def found(error: ValidationError) -> Iterator[Violation]:

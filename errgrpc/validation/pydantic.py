@@ -1,4 +1,4 @@
-"""Turns pydantic's ValidationError into a ServiceError.
+"""Turns pydantic's ValidationError into a ServiceError with a google.rpc.BadRequest.
 
 Use it with `translate={pydantic.ValidationError: bad_request(code)}`.
 """
@@ -44,12 +44,13 @@ def bad_request(
     - `field` is pydantic's `loc` in the form of protobuf, such as `seats[0].user`, at most 200
       characters. If a key is not a plain name, it is quoted: `prices["a b"]`. The client may have
       chosen that key. The field is empty for the whole model.
-    - `reason` is pydantic's type in capitals: STRING_TOO_SHORT for `string_too_short`.
-    - `description` is pydantic's message without any part that may quote the input, at most 300
-      characters. A validator's own ValueError, AssertionError or PydanticCustomError may quote the
-      input, so then the type in words is used.
-    - `localized_message` is the text that `messages` has for the type. It is in the language that
-      the caller's `accept-language` asks for, if the error is made by `translate=`.
+    - `reason` is pydantic's type in capitals: STRING_TOO_SHORT for `string_too_short`. It is empty
+      if the result breaks the rule of google.rpc: `[A-Z][A-Z0-9_]+[A-Z0-9]`, at most 63 characters.
+    - `description` is pydantic's message without any part that may contain the input, at most 300
+      characters. The text of a validator's own ValueError, AssertionError or PydanticCustomError
+      may contain the input. The description is then the type in words: `Value error`.
+    - `localized_message` is the text that `messages` has for the type. With `translate=`, it is in
+      the language that the caller's `accept-language` asks for.
 
     If there are more than 10,000 errors, only their number is sent.
 
@@ -61,12 +62,14 @@ def bad_request(
         code: The code of the error.
         messages: Texts for end users by type, such as
             `{"missing": {"en-US": "Missing", "zh-CN": "缺失"}}`. A text without a locale is in the
-            catalogue's default locale. That locale also stands in for missing languages.
-        custom_texts: If true, the texts of validators are sent, too. Use it if no validator quotes
-            a secret.
+            catalogue's default locale. That locale is also used if a language is missing.
+        custom_texts: Whether the texts of validators are sent, too. Set it only if no validator
+            puts a secret value into its text.
 
     Raises:
-        TypeError, ValueError: `code` is not a failure, or `messages` does not map types to texts.
+        TypeError: `code` is not an error code, or `messages` does not map types to texts.
+        ValueError: The gRPC status of `code` is OK, or `messages` has a malformed locale or an
+            empty text.
     """
 
     def found(error: ValidationError) -> Iterator[Violation]:
@@ -90,7 +93,13 @@ def bad_request(
 def violations(
     errors: Iterable[Mapping[str, Any]], *, custom_texts: bool = False
 ) -> Iterator[Violation]:
-    """Yields pydantic's `errors()` as violations."""
+    """Yields a violation for each of pydantic's `errors()`: field, rule and description.
+
+    Args:
+        errors: The result of `errors()` of a ValidationError, or of FastAPI's
+            RequestValidationError.
+        custom_texts: As for `bad_request`.
+    """
     for error in errors:
         kind, context, text = (
             str(error.get("type", "")),

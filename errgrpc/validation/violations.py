@@ -20,9 +20,9 @@ from errgrpc.translating import accept_language
 __all__ = ["Messages", "Violation", "field_violations", "quoted", "refusing"]
 
 Messages = Mapping[str, str | Mapping[str, str]]
-"""Texts for end users by the validator's name for a rule.
+"""Maps the validator's name of a rule to a text for end users.
 
-A rule has texts by locale, or one text in the catalogue's default locale.
+The text is a mapping of locale (BCP 47) to text, or one text in the catalogue's default locale.
 """
 
 # The trailers hold fewer. A hostile request can break a rule a million times.
@@ -44,11 +44,11 @@ class Violation(NamedTuple):
     """One broken rule."""
 
     field: str
-    """The path of the field; empty for the whole message."""
+    """The path of the field. It is empty for the whole message."""
     rule: str
     """The rule, as the validator names it."""
     description: str = ""
-    """What the rule requires, in English. It is empty if every text might quote a value."""
+    """What the rule requires, in English. It is empty if every text may contain a value."""
 
 
 def refusing(
