@@ -7,7 +7,6 @@ import base64
 import hashlib
 import json
 import re
-import time
 from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -237,13 +236,3 @@ def test_the_language_of_a_text_is_guessed_by_its_script() -> None:
     assert '<dd class="t" lang="en">Check the id' in text
     assert '<span class="t l0" lang="zh-CN">房间1不存在' in text
     assert '<span class="t l1" lang="en-US">The room 1' in text
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("form", [html, markdown])
-def test_10000_codes_in_5_seconds(form: Any) -> None:
-    tables = large()
-    began = time.process_time()
-    text = form(reference(tables, "Errors"))
-    assert time.process_time() - began < 5
-    assert len(text) > 5_000_000
