@@ -320,6 +320,11 @@ def test_a_long_java_file_takes_a_moment(text: str) -> None:
             'number,metadata\n1,"[{""key"": 1}]"\n',
             "line 2: the metadata fields are neither `limit, seconds` nor JSON such as",
         ),
+        (
+            "a.csv",
+            'number,metadata\n1,"[{""key"": ""ab"", ""example"": ""\\ud800""}]"\n',
+            'a lone surrogate, is in an argument or a cell: metadata_fields: {key: "ab", example: ',
+        ),
         ("a.csv", 'number,metadata\n1,"[{""key"": ""code""}]"\n', "ShopCode makes a catalogue"),
         ("a.csv", 'number\n"1"2\n', "a.csv, line 2:"),
         ("a.csv", "number\n", "has no code"),
