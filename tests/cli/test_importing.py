@@ -776,6 +776,13 @@ def test_a_hostile_workbook_is_refused(
     assert says in ran.err
 
 
+def test_the_escapes_of_a_workbook_are_read(run: Any, tmp_path: Path) -> None:
+    rows: list[list[Any]] = [["number", "name", "message"]]
+    rows.append([1, "AAA", "a_x000D_\nb _x005F_x000D_ _x00e9_"])
+    ran = run("import", str(workbook(tmp_path / "a.xlsx", Codes=rows)), *NAMED)
+    assert (ran.code, 'message: "a\\nb _x000D_ é"' in ran.out) == (0, True)
+
+
 def test_no_formula_is_evaluated(run: Any, tmp_path: Path) -> None:
     file = workbook(
         tmp_path / "a.xlsx",
