@@ -4,7 +4,6 @@ import os
 import posixpath
 import re
 import subprocess
-import tarfile
 import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -87,7 +86,11 @@ def _read(
                 for include in includes
                 if not os.path.isabs(include)
             ]
-            files, paths = _of_path(inner, [*own, *includes])
+            try:
+                files, paths = _of_path(inner, [*own, *includes])
+            except Misuse as misuse:  # it names the place of the copy
+                told = str(misuse).replace(str(inner), source)
+                raise Misuse(told.replace(f"{folder}/", f"{revision}:")) from misuse
             yield (
                 files,
                 {
@@ -132,10 +135,14 @@ def _checkout(revision: str, path: str, folder: Path) -> tuple[Path, str, str]:
     if inner.startswith(("../", "/")) or inner == "..":
         raise Misuse(f"{revision}:{path} is outside of the repository")
     name = commit.decode()
-    within = [] if inner == "." else [inner]
-    listed = _git("ls-tree", "-r", "-z", "--name-only", "--full-tree", name, "--", *within)
-    files = listed.decode(errors="surrogateescape").split("\0")[:-1]
-    if files == within and not inner.endswith(".proto"):
+    objects = dict[str, str]()
+    listed = _git("ls-tree", "-r", "-z", "--full-tree", name).decode(errors="surrogateescape")
+    for mode, _, object_, file in (
+        re.split("[ \t]", each, maxsplit=3) for each in listed.split("\0")[:-1]
+    ):
+        objects[file] = object_ if mode.startswith("100") else ""  # no symlink, no submodule
+    files = [file for file in objects if inner == "." or f"{file}/".startswith(f"{inner}/")]
+    if files == [inner] and not inner.endswith(".proto"):
         target = folder / "set.binpb"
         target.write_bytes(_git("cat-file", "blob", f"{name}:{inner}"))
         return target, prefix, ""
@@ -143,21 +150,24 @@ def _checkout(revision: str, path: str, folder: Path) -> tuple[Path, str, str]:
         what = f".proto file in {inner}" if files else inner
         root = " (the path is relative to the working directory)" if prefix else ""
         return folder, prefix, f"{revision} has no {what}{root}"
-    top = _git("rev-parse", "--show-toplevel").decode().rstrip("\n")
-    archive = _git("-C", top, "archive", "--format=tar", name, "--", ":(glob)**/*.proto")
-    with tarfile.open(fileobj=BytesIO(archive)) as tar:
-        tar.extractall(
-            folder, [member for member in tar if member.isreg() or member.isdir()], filter="data"
-        )
+    # Not by `git archive`, which leaves out what `.gitattributes` marks as export-ignore.
+    protos = {file: each for file, each in objects.items() if each and file.endswith(".proto")}
+    batch = BytesIO(_git("cat-file", "--batch", given="\n".join(protos.values()).encode()))
+    for file in protos:
+        size = int(batch.readline().split()[-1])
+        place, data = folder / file, batch.read(size + 1)[:size]
+        if ".." not in place.parts:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(data)
     target = folder / inner
     if not target.exists():
         raise Misuse(f"{revision}:{path} has no .proto file")
     return target, prefix, ""
 
 
-def _git(*arguments: str, said: str = "") -> bytes:
+def _git(*arguments: str, said: str = "", given: bytes = b"") -> bytes:
     try:
-        ran = subprocess.run(["git", *arguments], capture_output=True, check=False)  # noqa: S603, S607  no shell; git from PATH
+        ran = subprocess.run(["git", *arguments], input=given, capture_output=True, check=False)  # noqa: S603, S607  no shell; git from PATH
     except FileNotFoundError as error:
         raise Misuse("to read a revision the command needs git, which is not installed") from error
     if ran.returncode:

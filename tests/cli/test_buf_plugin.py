@@ -199,6 +199,9 @@ def test_rules_come_in_pages() -> None:
         if not (token := page.next_page_token):
             break
     assert found == list(every)
+    for odd in ("-1", "²", "9" * 5000):
+        request = check.ListRulesRequest(page_token=odd)
+        assert call(LIST_RULES, request, check.ListRulesResponse()).rules == every
 
 
 @pytest.fixture(scope="module")

@@ -98,6 +98,27 @@ OLD = [
 ]
 
 
+def test_a_revision_has_files_that_archives_leave_out(shop: Path, run: Any) -> None:
+    (shop / ".gitattributes").write_text("*.proto export-ignore")
+    (shop / "protos/link.proto").symlink_to("shop/v1/shop.proto")
+    git(shop, "add", ".")
+    git(shop, "commit", "-m", "Release without protos")
+    ran = run("diff", "main:protos", "protos/shop", cwd=shop)
+    assert (ran.code, ran.out, ran.err) == (0, "no change\n", "")
+
+
+@pytest.mark.parametrize("path", ["protos", "protos/shop/v1/shop.proto", "README.binpb"])
+def test_a_broken_revision_is_named(path: str, shop: Path, run: Any) -> None:
+    (shop / "protos/shop/v1/shop.proto").write_text("enum")
+    (shop / "README.binpb").write_text("nothing")
+    git(shop, "add", ".")
+    git(shop, "commit", "-m", "Break it")
+    ran = run("diff", f"main:{path}", "main:protos", cwd=shop)
+    assert ran.code == 2
+    assert f"main:{path} is no descriptor" in ran.err or f"protoc refuses main:{path}" in ran.err
+    assert "tmp" not in ran.err
+
+
 @pytest.mark.parametrize("old", OLD)
 @pytest.mark.parametrize("new", ["protos", "protos/shop/v1/shop.proto"])
 def test_each_kind_of_source(old: str, new: str, shop: Path, run: Any) -> None:

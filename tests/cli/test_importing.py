@@ -320,6 +320,11 @@ def test_a_long_java_file_takes_a_moment(text: str) -> None:
             'number,metadata\n1,"[{""key"": 1}]"\n',
             "line 2: the metadata fields are neither `limit, seconds` nor JSON such as",
         ),
+        (
+            "a.csv",
+            'number,metadata\n1,"[{""key"": ""ab"", ""example"": ""\\ud800""}]"\n',
+            'a lone surrogate, is in an argument or a cell: metadata_fields: {key: "ab", example: ',
+        ),
         ("a.csv", 'number,metadata\n1,"[{""key"": ""code""}]"\n', "ShopCode makes a catalogue"),
         ("a.csv", 'number\n"1"2\n', "a.csv, line 2:"),
         ("a.csv", "number\n", "has no code"),
@@ -811,6 +816,13 @@ def test_a_hostile_workbook_is_refused(
     ran = run("import", str(tmp_path / "a.xlsx"), *NAMED)
     assert (ran.code, ran.out) == (2, "")
     assert says in ran.err
+
+
+def test_the_escapes_of_a_workbook_are_read(run: Any, tmp_path: Path) -> None:
+    rows: list[list[Any]] = [["number", "name", "message"]]
+    rows.append([1, "AAA", "a_x000D_\nb _x005F_x000D_ _x00e9_"])
+    ran = run("import", str(workbook(tmp_path / "a.xlsx", Codes=rows)), *NAMED)
+    assert (ran.code, 'message: "a\\nb _x000D_ é"' in ran.out) == (0, True)
 
 
 def test_no_formula_is_evaluated(run: Any, tmp_path: Path) -> None:

@@ -883,6 +883,30 @@ def test_fix_removes_an_exemption_that_is_not_needed(shop: Any, tmp_path: Path) 
     assert (tmp_path / "shop.proto").read_text() == text
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [["Why", "Why not"], ["Why not", "Why"], ["Why", "Why"]],
+    ids=["begins", "ends", "same"],
+)
+def test_fix_removes_exemptions_with_the_same_words(
+    lines: list[str], shop: Any, tmp_path: Path
+) -> None:
+    unused = "".join(f"  // errgrpc:lint:ignore secret-key {why}\n" for why in lines)
+    text = SHOP % ("", f"  // It is gone.\n  // {REASON}\n{unused}", "")
+    assert shop(text, "shop.proto", "--fix") == []
+    assert (tmp_path / "shop.proto").read_text() == text.replace(unused, "")
+
+
+def test_fix_keeps_the_exemption_of_another_code(shop: Any, tmp_path: Path) -> None:
+    late = (
+        f"\n  /* It is late.\n  {REASON} */ SHOP_LATE = 2 "
+        '[(errgrpc.v1.code) = {grpc_status: NOT_FOUND, message: "Late"}];'
+    )
+    text = SHOP % ("", f"  // It is gone.\n  // {REASON}\n", late)
+    assert len(shop(text, "shop.proto", "--fix")) == 1  # a line with code stays
+    assert (tmp_path / "shop.proto").read_text() == text
+
+
 def test_edits_do_not_move_each_other() -> None:
     edits = [
         Edit(1, 1, "b"),

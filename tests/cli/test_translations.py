@@ -223,6 +223,20 @@ def test_conditions_that_look_alike_have_keys_of_their_own() -> None:
     assert keys == ["FULL", "FULL_IF_A_X_Y", "FULL_IF_A_X_Y_2", "FULL_IF_A_X_Y_3"]
 
 
+def test_no_reason_of_the_catalogue_is_the_key_of_a_condition() -> None:
+    full = code("FULL", [Hint("en", "x", (("a", "b"),)), Hint("en", "y", (("a", "if-b-c"),))])
+    late = code("FULL_IF_A", [Hint("en", "z", (("b", "c"),))])
+    known = texts(table(full, late, code("FULL_IF_A_B", [])))
+    assert [(text.code.reason, text.key) for text in known] == [
+        ("FULL", "FULL"),
+        ("FULL", "FULL_IF_A_B_2"),
+        ("FULL", "FULL_IF_A_IF_B_C"),
+        ("FULL_IF_A", "FULL_IF_A"),
+        ("FULL_IF_A", "FULL_IF_A_IF_B_C_2"),
+        ("FULL_IF_A_B", "FULL_IF_A_B"),
+    ]
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_shipped_table_comes_back_as_it_was(name: str, run: Any, tmp_path: Path) -> None:
     locale = () if name == "xcstrings" else ("--locale", "zh_cn")

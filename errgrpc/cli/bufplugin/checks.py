@@ -1,5 +1,6 @@
 """The rules that the plugin offers to buf, and their findings."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ def _list_categories(request: check.ListCategoriesRequest) -> check.ListCategori
 
 
 def _page(every: list[Any], request: Any) -> tuple[list[Any], str]:
-    start = int(request.page_token) if request.page_token.isdecimal() else 0
+    start = int(request.page_token) if re.fullmatch("[0-9]{1,9}", request.page_token) else 0
     end = start + (request.page_size or 250)
     return every[start:end], str(end) if end < len(every) else ""
 

@@ -87,11 +87,13 @@ def translate(
 
 def _bytes(file: Path) -> bytes:
     try:
-        if file.stat().st_size > _MOST:
-            raise Misuse(f"{file} has more than {_MOST} bytes; keep only the codes")
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            data = opened.read(_MOST + 1)
     except OSError as error:
         raise Misuse(f"{file} cannot be read: {error.strerror}") from error
+    if len(data) > _MOST:
+        raise Misuse(f"{file} has more than {_MOST} bytes; keep only the codes")
+    return data
 
 
 def _entries(
@@ -167,6 +169,11 @@ def _completed(wanted: Wanted, enum: str, file: Path, notes: Notes) -> Wanted:
 
 def check(text: str, catalog: Catalog, places: Mapping[str, str] | None = None) -> None:
     """Compiles a written file. Raises Misuse with all errors of protoc and the generator."""
+    if half := re.search("^.*[\ud800-\udfff]", text, re.MULTILINE):
+        raise Misuse(
+            f"{catalog.file}: half of a character, a lone surrogate, is in an argument or a cell: "
+            f"{half[0].strip()}; correct it there"
+        )
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "imported.proto")
         file.write_text(text, encoding="utf-8")

@@ -4,6 +4,7 @@ It takes the last shown values and evaluates no formula. It refuses a file that 
 """
 
 import io
+import re
 import zipfile
 import zlib
 from typing import Any, NoReturn
@@ -86,7 +87,11 @@ def _text(cell: object) -> str:
         return "true" if cell else "false"
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
-    return "" if cell is None else str(cell)
+    if cell is None:
+        return ""
+    # ECMA-376 writes characters that XML cannot hold as `_x000D_`; openpyxl leaves them so.
+    text = re.sub("_x([0-9A-Fa-f]{4})_", lambda found: chr(int(found[1], 16)), str(cell))
+    return text.replace("\r\n", "\n")
 
 
 def _refuse_bombs(data: bytes, name: str) -> None:

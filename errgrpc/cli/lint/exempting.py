@@ -46,14 +46,12 @@ def of_comments(
         if place.start is None or place.end is None:
             continue
         known = lines.get(place.file, ())
-        for comment, index in (
-            (place.leading, place.start[0] - 1),
-            (place.trailing, place.start[0]),
-        ):
-            for each in _COMMENT.finditer(comment):
-                line = _line(
-                    known, each[0].strip(" *\r\n\t"), index, -1 if comment is place.leading else 1
-                )
+        for comment, step in ((place.leading, -1), (place.trailing, 1)):
+            at = place.start[0]
+            for each in [*_COMMENT.finditer(comment)][::step]:
+                line = _line(known, each[0].strip(" *\r\n\t"), at, step)
+                # Another exemption of the comment may have the same words.
+                at = at if line is None else line + step
                 alone = line is not None and known[line].lstrip().startswith("//")
                 yield Exemption(
                     where,

@@ -83,8 +83,9 @@ class Text:
 def texts(tables: Tables) -> list[Text]:
     """Returns all hints in the order of codes. Raises Misuse if two catalogues share a reason."""
     found = dict[str, Text]()
+    taken = {each.full_name: {code.reason for code in each.codes} for each in tables.catalogs}
     for catalog, code in tables.codes():
-        for key, when in _keys(code):
+        for key, when in _keys(code, taken[catalog.full_name]):
             text = Text(key, catalog, code, when)
             if (other := found.setdefault(key, text)) is not text:
                 raise Misuse(
@@ -95,9 +96,9 @@ def texts(tables: Tables) -> list[Text]:
     return list(found.values())
 
 
-def _keys(code: Code) -> Iterator[tuple[str, Condition]]:
+def _keys(code: Code, taken: set[str]) -> Iterator[tuple[str, Condition]]:
+    """Yields a key for each condition, and adds it to the keys that its catalogue has taken."""
     yield code.reason, ()
-    taken = {code.reason}
     for when in dict.fromkeys(hint.when for hint in code.hints if hint.when):
         words = (
             re.sub("[^A-Z0-9]+", "_", f"{key}_{value}".upper()).strip("_") for key, value in when
