@@ -10,6 +10,7 @@ import errgrpc
 from bench import (
     by_hand,
     catalogues,
+    commands,
     contenders,
     in_process,
     inside,
@@ -233,3 +234,17 @@ def test_what_tracking_costs_can_be_measured(name: str) -> None:
     assert off > 0
     assert on > 0
     assert found.low <= found.value <= found.high
+
+
+def test_the_table_of_the_commands_is_that_of_its_results() -> None:
+    page, results = commands.PAGE.read_text(), json.loads(commands.RESULTS.read_text())
+    assert page == commands.with_table(page, results), "run `python -m bench.commands`"
+    assert list(results["commands"]) == list(commands.COMMANDS)
+    assert results["codes"] == commands.SIZE
+
+
+@pytest.mark.full
+def test_each_command_runs_on_a_large_table() -> None:
+    found = commands.measure(20, 1)
+    assert list(found) == list(commands.COMMANDS)
+    assert all(row["bytes"] > 0 for name, row in found.items() if not name.startswith("lint"))
