@@ -33,6 +33,7 @@ _LONGEST = 400_000  # characters of one Status; the limit of gRPC trailers is fa
 # Characters to decode in total. In hostile input, every place may look like the start of a Status.
 _WORK = 20_000_000
 _MOST_LINES = 2_000  # of one Status in base64
+_MOST_SIGNS = 4  # signs of empty fields behind a text
 _MOST_FAILURES = 2_000  # braces that begin no JSON
 _MOST_DETAILS = 100
 
@@ -128,7 +129,8 @@ def _longest(text: str, start: int, work: list[int]) -> tuple[status_pb2.Status,
             break
         joined += line[0]
         work[0] -= len(joined)
-        for piece in dict.fromkeys((joined, joined.rstrip("-_"))):
+        signs = min(len(joined) - len(joined.rstrip("-_")), _MOST_SIGNS)
+        for piece in (joined[: len(joined) - count] for count in range(signs + 1)):
             if (status := _plausible(_bytes_of(piece))) is not None:
                 best = status, line.end()
                 break
