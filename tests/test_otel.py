@@ -39,6 +39,8 @@ import errgrpc
 from errgrpc import Answered, RemoteError, ResCode, ServiceError, otel
 from errgrpc.http import Request, Responder
 
+pytestmark = pytest.mark.thinned(2)  # each case has a process of its own
+
 ROOT = Path(__file__).parent.parent
 OUTCOMES = ("coded", "unhandled", "aborted", "success")
 ANSWERS = ("NOT_FOUND ROOM_NOT_EXIST", "INTERNAL INTERNAL_SERVER_ERROR", "ABORTED None", "OK None")

@@ -21,6 +21,8 @@ from errgrpc.cli.decoding.finding import find
 from errgrpc.cli.decoding.shown import as_value
 from errgrpc.cli.output import safe
 
+pytestmark = pytest.mark.thinned(2)  # each case is a property
+
 CORPUS = Path(__file__).parents[1] / "data/decode"
 TABLES = tables.load()
 ERROR = ServiceError(ResCode.ROOM_NOT_EXIST, room_uuid="r-42")

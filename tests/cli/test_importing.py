@@ -25,6 +25,8 @@ from errgrpc.codegen.schema import STATUSES, Catalog, Code
 from errgrpc.codes import MAX_REASON, REASON
 from errgrpc.http.statuses import grpc_status
 
+pytestmark = pytest.mark.thinned(3)  # each case compiles protos
+
 SEED = "tests/data/seed-error-codes.md"
 NAMED = ("--package", "shop.v1", "--enum", "ShopCode", "--domain", "shop.example.com")
 SHOP = Wanted("shop.v1", "ShopCode", "shop.example.com", "en")

@@ -25,6 +25,8 @@ from errgrpc.cli.tables import Tables
 from errgrpc.codegen import schema
 from errgrpc.codegen.schema import Catalog, Code, Field, Hint
 
+pytestmark = pytest.mark.thinned(3)  # each case compiles protos
+
 ROOT = Path(__file__).parents[2]
 FIXTURES = Path(__file__).parent / "lint"
 IDS = [*(rule.id for rule in RULES), exempting.ID]

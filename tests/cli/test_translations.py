@@ -24,6 +24,8 @@ from errgrpc.cli.translations.texts import texts
 from errgrpc.codegen.schema import Catalog, Code, Field, Hint
 from errgrpc.placeholders import fill, parts
 
+pytestmark = pytest.mark.thinned(3)  # each case compiles protos
+
 ROOT = Path(__file__).parents[2]
 SINGLE = ["android", "strings", "i18next", "po", "properties"]
 RES = "protos/errgrpc/v1/res_code.proto"

@@ -14,6 +14,8 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from errgrpc.codegen import breaking
 
+pytestmark = pytest.mark.thinned(2)  # most cases compile protos
+
 Build = Callable[[Mapping[str, str]], FileDescriptorSet]
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 

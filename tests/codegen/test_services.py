@@ -20,6 +20,8 @@ from errgrpc import ComponentCode, ErrorCode, ResCode
 from errgrpc.codegen import breaking, plugin
 from examples.classroom.v1.classroom_errgrpc import RAISES
 
+pytestmark = pytest.mark.thinned(2)  # most cases compile protos
+
 Build = Callable[[Mapping[str, str]], FileDescriptorSet]
 Request = Callable[..., CodeGeneratorRequest]
 

@@ -106,6 +106,7 @@ def run(tmp_path: Path) -> Pytest:
     return run
 
 
+@pytest.mark.full
 def test_nothing_of_errgrpc_is_imported_unless_it_is_asked_for(run: Pytest) -> None:
     alone = (
         "import sys\ndef test():\n    assert 'pytest_errgrpc' in sys.modules\n"
@@ -117,6 +118,7 @@ def test_nothing_of_errgrpc_is_imported_unless_it_is_asked_for(run: Pytest) -> N
     assert "errgrpc" not in done.stdout
 
 
+@pytest.mark.full
 def test_coverage_as_text(run: Pytest) -> None:
     done = run("--errgrpc-coverage", test_declared=DECLARED)
     assert done.returncode == 0, done.stdout
