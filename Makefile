@@ -56,7 +56,7 @@ interop: $(VENV)/test.stamp $(VENV)/gateway.stamp  ## other languages' programs 
 	$(BIN)/python -m conformance.attempts $(PEERS)
 
 test: $(VENV)/test.stamp  ## every room and every kind of call, in under two minutes
-	$(BIN)/python -m pytest $(PARALLEL)
+	$(BIN)/python -m pytest $(PARALLEL) $(TESTS)
 
 test-full: $(VENV)/test.stamp  ## what takes long, too, and every case of the large products
 	$(BIN)/python -m pytest --full $(PARALLEL)

@@ -780,7 +780,12 @@ async def test_failures_of_the_client_aio(failure: str, kind: str, targets: dict
         async with wrap(
             grpc.aio.insecure_channel(targets["sync"], interceptors=interceptors)
         ) as channel:
-            return await attempt_async(act())
+            for _ in range(10):
+                outcome = await attempt_async(act())
+                # grpc's own race, with and without errgrpc: docs/reliability.md has it.
+                if failure != "deadline" or "Internal error from Core" not in repr(outcome):
+                    break
+            return outcome
 
     with Stage() as stage:
         assert await play(errgrpc.aio.client_interceptors(ResCode, locale="zh-CN")) == await play(
