@@ -19,7 +19,7 @@ from grpc import StatusCode
 from markdown_it import MarkdownIt
 
 from errgrpc import ComponentCode, ErrorCode, ResCode, ServiceError
-from errgrpc.cli.page.content import pretty, reference
+from errgrpc.cli.page.content import reference
 from errgrpc.cli.page.html import html
 from errgrpc.cli.page.markdown import markdown
 from errgrpc.cli.page.words import WORDS
@@ -189,12 +189,6 @@ def test_the_json_on_the_wire_is_what_is_answered(run: Any) -> None:
         assert known["wire"]["error"] == answered
         compared += 1
     assert compared > 30
-
-
-def test_pretty_is_what_json_writes() -> None:
-    (catalogue,) = reference(hostile(), "")["catalogues"]
-    wire = catalogue["codes"][0]["wire"]
-    assert pretty(wire) == json.dumps(wire, ensure_ascii=False, indent=2)
 
 
 def test_a_condition_counts_if_the_examples_meet_it() -> None:
