@@ -485,6 +485,14 @@ def test_a_corrected_sheet_may_change_what_was_guessed(run: Any, tmp_path: Path)
     assert ran.err.endswith(f"wrote {output}: 2 codes\n")
 
 
+@pytest.mark.parametrize("role", ["owner", "massage", "x", "zh CN", "en-"])
+def test_a_column_has_a_role_or_a_language(role: str, run: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("number,name,message,owner\n1,AAA,Gone,Li\n")
+    ran = run("import", str(tmp_path / "a.csv"), *NAMED, "--column", f"{role}=owner")
+    assert (ran.code, ran.out) == (2, "")
+    assert f"{role!r} is no role and no language; give one of number, name" in ran.err
+
+
 def test_several_catalogues_of_an_export(run: Any, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("number,reason,catalogue\n1,AAA,a.v1.A\n2,BBB,b.v1.B\n")
     _, report = imported(run, tmp_path / "a.csv")

@@ -11,11 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from errgrpc.cli.importing.columns import ROLES
 from errgrpc.cli.importing.entries import Entry, Key, Note, Notes, whole
 from errgrpc.cli.output import Misuse
 from errgrpc.codegen.schema import STATUSES, Catalog, Code, Field, Hint, upper_snake
 from errgrpc.codes import MAX_REASON, REASON
 from errgrpc.http.statuses import grpc_status
+from errgrpc.locales import is_language_tag
 from errgrpc.placeholders import KEY, names
 from errgrpc.specs import MetadataType, wrong_key, wrong_templates, wrong_when
 
@@ -413,5 +415,13 @@ def checked(pairs: Iterable[str]) -> Mapping[str, str]:
         role, equals, header = pair.partition("=")
         if not equals or not role or not header:
             raise Misuse(f"--column {pair}: give ROLE=HEADER, such as number=编号 or zh-CN=提示")
+        # `owner` is a well-formed language tag, but languages have two or three letters.
+        language = len(re.split("[-_]", role.strip())[0]) in (2, 3)
+        if role.strip() not in ROLES and not (language and is_language_tag(role.strip())):
+            raise Misuse(
+                f"--column {pair}: {role!r} is no role and no language; give one of "
+                f"{', '.join(ROLES)}, or a language tag such as zh-CN. "
+                "A column that is not named is left out"
+            )
         found[role.strip()] = header.strip()
     return found
