@@ -17,6 +17,8 @@ import errgrpc
 from errgrpc import Answered, ComponentCode, RemoteError, ResCode, ServiceError
 from errgrpc.answering import Answering, Rpc
 
+pytestmark = pytest.mark.thinned(2)  # a large product
+
 FALLBACK = ResCode.INTERNAL_SERVER_ERROR
 PATHS = [f"/test.Service/{kind}" for kind in harness.KINDS]
 RAISES = {path: frozenset({ResCode.CONFLICT}) for path in PATHS}

@@ -30,6 +30,8 @@ from grpc.experimental import ChannelOptions
 import errgrpc
 from errgrpc import ResCode, ServiceError
 
+pytestmark = pytest.mark.thinned(2)  # a large product
+
 Script = Callable[..., Any]
 DEADLINE = harness.DEADLINE
 

@@ -28,6 +28,8 @@ from bench.ratios import Ratio, ratio
 from bench.runs import Block
 from bench.works import FIRST, WORKS
 
+pytestmark = pytest.mark.full
+
 SHORT = [work for work in WORKS if work.messages < 10_000 and work.at_once < 64]
 
 

@@ -14,7 +14,7 @@ import pytest
 from errgrpc.cli import tables
 from errgrpc.codegen.breaking import CHANGES
 
-pytestmark = pytest.mark.thinned(3)  # each case compiles protos
+pytestmark = pytest.mark.thinned(5)  # each case compiles protos
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/command-diff.md").read_text()

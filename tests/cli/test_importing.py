@@ -281,6 +281,7 @@ def test_a_number_that_java_or_python_refuses_is_lost(
     assert f"lost: a.java line 1: {number} of GONE: it is no number" in ran.err
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "text", ["enum " * 100_000, "enum A {" + "A(1),\n" * 50_000 + "}"], ids=["enum", "constants"]
 )
@@ -766,6 +767,7 @@ def test_what_the_sheet_lacks_is_not_overwritten(run: Any, tmp_path: Path) -> No
     assert run(*arguments).code == 0  # nothing is lost any more
 
 
+@pytest.mark.full
 def test_what_is_no_catalogue_is_not_overwritten(run: Any, tmp_path: Path) -> None:
     file, output = tmp_path / "a.csv", tmp_path / "out.proto"
     file.write_text("code,name\n1,AAA\n")
@@ -951,6 +953,7 @@ def test_each_name_becomes_a_reason(name: str, message: str, number: int) -> Non
     )
 
 
+@pytest.mark.full
 @settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

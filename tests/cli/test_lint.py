@@ -25,7 +25,7 @@ from errgrpc.cli.tables import Tables
 from errgrpc.codegen import schema
 from errgrpc.codegen.schema import Catalog, Code, Field, Hint
 
-pytestmark = pytest.mark.thinned(3)  # each case compiles protos
+pytestmark = pytest.mark.thinned(5)  # each case compiles protos
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = Path(__file__).parent / "lint"

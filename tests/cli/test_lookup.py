@@ -20,6 +20,8 @@ from errgrpc.cli.explain import find
 from errgrpc.cli.facts import anchor, facts
 from errgrpc.codegen.render import output
 
+pytestmark = pytest.mark.thinned(2)  # each case compiles protos
+
 GOLDEN = Path(__file__).parents[1] / "codegen/golden"
 CODES = [code for catalogue in (ResCode, ComponentCode) for code in catalogue]
 SOURCES = {

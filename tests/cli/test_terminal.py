@@ -16,6 +16,8 @@ import pytest
 
 from errgrpc.cli import main
 
+pytestmark = pytest.mark.full
+
 ROOT = Path(__file__).parents[2]
 SNAPSHOTS = ROOT / "tests" / "data" / "terminal"
 BAD = "tests/cli/lint/name-format/bad.proto"

@@ -11,7 +11,7 @@ from conformance import ours, peers, runner
 from conformance.compare import differences
 from conformance.vectors import load
 
-pytestmark = pytest.mark.thinned(2)  # each case starts a program
+pytestmark = [pytest.mark.full, pytest.mark.thinned(2)]  # each case starts a program
 
 PYTHON = {peer.name: peer for peer in peers.load(["python"])}
 

@@ -11,7 +11,7 @@ import errgrpc
 from errgrpc import ResCode, ServiceError
 from reliability import budget
 
-pytestmark = pytest.mark.thinned(8)
+pytestmark = [pytest.mark.full, pytest.mark.thinned(8)]
 
 
 @pytest.mark.parametrize("start", range(0, 320, 32))

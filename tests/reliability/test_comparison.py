@@ -9,7 +9,7 @@ import pytest
 from reliability import comparison, peers
 from reliability.comparison import ROWS, Bench, Row
 
-pytestmark = pytest.mark.thinned(8)
+pytestmark = [pytest.mark.full, pytest.mark.thinned(8)]
 
 ROOT = Path(__file__).parents[2]
 CALLS_THAT_END_THE_PROCESS = (

@@ -20,7 +20,7 @@ import uvloop
 import errgrpc
 from errgrpc import RemoteError, ResCode, ServiceError, remote
 
-pytestmark = pytest.mark.thinned(8)
+pytestmark = [pytest.mark.full, pytest.mark.thinned(8)]
 
 THREADS, TASKS = 64, 1_000
 CODES = [code for code in ResCode if code is not ResCode.SUCCESS]

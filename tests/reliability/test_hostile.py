@@ -27,7 +27,7 @@ from errgrpc.remote_error import _classes
 from reliability import h2client
 from reliability.fuzz import memory, targets
 
-pytestmark = pytest.mark.thinned(8)
+pytestmark = [pytest.mark.full, pytest.mark.thinned(8)]
 
 DOMAIN = errgrpc.ResCode.domain
 UGLY = "%s{0}%n\x1b[31m\u202e\u2066\x00\r\n\x07\x9b\ufeff\U000e0041'\""
