@@ -55,7 +55,7 @@ interop: $(VENV)/test.stamp $(VENV)/gateway.stamp  ## other languages' programs 
 	$(BIN)/python -m conformance $(PEERS)
 	$(BIN)/python -m conformance.attempts $(PEERS)
 
-test: $(VENV)/test.stamp  ## every room and every kind of call, in under two minutes
+test: $(VENV)/test.stamp  ## every room and every kind of call, in about two minutes
 	$(BIN)/python -m pytest $(PARALLEL) $(TESTS)
 
 test-full: $(VENV)/test.stamp  ## what takes long, too, and every case of the large products

@@ -487,7 +487,7 @@ def run() -> None:
     """Runs the command with the arguments of the process."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # it was closed, as in `errgrpc list >&-`
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  stays open
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
         if not sys.stdout.isatty():  # the same bytes as in a file of --output, in any locale

@@ -287,8 +287,8 @@ def of_class(catalogue: type[ErrorCode]) -> Catalog:
 
 def _full_name(catalogue: type[ErrorCode]) -> str:
     """The name of its enum; that of the class if it was not generated."""
-    if catalogue._full_name:  # noqa: SLF001  only what reads tables needs it
-        return catalogue._full_name  # noqa: SLF001
+    if name := catalogue._full_name:  # noqa: SLF001  only what reads tables needs it
+        return name
     is_domain = catalogue.domain.rpartition(".")[2] == catalogue.__name__
     return catalogue.domain if is_domain else catalogue.__qualname__
 

@@ -97,7 +97,7 @@ def remote_error(
     trailers = (*parts.trailers, *parts.pushback, (DETAILS_KEY, raw))
     received = grpc.aio.AioRpcError(
         code.grpc_status,
-        (),  # type: ignore[arg-type]
+        (),  # type: ignore[arg-type]  # grpc takes tuples
         tuple(Entry(*entry) for entry in trailers),  # type: ignore[arg-type]
         parts.message,
     )

@@ -23,7 +23,7 @@ PROCEDURES = {f"{_SERVICE}/{name}": name for name in ("Check", "ListRules", "Lis
 def answer(procedure: str, data: bytes, form: str) -> bytes:
     """Answers a serialized request with a serialized response, which may be an error."""
     from errgrpc.cli.bufplugin import checks  # noqa: PLC0415  it needs the extra
-    from errgrpc.cli.output import Misuse  # noqa: PLC0415
+    from errgrpc.cli.output import Misuse  # noqa: PLC0415  it needs the extra, too
 
     kind, handle = checks.HANDLERS[PROCEDURES[procedure]]
     request, argument, response = rpc.Request(), kind(), rpc.Response()
@@ -33,7 +33,7 @@ def answer(procedure: str, data: bytes, form: str) -> bytes:
         elif data:
             json_format.Parse(data, request, ignore_unknown_fields=True)
         if request.HasField("value") and not request.value.Unpack(argument):
-            raise ValueError(f"it holds {request.value.type_url!r}")  # noqa: TRY301
+            raise ValueError(f"it holds {request.value.type_url!r}")  # noqa: TRY301  answered below
     except (ValueError, RecursionError, DecodeError, json_format.ParseError) as error:
         response.error.code = rpc.CODE_INVALID_ARGUMENT
         response.error.message = (

@@ -64,7 +64,7 @@ def read(
             if found is None:
                 raise ValueError("no code has this key")  # noqa: TRY301  becomes a note below
             if (each.key, wanted.lower()) in taken:
-                raise ValueError("the file has this key twice; the first text is taken")  # noqa: TRY301
+                raise ValueError("the file has this key twice; the first text is taken")  # noqa: TRY301  becomes a note, too
             template = _template(each, found, form, wanted)
         except ValueError as error:
             notes.append(Note("lost", name, f"{each.key or repr(each.text)}: {error}"))

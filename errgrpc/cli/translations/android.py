@@ -64,7 +64,7 @@ def read(text: str) -> list[Translated]:
     # The parser would else believe the encoding that the file names.
     parser = ElementTree.XMLParser(encoding="utf-8")  # noqa: S314  without a document type, it has no entities
     try:
-        root = ElementTree.fromstring(text.encode(), parser)  # noqa: S314
+        root = ElementTree.fromstring(text.encode(), parser)  # noqa: S314  no document type
     except ElementTree.ParseError as error:
         raise ValueError(f"it is no XML: {error}") from error
     found = list[Translated]()

@@ -76,7 +76,7 @@ def _run(command: list[str], url: str) -> int:
         signal.signal(number, lambda number, _: held.append(number))
     # In a process group of its own, as npm does not always pass on signals.
     env = {**os.environ, "VITE_GATEWAY": url}
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(  # noqa: S603  the caller's own command
         command, stdin=subprocess.DEVNULL, env=env, process_group=0
     )
     try:
