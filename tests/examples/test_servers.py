@@ -422,13 +422,15 @@ def test_a_stream_that_begins_wrongly(server_stack: str, method: str, requests: 
     assert type(errgrpc.from_error(error.value, ResCode)) is errgrpc.remote(ResCode.BAD_REQUEST)
 
 
-def test_a_client_that_goes_is_forgotten(stage: Stage) -> None:
+def test_a_client_that_goes_is_forgotten(stage: Stage, stack: str) -> None:
     """If a client closes its channel during two streams, the server frees both."""
-    stage.watch("li")
-    stage.sign_in("li")
+    if stack == "aio" and harness.GRPC < (1, 83):
+        pytest.skip("before 1.83, close() of an asyncio channel does not end its open streams")
+    streams = stage.watch("li"), stage.sign_in("li")
     stage.li.close()
     live = stage.rooms._live("math")
     end = time.monotonic() + harness.DEADLINE
     while (live.feeds or live.lines) and time.monotonic() < end:
         time.sleep(0.01)
     assert (live.feeds, live.lines) == ([], {})
+    del streams  # Until here: a stream that is no longer referenced would end by itself.
