@@ -12,7 +12,8 @@ from typing import Annotated, ParamSpec
 import typer
 
 import errgrpc
-from errgrpc.cli.output import Exit, Misuse, end, errors, styled
+from errgrpc.cli.annotations import github
+from errgrpc.cli.output import Exit, Misuse, end, errors, print_line, styled
 
 __all__ = ["app", "run"]
 
@@ -95,6 +96,9 @@ def _ends(command: Callable[_P, Exit]) -> Callable[_P, None]:
         except Misuse as misuse:
             line = styled("").append("errgrpc: ", "bold red")
             errors().print(line.append_text(styled(str(misuse))))
+            if options.get("format") == "github":
+                for fault in misuse.faults:
+                    print_line(github(fault))
             code = Exit.MISUSE
         end(code)
 

@@ -6,6 +6,7 @@ Results go to standard output and errors to standard error. Only a terminal gets
 import json
 import sys
 import unicodedata
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from enum import IntEnum
 from functools import cache
@@ -14,6 +15,8 @@ from typing import Any, NoReturn
 import typer
 from rich.console import Console
 from rich.text import Text
+
+from errgrpc.cli.annotations import Annotation
 
 __all__ = [
     "Exit",
@@ -44,6 +47,11 @@ class Misuse(Exception):  # noqa: N818  not an error of the program
 
     The text names the input, the place and the remedy. The command exits with 2.
     """
+
+    def __init__(self, text: str, faults: Sequence[Annotation] = ()) -> None:
+        super().__init__(text)
+        self.faults = faults
+        """The same for `--format github`, if the input is a file of the reader."""
 
 
 @cache

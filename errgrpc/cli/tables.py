@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from errgrpc.cli import settings
+from errgrpc.cli.annotations import Annotation
 from errgrpc.cli.output import Misuse, working
 from errgrpc.codegen import schema, services
 from errgrpc.codegen.breaking import load as load_set
@@ -32,6 +34,7 @@ _IMPORTS = (
     *(f"google.rpc.{name}_pb2" for name in ("error_details", "status", "code")),
     *(f"google.api.{name}_pb2" for name in ("annotations", "client", "field_behavior", "resource")),
 )
+_FAULT = re.compile(r"^(.+?):(\d+):(\d+): (.+)$", re.MULTILINE)  # a line of protoc
 
 
 @dataclass(frozen=True)
@@ -191,11 +194,26 @@ def compiled(
         with working(f"protoc compiles {source}"):
             ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  no shell
         if ran.returncode:
-            raise Misuse(
-                f"protoc refuses {source}:\n{ran.stderr.strip()}\n"
-                "Give the folders of imports by --include."
-            )
+            said = ran.stderr.strip()
+            if "was not found" in said:
+                said += "\nGive the folders of imports by --include."
+            raise Misuse(f"protoc refuses {source}:\n{said}", _faults(said))
         return FileDescriptorSet.FromString(out.read_bytes()), names
+
+
+def _faults(said: str) -> list[Annotation]:
+    return [
+        Annotation(
+            "protoc",
+            "warning" if message.startswith("warning: ") else "error",
+            "protoc",
+            message.removeprefix("warning: "),
+            Path(file).as_posix(),
+            int(line),
+            int(column),
+        )
+        for file, line, column, message in _FAULT.findall(said)
+    ]
 
 
 def _root(file: Path) -> Path:

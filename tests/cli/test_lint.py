@@ -433,6 +433,35 @@ def test_github(run: Any) -> None:
     )
 
 
+@pytest.mark.parametrize("command", ["lint", "diff"])
+def test_github_of_a_refused_file(command: str, run: Any, tmp_path: Path) -> None:
+    """What protoc says stands beside its line. The exit code remains that of misuse."""
+    sound = Path("tests/cli/lint/name-format/good.proto").read_text()
+    tmp_path.joinpath("good.proto").write_text(sound)
+    tmp_path.joinpath("shop.proto").write_text(sound.replace("grpc_status", "status"))
+    sources = ["shop.proto"] if command == "lint" else ["good.proto", "shop.proto"]
+    ran = run(command, *sources, "--format", "github", cwd=tmp_path)
+    assert ran.code == 2
+    assert re.fullmatch(
+        r"::error file=shop\.proto,line=12,col=\d+,title=protoc::protoc: .+ no field named.+",
+        ran.out.splitlines()[0],
+    )
+    assert "protoc refuses shop.proto" in ran.err
+    assert "--include" not in ran.err
+    assert run(command, *sources, cwd=tmp_path).out == ""
+
+
+def test_github_of_a_missing_import(run: Any, tmp_path: Path) -> None:
+    sound = Path("tests/cli/lint/name-format/good.proto").read_text()
+    tmp_path.joinpath("shop.proto").write_text(
+        sound.replace("enum", 'import "rooms.proto"; enum', 1)
+    )
+    ran = run("lint", "shop.proto", "--format", "github", cwd=tmp_path)
+    assert ran.code == 2
+    assert ran.out.startswith("::error file=shop.proto,line=7,col=1,title=protoc::protoc: Import")
+    assert ran.err.endswith("Give the folders of imports by --include.\n")
+
+
 SARIF = {
     "type": "object",
     "required": ["version", "runs"],
