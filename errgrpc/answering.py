@@ -191,7 +191,7 @@ class Answering:
                 self.report(decision.reports)
                 return self._standing(error, rpc)
             answer, reports = self._coded(decision, rpc)
-        except BaseException as failure:  # noqa: BLE001
+        except BaseException as failure:  # noqa: BLE001  whatever a hostile error raises
             decision = self._unreadable(failure, error, rpc)
             answer, reports = self._coded(decision, Rpc(rpc.method, ()))
         self.report((*decision.reports, *reports))
@@ -210,7 +210,7 @@ class Answering:
         """Returns how the exception is answered, and what is logged. Never raises."""
         try:
             return self._decided(error, rpc)
-        except BaseException as failure:  # noqa: BLE001
+        except BaseException as failure:  # noqa: BLE001  the same
             return self._unreadable(failure, error, rpc)
 
     def standing(
@@ -480,7 +480,7 @@ class Answering:
         made = (self._translator.translated(each, rpc.metadata) for each in (*members, error))
         found = coded[0] if coded else next((each for each in made if each is not None), None)
         if found is not None and len(members) > 1 and len(coded) < len(members):
-            code = values_of(found).code  # type: ignore[union-attr]
+            code = values_of(found).code  # type: ignore[union-attr]  # `found` has values
             text = "%r answers %s, raised in a group with others"
             reports.append(
                 Report(logging.ERROR, text, (rpc.method, code), error, traceback=rpc.traceback)
@@ -542,7 +542,7 @@ def _request_id(error: BaseException, metadata: Metadata) -> str:
         if issubclass(type(cause), RemoteError):
             # a test double may not have called `__init__`
             with contextlib.suppress(AttributeError):
-                if is_request_id(sent := cause.request_id):  # type: ignore[attr-defined]
+                if is_request_id(sent := cause.request_id):  # type: ignore[attr-defined]  # the type is a RemoteError
                     return sent
     return uuid.uuid4().hex
 

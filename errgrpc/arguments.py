@@ -177,7 +177,7 @@ def _as_text(value: Any) -> str:
 
 
 def _items(given: Any) -> Iterable[Any]:
-    return given.items()  # type: ignore[no-any-return]
+    return given.items()  # type: ignore[no-any-return]  # a foreign collection
 
 
 def _listed(
@@ -186,7 +186,7 @@ def _listed(
     """Returns the items of a foreign collection, or None if reading it raises."""
     try:
         return list(listed(given))
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001  a foreign collection
         warn(f"{name} is left out: reading it raises {type(error).__name__}")
         return None
 
@@ -241,7 +241,7 @@ def seconds(given: Any, warn: Warn) -> float | None:
         and not issubclass(type(delay), bool)
         and 0 <= delay <= MAX_SECONDS
     ):
-        return delay  # type: ignore[no-any-return]
+        return delay  # type: ignore[no-any-return]  # it is a number
     if given is not None:
         warn(
             f"retry_delay {shown(given, 80)} is left out: "

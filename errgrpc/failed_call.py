@@ -35,16 +35,16 @@ else:
         def done(self):
             return True
 
-        def add_callback(self, callback):  # noqa: ARG002
+        def add_callback(self, callback):  # noqa: ARG002  grpc's signature
             return False
 
-        def result(self, timeout=None):  # noqa: ARG002
+        def result(self, timeout=None):  # noqa: ARG002  grpc's signature
             raise self
 
-        def exception(self, timeout=None):  # noqa: ARG002
+        def exception(self, timeout=None):  # noqa: ARG002  grpc's signature
             return self
 
-        def traceback(self, timeout=None):  # noqa: ARG002
+        def traceback(self, timeout=None):  # noqa: ARG002  grpc's signature
             return self.__traceback__
 
         def add_done_callback(self, fn):

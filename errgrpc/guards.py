@@ -102,7 +102,7 @@ class Responses:
         except StopIteration:
             self._finish()
             raise
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:  # noqa: BLE001  it is answered below
             failure, trace = error, traceback_of(error)
         try:
             self._fail(failure, trace)  # outside of `except`, see sync/server.py

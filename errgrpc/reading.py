@@ -55,7 +55,7 @@ class Reading:
         # RemoteError is an ABC, so `isinstance` would run ABCMeta.__instancecheck__.
         typed: Any = error if RemoteError in type(error).__mro__ else None
         if typed is not None and (type(error) is not RemoteError or typed.inferred):
-            return typed  # type: ignore[no-any-return]
+            return typed  # type: ignore[no-any-return]  # it is a RemoteError
         status, text, trailing, initial, debug_error_string = _facts(error)
         if not isinstance(status, StatusCode) or status is _OK:
             status = _UNKNOWN
@@ -67,7 +67,7 @@ class Reading:
         known = self._constants.get(values[0]) if values and type(values[0]) is bytes else None
         kind, code, inferred = known or self._kind(status, received)
         if typed is not None and code is None and kind is RemoteError:
-            return typed  # type: ignore[no-any-return]
+            return typed  # type: ignore[no-any-return]  # it is a RemoteError
         return kind(
             status,
             text,

@@ -133,7 +133,7 @@ class RemoteError(AioRpcError, FailedCall, metaclass=_RemoteType):
         return self._debug_error_string
 
     @property
-    def args(self) -> tuple[str]:  # type: ignore[override]
+    def args(self) -> tuple[str]:  # type: ignore[override]  # computed, not stored
         """One text, for tools that show an exception by its arguments."""
         return (str(self),)
 

@@ -168,7 +168,7 @@ def notify(
             )
         else:
             return
-    except BaseException as raised:  # noqa: BLE001
+    except BaseException as raised:  # noqa: BLE001  whatever a hook raises
         failure = raised
     if error is not None:
         link(failure, error)

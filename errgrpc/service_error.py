@@ -59,7 +59,7 @@ _init_exception = Exception.__init__
 
 
 def _held(error: "ServiceError") -> Values:
-    return error.__dict__[_VALUES]  # type: ignore[no-any-return]
+    return error.__dict__[_VALUES]  # type: ignore[no-any-return]  # only Values are put there
 
 
 class ServiceError(Exception):
@@ -292,7 +292,7 @@ def values_of(error: object) -> Values | None:
     error's class. `isinstance` would run a hostile `__class__`.
     """
     try:
-        return _attribute(error, _VALUES)  # type: ignore[no-any-return]
+        return _attribute(error, _VALUES)  # type: ignore[no-any-return]  # only Values are put there
     except AttributeError:
         return None
 

@@ -53,6 +53,7 @@ class _AsyncMethod(Method):
         return self._kind(self._method(*args, **kwargs), self._caller, metadata, self._name)
 
 
+# type-arg: grpc's classes take types only in their stubs.
 class _UnaryUnaryMethod(_AsyncMethod, grpc.aio.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
     _kind = UnaryUnaryCall
 

@@ -105,7 +105,7 @@ def form_of(form: object) -> Form:
         raise ValueError(
             f"form is {shown(form, 80)}: give one of {', '.join(map(repr, get_args(Form)))}"
         )
-    return form  # type: ignore[return-value]
+    return form  # type: ignore[return-value]  # it is one of them
 
 
 def encode(

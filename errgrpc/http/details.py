@@ -61,7 +61,7 @@ def to_json(packed: any_pb2.Any) -> dict[str, Json]:
         if (message := unpack(packed, kind)) is not None:
             return {_TYPE: packed.type_url, "value": _of_struct(message)}
     try:
-        return _whole(json_format.MessageToDict(packed))  # type: ignore[no-any-return]
+        return _whole(json_format.MessageToDict(packed))  # type: ignore[no-any-return]  # untyped in protobuf
     except Exception:  # noqa: BLE001  TypeError, DecodeError, ValueError, RecursionError
         return {_TYPE: packed.type_url, "value": base64.b64encode(packed.value).decode()}
 

@@ -38,7 +38,7 @@ try:
 
     from errgrpc.validation.pydantic import violations
 except ImportError:
-    _FastAPI = RequestValidationError = violations = cast(Any, None)  # type: ignore[misc]
+    _FastAPI = RequestValidationError = violations = cast(Any, None)  # type: ignore[misc]  # no fastapi is here
 
 __all__ = ["exception_handlers", "install"]
 
@@ -95,7 +95,7 @@ def install(
         and isinstance(app, _FastAPI)
         and RequestValidationError not in (translate or ())
     ):
-        app.openapi = shown_by(app.openapi, form, *handlers.refusal())  # type: ignore[method-assign]
+        app.openapi = shown_by(app.openapi, form, *handlers.refusal())  # type: ignore[method-assign]  # as FastAPI documents
     # One is around the routes, where other middleware still sees the answer. The other is around
     # that middleware and answers its exceptions.
     app.add_middleware(cast(Any, ErrorMiddleware), responder=responder, track_context=track_context)

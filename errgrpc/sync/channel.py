@@ -95,6 +95,7 @@ class _StreamResponse(_SyncMethod):
         return self._started(self._method, args, kwargs)
 
 
+# type-arg: grpc's classes take types only in their stubs.
 class _UnaryUnaryMethod(_UnaryResponse, grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
     pass
 

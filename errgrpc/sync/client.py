@@ -85,6 +85,7 @@ class ClientInterceptor(
     intercept_stream_stream: Any = _intercept
 
 
+# type-arg: grpc's classes take types only in their stubs.
 class TypedCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg]
     """A call whose errors are typed when they are raised. It is an RpcError, as grpc's calls are.
 
@@ -110,7 +111,7 @@ class TypedCall(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg
             typed = self._caller.typed_error(error, self._metadata, self._method)
             self._traceback = typed.__traceback__  # set if an inner interceptor raised it
             vars(self).setdefault("_error", typed)
-        return self._error  # type: ignore[return-value]
+        return self._error  # type: ignore[return-value]  # set above
 
     # Errors are raised outside of `except`, so that grpc's own error is not their context. Each
     # raise makes a traceback longer, so the first one is restored.

@@ -98,7 +98,7 @@ def remote_error(
     received = grpc.aio.AioRpcError(
         code.grpc_status,
         (),  # type: ignore[arg-type]  # grpc takes tuples
-        tuple(Entry(*entry) for entry in trailers),  # type: ignore[arg-type]
+        tuple(Entry(*entry) for entry in trailers),  # type: ignore[arg-type]  # an Entry is a tuple
         parts.message,
     )
     return Reading.by(type(code)).read(received, locale)
@@ -206,7 +206,7 @@ class Raised:
         ):
             return False  # KeyboardInterrupt, or an outcome of pytest or unittest
         if self._fits(error):
-            self._error = error  # type: ignore[assignment]
+            self._error = error  # type: ignore[assignment]  # `_fits` has checked it
             return True
         raise AssertionError("\n".join(map(_line, self._differences(error, heard)))) from error
 
@@ -226,7 +226,7 @@ class Raised:
             return (
                 is_code
                 and not _is_inferred(error)
-                and self._metadata.items() <= error.metadata.items()  # type: ignore[union-attr]
+                and self._metadata.items() <= error.metadata.items()  # type: ignore[union-attr]  # it has a code
             )
         except Exception:  # noqa: BLE001  a double, or a subclass without our `__init__`
             return False
@@ -241,7 +241,7 @@ class Raised:
             else None
         )
         if named is None:
-            named = f"any code of {wanted.__name__}"  # type: ignore[union-attr]
+            named = f"any code of {wanted.__name__}"  # type: ignore[union-attr]  # it is a class
         yield f"expected {named}" + (
             f" with metadata {shown(self._metadata)}" if self._metadata else ""
         )
@@ -255,7 +255,7 @@ class Raised:
             f"{type(error).__name__}{unknown}" if code is None else _named(code) + inferred
         )
         if code is not None and self._metadata:
-            yield f"         with metadata {shown(dict(error.metadata))}"  # type: ignore[attr-defined]
+            yield f"         with metadata {shown(dict(error.metadata))}"  # type: ignore[attr-defined]  # has a code
         yield f"error    {shown(error)}"
         if isinstance(error, RemoteError):
             yield from _handler(error, heard)

@@ -86,6 +86,7 @@ def failing(
 # The sync stack
 
 
+# type-arg: grpc's classes take types only in their stubs.
 class _Call(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg]
     """A call that fails at the first question about it; until then it can be cancelled."""
 
@@ -218,6 +219,7 @@ class _StreamResponse(_StandIn):
         return _Call(self.make(metadata), timeout)
 
 
+# type-arg: grpc's classes take types only in their stubs.
 class _UnaryUnary(_UnaryResponse, grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
     arguments = staticmethod(_unary)
 
@@ -419,6 +421,7 @@ class _AsyncStandIn:
         return self.kind(self.make(metadata), timeout, by_iterator=by_iterator)
 
 
+# type-arg: grpc's classes take types only in their stubs.
 class _AsyncUnaryUnary(_AsyncStandIn, grpc.aio.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
     arguments = staticmethod(_async_unary)
     kind = _UnaryUnaryCall

@@ -17,7 +17,7 @@ class Recorder:
     def __init__(self) -> None:
         self.heard: list[Answered] = []
 
-    def answered(self, answered: Answered, traceback: TracebackType | None, /) -> None:  # noqa: ARG002
+    def answered(self, answered: Answered, traceback: TracebackType | None, /) -> None:  # noqa: ARG002  of Observer
         """Keeps an answer."""
         self.heard.append(answered)
 
@@ -53,7 +53,7 @@ class Coverage:
         for method, codes in raises.items():
             self._declared.setdefault(method, set()).update(codes)
 
-    def answered(self, answered: Answered, traceback: TracebackType | None, /) -> None:  # noqa: ARG002
+    def answered(self, answered: Answered, traceback: TracebackType | None, /) -> None:  # noqa: ARG002  of Observer
         """Marks a declared error as raised."""
         if answered.code is not None:
             self._raised.setdefault(answered.method, set()).add(answered.code)

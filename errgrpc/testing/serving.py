@@ -129,7 +129,7 @@ class Serving:
                 sync.ServerInterceptor(self._catalogue, **self._interceptor),
                 *self._interceptors,
             ]
-            server = grpc.server(pool, interceptors=interceptors)  # type: ignore[arg-type]
+            server = grpc.server(pool, interceptors=interceptors)  # type: ignore[arg-type]  # of any message type
             self._add_to_server(self._servicer, server)
             port = server.add_insecure_port("127.0.0.1:0")
             server.start()
@@ -229,7 +229,7 @@ class _Pool(Executor):
             seconds = seconds if not thread.is_alive() else 0
         return [thread for thread in self._threads if thread.is_alive()]
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002  Executor's
         """Ends the threads; if `wait` is true, waits at most 5 seconds for them."""
         self.end(_PATIENCE if wait else 0)
 

@@ -23,10 +23,10 @@ def main() -> int:
     arguments = parser.parse_args()
     # Each command needs different packages: see requirements.txt.
     if arguments.command == "demo":
-        from . import demo  # noqa: PLC0415
+        from . import demo  # noqa: PLC0415  only what this command needs
 
         return demo.main()
-    from . import serve as serving  # noqa: PLC0415
+    from . import serve as serving  # noqa: PLC0415  only what this command needs
 
     return serving.main(f"{arguments.host}:{arguments.port}", aio=arguments.aio)
 
