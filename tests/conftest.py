@@ -7,6 +7,7 @@ The servers and the environment live as long as the run.
 (`file.py::test`) run everything.
 """
 
+import gc
 import os
 import shutil
 import subprocess
@@ -68,6 +69,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = {item for item in items if _is_left_out(item)}
     config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_collection_finish() -> None:
+    # The collected tests are a large heap, which each garbage collection would walk through.
+    # `make test` with Python 3.11: 111 s instead of 137 s.
+    gc.collect()
+    gc.freeze()
 
 
 def _is_left_out(item: pytest.Item) -> bool:

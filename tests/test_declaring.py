@@ -85,6 +85,7 @@ def warned(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @pytest.mark.parametrize("style", harness.STYLES)
 @pytest.mark.parametrize("after", [0, 1])
+@pytest.mark.thinned(2)
 def test_what_a_method_does_not_declare(
     style: str, after: int, caplog: pytest.LogCaptureFixture
 ) -> None:

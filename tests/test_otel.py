@@ -120,7 +120,7 @@ def page_of(tool: str) -> list[str]:
         pytest.param("opentelemetry_auto", ("before",), marks=pytest.mark.full),
         ("prometheus_by_hand", ("before", "behind")),
         pytest.param("sentry_by_hand", ("before", "behind", "none"), marks=pytest.mark.full),
-        ("sentry_auto", ("before",)),
+        pytest.param("sentry_auto", ("before",), marks=pytest.mark.full),
         pytest.param("ddtrace_auto", ("before",), marks=pytest.mark.full),
     ],
 )

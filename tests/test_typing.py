@@ -58,7 +58,13 @@ def expected(column: int) -> Iterator[Found]:
                 yield file.name, number + alone, match[column]
 
 
-@pytest.mark.parametrize(("checker", "column"), [(mypy, 1), (pyright, 2)], ids=["mypy", "pyright"])
+@pytest.mark.parametrize(
+    ("checker", "column"),
+    [
+        pytest.param(mypy, 1, id="mypy"),
+        pytest.param(pyright, 2, id="pyright", marks=pytest.mark.full),
+    ],
+)
 def test_type_checkers(
     checker: Callable[[Path], Iterator[Found]], column: int, tmp_path: Path
 ) -> None:

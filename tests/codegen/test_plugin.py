@@ -81,6 +81,7 @@ def test_golden_modules_run(case: str) -> None:
                 assert list(namespace[name])
 
 
+@pytest.mark.full
 def test_golden_modules_type_check(root: Path, tmp_path: Path) -> None:
     async def check(*command: str | Path) -> tuple[int | None, str]:
         process = await asyncio.create_subprocess_exec(
