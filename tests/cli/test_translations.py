@@ -469,15 +469,25 @@ def test_a_hostile_file_is_no_traceback(
         ("de.strings", '"{key}" = "{text}";'),
         ("de.po", 'msgctxt "{key}"\nmsgid "Gone"\nmsgstr "{text}"\n\n'),
         ("de.xml", '<string name="{key}">{text}</string>'),
+        (
+            "de.xcstrings",
+            '"{key}": {{"localizations": {{"de": {{"stringUnit": '
+            '{{"state": "translated", "value": "{text}"}}}}}}}}',
+        ),
     ],
 )
 def test_a_key_that_is_there_twice_is_said(name: str, one: str, run: Any, tmp_path: Path) -> None:
     source, file = tmp_path / "shop.proto", tmp_path / name
     source.write_text(PROTO, encoding="utf-8")
     both = [one.format(key="GONE", text=text) for text in ("Weg", "Gone")]
-    around = {".json": "{%s}", ".xml": "<resources>%s</resources>"}.get(file.suffix, "%s")
-    file.write_text(around % ("," if file.suffix == ".json" else "").join(both))
-    ran = run("import", str(file), "--locale", "de", "-c", str(source))
+    around, between = {
+        ".json": ("{%s}", ","),
+        ".xcstrings": ('{"strings": {%s}}', ","),
+        ".xml": ("<resources>%s</resources>", ""),
+    }.get(file.suffix, ("%s", ""))
+    file.write_text(around % between.join(both))
+    locale = [] if file.suffix == ".xcstrings" else ["--locale", "de"]
+    ran = run("import", str(file), *locale, "-c", str(source))
     assert ran.err == f"lost: {name}: GONE: the file has this key twice; the first text is taken\n"
     assert 'hints: {locale: "de", text: "Weg"}' in ran.out
 

@@ -84,21 +84,31 @@ def write_catalogue(texts: Sequence[Text], locale: str) -> str:
     return json.dumps(catalogue, ensure_ascii=False, indent=2) + "\n"
 
 
+class _Object(list[tuple[str, Any]]):
+    """A JSON object. Unlike a dict, it keeps a key that is there twice."""
+
+    def items(self) -> list[tuple[str, Any]]:
+        return self
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return next((value for each, value in self if each == key), default)
+
+
 def read_catalogue(text: str) -> list[Translated]:
     """Returns the strings of all locales. Raises ValueError."""
     found = list[Translated]()
     try:
-        for key, told in json.loads(text)["strings"].items():
-            for locale, each in told.get("localizations", {}).items():
+        for key, told in json.loads(text, object_pairs_hook=_Object).get("strings").items():
+            for locale, each in told.get("localizations", _Object()).items():
                 if (unit := each.get("stringUnit")) is None:
                     why = "it varies by plural or device, and a hint does not"
                     found.append(Translated(key, "", locale, unfinished=why))
                     continue
-                state, value = unit.get("state"), unit["value"]
+                state, value = unit.get("state"), unit.get("value")
                 why = "" if state == "translated" else f"its state is {state}"
                 if not isinstance(value, str):
                     raise TypeError(f"the value of {key} is no text")  # noqa: TRY301  handled below
                 found.append(Translated(key, value, locale, unfinished=why))
-    except (KeyError, AttributeError, TypeError) as error:
+    except (AttributeError, TypeError) as error:
         raise ValueError(f"it is no string catalogue of Xcode: {error!r}") from error
     return found
