@@ -448,6 +448,7 @@ def test_what_is_not_taken_is_said(
         ("x.json", r'{"\ud800": "x"}', "no code has this key"),
         ("x.json", "[" * 200_000, "x.json cannot be read: "),
         ("x.xcstrings", "[" * 200_000, "x.xcstrings cannot be read: "),
+        ("x.xcstrings", "[]", "x.xcstrings cannot be read: it is no string catalogue of Xcode\n"),
         ("x.xml", "<string>" * 200_000, "x.xml cannot be read: it is no XML: no element found"),
     ],
 )

@@ -107,8 +107,8 @@ def read_catalogue(text: str) -> list[Translated]:
                 state, value = unit.get("state"), unit.get("value")
                 why = "" if state == "translated" else f"its state is {state}"
                 if not isinstance(value, str):
-                    raise TypeError(f"the value of {key} is no text")  # noqa: TRY301  handled below
+                    raise ValueError(f"the value of {key} is no text")  # noqa: TRY004  of the file
                 found.append(Translated(key, value, locale, unfinished=why))
-    except (AttributeError, TypeError) as error:
-        raise ValueError(f"it is no string catalogue of Xcode: {error!r}") from error
+    except AttributeError as error:
+        raise ValueError("it is no string catalogue of Xcode") from error
     return found
