@@ -462,6 +462,18 @@ def test_github_of_a_missing_import(run: Any, tmp_path: Path) -> None:
     assert ran.err.endswith("Give the folders of imports by --include.\n")
 
 
+def test_github_of_a_warning_of_protoc(run: Any, tmp_path: Path) -> None:
+    unused = 'syntax = "proto3";\nimport "google/protobuf/any.proto";\n'
+    (tmp_path / "a.proto").write_text(unused)
+    (tmp_path / "b.proto").write_text('syntax = "proto3";\nmessage B { Missing x = 1; }\n')
+    ran = run("lint", ".", "--format", "github", cwd=tmp_path)
+    assert ran.code == 2
+    assert [line.partition(",")[0] for line in ran.out.splitlines()] == [
+        "::warning file=a.proto",
+        "::error file=b.proto",
+    ]
+
+
 SARIF = {
     "type": "object",
     "required": ["version", "runs"],
