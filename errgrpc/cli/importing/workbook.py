@@ -4,7 +4,6 @@ It takes the last shown values and evaluates no formula. It refuses a file that 
 """
 
 import io
-import re
 import zipfile
 import zlib
 from typing import Any, NoReturn
@@ -90,8 +89,9 @@ def _text(cell: object) -> str:
     if cell is None:
         return ""
     # ECMA-376 writes characters that XML cannot hold as `_x000D_`; openpyxl leaves them so.
-    text = re.sub("_x([0-9A-Fa-f]{4})_", lambda found: chr(int(found[1], 16)), str(cell))
-    return text.replace("\r\n", "\n")
+    from openpyxl.utils.escape import unescape  # type: ignore[import-untyped]  # noqa: PLC0415  of the extra
+
+    return str(unescape(str(cell))).replace("\r\n", "\n")
 
 
 def _refuse_bombs(data: bytes, name: str) -> None:
