@@ -50,6 +50,12 @@ def ready(run: Run) -> Callable[[Path], Run]:
     return lambda _: run
 
 
+def each_of(
+    errors: Callable[[], Sequence[Any]], read: Callable[[Any], object]
+) -> Callable[[Path], Run]:
+    return lambda _: in_turn(errors(), read)
+
+
 # From raise to bytes.
 
 ANSWERING = Answering(ResCode)
@@ -225,14 +231,14 @@ def _cases() -> Iterable[Case]:
         yield Case(
             f"{name}: decoded",
             "by hand",
-            lambda _, e=errors: in_turn(e(), READING.read),  # type: ignore[misc]  # mypy infers no lambda with a default
-            lambda _, e=errors: in_turn(e(), by_hand.read),  # type: ignore[misc]  # mypy infers no lambda with a default
+            each_of(errors, READING.read),
+            each_of(errors, by_hand.read),
         )
         yield Case(
             f"{name}: decoded, metadata and hint asked for",
             "by hand",
-            lambda _, e=errors: in_turn(e(), typed_and_asked),  # type: ignore[misc]  # mypy infers no lambda with a default
-            lambda _, e=errors: in_turn(e(), by_hand.read),  # type: ignore[misc]  # mypy infers no lambda with a default
+            each_of(errors, typed_and_asked),
+            each_of(errors, by_hand.read),
         )
     yield Case(
         "locale: header seen before",

@@ -168,7 +168,8 @@ def measure(done: Callable[[], object]) -> Results:
             took = _pair(stack, name, ["bench.server", "null"], which)[1]
             found.setdefault(f"{stack} client, {name}", {})[which] = took
             done()
-    return rounded(found)  # type: ignore[no-any-return]  # it takes and returns any JSON
+    results: Results = rounded(found)
+    return results
 
 
 def _pair(
