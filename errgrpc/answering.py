@@ -326,7 +326,7 @@ class Answering:
             )
         if self.on_answer is not None:
             notify("on_answer", self.on_answer, repr(method), error, answered)
-        for observer in tuple(observing.observers.values()):
+        for observer in list(observing.observers.values()):
             notify("an observer", observer.answered, repr(method), error, answered, traceback)
 
     def _is_undeclared(self, method: str, code: ErrorCode) -> bool:

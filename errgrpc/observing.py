@@ -2,6 +2,9 @@
 
 There are no locks: an observer may leave while the garbage collector runs, in the middle of any
 other step. Each step is one operation of a dict. What is read is the newest state.
+
+The state is read by `list`. In CPython 3.11, `tuple` may run the garbage collector between two
+values, and an observer or a server that leaves then changes the dict: that is a RuntimeError.
 """
 
 from collections.abc import Iterator, Mapping
@@ -40,7 +43,7 @@ class Observed(Protocol):
 
 
 observers: dict[object, Observer] = {}
-"""The current observers. Read them with `tuple(observers.values())`."""
+"""The current observers. Read them with `list(observers.values())`."""
 _all: dict[int, "ref[Observed]"] = {}
 
 
@@ -50,10 +53,10 @@ def enlist(answering: Observed) -> None:
     # The server is added before the observers are read, so that a new server and a new observer
     # never miss each other. A dead reference removes itself: `pop` gets it as its default.
     _all[key] = ref(answering, partial(_all.pop, key))
-    _tell(answering, tuple(observers.values()))
+    _tell(answering, list(observers.values()))
 
 
-def _tell(answering: Observed, told: tuple[Observer, ...]) -> None:
+def _tell(answering: Observed, told: list[Observer]) -> None:
     answering.attend(bool(observers))
     for observer in told if answering.declared else ():
         observer.declared(answering.declared)
@@ -64,15 +67,15 @@ def observing(observer: Observer) -> Iterator[None]:
     """Lets an observer hear of every answer while the context lasts."""
     key = object()
     observers[key] = observer
-    _tell_all((observer,))
+    _tell_all([observer])
     try:
         yield
     finally:
         observers.pop(key, None)
-        _tell_all(())
+        _tell_all([])
 
 
-def _tell_all(told: tuple[Observer, ...]) -> None:
-    for known in tuple(_all.values()):
+def _tell_all(told: list[Observer]) -> None:
+    for known in list(_all.values()):
         if (answering := known()) is not None:
             _tell(answering, told)
